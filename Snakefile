@@ -1,0 +1,36 @@
+# Kalemia: from bedside ECG and potassium values to personalized networks, and the proof of what they are worth.
+# One study a run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/source.smk"
+include: "rules/cohort.smk"
+include: "rules/excerpts.smk"
+include: "rules/beats.smk"
+include: "rules/generic.smk"
+include: "rules/personal.smk"
+include: "rules/evaluation.smk"
+include: "rules/explanation.smk"
+include: "rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    subject=r"p\d{6}",
+    arm=r"[a-z][a-z0-9_]*",
+    k=r"[1-9]\d*",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        out("report.html"),
+        patient_pages,
+    default_target: True

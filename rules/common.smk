@@ -1,0 +1,139 @@
+# What the rules call: the study, its paths, and who is in it. The only file with functions.
+import sys
+from pathlib import Path
+
+import yaml
+
+from kalemia.config import Study, check_config
+from kalemia.errors import UserError
+
+with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
+    schema = yaml.safe_load(file)
+try:
+    check_config(config, schema)
+except UserError as error:
+    sys.exit(str(error))
+
+study = Study.from_config(config)
+
+CLINICAL_TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+
+
+def out(path):
+    """Below the study's results folder."""
+    return f"{study.results}/{path}"
+
+
+def log_of(path):
+    """Where a job of this path logs."""
+    return out(f"logs/{path}.log")
+
+
+def waveforms_marker():
+    """What changes when the recordings do: the simulated folder, or a real database's list of records."""
+    folder = f"{study.waveforms_folder}/mimic3wdb-matched"
+    return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
+
+
+def clinical_table(name):
+    """One table of the clinical database."""
+    from kalemia.labs import table_path
+
+    if study.is_simulated:
+        return f"{study.tables_folder}/{name}.csv.gz"
+    try:
+        return str(table_path(study.tables_folder, name))
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def subject_name(subject_id):
+    return f"p{subject_id:06d}"
+
+
+def column_pairs(path, kind, *columns):
+    """The rows of two or more columns of a table."""
+    from kalemia.tables import read_table
+
+    table = read_table(path, kind, list(columns))
+    return list(zip(*(table[column].to_pylist() for column in columns)))
+
+
+def cohort_subjects():
+    """Everybody with draws to read: known once the checkpoint `cohort` is done."""
+    path = checkpoints.cohort.get().output.subjects
+    return [subject_name(subject) for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")]
+
+
+def subjects_of(population):
+    """The subjects of a population: known once the checkpoint `populations` is done."""
+    path = checkpoints.populations.get().output.populations
+    rows = column_pairs(path, "populations", "subject_id", "population")
+    return [subject_name(subject) for subject, of in rows if of == population]
+
+
+def rounds_of_arms():
+    """(arm, subject, number of rounds) of every personal patient and arm; known after `populations`."""
+    path = checkpoints.populations.get().output.personal
+    rows = column_pairs(path, "personal", "arm", "subject_id", "rounds")
+    return [(arm, subject_name(subject), rounds) for arm, subject, rounds in rows]
+
+
+def cohort_quality(wildcards):
+    return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
+
+
+def generic_shards(wildcards):
+    return [out(f"beats/{subject}.parquet") for subject in subjects_of("generic")]
+
+
+def round_folder(arm, subject, k):
+    return out(f"personal/{arm}/{subject}/round-{k}")
+
+
+def round_files(name):
+    """A file of every round of every patient and arm, round 0 included where the arm is possible."""
+
+    def files(wildcards):
+        return [
+            f"{round_folder(arm, subject, k)}/{name}"
+            for arm, subject, rounds in rounds_of_arms()
+            if rounds
+            for k in range(rounds + 1)
+        ]
+
+    return files
+
+
+def previous_weights(wildcards):
+    """What a round starts from: the generic network for the first, the round before otherwise."""
+    k = int(wildcards.k)
+    if k == 1:
+        return out("generic/model.safetensors")
+    return f"{round_folder(wildcards.arm, wildcards.subject, k - 1)}/model.safetensors"
+
+
+def last_rounds(wildcards):
+    """The last weights of one patient in every arm that is possible for the patient."""
+    return [
+        f"{round_folder(arm, subject, rounds)}/model.safetensors"
+        for arm, subject, rounds in rounds_of_arms()
+        if subject == wildcards.subject and rounds
+    ]
+
+
+def splits_of_subject(wildcards):
+    return [out(f"personal/{arm}/{wildcards.subject}/split.json") for arm in study.arms]
+
+
+def predictions_of_subject(wildcards):
+    return [
+        f"{round_folder(arm, subject, k)}/predictions.parquet"
+        for arm, subject, rounds in rounds_of_arms()
+        if subject == wildcards.subject and rounds
+        for k in range(rounds + 1)
+    ]
+
+
+def patient_pages(wildcards):
+    return [out(f"patients/{subject}/report.html") for subject in subjects_of("personal")]

@@ -1,0 +1,25 @@
+# What the rounds are worth, on draws.
+# Needs:  the predictions of every round, and the generic metrics.
+# Makes:  evaluation/rounds.parquet, one row a patient, arm and round, and evaluation/summary.json over patients.
+
+
+rule evaluation:
+    "Gather every round's metrics on its test draws, and average them over patients."
+    input:
+        predictions=round_files("predictions.parquet"),
+        personal=out("cohort/personal.parquet"),
+        generic=out("generic/metrics.json"),
+    output:
+        rounds=out("evaluation/rounds.parquet"),
+        summary=out("evaluation/summary.json"),
+    log:
+        log_of("evaluation"),
+    params:
+        recipe=study.digest("evaluation"),
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    conda:
+        "../envs/signal.yaml"
+    script:
+        "../workflow/scripts/evaluation.py"

@@ -1,0 +1,24 @@
+# The ECG before each draw.
+# Needs:  cohort/draws.parquet, and the recordings.
+# Makes:  excerpts/{subject}.parquet, one row a draw: one lead as recorded, or the reason why there is none.
+
+
+rule excerpts:
+    "Read one lead of the minutes before each draw of one subject."
+    input:
+        draws=out("cohort/draws.parquet"),
+        waveforms=waveforms_marker(),
+    output:
+        out("excerpts/{subject}.parquet"),
+    log:
+        log_of("excerpts/{subject}"),
+    params:
+        recipe=study.digest("excerpts"),
+    resources:
+        mem_mb=600,
+        runtime=60,
+        download=1,
+    conda:
+        "../envs/signal.yaml"
+    script:
+        "../workflow/scripts/excerpts.py"

@@ -1,0 +1,27 @@
+# What the networks look at, before and after.
+# Needs:  one patient's beats, the generic weights, and the last round of each arm.
+# Makes:  explanation/{subject}/: Grad-CAM over the mean beats, and embeddings of beats, as tables.
+
+
+rule explanation:
+    "Grad-CAM and t-SNE of one patient, generic against personal."
+    input:
+        shard=out("beats/{subject}.parquet"),
+        generic=out("generic/model.safetensors"),
+        rounds=last_rounds,
+        splits=splits_of_subject,
+    output:
+        gradcam=out("explanation/{subject}/gradcam.parquet"),
+        embedding=out("explanation/{subject}/embedding.parquet"),
+    log:
+        log_of("explanation/{subject}"),
+    params:
+        recipe=study.digest("explanation"),
+    threads: study.personal.threads
+    resources:
+        mem_mb=2500,
+        runtime=20,
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../workflow/scripts/explanation.py"

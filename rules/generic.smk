@@ -1,0 +1,28 @@
+# The generic network.
+# Needs:  cohort/generic.parquet, and the beat shards of the generic patients. Never a personal patient's.
+# Makes:  generic/: the weights, the history of the training, predictions and metrics on its three splits.
+
+
+rule generic:
+    "Train the generic network on many people's beats."
+    input:
+        draws=out("cohort/generic.parquet"),
+        shards=generic_shards,
+    output:
+        model=out("generic/model.safetensors"),
+        history=out("generic/history.parquet"),
+        predictions=out("generic/predictions.parquet"),
+        metrics=out("generic/metrics.json"),
+    log:
+        log_of("generic"),
+    params:
+        recipe=study.digest("generic"),
+    threads: study.generic.threads
+    resources:
+        mem_mb=6000,
+        runtime=720,
+        gpu=1,
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../workflow/scripts/generic.py"

@@ -1,0 +1,334 @@
+"""The typed configuration of a study, its checks, and the digest of the part that each stage uses."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+from kalemia.errors import UserError
+
+Fields = dict[str, typing.Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    kind: str
+    waveforms: str | None
+    tables: str | None
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    electrodes: bool
+    gain: bool
+    drift: bool
+
+
+@dataclass(frozen=True)
+class Simulation:
+    generic_patients: int
+    personal_patients: int
+    single_episode_patients: int
+    draws_per_generic_patient: int
+    draws_per_personal_patient: int
+    potassium_effect: float
+    unresponsive_share: float
+    noise: float
+    shortcuts: Shortcuts
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds on a value: `above` and `below` exclude their own value, `from` and `to` include it."""
+
+    above: float = float("-inf")
+    from_: float = float("-inf")
+    to: float = float("inf")
+    below: float = float("inf")
+
+    def contains(self, values):
+        """Elementwise, for a number or an array."""
+        return (values > self.above) & (values >= self.from_) & (values <= self.to) & (values < self.below)
+
+    def is_empty(self) -> bool:
+        return self.from_ > self.to or self.above >= self.below or self.from_ >= self.below or self.above >= self.to
+
+    def overlaps(self, other: "Range") -> bool:
+        both = Range(
+            max(self.above, other.above),
+            max(self.from_, other.from_),
+            min(self.to, other.to),
+            min(self.below, other.below),
+        )
+        return not both.is_empty()
+
+
+@dataclass(frozen=True)
+class Analyte:
+    name: str
+    unit: str
+    items: tuple[int, ...]
+    positive: Range
+    negative: Range
+    plausible: Range
+
+
+@dataclass(frozen=True)
+class Cohort:
+    lead: str
+    window_minutes: float
+    min_recorded_minutes: float
+    exclude_codes: bool
+    draws_per_generic_patient: int
+
+
+@dataclass(frozen=True)
+class Ecg:
+    band_hz: tuple[float, ...]
+    transition_hz: float
+    stopband_db: float
+
+
+@dataclass(frozen=True)
+class Beats:
+    per_draw: int
+    min_per_draw: int
+    min_correlation: float
+    rr_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    train: float
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
+class Populations:
+    personal_min_draws: int
+    generic_patients: int | None
+    split: Split
+
+
+@dataclass(frozen=True)
+class Network:
+    depth: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Generic:
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    factor: float
+    threads: int
+
+
+@dataclass(frozen=True)
+class Personal:
+    max_rounds: int
+    held_out: float
+    min_test_draws: int
+    purge_hours: float
+    threads: int
+
+
+@dataclass(frozen=True)
+class Arm:
+    protocol: str
+    trained_stages: int
+    batch_norm: str
+    replay: bool
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    decision: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    beats_per_draw: int
+    perplexity: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a study's configuration says; built once by `Study.from_config`."""
+
+    study: str
+    results: str
+    seed: int
+    source: Source
+    simulation: Simulation
+    analyte: Analyte
+    cohort: Cohort
+    ecg: Ecg
+    beats: Beats
+    populations: Populations
+    network: Network
+    generic: Generic
+    personal: Personal
+    arms: dict[str, Arm]
+    evaluation: Evaluation
+    explanation: Explanation
+
+    @classmethod
+    def from_config(cls, config: Fields) -> "Study":
+        """Typed from a configuration that `check_config` has passed; an arm set to null is left out."""
+        arms = {name: arm for name, arm in config["arms"].items() if arm is not None}
+        return _typed(cls, {**config, "arms": arms})
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.source.kind == "simulated"
+
+    @property
+    def tables_folder(self) -> str:
+        """The folder of the clinical tables."""
+        return f"{self.results}/source/mimiciii/1.4" if self.is_simulated else self.source.tables
+
+    @property
+    def waveforms_folder(self) -> str:
+        """The folder that holds ``mimic3wdb-matched/1.0``."""
+        return f"{self.results}/source" if self.is_simulated else self.source.waveforms
+
+    def digest(self, stage: str) -> str:
+        """Of what the stage's own code and settings put into its output: changes when it must be remade.
+
+        Upstream changes are not in it: they reach the stage as changed input files.
+        """
+        recipe = RECIPES[stage]
+        used = {
+            name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part
+            for name, part in ((name, self._part(name)) for name in recipe.uses)
+        }
+        text = json.dumps([stage, recipe.version, used], sort_keys=True, default=dataclasses.asdict)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def arm_digest(self, arm: str) -> str:
+        """As `digest`, of the personal training in one arm."""
+        text = json.dumps([self.digest("personal"), arm, dataclasses.asdict(self.arms[arm])], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _part(self, name: str):
+        part = self
+        for key in name.split("."):
+            part = getattr(part, key)
+        return part
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The version of a stage's code and the parts of the configuration that it uses."""
+
+    version: int
+    uses: tuple[str, ...]
+
+
+# Raise a stage's version when its code makes another output from the same input.
+RECIPES = {
+    "source": Recipe(1, ("seed", "simulation", "analyte.items")),
+    "cohort": Recipe(1, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
+    "excerpts": Recipe(1, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "beats": Recipe(1, ("ecg", "beats")),
+    "membership": Recipe(1, ("seed", "populations")),
+    "populations": Recipe(1, ("seed", "populations", "personal", "arms")),
+    "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
+    "split": Recipe(1, ("seed", "personal")),
+    "personal": Recipe(1, ("seed", "network", "personal.threads", "evaluation")),
+    "evaluation": Recipe(1, ()),
+    "explanation": Recipe(1, ("seed", "explanation")),
+    "report": Recipe(1, ("study",)),
+}
+
+
+def check_config(config: Fields, schema: Fields) -> None:
+    """Raise `UserError`, in one line, where a configuration is not one of Kalemia's.
+
+    `schema` is workflow/schemas/config.schema.yaml. An unknown key is answered with the nearest known one.
+    """
+    _refuse_unknown_keys(config, schema, schema, "")
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
+        raise UserError(f"config: {where}: {errors[0].message}")
+    _check_order(Study.from_config(config))
+
+
+def _check_order(study: Study) -> None:
+    """What one key's schema cannot see: the order of several."""
+    analyte, split = study.analyte, study.populations.split
+    for name in ("positive", "negative", "plausible"):
+        if getattr(analyte, name).is_empty():
+            raise UserError(f"config: analyte.{name}: its bounds are out of order, no value lies within")
+    if analyte.positive.overlaps(analyte.negative):
+        raise UserError(
+            "config: analyte.positive and analyte.negative are out of order: they overlap,"
+            " and a value in both would have two labels"
+        )
+    if study.ecg.band_hz[0] >= study.ecg.band_hz[1]:
+        raise UserError("config: ecg.band_hz: the lower edge must lie below the upper")
+    if study.ecg.transition_hz > 2 * study.ecg.band_hz[0]:
+        raise UserError("config: ecg.transition_hz: wider than twice the lower edge of ecg.band_hz, so 0 Hz would pass")
+    if study.beats.rr_ms[0] >= study.beats.rr_ms[1]:
+        raise UserError("config: beats.rr_ms: the shortest interval must lie below the longest")
+    if study.beats.min_per_draw > study.beats.per_draw:
+        raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
+    if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
+        raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
+    if abs(split.train + split.validation + split.test - 1) > 1e-9:
+        raise UserError("config: populations.split: the three shares must add up to 1")
+    if study.simulation.single_episode_patients > study.simulation.personal_patients:
+        raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
+    if study.source.kind != "simulated":
+        for key in ("waveforms", "tables"):
+            if getattr(study.source, key) is None:
+                raise UserError(f"config: source.{key}: must be given when source.kind is {study.source.kind}")
+        if not Path(study.source.tables).is_dir():
+            raise UserError(f"config: source.tables: {study.source.tables} is not a folder")
+
+
+def _refuse_unknown_keys(value, schema: Fields, root: Fields, where: str) -> None:
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if not isinstance(value, dict):
+        return
+    known, free = schema.get("properties", {}), schema.get("additionalProperties", True)
+    for key, item in value.items():
+        if key in known:
+            _refuse_unknown_keys(item, known[key], root, f"{where}{key}.")
+        elif isinstance(free, dict):
+            _refuse_unknown_keys(item, free, root, f"{where}{key}.")
+        elif free is False:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            raise UserError(f"config: unknown key {where}{key}; {hint}")
+
+
+def _typed(kind, value):
+    """`value`, as read from YAML, as an instance of the annotation `kind`."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        given = {f"{key}_" if key == "from" else key: item for key, item in value.items()}
+        return kind(**{key: _typed(hints[key], item) for key, item in given.items()})
+    if origin is dict:
+        return {key: _typed(arguments[1], item) for key, item in value.items()}
+    if origin is tuple:
+        return tuple(_typed(arguments[0], item) for item in value)
+    if origin is types.UnionType:
+        return None if value is None else _typed(arguments[0], value)
+    return float(value) if kind is float else value

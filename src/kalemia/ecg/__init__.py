@@ -1,0 +1,1 @@
+"""Signal processing on arrays; knows nothing of files, draws or labels."""

@@ -1,0 +1,130 @@
+"""The generic network: learned from the beats of many people, none of whom will have a network of their own."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from kalemia import config
+from kalemia.checkpoints import Lineage, save_checkpoint, trained_tensors
+from kalemia.errors import UserError
+from kalemia.evaluation import role_metrics
+from kalemia.predictions import BeatSet, beat_logits, beat_tensor, concatenated, draw_predictions, read_beats
+from kalemia.resnet import ResNet, resnet
+from kalemia.seeds import seed_of
+from kalemia.tables import read_table, table_from_rows, write_json, write_table
+from kalemia.training import set_up_torch, train
+
+log = logging.getLogger("kalemia")
+
+SPLITS = ("train", "validation", "test")
+
+
+def train_generic(
+    draws_path: str | Path,
+    shard_paths: Iterable[str | Path],
+    network: config.Network,
+    settings: config.Generic,
+    seed: int,
+    digest: str,
+    decision: str,
+    model_path: str | Path,
+    history_path: str | Path,
+    predictions_path: str | Path,
+    metrics_path: str | Path,
+) -> None:
+    """Train on the split `train`, keep the weights of the least loss on `validation`, and score all three splits.
+
+    draws_path: a table of kind "generic". shard_paths: the beat shards of its subjects, in any order. Writes the
+    weights, a table of kind "history", one of kind "predictions" whose roles are the splits, and the metrics. Raises
+    `UserError` as `read_splits`, and where training diverges.
+    """
+    device = set_up_torch(settings.threads)
+    splits = read_splits(draws_path, shard_paths)
+    log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
+    model = resnet(network.depth, network.width, seed_of(seed, "generic", "weights")).to(device)
+    validation = _tensors(splits["validation"], device)
+    history = train(model, *_tensors(splits["train"], device), settings, seed_of(seed, "generic"), validation)
+    save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
+    write_table(history_path, "history", table_from_rows("history", history), digest)
+    scores = {split: _scores(model, beats, split, decision) for split, beats in splits.items()}
+    predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
+    by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
+    write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
+    metrics = {split: of_split for split, (_, of_split) in scores.items()}
+    best = min(history, key=lambda row: row["validation_loss"])
+    n_parameters = sum(weight.numel() for weight in model.parameters())
+    write_json(metrics_path, metrics | {"n_parameters": n_parameters, "best_epoch": best["epoch"]})
+
+
+def read_splits(draws_path: str | Path, shard_paths: Iterable[str | Path]) -> dict[str, BeatSet]:
+    """The beats of the listed draws by split, labeled as the list says; shards in the order of their names.
+
+    Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
+    `predictions.read_beats`.
+    """
+    draws = read_table(draws_path, "generic").sort_by("draw_id")
+    _refuse_shared_subject(draws_path, draws)
+    ids, labels = draws["draw_id"].to_numpy(), draws["label"].to_numpy()
+    split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
+    _refuse_missing_class(draws_path, labels, split_of_draw)
+    parts, found = {split: [] for split in SPLITS}, set()
+    for path in sorted(map(str, shard_paths)):
+        beats = read_beats(path)
+        beats = beats.take(np.isin(beats.draw_ids, ids))
+        found.update(beats.draw_ids.tolist())
+        place = np.searchsorted(ids, beats.draw_ids)
+        beats = beats.labeled(labels[place])
+        for split in SPLITS:
+            parts[split].append(beats.take(split_of_draw[place] == split))
+    missing = sorted(set(ids.tolist()) - found)
+    if missing:
+        raise UserError(f"{draws_path}: draw {missing[0]} has no beats in the shards; delete the file and run again")
+    return {split: concatenated(parts.pop(split)) for split in SPLITS}
+
+
+def _refuse_missing_class(draws_path: str | Path, labels: np.ndarray, split_of_draw: np.ndarray) -> None:
+    for split in SPLITS:
+        for label, name in ((1, "positive"), (0, "negative")):
+            if not np.any((split_of_draw == split) & (labels == label)):
+                raise UserError(
+                    f"{draws_path}: the split {split!r} has no {name} draw; enlarge the cohort, or the split's share in"
+                    " populations.split, or change the seed"
+                )
+
+
+def _refuse_shared_subject(draws_path: str | Path, draws: pa.Table) -> None:
+    split_of_subject = {}
+    for subject, split in zip(draws["subject_id"].to_pylist(), draws["split"].to_pylist(), strict=True):
+        if split_of_subject.setdefault(subject, split) != split:
+            raise UserError(f"{draws_path}: subject {subject} is in two splits; delete the file and run again")
+
+
+def _tensors(beats: BeatSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    labels = torch.from_numpy(beats.rows["label"].to_numpy().astype(np.float32))
+    return beat_tensor(beats.beats_mv, device), labels.to(device)
+
+
+def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -> Lineage:
+    """Validation shapes the weights too, because it chooses the epoch."""
+    shaping = pa.concat_tables([splits["train"].rows, splits["validation"].rows])
+    return Lineage(
+        kind="generic",
+        architecture=network,
+        digest=digest,
+        draws=tuple(sorted(pc.unique(shaping["draw_id"]).to_pylist())),
+        cut_off=pc.max(shaping["draw_time"]).as_py(),
+    )
+
+
+def _scores(model: ResNet, beats: BeatSet, split: str, decision: str) -> tuple[pa.Table, dict]:
+    """The split's predictions and metrics."""
+    logits = beat_logits(model, beats.beats_mv)
+    predictions = draw_predictions(logits, beats.rows, dict.fromkeys(beats.draw_ids.tolist(), split), decision)
+    right = (logits > 0) == (beats.rows["label"].to_numpy() == 1)
+    metrics = role_metrics(predictions, split)
+    return predictions, metrics | {"beat_accuracy": float(np.mean(right)), "n_beats": len(beats)}

@@ -1,0 +1,118 @@
+"""Tables of the clinical database, streamed with their columns checked, and the labeled draws of an analyte."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+
+from kalemia.config import Analyte
+from kalemia.errors import UserError
+
+_TYPES = {
+    "ROW_ID": pa.int64(),
+    "SUBJECT_ID": pa.int32(),
+    "HADM_ID": pa.int32(),
+    "ITEMID": pa.int32(),
+    "CHARTTIME": pa.timestamp("us"),
+    "VALUE": pa.string(),
+    "VALUENUM": pa.float64(),
+    "VALUEUOM": pa.string(),
+    "ICD9_CODE": pa.string(),
+    "GENDER": pa.string(),
+    "DOB": pa.timestamp("us"),
+}
+LABEVENTS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "ITEMID", "CHARTTIME", "VALUE", "VALUENUM")
+
+
+def table_path(folder: str | Path, name: str) -> Path:
+    """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``; raises `UserError` where there is none."""
+    for ending in (".csv.gz", ".csv"):
+        path = Path(folder) / f"{name}{ending}"
+        if path.is_file():
+            return path
+    raise UserError(
+        f"source.tables: {folder} holds no {name}.csv.gz; see docs/mimic3.md for the tables that are needed"
+    )
+
+
+def table_batches(path: Path, columns: Iterable[str]) -> Iterable[pa.RecordBatch]:
+    """Batches of some columns of a CSV table, gzipped or not, in bounded memory.
+
+    Raises `UserError` for a missing column, a value of another type and a damaged file.
+    """
+    columns = list(columns)
+    options = csv.ConvertOptions(
+        include_columns=columns,
+        column_types={name: _TYPES[name] for name in columns},
+        timestamp_parsers=["%Y-%m-%d %H:%M:%S"],
+        strings_can_be_null=True,
+    )
+    try:
+        with csv.open_csv(path, convert_options=options, read_options=csv.ReadOptions(block_size=1 << 24)) as reader:
+            yield from reader
+    except KeyError as error:
+        raise UserError(f"{path}: {str(error.args[0]).splitlines()[0]}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+
+
+def read_csv_table(folder: str | Path, name: str, columns: Iterable[str]) -> pa.Table:
+    """A whole table of the clinical database, some columns of it."""
+    columns = list(columns)
+    batches = list(table_batches(table_path(folder, name), columns))
+    return pa.Table.from_batches(batches, pa.schema([(column, _TYPES[column]) for column in columns]))
+
+
+def analyte_rows(folder: str | Path, items: Iterable[int]) -> pa.Table:
+    """The rows of LABEVENTS whose item counts as the analyte, filtered while they are read."""
+    wanted = pa.array(items, pa.int32())
+    kept = [
+        batch.filter(pc.is_in(batch["ITEMID"], wanted))
+        for batch in table_batches(table_path(folder, "LABEVENTS"), LABEVENTS)
+    ]
+    schema = pa.schema([(column, _TYPES[column]) for column in LABEVENTS])
+    return pa.Table.from_batches([batch for batch in kept if len(batch)], schema)
+
+
+def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:
+    """Of float64 values in the analyte's unit: 1 positive, 0 negative, -1 neither (or NaN); int8."""
+    labels = np.full(len(values), -1, np.int8)
+    labels[analyte.negative.contains(values)] = 0
+    labels[analyte.positive.contains(values)] = 1
+    return labels
+
+
+def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
+    """Every draw of the analyte, in the order of subject, time and row: with its label, and a reason if unusable.
+
+    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither), reason.
+    A second row of the same subject, time and item is a duplicate.
+    """
+    rows = rows.sort_by([(name, "ascending") for name in ("SUBJECT_ID", "CHARTTIME", "ITEMID", "ROW_ID")])
+    values = rows["VALUENUM"].to_numpy()
+    reason = np.full(len(rows), None, object)
+    if len(rows):
+        keys = [rows[name].to_numpy() for name in ("SUBJECT_ID", "CHARTTIME", "ITEMID")]
+        repeats = np.all([key[1:] == key[:-1] for key in keys], axis=0)
+        reason[1:][repeats] = "duplicate"
+        reason[~analyte.plausible.contains(values)] = "implausible value"
+        reason[pc.fill_null(pc.match_substring_regex(rows["VALUE"], "[<>]"), False).to_numpy()] = "comparator"
+        reason[np.isnan(values)] = "no value"
+    reason = pa.array(reason.tolist(), pa.string())
+    label = labels(values, analyte)
+    has_none = (label < 0) | reason.is_valid().to_numpy(zero_copy_only=False)
+    return pa.table(
+        {
+            "draw_id": rows["ROW_ID"],
+            "subject_id": rows["SUBJECT_ID"],
+            "hadm_id": rows["HADM_ID"],
+            "item_id": rows["ITEMID"],
+            "draw_time": rows["CHARTTIME"],
+            "potassium": pa.array(values, mask=np.isnan(values)),
+            "label": pa.array(label, mask=has_none),
+            "reason": reason,
+        }
+    )

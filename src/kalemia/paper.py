@@ -1,0 +1,73 @@
+"""The figures that Chiu et al. 2022 published, as data, for the report to print beside a study's own."""
+
+from dataclasses import dataclass
+
+CITATION = "Chiu I-M, Cheng J-Y, Chen T-Y, et al. J Med Internet Res 2022;24(12):e41163"
+DOI = "10.2196/41163"
+PATIENTS = 16  # personal patients; every figure of ROUNDS is over them
+
+
+@dataclass(frozen=True)
+class MeanSd:
+    """Mean and SD over the paper's 16 patients; `sd` is None where only the mean is given."""
+
+    mean: float
+    sd: float | None = None
+    approximate: bool = False  # described in words as a plateau, not printed as a figure
+    doubt: str | None = None  # why the figure cannot be right
+
+
+IMPOSSIBLE_SPECIFICITY_SD = "An SD of 0.321 is not possible here: with a mean of 0.907, 16 values between 0 and 1 have a sample SD of 0.300 at most."
+
+# Results section and Figure 4: metric -> round -> result; a round that is missing was not published.
+ROUNDS: dict[str, dict[int, MeanSd]] = {
+    "accuracy": {0: MeanSd(0.604, 0.211), 1: MeanSd(0.895, 0.189), 2: MeanSd(0.942, 0.104), 5: MeanSd(0.980, 0.078)},
+    "auc": {
+        0: MeanSd(0.729, 0.240),
+        1: MeanSd(0.918, 0.149),
+        2: MeanSd(0.945, 0.094),
+        5: MeanSd(0.945, approximate=True),
+    },
+    "sensitivity": {0: MeanSd(0.674, 0.456), 2: MeanSd(0.953, 0.160)},
+    "specificity": {0: MeanSd(0.628, 0.417), 1: MeanSd(0.907, 0.321, doubt=IMPOSSIBLE_SPECIFICITY_SD)},
+}
+
+# The generic network; the paper does not say whether beats or draws are counted.
+GENERIC_ACCURACY = {"train": 0.724, "validation": 0.639, "test": 0.627}
+
+# Table 1, with the keys of cohort/characteristics.json; None where it was not published.
+CHARACTERISTICS = {
+    "generic": {
+        "n": 1439,
+        "age_median_iqr": [64, 52, 76],
+        "men": [610, 0.596],
+        "potassium_negative_mean_sd": [4.3, 0.40],
+        "potassium_positive_mean_sd": [6.3, 0.64],
+        "draws": 2666,
+        "positive": 1341,
+        "negative": 1325,
+    },
+    "personal": {
+        "n": 16,
+        "age_median_iqr": [50, 43, 60],
+        "men": [13, 0.812],
+        "potassium_negative_mean_sd": [4.1, 0.44],
+        "potassium_positive_mean_sd": [6.2, 0.70],
+        "draws": None,
+        "positive": None,
+        "negative": None,
+    },
+}
+GENERIC_WOMEN = 413
+
+GENDER_DOUBT = (
+    "The paper's gender rows add up to 1,023 of its 1,439 generic patients; its 59.6% of men is a share of those 1,023."
+)
+
+
+def largest_sample_sd(mean: float, n: int) -> float:
+    """The largest sample SD (n - 1) that `n` values between 0 and 1 can have around `mean`.
+
+    The sum of squares is largest where every value is 0 or 1, which gives a variance of mean (1 - mean) n / (n - 1).
+    """
+    return (mean * (1 - mean) * n / (n - 1)) ** 0.5

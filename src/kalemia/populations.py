@@ -1,0 +1,188 @@
+"""Who is generic and who is personal once quality is known; the generic split and the personal patients' rounds."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from kalemia.config import Arm, Personal, Populations
+from kalemia.errors import UserError
+from kalemia.flow import inclusion_flow
+from kalemia.seeds import rng
+from kalemia.splits import Draw, Split, split_draws, write_split
+from kalemia.tables import read_table, table_from_rows, write_json, write_table
+
+log = logging.getLogger(__name__)
+
+
+def write_populations(
+    draws_path: str | Path,
+    quality_paths: Iterable[str | Path],
+    populations: Populations,
+    personal: Personal,
+    arms: dict[str, Arm],
+    seed: int,
+    membership_digest: str,
+    rounds_digest: str,
+    populations_path: str | Path,
+    generic_path: str | Path,
+    personal_path: str | Path,
+    flow_path: str | Path,
+) -> None:
+    """Write the populations, the generic draws with their split, the rounds of every personal patient, and the flow.
+
+    The membership's digest knows nothing of the arms, so that another arm leaves the generic network's input as it is.
+    Raises `UserError` if nobody is personal or the generic network would lack a class.
+    """
+    quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
+    usable = usable_draws(quality)
+    personal_subjects = sorted(s for s, mine in usable.items() if is_personal(mine, populations.personal_min_draws))
+    generic = generic_draws({s: mine for s, mine in usable.items() if s not in personal_subjects}, populations, seed)
+    _refuse_empty(personal_subjects, generic, populations, usable)
+
+    split_of = {row["subject_id"]: row["split"] for row in generic}
+    rows = []
+    for subject in sorted({row["subject_id"] for row in quality}):
+        mine = usable.get(subject, [])
+        count = Counter(row["label"] for row in mine)
+        population = "personal" if subject in personal_subjects else "generic" if subject in split_of else None
+        rows.append(
+            {
+                "subject_id": subject,
+                "population": population,
+                "split": split_of.get(subject),
+                "n_positive": count[1],
+                "n_negative": count[0],
+                "n_draws": len(mine),
+                "reason": None if population else _reason_outside(mine),
+            }
+        )
+    by_arm = [
+        {"arm": arm, "subject_id": subject, "rounds": len(split.rounds), "reason": split.reason}
+        for arm, settings in arms.items()
+        for subject in personal_subjects
+        for split in [split_draws(settings.protocol, as_draws(usable[subject]), personal, seed, subject)]
+    ]
+    log.info("%d personal patients, %d generic with %d draws", len(personal_subjects), len(split_of), len(generic))
+    write_table(populations_path, "populations", table_from_rows("populations", rows), membership_digest)
+    write_table(generic_path, "generic", table_from_rows("generic", generic), membership_digest)
+    write_table(personal_path, "personal", table_from_rows("personal", by_arm), rounds_digest)
+    final = final_reasons(read_table(draws_path, "draws").to_pylist(), quality, personal_subjects, generic)
+    write_json(flow_path, inclusion_flow(final))
+
+
+def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
+    """The rows of quality tables that passed, by subject."""
+    usable: dict[int, list[dict]] = {}
+    for row in quality:
+        if row["reason"] is None:
+            usable.setdefault(row["subject_id"], []).append(row)
+    return usable
+
+
+def is_personal(draws: Iterable[dict], min_draws: int) -> bool:
+    """Whether somebody has enough usable draws of both classes for a network of their own."""
+    count = Counter(draw["label"] for draw in draws)
+    return min(count[0], count[1]) >= min_draws
+
+
+def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: int) -> list[dict]:
+    """The rows of the generic table: positive draws of some people, about as many negative draws of others.
+
+    Somebody with a positive draw is of the positive class and gives only positive draws (Chiu 2022). Of the class
+    with more draws people are taken in an order that depends on nobody else until their draws are as many as the
+    other's; the last one taken may go over.
+    """
+    people: dict[int, dict[int, list[dict]]] = {1: {}, 0: {}}
+    for subject, mine in usable.items():
+        of_class = {label: [draw for draw in mine if draw["label"] == label] for label in (1, 0)}
+        used_class = 1 if of_class[1] else 0
+        if of_class[used_class]:
+            people[used_class][subject] = of_class[used_class]
+    orders = {label: sorted(people[label], key=lambda subject: _unit(seed, "order", subject)) for label in people}
+    if settings.generic_patients is not None:
+        orders = {label: order[: settings.generic_patients // 2] for label, order in orders.items()}
+    fewest = min(sum(len(people[label][subject]) for subject in orders[label]) for label in people)
+    rows = []
+    for label, order in orders.items():
+        taken = 0
+        for subject in order:
+            if taken >= fewest:
+                break
+            taken += len(people[label][subject])
+            split = split_of_subject(subject, settings, seed)
+            rows += [
+                {"subject_id": subject, "draw_id": draw["draw_id"], "label": label, "split": split}
+                for draw in people[label][subject]
+            ]
+    return sorted(rows, key=lambda row: (row["subject_id"], row["draw_id"]))
+
+
+def split_of_subject(subject_id: int, settings: Populations, seed: int) -> str:
+    """train, validation or test: of the subject's id and the seed alone, so that nobody else can change it."""
+    at = _unit(seed, "split", subject_id)
+    shares = settings.split
+    return "train" if at < shares.train else "validation" if at < shares.train + shares.validation else "test"
+
+
+def as_draws(rows: Iterable[dict]) -> list[Draw]:
+    """The rows of a quality table as a split sees them."""
+    return [Draw(row["draw_id"], row["draw_time"], row["label"]) for row in rows]
+
+
+def write_subject_split(
+    quality_path: str | Path, arm: str, protocol: str, personal: Personal, seed: int, digest: str, path: str | Path
+) -> None:
+    """Write one personal patient's split in one arm, of the draws that passed quality."""
+    rows = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
+    subject_id = rows[0]["subject_id"]
+    split: Split = split_draws(protocol, as_draws(rows), personal, seed, subject_id)
+    write_split(path, split, arm, protocol, subject_id, seed, digest)
+
+
+def final_reasons(
+    draws: Iterable[dict], quality: Iterable[dict], personal: Sequence[int], generic: Iterable[dict]
+) -> list[tuple[int, str | None]]:
+    """(subject_id, reason) of every draw, reason None where the draw is used."""
+    by_draw = {row["draw_id"]: row for row in quality}
+    used = {row["draw_id"] for row in generic}
+    final = []
+    for draw in draws:
+        subject, reason = draw["subject_id"], draw["reason"]
+        if reason is None:
+            row = by_draw[draw["draw_id"]]
+            reason = row["reason"]
+            if reason is None and subject not in personal and draw["draw_id"] not in used:
+                reason = "no labeled draw left" if row["label"] is None else "surplus of the class"
+        final.append((subject, reason))
+    return final
+
+
+def _unit(seed: int, *names: str | int) -> float:
+    return float(rng(seed, *names).random())
+
+
+def _reason_outside(usable: list[dict]) -> str:
+    if not usable:
+        return "no usable draw"
+    return "surplus of the class" if any(draw["label"] is not None for draw in usable) else "no labeled draw left"
+
+
+def _refuse_empty(personal: list[int], generic: list[dict], settings: Populations, usable: dict) -> None:
+    if not personal:
+        best = max((min(Counter(d["label"] for d in mine)[k] for k in (0, 1)) for mine in usable.values()), default=0)
+        raise UserError(
+            f"populations: nobody has {settings.personal_min_draws} usable draws of each class (the most is {best});"
+            " lower populations.personal_min_draws or enlarge the cohort"
+        )
+    for split in ("train", "validation", "test"):
+        found = {row["label"] for row in generic if row["split"] == split}
+        for label, name in ((1, "positive"), (0, "negative")):
+            if label not in found:
+                raise UserError(
+                    f"populations: the generic {split} split has no {name} draw"
+                    f" ({len({row['subject_id'] for row in generic})} generic patients in all);"
+                    " enlarge the cohort, or change populations.split or seed"
+                )

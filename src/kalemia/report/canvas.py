@@ -1,0 +1,105 @@
+"""The look of every figure, and its writing as SVG: vector, text as text, the same bytes each time."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kalemia.report.palette import LIGHT
+from kalemia.tables import whole_file
+
+WIDTH_IN = 10.4
+NOTE = "Simulated patients: not a clinical result"
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that text is measured alike everywhere
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": LIGHT["muted"],
+    "axes.labelcolor": LIGHT["ink"],
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "grid.color": LIGHT["faint"],
+    "grid.linewidth": 0.7,
+    "text.color": LIGHT["ink"],
+    "xtick.color": LIGHT["muted"],
+    "ytick.color": LIGHT["muted"],
+    "xtick.labelcolor": LIGHT["ink"],
+    "ytick.labelcolor": LIGHT["ink"],
+    "figure.facecolor": LIGHT["paper"],
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "legend.handlelength": 2.2,
+    "path.simplify": False,
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: bool) -> Iterator[Figure]:
+    """A figure to draw on, `WIDTH_IN` wide, written to `path` at the end; `title` is what a screen reader says.
+
+    A figure of simulated patients says so at its foot.
+    """
+    look = {**STYLE, "svg.hashsalt": Path(path).stem}
+    with style.context(["default", look]):
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        yield figure
+        if is_simulated:
+            _mark_simulated(figure)
+            title = f"{title} {NOTE}."
+        with whole_file(path) as beside:
+            figure.savefig(beside, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+            beside.write_text(_generic_fonts(beside.read_text()))
+
+
+def write_remark(path: str | Path, title: str, remark: str, is_simulated: bool) -> None:
+    """In place of a figure for which there is nothing to draw: one sentence that says why."""
+    with svg_figure(path, f"{title} {remark}", 0.9, is_simulated) as figure:
+        figure.text(0.01, 0.65, remark, va="center", color=LIGHT["muted"])
+
+
+def share_axis(axes: Axes) -> None:
+    """A y axis from 0 to 1, with room for marks on its ends."""
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
+    axes.grid(axis="y")
+
+
+def bare(axes: Axes) -> None:
+    """No ticks, a faint frame: for pictures whose axes have no unit."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LIGHT["faint"])
+
+
+def reserve_head(figure: Figure, height_in: float) -> None:
+    """Keep the panels out of the uppermost inches."""
+    _reserve(figure, head_in=height_in)
+
+
+def _reserve(figure: Figure, head_in: float = 0.0, foot_in: float = 0.0) -> None:
+    engine, total_in = figure.get_layout_engine(), figure.get_figheight()
+    left, bottom, width, height = engine.get()["rect"]
+    engine.set(rect=(left, bottom + foot_in / total_in, width, height - (head_in + foot_in) / total_in))
+
+
+def _mark_simulated(figure: Figure) -> None:
+    foot = 0.22 / figure.get_figheight()
+    _reserve(figure, foot_in=0.22)
+    figure.text(0.995, 0.2 * foot, NOTE, ha="right", va="bottom", fontsize=8.5, color=LIGHT["muted"], style="italic")
+
+
+def _generic_fonts(svg: str) -> str:
+    return re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "sans-serif", svg)

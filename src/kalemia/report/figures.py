@@ -1,0 +1,222 @@
+"""The figures of a whole study, one function for each, every one a SVG file under results/figures."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from kalemia import paper
+from kalemia.config import Study
+from kalemia.evaluation import carried_forward
+from kalemia.report import METRIC_NAMES
+from kalemia.report.canvas import share_axis, svg_figure, write_remark
+from kalemia.report.explained import CLASS_NAMES, class_legend, draw_attention, draw_attention_scale, draw_embedding
+from kalemia.report.flow_figure import write_flow_figure
+from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
+from kalemia.report.palette import LIGHT, class_color, model_color
+
+NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+PANELS_A_ROW = 6  # of the t-SNE figure
+
+
+def write_study_figures(study: Study, results: str | Path, subjects: list[str]) -> None:
+    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`.
+
+    `subjects` are the personal patients, as ``p010059``.
+    """
+    folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
+    data, explanations = read_study(results), read_explanations(results, subjects)
+    write_flow_figure(folder / "flow.svg", data.flow, data.characteristics, data.populations, simulated)
+    write_generic_figure(folder / "generic.svg", data, simulated)
+    write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), simulated)
+    write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), simulated)
+    write_arms_figure(folder / "arms.svg", data, arms, simulated)
+    write_gradcam_figure(folder / "gradcam.svg", explanations, arms, simulated)
+    write_embedding_figure(folder / "embedding.svg", explanations, arms, simulated)
+
+
+def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: bool) -> None:
+    """Loss and accuracy over the epochs of the generic training, with the epoch whose weights were kept."""
+    history, best = data.history.to_pydict(), data.summary["generic"]["best_epoch"]
+    with svg_figure(path, f"Generic training; epoch {best} was kept.", 2.9, is_simulated) as figure:
+        for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            for split, color, style in (("train", LIGHT["generic"], "--"), ("validation", LIGHT["ink"], "-")):
+                values = history[f"{split}_{quantity}"]
+                axes.plot(history["epoch"], values, color=color, ls=style, lw=1.8, label=split)
+            axes.axvline(best, color=LIGHT["positive"], lw=1, label=f"kept: epoch {best}")
+            axes.set_title(quantity.capitalize() + (" (beats)" if quantity == "accuracy" else " (cross entropy)"))
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(axis="y")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+
+
+def write_rounds_figure(
+    path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], is_simulated: bool
+) -> None:
+    """Metrics over rounds: a column an arm, a row a metric, a thin line a patient; the mean (SD), and the paper's."""
+    title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
+    if not len(data.rounds):
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    with svg_figure(path, title, 0.5 + 2.15 * len(metrics), is_simulated) as figure:
+        grid = figure.subplots(len(metrics), len(arms), sharex=True, sharey=True, squeeze=False)
+        for arm, column in zip(arms, grid.T, strict=True):
+            curves = carried_forward(data.rounds, arm, data.n_rounds)
+            for metric, axes in zip(metrics, column, strict=True):
+                axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({len(curves[metric])} patients)")
+                _draw_published(axes, metric, data.n_rounds)
+                _draw_patients(axes, data, arm, metric, model_color(arm, arms))
+                _draw_mean(axes, curves[metric], model_color(arm, arms))
+                share_axis(axes)
+            axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
+            axes.set_xlabel("rounds of personal training")
+        figure.legend(handles=_rounds_legend(), loc="outside upper left", ncols=3)
+
+
+def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+    """Every metric after the last round, the arms side by side: dots are patients, joined across arms."""
+    title = "The four metrics after the last round, arm beside arm."
+    if not len(data.rounds):
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    with svg_figure(path, title, 2.9, is_simulated) as figure:
+        for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
+            last = [_last_round(data, arm, metric) for arm in arms]
+            _join_patients(axes, last)
+            for place, (arm, values) in enumerate(zip(arms, last, strict=True)):
+                color = model_color(arm, arms)
+                axes.scatter([place] * len(values), list(values.values()), s=20, color=color, alpha=0.55, lw=0)
+                _draw_mean_beside(axes, place, np.array(list(values.values())), color)
+            published = paper.ROUNDS[metric].get(5)
+            if published:
+                axes.axhline(published.mean, color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
+            axes.set_title(METRIC_NAMES[metric])
+            axes.set_xlim(-0.5, len(arms) - 0.3)
+            axes.set_xticks(range(len(arms)), arms)
+            share_axis(axes)
+        figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
+
+
+def write_gradcam_figure(
+    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
+) -> None:
+    """Mean over patients of the mean beat and of the attention: a row a model, a column a class."""
+    title = "Grad-CAM on the mean beat, averaged over patients, before and after personal training."
+    if not explanations:
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    models = ["generic", *arms]
+    with svg_figure(path, title, 0.6 + 1.65 * len(models), is_simulated) as figure:
+        grid = figure.subplots(len(models), 2, sharex=True, sharey=True, squeeze=False)
+        for model, row in zip(models, grid, strict=True):
+            for label, axes in zip((0, 1), row, strict=True):
+                mine = [one for one in explanations.values() if (model, label) in one.attention]
+                when = "before" if model == "generic" else "after"
+                patients = f"{len(mine)} patient{'s' * (len(mine) != 1)}"
+                axes.set_title(f"{when}: {model}, {CLASS_NAMES[label]} ({patients})", color=class_color(label))
+                axes.grid(axis="x")
+                if mine:
+                    beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
+                    draw_attention(axes, beat_mv, np.mean([one.attention[model, label] for one in mine], axis=0))
+            row[0].set_ylabel("mV")
+        for axes in grid[-1]:
+            axes.set_xlabel("ms from the R peak")
+        draw_attention_scale(figure)
+
+
+def write_embedding_figure(
+    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
+) -> None:
+    """t-SNE of every patient's beats, before and after: a block of panels a patient, a panel a model."""
+    title = "t-SNE of the beats of every patient, before and after personal training."
+    if not explanations:
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    models = ["generic", *arms]
+    blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
+    n_rows = -(-len(explanations) // blocks)
+    with svg_figure(path, title, 0.5 + 1.75 * n_rows, is_simulated) as figure:
+        widths = ([1.0] * len(models) + [0.12]) * blocks
+        grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
+        for axes in grid.flat:
+            axes.axis("off")
+        for place, (subject, explanation) in enumerate(explanations.items()):
+            first = (place % blocks) * (len(models) + 1)
+            for model, axes in zip(models, grid[place // blocks, first:], strict=False):
+                axes.axis("on")
+                axes.set_title(f"{subject}, {model}" if model == "generic" else model)
+                draw_embedding(axes, explanation, model)
+        figure.legend(handles=class_legend(), loc="outside upper left", ncols=2)
+
+
+def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
+    known = {round_: result.mean for round_, result in paper.ROUNDS[metric].items() if round_ <= n_rounds}
+    axes.plot(known.keys(), known.values(), color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1, marker="D", ms=3.5)
+
+
+def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color: str) -> None:
+    rows = [row for row in data.rounds.to_pylist() if row["arm"] == arm]
+    for subject in sorted({row["subject_id"] for row in rows}):
+        mine = sorted((row["round"], row[metric]) for row in rows if row["subject_id"] == subject)
+        line = axes.plot(*zip(*mine, strict=True), color=color, lw=1, alpha=0.45)[0]
+        line.set_gid(f"line-{subject_name(subject)}-{arm}-{metric}")
+
+
+def _draw_mean(axes: Axes, curves: np.ndarray, color: str) -> None:
+    """The mean over patients (patients, rounds) who have a value, with bars of one SD cut off at 0 and 1."""
+    for round_, values in enumerate(curves.T):
+        _sd_bar(axes, round_, values[np.isfinite(values)], color)
+    known = np.isfinite(curves).any(axis=0)
+    means = [np.nanmean(values) for values in curves.T[known]]
+    axes.plot(np.flatnonzero(known), means, color=color, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], zorder=4)
+
+
+def _draw_mean_beside(axes: Axes, place: float, values: np.ndarray, color: str) -> None:
+    known = values[np.isfinite(values)]
+    if len(known):
+        _sd_bar(axes, place + 0.2, known, color)
+        axes.plot(place + 0.2, known.mean(), color=color, marker="o", ms=7.5, mec=LIGHT["paper"], zorder=4)
+
+
+def _sd_bar(axes: Axes, x: float, known: np.ndarray, color: str) -> None:
+    if len(known) > 1:
+        mean, sd = known.mean(), known.std(ddof=1)
+        axes.plot([x, x], [max(0, mean - sd), min(1, mean + sd)], color=color, lw=1.8, zorder=3)
+
+
+def _last_round(data: StudyResults, arm: str, metric: str) -> dict[int, float]:
+    """Each patient's value after the patient's own last round; patients without one are left out."""
+    rows = sorted((row for row in data.rounds.to_pylist() if row["arm"] == arm), key=lambda row: row["round"])
+    last = {row["subject_id"]: row[metric] for row in rows}
+    return {subject: value for subject, value in last.items() if value is not None and np.isfinite(value)}
+
+
+def _join_patients(axes: Axes, last: list[dict[int, float]]) -> None:
+    for place, (one, other) in enumerate(pairwise(last)):
+        for subject in sorted(one.keys() & other.keys()):
+            axes.plot([place, place + 1], [one[subject], other[subject]], color=LIGHT["faint"], lw=0.9, zorder=1)
+
+
+def _rounds_legend() -> list[Line2D]:
+    ink = LIGHT["generic"]
+    return [
+        Line2D([], [], color=ink, lw=1, alpha=0.6, label="one patient"),
+        Line2D([], [], color=ink, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], label="mean, bars of one SD"),
+        _published_handle("Chiu 2022, mean of 16 patients (random split)"),
+    ]
+
+
+def _arms_legend() -> list[Line2D]:
+    ink = LIGHT["generic"]
+    return [
+        Line2D([], [], color=ink, marker="o", ms=4, ls="none", alpha=0.6, label="one patient"),
+        Line2D([], [], color=ink, marker="o", ms=7.5, mec=LIGHT["paper"], lw=1.8, label="mean and SD"),
+        _published_handle("Chiu 2022 after round 5"),
+    ]
+
+
+def _published_handle(label: str) -> Line2D:
+    return Line2D([], [], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1, marker="D", ms=3.5, label=label)

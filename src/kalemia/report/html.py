@@ -1,0 +1,100 @@
+"""What both kinds of page share: templates, numbers as a reader wants them, and figures taken into the page."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from kalemia.errors import UserError
+from kalemia.report.palette import DARK, LIGHT
+from kalemia.tables import whole_file
+
+FOLDER = Path(__file__).parent
+MISSING = "–"
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+
+
+def write_html(path: str | Path, template: str, **values) -> None:
+    """Render one of the templates beside this module to `path`, whole or not at all."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, count=count, mean_sd=mean_sd, percent=percent)
+    css = Markup((FOLDER / "report.css").read_text())
+    with whole_file(path) as beside:
+        beside.write_text(environment.get_template(template).render(css=css, light=LIGHT, dark=DARK, **values))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Fixed digits; a dash for what is not known (None or NaN)."""
+    return MISSING if _unknown(value) else f"{value:.{digits}f}"
+
+
+def count(value: int | None) -> str:
+    """With commas between thousands; a dash for None."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage with one digit."""
+    return MISSING if _unknown(share) else f"{100 * share:.1f}%"
+
+
+def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
+    """For example ``0.604 (0.211)``; a dash for a part that is not known."""
+    mean, sd = pair
+    return MISSING if _unknown(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
+
+
+def inline_svg(path: str | Path) -> Markup:
+    """A SVG figure of this package as part of a page.
+
+    Its colors become the page's variables, so that they follow light and dark; its ids get the file's name, so that
+    they differ from other figures'; lines with an id ``line-{subject}-...`` answer the pointer with the subject.
+    """
+    ET.register_namespace("", _SVG)
+    ET.register_namespace("xlink", _XLINK)
+    try:
+        root = ET.parse(path).getroot()
+    except (OSError, ET.ParseError):
+        raise UserError(f"{path}: cannot be read as SVG; delete it and run again") from None
+    title = root.find(f"{{{_SVG}}}title")
+    root.set("role", "img")
+    root.set("aria-label", title.text)
+    for part in (title, root.find(f"{{{_SVG}}}metadata")):
+        root.remove(part)
+    for size in ("width", "height", "version"):
+        del root.attrib[size]
+    _answer_pointer(root)
+    text = ET.tostring(root, encoding="unicode")
+    return Markup(_with_variables(_with_own_ids(text, Path(path).stem)))
+
+
+def _unknown(value: float | None) -> bool:
+    return value is None or value != value
+
+
+def _answer_pointer(root: ET.Element) -> None:
+    for group in root.iter(f"{{{_SVG}}}g"):
+        name = group.get("id", "").split("-")
+        if name[0] == "line":
+            group.set("class", "line")
+            ET.SubElement(group, f"{{{_SVG}}}title").text = name[1]
+
+
+def _with_own_ids(svg: str, name: str) -> str:
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'\bxlink:href="#', f'xlink:href="#{name}-', svg)
+    return re.sub(r"url\(#", f"url(#{name}-", svg)
+
+
+def _with_variables(svg: str) -> str:
+    name_of = {color: name for name, color in LIGHT.items()}
+    return re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var(--{name_of[m[0]]})" if m[0] in name_of else m[0], svg)

@@ -1,0 +1,163 @@
+"""What the report reads: the files of one study, and those of one patient, as plain values."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kalemia.errors import UserError
+from kalemia.evaluation import role_metrics
+from kalemia.tables import read_json, read_table
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The tables and figures of a whole study."""
+
+    flow: list[dict]
+    characteristics: dict
+    populations: pa.Table
+    personal: pa.Table
+    history: pa.Table
+    rounds: pa.Table
+    summary: dict
+
+    @property
+    def n_rounds(self) -> int:
+        return max(self.rounds["round"].to_pylist(), default=0)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Pictures of what the models of one patient look at; a model is `generic` or an arm after its last round."""
+
+    mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
+    attention: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,), 0 to 1
+    embedding: dict[str, tuple[np.ndarray, np.ndarray]]  # model -> labels (beats,), positions (beats, 2)
+
+
+@dataclass(frozen=True)
+class PatientArm:
+    """One patient in one arm: the predictions of every round, from 0 (generic) on, or why there are none."""
+
+    reason: str | None
+    predictions: list[pa.Table]
+
+    @cached_property
+    def metrics(self) -> list[dict]:
+        """`kalemia.evaluation.role_metrics` of the test draws after each round."""
+        return [role_metrics(table, "test") for table in self.predictions]
+
+    @property
+    def last_by_draw(self) -> dict[int, dict]:
+        """The prediction after the last round, by draw."""
+        return {row["draw_id"]: row for row in self.predictions[-1].to_pylist()} if self.predictions else {}
+
+
+@dataclass(frozen=True)
+class PatientResults:
+    """Everything the page of one patient shows."""
+
+    subject: str
+    excerpts: list[dict]  # rows of the quality table, in the order of time
+    unread: dict[str, int]  # why potassium values have no excerpt -> how many
+    arms: dict[str, PatientArm]
+    draw_beats_mv: np.ndarray  # (draws, 120): the mean beat of every usable labeled draw
+    draw_labels: np.ndarray  # (draws,)
+    explanation: Explanation | None
+
+
+def subject_name(subject_id: int) -> str:
+    """As files and pages name a subject: ``p010059``."""
+    return f"p{subject_id:06d}"
+
+
+def read_study(results: str | Path) -> StudyResults:
+    """Read what the study's page and figures show from the results folder."""
+    results = Path(results)
+    return StudyResults(
+        flow=read_json(results / "cohort/flow.json")["steps"],
+        characteristics=read_json(results / "cohort/characteristics.json"),
+        populations=read_table(results / "cohort/populations.parquet", "populations"),
+        personal=read_table(results / "cohort/personal.parquet", "personal"),
+        history=read_table(results / "generic/history.parquet", "history"),
+        rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
+        summary=read_json(results / "evaluation/summary.json"),
+    )
+
+
+def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:
+    """The explanations of those `subjects` who are evaluable in at least one arm."""
+    personal = read_table(Path(results) / "cohort/personal.parquet", "personal").to_pylist()
+    evaluable = {subject_name(row["subject_id"]) for row in personal if row["reason"] is None}
+    folder = Path(results) / "explanation"
+    return {subject: _explanation(folder / subject) for subject in subjects if subject in evaluable}
+
+
+def read_patient(results: str | Path, subject: str) -> PatientResults:
+    """Read one patient; needs no file that depends on another patient's training."""
+    results, subject_id = Path(results), int(subject[1:])
+    excerpts = read_table(results / f"beats/{subject}.quality.parquet", "quality").sort_by("draw_time").to_pylist()
+    values = read_table(results / "cohort/draws.parquet", "draws", columns=["subject_id", "reason"])
+    reasons = values.filter(pc.equal(values["subject_id"], subject_id))["reason"].to_pylist()
+    draw_beats_mv, draw_labels = _draw_beats(results / f"beats/{subject}.parquet", excerpts)
+    return PatientResults(
+        subject=subject,
+        excerpts=excerpts,
+        unread=dict(sorted(Counter(reason for reason in reasons if reason is not None).items())),
+        arms=_patient_arms(results, subject),
+        draw_beats_mv=draw_beats_mv,
+        draw_labels=draw_labels,
+        explanation=read_explanations(results, [subject]).get(subject),
+    )
+
+
+def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:
+    personal = read_table(results / "cohort/personal.parquet", "personal")
+    arms = {}
+    for row in personal.filter(pc.equal(personal["subject_id"], int(subject[1:]))).to_pylist():
+        rounds = range(row["rounds"] + 1) if row["reason"] is None else ()
+        folder = results / "personal" / row["arm"] / subject
+        tables = [read_table(folder / f"round-{round_}/predictions.parquet", "predictions") for round_ in rounds]
+        arms[row["arm"]] = PatientArm(row["reason"], tables)
+    return arms
+
+
+def _draw_beats(path: Path, excerpts: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean beat (draws, 120) in mV and the label (draws,) of every draw that has a label and was not excluded."""
+    table = read_table(path, "beats", columns=["draw_id", "beat"])
+    draw_ids, beats_mv = table["draw_id"].to_numpy(), _matrix(table["beat"])
+    usable = {row["draw_id"]: row["label"] for row in excerpts if row["reason"] is None and row["label"] is not None}
+    usable = {draw: label for draw, label in usable.items() if draw in draw_ids}
+    means = [beats_mv[draw_ids == draw].mean(axis=0, dtype=np.float64) for draw in usable]
+    return np.reshape(means, (len(means), 120)), np.array(list(usable.values()), dtype=int)
+
+
+def _explanation(folder: Path) -> Explanation:
+    gradcam, embedding = _parquet(folder / "gradcam.parquet"), _parquet(folder / "embedding.parquet")
+    keys = list(zip(gradcam["model"].to_pylist(), gradcam["label"].to_pylist(), strict=True))
+    models = embedding["model"].to_numpy(zero_copy_only=False)
+    positions = np.column_stack([embedding["x"].to_numpy(), embedding["y"].to_numpy()])
+    labels = embedding["label"].to_numpy()
+    return Explanation(
+        mean_beat_mv=dict(zip(keys, _matrix(gradcam["mean_beat"]), strict=True)),
+        attention=dict(zip(keys, _matrix(gradcam["attention"]), strict=True)),
+        embedding={model: (labels[models == model], positions[models == model]) for model in dict.fromkeys(models)},
+    )
+
+
+def _parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid):
+        raise UserError(f"{path}: cannot be read as Parquet; delete it and run again") from None
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of lists of equal length as (rows, length)."""
+    return column.combine_chunks().flatten().to_numpy().astype(np.float64).reshape(len(column), -1)

@@ -1,0 +1,163 @@
+"""The page of a whole study: one HTML file that needs nothing beside it but the patients' pages it links to."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from kalemia import paper
+from kalemia.config import Study
+from kalemia.report import METRIC_NAMES, STUDY_FIGURES
+from kalemia.report.html import MISSING, count, inline_svg, mean_sd, number, percent, write_html
+from kalemia.report.inputs import StudyResults, read_study, subject_name
+from kalemia.report.provenance import config_text, digests, versions
+
+PROTOCOLS = {
+    "forward": "every training draw precedes every test draw",
+    "paper": "the test draws are picked at random",
+}
+SPLITS = ("train", "validation", "test")
+
+
+def write_page(path: str | Path, study: Study, results: str | Path, subjects: list[str]) -> None:
+    """Write the study's page from the results folder and from its figures, which must exist already.
+
+    `subjects` are the personal patients, as ``p010059``; each is linked as ``patients/p010059/report.html``.
+    """
+    results = Path(results)
+    data = read_study(results)
+    marks: dict[str, str] = {}
+    write_html(
+        path,
+        "study.html",
+        study=study,
+        protocols=PROTOCOLS,
+        answer=answer(study, data.summary),
+        figures={name: inline_svg(results / "figures" / f"{name}.svg") for name in STUDY_FIGURES},
+        flow=data.flow,
+        characteristics=characteristics_rows(data.characteristics, marks),
+        generic=generic_rows(data.summary["generic"]),
+        generic_metrics=data.summary["generic"],
+        metric_tables=[metric_table(metric, study, data.summary, marks) for metric in METRIC_NAMES],
+        notes=marks,
+        patients=patient_rows(subjects, list(study.arms), data),
+        evaluable={arm: data.summary["arms"][arm]["patients"] for arm in study.arms},
+        outside=reasons_outside(data.populations),
+        paper=paper,
+        versions=versions(),
+        digests=digests(study),
+        config=config_text(study),
+    )
+
+
+def answer(study: Study, summary: dict) -> str:
+    """In one sentence, what personal training did to the mean AUC: in the first forward arm and in the first paper arm."""
+    first = {study.arms[arm].protocol: arm for arm in reversed(study.arms)}
+    arms = [first[protocol] for protocol in PROTOCOLS if protocol in first]
+    sentence = "; ".join(_arm_clause(arm, PROTOCOLS[study.arms[arm].protocol], summary["arms"][arm]) for arm in arms)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def characteristics_rows(ours: dict, marks: dict[str, str]) -> list[dict]:
+    """Table 1: each row a name and four cells, generic and personal, ours beside the paper's."""
+
+    def row(name: str, key: str, show) -> dict:
+        cells = [
+            show(of[population][key]) for population in ("generic", "personal") for of in (ours, paper.CHARACTERISTICS)
+        ]
+        return {"name": name, "cells": cells, "marks": [""] * 4}
+
+    rows = [
+        row("Patients", "n", count),
+        row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr),
+        row("Men, n (%)", "men", _share),
+        row("Potassium of negative draws, mEq/L, mean (SD)", "potassium_negative_mean_sd", _two_digits),
+        row("Potassium of positive draws, mEq/L, mean (SD)", "potassium_positive_mean_sd", _two_digits),
+        row("Draws used", "draws", count),
+        row("of these positive", "positive", count),
+        row("of these negative", "negative", count),
+    ]
+    rows[2]["marks"][1] = _mark(paper.GENDER_DOUBT, marks)
+    return rows
+
+
+def generic_rows(metrics: dict) -> list[dict]:
+    """The generic network by split, with the accuracy that the paper gives."""
+    return [{"split": split, **metrics[split], "published": paper.GENERIC_ACCURACY[split]} for split in SPLITS]
+
+
+def metric_table(metric: str, study: Study, summary: dict, marks: dict[str, str]) -> dict:
+    """One metric: a row a round, a cell an arm, and the paper's figure with its doubt."""
+    n_rounds = max(len(summary["arms"][arm]["rounds"]) for arm in study.arms)
+    rows = []
+    for round_ in range(n_rounds):
+        published = paper.ROUNDS[metric].get(round_)
+        cells = [summary["arms"][arm]["rounds"][round_][metric] for arm in study.arms]
+        rows.append(
+            {
+                "round": round_ or "generic",
+                "cells": [{"text": mean_sd((cell["mean"], cell["sd"])), "n": cell["n"]} for cell in cells],
+                "published": _published(published),
+                "mark": _mark(published.doubt, marks) if published and published.doubt else "",
+            }
+        )
+    return {"name": METRIC_NAMES[metric], "rows": rows}
+
+
+def patient_rows(subjects: list[str], arms: list[str], data: StudyResults) -> list[dict]:
+    """Each personal patient: usable draws, and in each arm the AUC before and after, or why there is none."""
+    draws = {subject_name(row["subject_id"]): row for row in data.populations.to_pylist()}
+    personal = {(row["arm"], subject_name(row["subject_id"])): row for row in data.personal.to_pylist()}
+    auc = {(row["arm"], subject_name(row["subject_id"]), row["round"]): row["auc"] for row in data.rounds.to_pylist()}
+    rows = []
+    for subject in subjects:
+        cells = []
+        for arm in arms:
+            rounds, reason = personal[arm, subject]["rounds"], personal[arm, subject]["reason"]
+            before, after = auc.get((arm, subject, 0)), auc.get((arm, subject, rounds))
+            cells.append({"reason": reason, "rounds": rounds, "before": before, "after": after})
+        counts = {key: draws[subject][key] for key in ("n_positive", "n_negative")}
+        rows.append({"subject": subject, **counts, "arms": cells})
+    return rows
+
+
+def reasons_outside(populations: pa.Table) -> dict[str, int]:
+    """Why subjects whose ECG was read belong to no population -> how many."""
+    rows = populations.to_pylist()
+    return dict(sorted(Counter(row["reason"] for row in rows if row["population"] is None).items()))
+
+
+def _arm_clause(arm: str, protocol: str, summary: dict) -> str:
+    before, after = summary["rounds"][0]["auc"], summary["rounds"][-1]["auc"]
+    if not before["n"]:
+        return f"no patient could be evaluated in the arm {arm}, in which {protocol}"
+    patients = f"{before['n']} patient{'s' * (before['n'] != 1)}"
+    return (
+        f"in the arm {arm}, in which {protocol}, the mean AUC over {patients} went from {number(before['mean'])}"
+        f" with the generic network to {number(after['mean'])} after {len(summary['rounds']) - 1} rounds"
+    )
+
+
+def _published(result: paper.MeanSd | None) -> str:
+    if result is None:
+        return MISSING
+    return f"about {number(result.mean)}" if result.approximate else mean_sd((result.mean, result.sd))
+
+
+def _mark(note: str, marks: dict[str, str]) -> str:
+    """The letter that refers to `note`, given out in the order of first use."""
+    return marks.setdefault(note, "abcdefgh"[len(marks)])
+
+
+def _median_iqr(values: list[float | None]) -> str:
+    median, low, high = values
+    return MISSING if median is None else f"{median:.0f} ({low:.0f}–{high:.0f})"
+
+
+def _share(values: list) -> str:
+    n, share = values
+    return f"{count(n)} ({percent(share)})"
+
+
+def _two_digits(pair: list[float | None]) -> str:
+    return mean_sd(pair, 2)

@@ -1,0 +1,58 @@
+"""The colors of every figure and page, by what they mean, on a light and on a dark ground."""
+
+ATTENTION_LEVELS = 7
+ARM_COLORS = 4
+
+# Okabe and Ito's colors, which remain distinct in all common kinds of color blindness. No two entries may be equal:
+# a page finds out from a figure's color what it means.
+LIGHT = {
+    "ink": "#1c2126",
+    "muted": "#5c666f",
+    "faint": "#d3d8dc",
+    "paper": "#ffffff",
+    "positive": "#d55e00",
+    "negative": "#0072b2",
+    "generic": "#868c92",
+    "arm-0": "#b8609a",
+    "arm-1": "#009e73",
+    "arm-2": "#e69f00",
+    "arm-3": "#56b4e9",
+    "attention-0": "#c3c8cc",
+    "attention-1": "#d3c08f",
+    "attention-2": "#e0b04f",
+    "attention-3": "#e69420",
+    "attention-4": "#dd7208",
+    "attention-5": "#c14a00",
+    "attention-6": "#8f2400",
+}
+
+DARK = {
+    "ink": "#e4e7ea",
+    "muted": "#a3abb3",
+    "faint": "#3d444b",
+    "paper": "#16191d",
+    "positive": "#f0813a",
+    "negative": "#4ba3dc",
+    "generic": "#9aa1a8",
+    "arm-0": "#d68bbb",
+    "arm-1": "#2fbf95",
+    "arm-2": "#efb43c",
+    "arm-3": "#7cc6f0",
+    "attention-0": "#555c64",
+    "attention-1": "#74674a",
+    "attention-2": "#9a7c3a",
+    "attention-3": "#c28d2e",
+    "attention-4": "#e59a35",
+    "attention-5": "#fbb35c",
+    "attention-6": "#ffdf9f",
+}
+
+
+def class_color(label: int | None) -> str:
+    """Of a draw's label: 1 positive, 0 negative, None neither."""
+    return LIGHT["generic" if label is None else "positive" if label else "negative"]
+
+
+def model_color(model: str, arms: list[str]) -> str:
+    """Of `generic` or of an arm, by the arm's place in the configuration."""
+    return LIGHT["generic"] if model == "generic" else LIGHT[f"arm-{arms.index(model) % ARM_COLORS}"]

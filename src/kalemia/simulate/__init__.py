@@ -1,0 +1,102 @@
+"""A cohort with planted truth, written in PhysioNet's own layout, so that everything after it reads real formats."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from kalemia.config import Simulation
+from kalemia.simulate.bedside import shortcut_at
+from kalemia.simulate.clinical_tables import lab_rows, write_tables
+from kalemia.simulate.people import Person, cohort
+from kalemia.simulate.physiology import WAVES
+from kalemia.simulate.recordings import recording_name, stretch_start, write_recordings
+from kalemia.tables import write_json
+
+WAVEFORMS = "mimic3wdb-matched/1.0"
+TABLES = "mimiciii/1.4"
+
+
+def simulate_cohort(folder: Path, settings: Simulation, seed: int, item_id: int, processes: int) -> None:
+    """Write a simulated cohort below `folder`, and what was planted in it as ``truth.json``, last.
+
+    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``; the folder must hold neither yet.
+    Potassium is reported as LABEVENTS item `item_id`. `processes` jobs work at a time; the bytes do not depend on it.
+    They are threads, which numpy lets run side by side: nothing needs to be copied to another process.
+    """
+    folder = Path(folder)
+    people = cohort(settings, seed)
+    labs, row_of_draw = lab_rows(people, item_id, seed)
+    write_tables(folder / TABLES, people, labs, item_id, seed)
+    with ThreadPoolExecutor(processes) as pool:
+        names = list(pool.map(partial(_write_person, folder, settings, seed), people))
+    _write_lists(folder / WAVEFORMS, people, names)
+    truth = {
+        "simulated": True,
+        "seed": seed,
+        "item_id": item_id,
+        "settings": asdict(settings),
+        "patients": [_truth_of(person, row_of_draw, settings, seed) for person in people],
+    }
+    write_json(folder / "truth.json", truth)
+
+
+def _write_person(folder: Path, settings: Simulation, seed: int, person: Person) -> list[str]:
+    return write_recordings(folder / WAVEFORMS / _place(person), person, settings, seed)
+
+
+def _place(person: Person) -> str:
+    name = f"p{person.subject_id:06d}"
+    return f"{name[:3]}/{name}/"
+
+
+def _write_lists(folder: Path, people: list[Person], names: list[list[str]]) -> None:
+    """The three lists at the root of the matched subset."""
+    places = [_place(person) for person in people]
+    recordings = [f"{place}{name}" for place, mine in zip(places, names, strict=True) for name in mine]
+    lists = {
+        "RECORDS": places,
+        "RECORDS-waveforms": recordings,
+        "RECORDS-numerics": [f"{name}n" for name in recordings],
+    }
+    for name, lines in lists.items():
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int) -> dict:
+    """What was planted in a person, as far as an evaluation may ask for it."""
+    return {
+        "subject_id": person.subject_id,
+        "population": person.population,
+        "cause": person.cause,
+        "hyperkalemic": person.hyperkalemic,
+        "single_episode": person.single_episode,
+        "responsive": person.responsive,
+        "sensitivity": person.heart.sensitivity,
+        "stretches": [
+            {
+                "recording": f"{_place(person)}{recording_name(person, number)}",
+                "start": stretch_start(person, number).isoformat(timespec="milliseconds"),
+                "hours": stretch.stop - stretch.start,
+                "shortcut": _shortcut_truth(person, number, stretch.start, settings, seed),
+            }
+            for number, stretch in enumerate(person.stretches)
+        ],
+        "draws": [
+            {
+                "draw_id": row_of_draw[person.subject_id, index],
+                "time": person.monitored.at(draw.hours).isoformat(sep=" "),
+                "potassium": draw.potassium,
+                "reported": draw.reported,
+                "coverage": draw.coverage,
+                "recording": f"{_place(person)}{recording_name(person, draw.stretch)}",
+            }
+            for index, draw in enumerate(person.monitored.draws)
+        ],
+    }
+
+
+def _shortcut_truth(person: Person, stretch: int, hours: float, settings: Simulation, seed: int) -> dict:
+    """What a stretch does to the ECG whatever potassium is: at its start, where it drifts."""
+    shortcut = shortcut_at(seed, person.subject_id, stretch, hours, settings.shortcuts)
+    return {"gain": shortcut.gain, **dict(zip(WAVES, map(float, shortcut.amplitude), strict=True))}

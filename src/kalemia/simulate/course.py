@@ -1,0 +1,195 @@
+"""Potassium over a stay: its course, the draws that meet it, and the stretches of recording around them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+HYPER_ABOVE = 5.5  # mEq/L
+NORMO_FROM, NORMO_TO = 3.5, 5.0
+MEAN_HOURS = 5.5  # between draws
+
+# How the monitor covers the minutes before a draw, and how often. Independent of potassium.
+COVERAGE = {
+    "whole": 0.6,  # one segment
+    "interrupted": 0.14,  # two segments with a gap between
+    "rescaled": 0.07,  # segments in a row, each with a gain of its own
+    "late": 0.07,  # lead II appears some minutes into the window
+    "poor": 0.04,  # the electrodes hardly hold
+    "short": 0.03,  # recorded for less than five minutes
+    "no lead": 0.02,  # other leads only
+    "off": 0.03,  # the monitor was taken off long before
+}
+USABLE = ("whole", "interrupted", "rescaled", "late")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One blood sample; `hours` since admission, whole minutes; `stretch` the number of the recording, None outside."""
+
+    hours: float
+    potassium: float  # mEq/L in the blood
+    reported: float  # mEq/L, as the laboratory gives it, one decimal
+    coverage: str | None
+    stretch: int | None = None
+
+    @property
+    def label(self) -> int | None:
+        """1 hyperkalemic, 0 normokalemic, None between or below."""
+        if self.reported > HYPER_ABOVE:
+            return 1
+        return 0 if NORMO_FROM <= self.reported <= NORMO_TO else None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of recording, in hours since admission."""
+
+    start: float
+    stop: float
+
+
+def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
+    """Potassium at `hours`, shape (n,), mEq/L.
+
+    `episodes` are (start hour, level): potassium rises towards the level of the episode within hours (a time constant
+    of 4 h), falls to it faster (2 h, as under dialysis or insulin), and wanders about it with a memory of 6 h.
+    """
+    starts = np.array([start for start, _ in episodes])
+    value, wander, last = episodes[0][1], 0.0, hours[0]
+    values = np.empty(len(hours))
+    for i, hour in enumerate(hours):
+        level = episodes[max(0, int(np.searchsorted(starts, hour, side="right")) - 1)][1]
+        passed = hour - last
+        value = level + (value - level) * np.exp(-passed / (4 if level > value else 2))
+        memory = np.exp(-passed / 6)
+        wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * rng.standard_normal()
+        values[i], last = value + wander, hour
+    return np.clip(values, 2.6, 8.4)
+
+
+def draws_with_episodes(n: int, noise: float, rng: np.random.Generator) -> list[Draw]:
+    """About `n` draws through several episodes of both kinds, at least ten usable ones of each class.
+
+    They can also be divided in time: among the last quarter are two usable ones of each class.
+    """
+    for size in _sizes(n):
+        draws = _draws(size, _alternating_episodes(rng), noise, rng)
+        if _has_ten_of_each(draws) and _can_be_divided_in_time(draws):
+            return draws
+
+
+def draws_with_one_episode(n: int, noise: float, rng: np.random.Generator) -> list[Draw]:
+    """As `draws_with_episodes`, but all hyperkalemic draws follow each other, first or last."""
+    for size in _sizes(n):
+        turn = MEAN_HOURS * size * rng.uniform(0.46, 0.54)
+        before, after = (_high_level(rng), _normal_level(rng))[:: rng.choice([1, -1])]
+        draws = _draws(size, [(0, before), (turn, after)], noise, rng)
+        if _has_ten_of_each(draws) and _turns([draw.label for draw in draws]) == 1:
+            return draws
+
+
+def few_draws(n: int, hyperkalemic: bool, noise: float, rng: np.random.Generator) -> list[Draw]:
+    """About `n` draws, at least one usable: a hyperkalemic one, or a normokalemic one and none hyperkalemic."""
+    while True:
+        size = max(1, n + int(rng.integers(-1, 2)))
+        turn = rng.uniform(0, MEAN_HOURS * size)
+        before, after = (_high_level(rng), _normal_level(rng))[:: rng.choice([1, -1])]
+        episodes = [(0, before), (turn, after)] if hyperkalemic else [(0, _normal_level(rng))]
+        draws = _draws(size, episodes, noise, rng)
+        usable = [draw.label for draw in draws if draw.coverage in USABLE]
+        if hyperkalemic and 1 in usable:
+            return draws
+        if not hyperkalemic and 0 in usable and all(draw.label != 1 for draw in draws):
+            return draws
+
+
+def draws_elsewhere(n: int, rng: np.random.Generator) -> list[Draw]:
+    """Draws of an unremarkable stay without any recording."""
+    hours = _draw_hours(n, rng)
+    return _measured(hours, potassium_course(hours, [(0, _normal_level(rng))], rng), [None] * n, rng)
+
+
+def stretches_of_recording(draws: list[Draw], rng: np.random.Generator) -> tuple[list[Stretch], list[int]]:
+    """Recordings of 12 to 48 hours, one after the other, that contain all draws; and the number of each draw's.
+
+    They end where they end: the course of potassium has no part in it.
+    """
+    stretches, number_of_draw, first = [], [], 0
+    while first < len(draws):
+        start = draws[first].hours - rng.uniform(1.7, 2.4)
+        stop = start + min(12 + rng.exponential(8), 48)
+        after = next((i for i in range(first + 1, len(draws)) if draws[i].hours + 0.1 > stop), len(draws))
+        if after < len(draws):
+            stop = min(stop, draws[after].hours - 2.5)
+        stop = max(stop, draws[after - 1].hours + 0.1)
+        number_of_draw += [len(stretches)] * (after - first)
+        stretches.append(Stretch(start, stop))
+        first = after
+    return stretches, number_of_draw
+
+
+def _sizes(n: int) -> Iterator[int]:
+    """How many draws to try with: `n`, and one more after every hundred vain attempts."""
+    return (n + attempt // 100 for attempt in count())
+
+
+def _draws(n: int, episodes: list[tuple[float, float]], noise: float, rng: np.random.Generator) -> list[Draw]:
+    hours = _draw_hours(n, rng)
+    share = np.array(list(COVERAGE.values()))
+    share[list(COVERAGE).index("poor")] *= min(noise, 3)
+    coverage = rng.choice(list(COVERAGE), n, p=share / share.sum())
+    return _measured(hours, potassium_course(hours, episodes, rng), coverage.tolist(), rng)
+
+
+def _measured(hours, potassium, coverage, rng: np.random.Generator) -> list[Draw]:
+    """Draws whose laboratory values carry an analytic error of one percent."""
+    reported = np.round(potassium * (1 + 0.01 * rng.standard_normal(len(potassium))), 1)
+    return [
+        Draw(*map(float, values), cover) for *values, cover in zip(hours, potassium, reported, coverage, strict=True)
+    ]
+
+
+def _draw_hours(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Hours since admission of draws every 3 to 8 hours, in whole minutes."""
+    return np.round(rng.uniform(6, 20) * 60 + np.cumsum(rng.uniform(3 * 60, 8 * 60, n))) / 60
+
+
+def _alternating_episodes(rng: np.random.Generator) -> list[tuple[float, float]]:
+    hyper = bool(rng.integers(2))
+    starts = np.cumsum(rng.uniform(11, 27, 60)) - 11
+    return [
+        (float(start), _high_level(rng) if (i % 2 == 0) == hyper else _normal_level(rng))
+        for i, start in enumerate(starts)
+    ]
+
+
+def _high_level(rng: np.random.Generator) -> float:
+    return float(np.clip(rng.normal(6.3, 0.55), 5.8, 7.9))
+
+
+def _normal_level(rng: np.random.Generator) -> float:
+    """Of an episode without hyperkalemia: mostly normal, now and then just below or just above."""
+    return float(rng.choice([np.clip(rng.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
+
+
+def _turns(labels: list[int | None]) -> int:
+    """How often the label changes, unlabelled draws left out."""
+    known = np.array([label for label in labels if label is not None])
+    return int(np.count_nonzero(np.diff(known)))
+
+
+def _labels(draws: list[Draw]) -> np.ndarray:
+    """Labels of the usable draws that have one, in time."""
+    return np.array([draw.label for draw in draws if draw.coverage in USABLE and draw.label is not None], dtype=int)
+
+
+def _has_ten_of_each(draws: list[Draw]) -> bool:
+    return all(np.bincount(_labels(draws), minlength=2) >= 10)
+
+
+def _can_be_divided_in_time(draws: list[Draw]) -> bool:
+    labels = _labels(draws)
+    test, train = labels[-(len(labels) // 4) :], labels[: -(len(labels) * 3 // 8)]
+    return all(np.bincount(test, minlength=2) >= 2) and all(np.bincount(train, minlength=2) >= 5)

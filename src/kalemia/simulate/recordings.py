@@ -1,0 +1,167 @@
+"""The recordings of a person: which minutes the monitor kept, in which segments, and the signals in them."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.config import Simulation
+from kalemia.seeds import rng
+from kalemia.simulate import physiology
+from kalemia.simulate.bedside import motion_mv, noise_mv, shortcut_at, spoil
+from kalemia.simulate.course import Draw
+from kalemia.simulate.people import FIRST_SUBJECT, Person
+from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
+from kalemia.tables import RATE_HZ
+
+GAINS = (43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them
+BASELINES = (0, -16, -32)
+PULSES = {"PLETH": (Channel("PLETH", "NU", 255, -128), 0.2, 0.6), "ABP": (Channel("ABP", "mmHg", 1.25, -100), 68, 52)}
+_MINUTE = int(60 * RATE_HZ)
+
+Piece = tuple[int, int, tuple[str, ...]]  # from and to (samples after the draw, half open), and the signals kept
+
+
+def write_recordings(folder: Path, person: Person, settings: Simulation, seed: int) -> list[str]:
+    """Write all recordings of a person into `folder`, with their numerics and RECORDS; returns the recordings' names."""
+    folder.mkdir(parents=True)
+    names, lines = [], []
+    for stretch in range(len(person.stretches)):
+        name, number = recording_name(person, stretch), recording_number(person, stretch)
+        start, n_samples = stretch_start(person, stretch), stretch_samples(person, stretch)
+        segments, rates = _segments_and_rates(person, stretch, settings, seed)
+        layout = _channels(person, person.leads, GAINS[0], BASELINES[0])
+        records = write_record(folder, name, number, start, n_samples, layout, segments)
+        n_minutes = n_samples // _MINUTE
+        trend = rng(seed, "numerics", person.subject_id, stretch)
+        write_numerics(folder, name, number, start, _heart_rate_bpm(rates, n_minutes, trend))
+        lines += [name, f"{name}n", *records]
+        names.append(name)
+    (folder / "RECORDS").write_text("".join(f"{line}\n" for line in lines))
+    return names
+
+
+def recording_name(person: Person, stretch: int) -> str:
+    """Of the recording of one stretch, for example ``p200001-2150-03-04-05-17``."""
+    return record_name(person.subject_id, stretch_start(person, stretch))
+
+
+def recording_number(person: Person, stretch: int) -> int:
+    """The seven digits that its segments' names begin with."""
+    return 3_000_000 + 100 * (person.subject_id - FIRST_SUBJECT) + stretch + 1
+
+
+def stretch_start(person: Person, stretch: int) -> datetime:
+    """The moment of the first sample, to the millisecond."""
+    return person.monitored.at(person.stretches[stretch].start)
+
+
+def stretch_samples(person: Person, stretch: int) -> int:
+    """The length of the recording, gaps included."""
+    hours = person.stretches[stretch].stop - person.stretches[stretch].start
+    return int(hours * 60) * _MINUTE
+
+
+def draw_signals(person: Person, index: int, start: int, stop: int, settings: Simulation, seed: int):
+    """All signals around a draw, from `start` to `stop` in samples after it, and the heart rate in beats a minute.
+
+    The signals are a dict of arrays of shape (stop - start,): ECG leads in mV, ABP in mmHg, PLETH in its own unit.
+    Where `settings.potassium_effect` is 0 they do not depend on the draw's potassium.
+    """
+    draw, heart, n_samples = person.monitored.draws[index], person.heart, stop - start
+    about = rng(seed, "beats", person.subject_id, index)
+    rate_bpm = physiology.rate_of_draw(heart, draw.potassium, settings.potassium_effect, about)
+    waves = physiology.waves_of_draw(heart, draw.potassium, settings.potassium_effect, about)
+    ectopy = min(heart.ectopy * settings.noise, 0.2)
+    rhythm = physiology.random_rhythm(heart, rate_bpm, n_samples / RATE_HZ, ectopy, about)
+    beats = physiology.waves_of_beats(waves, heart, rhythm, about)
+    shortcut = shortcut_at(seed, person.subject_id, draw.stretch, draw.hours, settings.shortcuts)
+    leads = [lead for lead in person.leads if lead not in PULSES]
+    factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
+    ecg_mv = physiology.ecg_mv(
+        beats, rhythm.r_s, n_samples, np.array([factors[lead] for lead in leads]) * shortcut.amplitude
+    )
+    signals = {}
+    for lead, lead_mv in zip(leads, ecg_mv, strict=True):
+        noise = rng(seed, "noise", person.subject_id, index, lead)
+        if heart.fibrillates:
+            lead_mv += physiology.fibrillation_mv(n_samples, noise)
+        signals[lead] = _at_the_bedside(lead_mv, draw, heart.breaths_hz, settings.noise, noise) * shortcut.gain
+    for lead in person.leads:
+        if lead in PULSES:
+            _, foot, height = PULSES[lead]
+            signals[lead] = foot + height * physiology.pulse(rhythm.r_s, n_samples)
+    return signals, rate_bpm
+
+
+def _at_the_bedside(lead_mv: np.ndarray, draw: Draw, breaths_hz: float, noise: float, random) -> np.ndarray:
+    """A lead with the noise and the artefacts of its draw; those of a poor one spoil it for good."""
+    poor = draw.coverage == "poor"
+    lead_mv = lead_mv + noise_mv(len(lead_mv), noise, 15 if poor else 1, breaths_hz, random)
+    lead_mv += noise * motion_mv(len(lead_mv), 40 if poor else 0.3, random)
+    spoil(lead_mv, noise * (2 if poor else 0.08), random)
+    return lead_mv
+
+
+def _segments_and_rates(person: Person, stretch: int, settings: Simulation, seed: int):
+    """The segments of a recording in time, and (minute, heart rate) of its draws."""
+    segments, rates, start = [], [], person.stretches[stretch].start
+    for index, draw in enumerate(person.monitored.draws):
+        if draw.stretch != stretch:
+            continue
+        at = round((draw.hours - start) * 60 * _MINUTE)
+        random = rng(seed, "segments", person.subject_id, index)
+        pieces = _pieces(draw.coverage, person.leads, random)
+        first, last = pieces[0][0], min(pieces[-1][1], stretch_samples(person, stretch) - at)
+        signals, rate_bpm = draw_signals(person, index, first, last, settings, seed)
+        rates.append((at / _MINUTE, rate_bpm))
+        for piece_first, piece_last, kept in pieces:
+            channels = _channels(person, kept, *_chosen_scale(person, random))
+            values = np.stack([signals[lead][piece_first - first : min(piece_last, last) - first] for lead in kept])
+            segments.append(Segment(at + piece_first, channels, values))
+    return segments, rates
+
+
+def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) -> list[Piece]:
+    """What the monitor kept around a draw, by the kinds of `course.COVERAGE`."""
+
+    def minutes(low: float, high: float) -> int:
+        return int(random.uniform(low, high) * _MINUTE)
+
+    start, stop = -minutes(12.2, 14.5), minutes(0.3, 1.5)
+    others = tuple(lead for lead in leads if lead != "II")
+    if coverage == "interrupted":
+        cut = -minutes(2, 8)
+        return [(start, cut, leads), (cut + minutes(0.02, 0.75), stop, leads[:2])]
+    if coverage == "rescaled":
+        cut = -minutes(2, 8)
+        return [(start, cut, leads), (cut, cut + 4, leads), (cut + 4, stop, leads)]
+    if coverage == "late":
+        cut = -minutes(6.5, 8.5)
+        return [(start, cut, others), (cut, stop, leads)]
+    if coverage == "short":
+        return [(-minutes(1.5, 4.5), stop, leads)]
+    if coverage == "no lead":
+        return [(start, stop, others)]
+    if coverage == "off":
+        return [(-95 * _MINUTE, -90 * _MINUTE, leads)]
+    return [(start, stop, leads)]
+
+
+def _chosen_scale(person: Person, random: np.random.Generator) -> tuple[int, int]:
+    """A gain that the person's ECG fits, one of the two highest, and a baseline; never a matter of potassium."""
+    waves_mv = person.heart.waves.amplitude_mv * np.array([np.ones(5), person.heart.chest_factor])
+    fitting = [gain for gain in GAINS if gain * (1.3 * np.abs(waves_mv).max() + 0.4) < 120][-2:] or [GAINS[0]]
+    return int(random.choice(fitting)), int(random.choice(BASELINES))
+
+
+def _channels(person: Person, leads: tuple[str, ...], gain: int, baseline: int) -> tuple[Channel, ...]:
+    return tuple(PULSES[lead][0] if lead in PULSES else Channel(lead, "mV", gain, baseline) for lead in leads)
+
+
+def _heart_rate_bpm(rates: list[tuple[float, float]], n_minutes: int, random: np.random.Generator) -> np.ndarray:
+    """The monitor's heart rate each minute: between those of the draws, now and then missing."""
+    minutes, rate_bpm = np.array(rates).T
+    values = np.interp(np.arange(n_minutes), minutes, rate_bpm) + random.normal(0, 2, n_minutes)
+    values[random.random(n_minutes) < 0.02] = np.nan
+    return values

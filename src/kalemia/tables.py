@@ -1,0 +1,296 @@
+"""The Parquet tables that stages hand to each other: their schemas, written whole or not at all, checked when read."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kalemia.errors import UserError
+
+VERSION = 1
+BEAT_SAMPLES = 120  # at RATE_HZ: 40 before the R peak, 80 from it on (Chiu 2022)
+R_INDEX = 40
+RATE_HZ = 125.0
+
+_name = pa.dictionary(pa.int32(), pa.string())
+_time = pa.timestamp("us")
+
+SEGMENT = pa.struct(
+    [
+        ("name", pa.string()),
+        ("start", pa.int64()),  # samples of the recording, half open
+        ("stop", pa.int64()),
+        ("gain", pa.float64()),  # ADC units per mV
+        ("baseline", pa.int32()),  # ADC units at 0 mV
+    ]
+)
+
+SCHEMAS: dict[str, pa.Schema] = {
+    # every value of the analyte, usable or not
+    "draws": pa.schema(
+        [
+            ("draw_id", pa.int64()),
+            ("subject_id", pa.int32()),
+            ("hadm_id", pa.int32()),
+            ("item_id", pa.int32()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),  # mEq/L
+            ("label", pa.int8()),  # 1 positive, 0 negative, null neither
+            ("recording", pa.string()),
+            ("sample_from", pa.int64()),  # of the recording, half open
+            ("sample_to", pa.int64()),
+            ("candidate", pa.string()),  # personal or generic; null if the draw is not read
+            ("reason", pa.string()),  # why it is not read
+        ]
+    ),
+    # one row a subject with draws to read
+    "subjects": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("candidate", pa.string()),
+        ]
+    ),
+    # one row a draw
+    "excerpts": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),
+            ("label", pa.int8()),
+            ("recording", pa.string()),
+            ("sample_from", pa.int64()),
+            ("rate_hz", pa.float32()),
+            ("ecg_mv", pa.list_(pa.float32())),  # unfiltered; NaN where nothing was recorded
+            ("segments", pa.list_(SEGMENT)),
+            ("reason", pa.string()),  # why there is no ECG
+        ]
+    ),
+    # one row a beat, one row group a draw
+    "beats": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),
+            ("label", pa.int8()),
+            ("recording", _name),
+            ("segment", _name),
+            ("r_sample", pa.int64()),  # of the recording
+            ("rr_before_ms", pa.float32()),
+            ("rr_after_ms", pa.float32()),
+            ("quality", pa.float32()),  # 0 to 1
+            ("beat", pa.list_(pa.float32(), BEAT_SAMPLES)),  # mV, filtered
+        ]
+    ),
+    # one row an excerpt
+    "quality": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),
+            ("label", pa.int8()),
+            ("recorded_s", pa.float32()),
+            ("heart_rate_bpm", pa.float32()),
+            ("n_r_peaks", pa.int32()),
+            ("n_good", pa.int32()),
+            ("n_kept", pa.int32()),
+            ("lost", pa.map_(pa.string(), pa.int32())),  # reason -> beats
+            ("quality", pa.float32()),
+            ("reason", pa.string()),  # why the whole draw is excluded
+        ]
+    ),
+    # one row a subject that had an excerpt
+    "populations": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("population", pa.string()),  # personal, generic, or null
+            ("split", pa.string()),  # generic only: train, validation, test
+            ("n_positive", pa.int32()),  # usable draws
+            ("n_negative", pa.int32()),
+            ("n_draws", pa.int32()),
+            ("reason", pa.string()),
+        ]
+    ),
+    # the draws that the generic network learns from and is tested on
+    "generic": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("label", pa.int8()),
+            ("split", pa.string()),
+        ]
+    ),
+    # one row a personal patient and arm
+    "personal": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("rounds", pa.int32()),
+            ("reason", pa.string()),  # why the arm's protocol is impossible for the patient
+        ]
+    ),
+    # one row an epoch
+    "history": pa.schema(
+        [
+            ("epoch", pa.int32()),
+            ("learning_rate", pa.float64()),
+            ("train_loss", pa.float64()),
+            ("train_accuracy", pa.float64()),
+            ("validation_loss", pa.float64()),
+            ("validation_accuracy", pa.float64()),
+            ("seconds", pa.float64()),
+        ]
+    ),
+    # one row a draw
+    "predictions": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),
+            ("label", pa.int8()),
+            ("role", pa.string()),  # train, validation, test; other: scored, but neither learned from nor tested
+            ("n_beats", pa.int32()),
+            ("votes", pa.int32()),  # beats that say positive
+            ("logit", pa.float64()),  # mean over the beats
+            ("probability", pa.float64()),  # sigmoid of that mean
+            ("decision", pa.int8()),
+        ]
+    ),
+    # one row a personal patient, arm and round, over the test draws
+    "rounds": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("round", pa.int32()),
+            ("n_test", pa.int32()),
+            ("n_positive", pa.int32()),
+            ("accuracy", pa.float64()),
+            ("auc", pa.float64()),
+            ("sensitivity", pa.float64()),
+            ("specificity", pa.float64()),
+        ]
+    ),
+    # one row a model (generic, or an arm after its last round) and label, over the label's mean beat
+    "gradcam": pa.schema(
+        [
+            ("model", pa.string()),
+            ("label", pa.int8()),
+            ("mean_beat", pa.list_(pa.float32(), BEAT_SAMPLES)),  # mV
+            ("attention", pa.list_(pa.float32(), BEAT_SAMPLES)),  # 0 to 1
+        ]
+    ),
+    # one row a model and beat shown
+    "embedding": pa.schema(
+        [
+            ("model", pa.string()),
+            ("draw_id", pa.int64()),
+            ("label", pa.int8()),
+            ("potassium", pa.float32()),
+            ("role", pa.string()),  # as in predictions; the generic model has learned from none
+            ("x", pa.float32()),
+            ("y", pa.float32()),
+        ]
+    ),
+}
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A path beside `path` to write to, renamed onto it at the end; on an error nothing is left."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", group_by: str | None = None) -> None:
+    """Write a table of one of `SCHEMAS` as Parquet (zstd), with its kind, version and recipe digest as metadata.
+
+    `group_by` names a column by which the table is sorted; each of its values becomes a row group.
+    """
+    metadata = {"kalemia.table": kind, "kalemia.version": str(VERSION), "kalemia.digest": digest}
+    schema = SCHEMAS[kind].with_metadata(metadata)
+    table = table.select(schema.names).cast(schema)
+    with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+        for start, stop in _runs(table[group_by]) if group_by and len(table) else [(0, len(table))]:
+            writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
+
+
+def read_table(path: str | Path, kind: str, columns: list[str] | None = None, digest: str | None = None) -> pa.Table:
+    """Read a table written by `write_table`.
+
+    Raises `UserError` if the file is not such a table, has another version, or (when `digest` is given) was made by
+    another recipe than the one in force.
+    """
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path}: cannot be read as Parquet ({_first_line(error)}); delete it and run again") from None
+    metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    found = metadata.get("kalemia.table"), metadata.get("kalemia.version")
+    if found != (kind, str(VERSION)):
+        raise UserError(
+            f"{path}: holds table {found[0]!r} version {found[1]}, not {kind!r} version {VERSION};"
+            " delete it and run again"
+        )
+    if digest is not None and metadata.get("kalemia.digest") != digest:
+        raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
+    with file:
+        return file.read(columns=columns)
+
+
+def empty_table(kind: str) -> pa.Table:
+    """A table of `kind` without rows."""
+    return SCHEMAS[kind].empty_table()
+
+
+def table_from_rows(kind: str, rows: list[dict]) -> pa.Table:
+    """A table of `kind` from one dict a row; a key that the schema lacks is an error."""
+    unknown = {key for row in rows for key in row} - set(SCHEMAS[kind].names)
+    if unknown:
+        raise KeyError(f"table {kind!r} has no column {sorted(unknown)}")
+    return pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
+
+
+def write_json(path: str | Path, value: dict) -> None:
+    """Write `value` as readable JSON, whole or not at all; NaN becomes null."""
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON file; raises `UserError` where it cannot be read."""
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again") from None
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+
+
+def _runs(column: pa.ChunkedArray) -> list[tuple[int, int]]:
+    """Half-open ranges of equal neighbours."""
+    values = column.to_numpy()
+    starts = [0, *(i + 1 for i in (values[1:] != values[:-1]).nonzero()[0])]
+    return list(zip(starts, [*starts[1:], len(values)], strict=True))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

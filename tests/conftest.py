@@ -1,0 +1,41 @@
+"""What several test files use: the default configuration, and where the real data lie."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def default_config():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def schema():
+    return yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+@pytest.fixture
+def config(default_config):
+    """The default configuration, to be changed at will."""
+    return copy.deepcopy(default_config)
+
+
+@pytest.fixture(scope="session")
+def study(default_config):
+    from kalemia.config import Study
+
+    return Study.from_config(default_config)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real recordings and tables."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the real recordings and tables are not at {REAL_DATA}")
+    return REAL_DATA

@@ -1,0 +1,306 @@
+"""A results folder as the stages before the report write it, with made-up figures: quick, and known in every cell."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from kalemia.config import Study
+from kalemia.evaluation import draw_decisions, write_rounds, write_summary
+from kalemia.report.inputs import subject_name
+from kalemia.seeds import rng
+from kalemia.tables import table_from_rows, write_json, write_table
+
+ROOT = Path(__file__).parents[1]
+PERSONAL = (10013, 10059, 10272, 11442, 12108, 13033)
+N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
+NO_FORWARD = "no moment has both classes before it and enough of both after it"
+START = datetime(2131, 4, 2, 6, 30)
+
+
+def default_study(**changes) -> Study:
+    return Study.from_config({**yaml.safe_load((ROOT / "config.yaml").read_text()), **changes})
+
+
+def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("forward",)) -> list[str]:
+    """Write everything the report reads; the last personal patient cannot be evaluated in the arms `unevaluable`.
+
+    Returns the personal patients as the workflow names them.
+    """
+    reason_of = {
+        (arm, subject): NO_FORWARD if arm in unevaluable and subject == personal[-1] else None
+        for arm in study.arms
+        for subject in personal
+    }
+    _write_cohort(results, personal, reason_of)
+    _write_generic(results)
+    paths = []
+    for subject in personal:
+        draws = _draws(subject)
+        _write_beats(results, subject, draws)
+        arms = [arm for arm in study.arms if reason_of[arm, subject] is None]
+        for arm in arms:
+            paths += _write_arm(results, arm, subject, draws)
+        if arms:
+            _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
+    write_rounds(paths, results / "evaluation/rounds.parquet", "")
+    write_summary(
+        results / "evaluation/rounds.parquet",
+        results / "generic/metrics.json",
+        results / "cohort/personal.parquet",
+        study.arms,
+        results / "evaluation/summary.json",
+        study.is_simulated,
+    )
+    return [subject_name(subject) for subject in personal]
+
+
+def _draws(subject: int) -> list[dict]:
+    """Two stays of half the draws each, 40 days apart; labels in runs of three; the fourth draw was excluded."""
+    random = rng(1, "draws", subject)
+    draws = []
+    for i in range(N_DRAWS):
+        label = None if i == 6 else (i // 3) % 2
+        potassium = 5.2 if label is None else random.normal(6.2, 0.4) if label else random.normal(4.2, 0.35)
+        if label is not None:
+            potassium = max(potassium, 5.6) if label else min(max(potassium, 3.5), 5.0)
+        time = START + timedelta(hours=6.0 * i + random.uniform(0, 2), days=40 * (i >= N_DRAWS // 2))
+        draws.append(
+            {
+                "subject_id": subject,
+                "draw_id": subject * 100 + i,
+                "draw_time": time,
+                "potassium": potassium,
+                "label": label,
+                "reason": "too few good beats" if i == 3 else None,
+            }
+        )
+    return draws
+
+
+def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
+    def step(name, draws, subjects, lost_draws=0, lost_subjects=0, **reasons):
+        named = {reason.replace("_", " "): {"draws": n, "subjects": k} for reason, (n, k) in reasons.items()}
+        return {
+            "step": name,
+            "subjects": subjects,
+            "draws": draws,
+            "lost_subjects": lost_subjects,
+            "lost_draws": lost_draws,
+            "reasons": named,
+        }
+
+    steps = [
+        step("potassium value measured", 1412, 61),
+        step("value usable", 1395, 60, 17, 1, comparator=(9, 1), duplicate=(8, 0)),
+        step("no atrial fibrillation or pacing coded", 1343, 57, 52, 3, atrial_fibrillation_coded=(52, 3)),
+        step("recorded before the draw", 401, 55, 942, 2, no_recording=(310, 2), not_recording_at_the_time=(632, 0)),
+        step("chosen to be read", 290, 55, 111, 0, grey_zone_of_a_generic_patient=(111, 0)),
+        step("lead II present", 281, 54, 9, 1, no_lead=(5, 1), gap=(4, 0)),
+        step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
+        step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),
+    ]
+    write_json(results / "cohort/flow.json", {"steps": steps})
+    write_json(
+        results / "cohort/characteristics.json",
+        {
+            "generic": {
+                "n": 44,
+                "age_median_iqr": [63.5, 51.0, 74.25],
+                "men": [25, 25 / 44],
+                "potassium_negative_mean_sd": [4.21, 0.41],
+                "potassium_positive_mean_sd": [6.31, 0.62],
+                "draws": 116,
+                "positive": 58,
+                "negative": 58,
+            },
+            "personal": {
+                "n": len(personal),
+                "age_median_iqr": [58.0, 49.5, 66.0] if personal else [None] * 3,
+                "men": [min(4, len(personal)), 4 / 6 if personal else None],
+                "potassium_negative_mean_sd": [4.18, 0.36] if personal else [None, None],
+                "potassium_positive_mean_sd": [6.22, 0.44] if personal else [None, None],
+                "draws": 23 * len(personal),
+                "positive": 11 * len(personal),
+                "negative": 11 * len(personal),
+            },
+        },
+    )
+    generic = [
+        {
+            "subject_id": 20000 + i,
+            "population": "generic" if i < 44 else None,
+            "split": ("train", "train", "train", "validation", "test")[i % 5] if i < 44 else None,
+            "n_positive": 3 * (i % 2),
+            "n_negative": 3 * (1 - i % 2),
+            "n_draws": 3,
+            "reason": None if i < 44 else "surplus of the class",
+        }
+        for i in range(47)
+    ]
+    mine = [
+        {"subject_id": subject, "population": "personal", "n_positive": 11, "n_negative": 11, "n_draws": 23}
+        for subject in personal
+    ]
+    write_table(results / "cohort/populations.parquet", "populations", table_from_rows("populations", mine + generic))
+    by_arm = [
+        {"arm": arm, "subject_id": subject, "rounds": 0 if reason else N_ROUNDS, "reason": reason}
+        for (arm, subject), reason in reason_of.items()
+    ]
+    write_table(results / "cohort/personal.parquet", "personal", table_from_rows("personal", by_arm))
+    values = [{**draw, "reason": None} for subject in personal for draw in _draws(subject)] + [
+        {"draw_id": subject * 100 + 90 + i, "subject_id": subject, "reason": "not recording at the time"}
+        for subject in personal
+        for i in range(5)
+    ]
+    write_table(results / "cohort/draws.parquet", "draws", table_from_rows("draws", values))
+
+
+def _write_generic(results: Path) -> None:
+    history = [
+        {
+            "epoch": epoch,
+            "learning_rate": 1e-3,
+            "train_loss": 0.69 * np.exp(-epoch / 9),
+            "train_accuracy": 0.9 - 0.4 * np.exp(-epoch / 5),
+            "validation_loss": 0.5 + 0.2 * np.exp(-epoch / 3) + 0.01 * max(0, epoch - 7),
+            "validation_accuracy": 0.75 - 0.25 * np.exp(-epoch / 3),
+            "seconds": 3.0,
+        }
+        for epoch in range(1, 16)
+    ]
+    write_table(results / "generic/history.parquet", "history", table_from_rows("history", history))
+
+    def metrics(n_test, accuracy, auc):
+        return {
+            "n_test": n_test,
+            "n_positive": n_test // 2,
+            "accuracy": accuracy,
+            "auc": auc,
+            "sensitivity": accuracy - 0.02,
+            "specificity": accuracy + 0.02,
+            "beat_accuracy": accuracy - 0.05,
+            "n_beats": 200 * n_test,
+        }
+
+    write_json(
+        results / "generic/metrics.json",
+        {
+            "train": metrics(70, 0.886, 0.951),
+            "validation": metrics(24, 0.75, 0.812),
+            "test": metrics(22, 0.727, 0.793),
+            "n_parameters": 62_321,
+            "best_epoch": 8,
+        },
+    )
+
+
+def _beat_mv(label: int | None, scale: float) -> np.ndarray:
+    t_ms = (np.arange(120) - 40) * 8.0
+    waves = [(-180, 30, 0.12), (-28, 9, -0.1), (0, 12, 1.0), (30, 12, -0.2), (260, 45, 0.55 if label else 0.28)]
+    return scale * sum(height * np.exp(-0.5 * ((t_ms - at) / width) ** 2) for at, width, height in waves)
+
+
+def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
+    random = rng(1, "beats", subject)
+    quality = [
+        {
+            **draw,
+            "recorded_s": 600.0,
+            "heart_rate_bpm": 82.0,
+            "n_r_peaks": 820,
+            "n_good": 700,
+            "n_kept": 0 if draw["reason"] else 200,
+            "lost": [("correlation", 100)],
+            "quality": 0.95,
+        }
+        for draw in draws
+    ]
+    write_table(
+        results / f"beats/{subject_name(subject)}.quality.parquet", "quality", table_from_rows("quality", quality)
+    )
+    keys = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+    rows = [
+        {
+            **{key: draw[key] for key in keys},
+            "recording": "rec",
+            "segment": "seg",
+            "r_sample": 1000 * i,
+            "quality": 0.9,
+            "beat": (_beat_mv(draw["label"], random.uniform(0.8, 1.2)) + random.normal(0, 0.02, 120)).tolist(),
+        }
+        for draw in draws
+        if draw["reason"] is None
+        for i in range(3)
+    ]
+    path = results / f"beats/{subject_name(subject)}.parquet"
+    write_table(path, "beats", table_from_rows("beats", rows), group_by="draw_id")
+
+
+def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> list[Path]:
+    """The predictions of every round: the test draws are the last of each class, and they become clearer with rounds."""
+    usable = [draw for draw in draws if draw["reason"] is None]
+    labeled = [draw for draw in usable if draw["label"] is not None]
+    test = {d["draw_id"] for k in (0, 1) for d in [d for d in labeled if d["label"] == k][-N_TEST // 2 :]}
+    learn = [[d["draw_id"] for d in labeled if d["label"] == k and d["draw_id"] not in test] for k in (0, 1)]
+    gain = 0.55 if arm == "paper" else 0.15
+    paths = []
+    for round_ in range(N_ROUNDS + 1):
+        learned = {draw for ids in learn for draw in ids[:round_]}
+        rows = []
+        for draw in usable:
+            random = rng(1, arm, subject, draw["draw_id"])
+            truth = 0.0 if draw["label"] is None else 2.0 * draw["label"] - 1.0
+            logit = truth * (0.5 + gain * round_) + random.normal(0, 1.0)
+            votes = int(np.clip(round(200 / (1 + np.exp(-logit))), 0, 200))
+            decision = draw_decisions(np.array([votes]), np.array([200]), np.array([logit]), "vote")[0]
+            role = "test" if draw["draw_id"] in test else "train" if draw["draw_id"] in learned else "other"
+            rows.append(
+                {
+                    **{key: draw[key] for key in ("subject_id", "draw_id", "draw_time", "potassium", "label")},
+                    "role": role,
+                    "n_beats": 200,
+                    "votes": votes,
+                    "logit": logit,
+                    "probability": 1 / (1 + np.exp(-logit)),
+                    "decision": decision,
+                }
+            )
+        path = results / "personal" / arm / subject_name(subject) / f"round-{round_}" / "predictions.parquet"
+        write_table(path, "predictions", table_from_rows("predictions", rows))
+        paths.append(path)
+    return paths
+
+
+def _write_explanation(folder: Path, subject: int, models: list[str], draws: list[dict]) -> None:
+    random = rng(1, "explanation", subject)
+    t_ms = (np.arange(120) - 40) * 8.0
+    gradcam, embedding = [], []
+    for model in models:
+        at, width = (120, 300) if model == "generic" else (250, 90)
+        for label in (0, 1):
+            attention = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
+            gradcam.append(
+                {
+                    "model": model,
+                    "label": label,
+                    "mean_beat": _beat_mv(label, 1.0).tolist(),
+                    "attention": attention.tolist(),
+                }
+            )
+        apart = 1.0 if model == "generic" else 4.0
+        for draw in draws:
+            if draw["label"] is None or draw["reason"]:
+                continue
+            for _ in range(20):
+                x, y = random.normal(apart * draw["label"], 1.5), random.normal(0, 1.5)
+                keys = ("draw_id", "label", "potassium")
+                embedding.append({"model": model, **{key: draw[key] for key in keys}, "x": x, "y": y})
+    folder.mkdir(parents=True)
+    beat = pa.list_(pa.float32(), 120)
+    schema = pa.schema([("model", pa.string()), ("label", pa.int8()), ("mean_beat", beat), ("attention", beat)])
+    pq.write_table(pa.Table.from_pylist(gradcam, schema=schema), folder / "gradcam.parquet")
+    pq.write_table(pa.Table.from_pylist(embedding), folder / "embedding.parquet")

@@ -1,0 +1,40 @@
+from datetime import datetime
+
+import pytest
+
+from kalemia.characteristics import age_years, write_characteristics
+from kalemia.tables import read_json, table_from_rows, write_table
+from mirror import write_tables
+
+
+def test_an_obscured_age_is_that_of_people_over_89():
+    assert age_years(datetime(1850, 1, 1), datetime(2150, 6, 1)) == 91.4
+    assert age_years(datetime(2090, 1, 1), datetime(2150, 1, 1)) == pytest.approx(60, abs=0.01)
+
+
+def test_characteristics_by_hand(tmp_path):
+    rows = [
+        {"subject_id": s, "draw_id": 10 * s + i, "draw_time": datetime(2150, 1, 1 + i), "potassium": k, "label": label}
+        for s in (1, 2, 3)
+        for i, (k, label) in enumerate([(6.0, 1), (4.0, 0), (6.5, 1)])
+    ]
+    write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", rows))
+    populations = [
+        {"subject_id": 1, "population": "personal"},
+        *({"subject_id": s, "population": "generic"} for s in (2, 3)),
+    ]
+    write_table(tmp_path / "p.parquet", "populations", table_from_rows("populations", populations))
+    generic = [{"subject_id": s, "draw_id": 10 * s, "label": 1, "split": "train"} for s in (2, 3)]
+    write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", generic))
+    write_tables(
+        tmp_path, PATIENTS=[f'{s},{s},"{sex}",{2150 - age}-01-01 00:00:00,,,,0' for s, sex, age in [(1, "M", 50), (2, "F", 60), (3, "M", 70)]]
+    )  # fmt: skip
+    write_characteristics(
+        tmp_path, tmp_path / "p.parquet", [tmp_path / "q.parquet"], tmp_path / "g.parquet", tmp_path / "c.json"
+    )
+    result = read_json(tmp_path / "c.json")
+    assert result["personal"]["potassium_positive_mean_sd"] == [6.25, pytest.approx(0.3535534)]
+    assert result["personal"]["men"] == [1, 1.0]
+    assert (result["generic"]["n"], result["generic"]["draws"], result["generic"]["positive"]) == (2, 2, 2)
+    assert result["generic"]["potassium_negative_mean_sd"] == [None, None]
+    assert result["generic"]["age_median_iqr"] == pytest.approx([65, 62.5, 67.5], abs=0.05)

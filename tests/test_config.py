@@ -1,0 +1,140 @@
+import dataclasses
+import typing
+
+import numpy as np
+import pytest
+
+from kalemia.config import RECIPES, Range, Study, check_config
+from kalemia.errors import UserError
+
+
+def _error(config, schema):
+    with pytest.raises(UserError) as caught:
+        check_config(config, schema)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_default_configuration_is_valid(config, schema):
+    check_config(config, schema)
+
+
+def test_an_unknown_key_is_answered_with_the_nearest_known_one(config, schema):
+    config["generic"]["epoch"] = 3
+    assert _error(config, schema) == "config: unknown key generic.epoch; did you mean epochs?"
+
+
+def test_an_unknown_key_of_an_arm_is_refused(config, schema):
+    config["arms"]["paper"]["freeze"] = 3
+    assert "unknown key arms.paper.freeze" in _error(config, schema)
+
+
+def test_a_value_of_the_wrong_kind_names_its_key(config, schema):
+    config["beats"]["per_draw"] = "many"
+    assert _error(config, schema).startswith("config: beats.per_draw: 'many'")
+
+
+def test_overlapping_label_ranges_are_out_of_order(config, schema):
+    config["analyte"]["positive"] = {"above": 4.5}
+    assert "out of order" in _error(config, schema)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("ecg", "band_hz", [40, 0.5]),
+        ("beats", "rr_ms", [2000, 300]),
+        ("beats", "min_per_draw", 201),
+        ("cohort", "min_recorded_minutes", 11),
+        ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
+        ("analyte", "negative", {"from": 5.0, "to": 3.5}),
+        ("simulation", "single_episode_patients", 7),
+        ("source", "kind", "physionet"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(config, schema, section, key, value):
+    config[section][key] = value
+    assert _error(config, schema).startswith(f"config: {section}.")
+
+
+def test_a_folder_of_tables_that_is_not_there_is_named(config, schema):
+    config["source"] = {"kind": "physionet", "waveforms": "/nowhere", "tables": "/nowhere"}
+    assert _error(config, schema) == "config: source.tables: /nowhere is not a folder"
+
+
+def test_an_arm_set_to_null_is_left_out(config, schema):
+    config["arms"]["paper"] = None
+    check_config(config, schema)
+    assert list(Study.from_config(config).arms) == ["forward"]
+
+
+def _keys_of_type(kind):
+    hints = typing.get_type_hints(kind)
+    return {name.rstrip("_"): hints[name] for name in hints}
+
+
+def _assert_same_keys(kind, schema, root, value, where):
+    if "$ref" in schema and schema["$ref"].endswith(("arm", "range")):
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if not dataclasses.is_dataclass(kind):
+        return
+    keys = _keys_of_type(kind)
+    assert set(keys) == set(schema["properties"]), where
+    if kind is not Range:
+        assert set(keys) == set(schema["required"]) == set(value), where
+    for key in set(keys) & set(value):
+        _assert_same_keys(keys[key], schema["properties"][key], root, value[key], f"{where}{key}.")
+
+
+def test_types_schema_and_defaults_have_the_same_keys(config, schema):
+    _assert_same_keys(Study, schema, schema, config, "")
+    arm = typing.get_args(typing.get_type_hints(Study)["arms"])[1]
+    _assert_same_keys(arm, {"$ref": "#/$defs/arm"}, schema, config["arms"]["paper"], "arms.")
+
+
+@pytest.mark.parametrize(("value", "inside"), [(5.5, False), (5.5000001, True), (5.0, False), (float("nan"), False)])
+def test_above_excludes_its_own_value(value, inside):
+    assert bool(Range(above=5.5).contains(value)) is inside
+
+
+def test_from_and_to_include_their_own_values():
+    values = np.array([3.4999, 3.5, 5.0, 5.0001])
+    assert Range(from_=3.5, to=5.0).contains(values).tolist() == [False, True, True, False]
+
+
+def test_ranges_that_touch_at_an_excluded_bound_do_not_overlap():
+    assert not Range(above=5.0).overlaps(Range(from_=3.5, to=5.0))
+    assert Range(from_=5.0).overlaps(Range(from_=3.5, to=5.0))
+
+
+def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(config):
+    before = Study.from_config(config)
+    config["beats"]["per_draw"] = 100
+    after = Study.from_config(config)
+    changed = {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)}
+    assert changed == {"beats"}
+
+
+def test_an_arm_s_digest_knows_no_other_arm(config):
+    before = Study.from_config(config)
+    config["arms"]["paper"]["epochs"] = 7
+    after = Study.from_config(config)
+    assert before.arm_digest("paper") != after.arm_digest("paper")
+    assert before.arm_digest("forward") == after.arm_digest("forward")
+
+
+def test_another_arm_leaves_the_generic_network_s_input_alone(config):
+    before = Study.from_config(config)
+    config["arms"]["third"] = config["arms"]["paper"]
+    after = Study.from_config(config)
+    assert before.digest("membership") == after.digest("membership")
+    assert before.digest("populations") != after.digest("populations")
+
+
+def test_where_the_data_lie_is_no_part_of_any_digest(config):
+    config["source"] = {"kind": "physionet", "waveforms": "/a", "tables": "/a"}
+    before = Study.from_config(config)
+    config["source"] = {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
+    after = Study.from_config(config)
+    assert [before.digest(stage) for stage in RECIPES] == [after.digest(stage) for stage in RECIPES]

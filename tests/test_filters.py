@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecg_signals import RATE_HZ, clean_ecg, regular_r_samples
+from kalemia.ecg.filters import bandpass, bandpass_taps, recorded_runs
+
+
+@pytest.fixture(scope="module")
+def taps(study):
+    return bandpass_taps(RATE_HZ, study.ecg.band_hz, study.ecg.transition_hz, study.ecg.stopband_db)
+
+
+def _sine(hz, n=12_500):
+    return np.sin(2 * np.pi * hz * np.arange(n) / RATE_HZ).astype(np.float32)
+
+
+@pytest.mark.parametrize("hz", [1.0, 5.0, 20.0, 38.0])
+def test_the_pass_band_passes_without_delay(taps, hz):
+    middle = slice(2000, -2000)
+    np.testing.assert_allclose(bandpass(_sine(hz), taps)[middle], _sine(hz)[middle], atol=0.01)
+
+
+@pytest.mark.parametrize("hz", [0.0, 0.05, 0.2, 45.0, 50.0, 60.0])
+def test_wander_and_mains_are_taken_out(taps, hz):
+    wave = _sine(hz) + (1.0 if hz == 0 else 0.0)
+    assert np.abs(bandpass(wave, taps)[2000:-2000]).max() < 0.01
+
+
+def test_a_gap_does_not_ring_into_its_neighbors(taps):
+    ecg_mv = clean_ecg(regular_r_samples(5000), 5000)
+    with_gap = ecg_mv.copy()
+    with_gap[2000:2500] = np.nan
+    alone = bandpass(with_gap[2500:], taps)
+    with_gap[:2000] += 100.0
+    filtered = bandpass(with_gap, taps)
+    assert np.isnan(filtered[2000:2500]).all()
+    np.testing.assert_array_equal(filtered[2500:], alone)
+
+
+def test_runs_of_finite_samples():
+    ecg_mv = np.array([np.nan, 1, 2, np.nan, np.nan, 3, 4, 5])
+    assert list(recorded_runs(ecg_mv)) == [slice(1, 3), slice(5, 8)]
+    assert list(recorded_runs(np.full(3, np.nan))) == []
+
+
+@given(st.lists(st.one_of(st.floats(-10, 10, width=32), st.just(float("nan"))), max_size=60))
+def test_what_was_recorded_stays_and_what_was_not_stays_missing(values):
+    ecg_mv = np.array(values, np.float32)
+    filtered = bandpass(ecg_mv, bandpass_taps(RATE_HZ, (0.5, 40.0), 0.5, 50.0))
+    np.testing.assert_array_equal(np.isnan(filtered), np.isnan(ecg_mv))

@@ -1,0 +1,28 @@
+import logging
+
+import pytest
+
+from kalemia.errors import UserError
+from kalemia.joblog import job_log
+
+
+def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught, job_log(tmp_path / "logs/a.log"):
+        raise UserError("cohort: nobody is there")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "kalemia: cohort: nobody is there\n"
+    text = (tmp_path / "logs/a.log").read_text()
+    assert text.endswith("error: cohort: nobody is there\n")
+    assert "Traceback" not in text
+
+
+def test_a_bug_keeps_its_traceback(tmp_path):
+    with pytest.raises(ZeroDivisionError), job_log(tmp_path / "a.log"):
+        raise ZeroDivisionError
+    assert "Traceback" in (tmp_path / "a.log").read_text()
+
+
+def test_messages_of_the_package_are_logged(tmp_path):
+    with job_log(tmp_path / "a.log"):
+        logging.getLogger("kalemia.beats").info("200 beats")
+    assert (tmp_path / "a.log").read_text().endswith(" 200 beats\n")

@@ -1,0 +1,128 @@
+import shutil
+from datetime import datetime
+
+import numpy as np
+import pytest
+import wfdb
+
+from kalemia.errors import UserError
+from kalemia.sources import Segment, UnreadableRecordingError
+from kalemia.sources.physionet import PhysioNet
+from mirror import DATABASE, write_record
+
+START = datetime(2150, 3, 4, 5, 17, 31, 500_000)
+
+
+@pytest.fixture
+def ecg_mv():
+    return {name: np.random.default_rng(i).integers(-90, 90, 1000) / 50 for i, name in enumerate("abc")}
+
+
+@pytest.fixture
+def mirror(tmp_path, ecg_mv):
+    parts = [
+        500,
+        ({"V": ecg_mv["b"], "II": ecg_mv["a"]}, 50),
+        ({"V": ecg_mv["b"]}, 50),
+        100,
+        ({"II": ecg_mv["c"][:400]}, 25),
+    ]
+    name = write_record(tmp_path, 20, START, 3_000_001, parts)
+    return PhysioNet(tmp_path), name
+
+
+def test_a_recording_knows_its_start_and_its_segments(mirror):
+    source, name = mirror
+    assert source.names() == {20: [name]}
+    recording = source.recording(name)
+    assert (recording.subject_id, recording.start, recording.rate_hz, recording.n_samples) == (20, START, 125.0, 3000)
+    assert recording.segments == (
+        Segment("3000001_0002", 500, 1500),
+        Segment("3000001_0003", 1500, 2500),
+        Segment("3000001_0005", 2600, 3000),
+    )
+    assert recording.recorded_samples(0, 1000) == 500
+    assert recording.sample_at(datetime(2150, 3, 4, 5, 17, 32)) == 62
+
+
+def test_a_lead_is_read_out_of_gaps_and_segments_with_each_one_s_own_gain(mirror, ecg_mv):
+    source, name = mirror
+    excerpt = source.read_lead(source.recording(name), "II", 400, 2900)
+    expected = np.full(2500, np.nan)
+    expected[100:1100] = ecg_mv["a"]
+    expected[2200:2500] = ecg_mv["c"][:300]
+    np.testing.assert_allclose(excerpt.ecg_mv, expected, atol=0.021)
+    np.testing.assert_allclose(excerpt.ecg_mv[:1100], expected[:1100], atol=1e-6)
+    assert [(s.name, s.start, s.stop, s.gain) for s in excerpt.segments] == [
+        ("3000001_0002", 500, 1500, 50.0),
+        ("3000001_0005", 2600, 2900, 25.0),
+    ]
+    assert excerpt.problems == []
+
+
+def test_a_missing_file_is_said_and_the_rest_is_read(mirror, tmp_path):
+    source, name = mirror
+    next(tmp_path.rglob("3000001_0002.dat")).unlink()
+    excerpt = source.read_lead(source.recording(name), "II", 0, 3000)
+    assert excerpt.problems == ["file missing"]
+    assert np.isfinite(excerpt.ecg_mv).sum() == 400
+
+
+def test_a_truncated_file_is_said(mirror, tmp_path):
+    source, name = mirror
+    path = next(tmp_path.rglob("3000001_0002.dat"))
+    path.write_bytes(path.read_bytes()[:700])
+    assert source.read_lead(source.recording(name), "II", 0, 3000).problems == ["unreadable file"]
+
+
+def test_a_malformed_header_is_said(mirror, tmp_path):
+    source, name = mirror
+    (tmp_path / DATABASE / f"{name}.hea").write_text("this is no header\n")
+    with pytest.raises(UnreadableRecordingError, match="unreadable header"):
+        source.recording(name)
+
+
+def test_a_header_that_is_not_there_is_said(mirror):
+    source, name = mirror
+    with pytest.raises(UnreadableRecordingError, match="no header"):
+        source.recording(name[:-2] + "59")
+
+
+@pytest.mark.parametrize("line", ["../../etc/passwd", "/p00/p000020/p000020-2150-03-04-05-17", "p00/p000020/../x"])
+def test_a_name_that_leaves_the_folder_is_refused(mirror, tmp_path, line):
+    (tmp_path / DATABASE / "RECORDS-waveforms").write_text(line + "\n")
+    with pytest.raises(UserError, match="line 1: .* is not a recording's name"):
+        mirror[0].names()
+
+
+def test_a_folder_that_is_no_mirror_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no RECORDS-waveforms"):
+        PhysioNet(tmp_path)
+
+
+@pytest.mark.realdata
+def test_a_real_record_reads_as_wfdb_reads_it(tmp_path, real_data):
+    name = "p02/p025047/p025047-2704-05-04-10-44"
+    folder = tmp_path / DATABASE / "p02/p025047"
+    shutil.copytree(real_data / "mimic3wdb/s25047", folder)
+    header = (folder / "s25047-2704-05-04-10-44.hea").read_text()
+    (tmp_path / DATABASE / f"{name}.hea").write_text(header.replace("s25047", "p025047"))
+    (tmp_path / DATABASE / "RECORDS-waveforms").write_text(name + "\n")
+    source = PhysioNet(tmp_path)
+    recording = source.recording(name)
+    excerpt = source.read_lead(recording, "II", 0, recording.n_samples)
+    whole = wfdb.rdrecord(str(real_data / "mimic3wdb/s25047/s25047-2704-05-04-10-44"), channel_names=["II"])
+    np.testing.assert_array_equal(excerpt.ecg_mv, whole.p_signal[:, 0].astype(np.float32))
+    assert 0.94 < np.isfinite(excerpt.ecg_mv).mean() < 0.96
+
+
+@pytest.mark.realdata
+def test_a_real_record_with_missing_files_is_read_as_far_as_it_goes(tmp_path, real_data):
+    name = "p00/p000020/p000020-2183-04-28-17-47"
+    shutil.copytree(real_data / "mimic3wdb/p000020", tmp_path / DATABASE / "p00/p000020")
+    (tmp_path / DATABASE / "RECORDS-waveforms").write_text(name + "\n")
+    source = PhysioNet(tmp_path)
+    recording = source.recording(name)
+    excerpt = source.read_lead(recording, "II", 0, recording.n_samples)
+    assert excerpt.problems == ["file missing", "file missing"]
+    assert 390 < np.isfinite(excerpt.ecg_mv).sum() / 125 < 396

@@ -1,0 +1,131 @@
+import dataclasses
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalemia.errors import UserError
+from kalemia.populations import generic_draws, split_of_subject, usable_draws, write_populations, write_subject_split
+from kalemia.splits import read_split
+from kalemia.tables import read_json, read_table, table_from_rows, write_table
+
+START = datetime(2150, 1, 1)
+
+
+def _rows(subject, labels, first_id, reasons=()):
+    rows = []
+    for i, label in enumerate(labels):
+        row = {
+            "subject_id": subject,
+            "draw_id": first_id + i,
+            "draw_time": START + timedelta(hours=3 * i),
+            "label": label,
+        }
+        rows.append(row | {"potassium": {1: 6.0, 0: 4.0, None: 5.2}[label], "reason": dict(reasons).get(i)})
+    return rows
+
+
+@pytest.fixture
+def people():
+    """One personal patient, one who would be but for quality, and 60 others, half of them with positive draws."""
+    rows = _rows(1, [1, 1, 0, 0, None] * 5, 1000) + _rows(2, [1, 0] * 8, 2000, [(0, "too few good beats")])
+    for subject in range(3, 63):
+        rows += _rows(subject, [1, 1, 0] if subject % 2 else [0, 0, 0], subject * 10_000)
+    return rows
+
+
+def _write(tmp_path, study, rows, **settings):
+    quality = tmp_path / "q.parquet"
+    write_table(quality, "quality", table_from_rows("quality", rows))
+    names = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+    draws = [{name: row[name] for name in names} for row in rows]
+    draws.append(draws[-1] | {"draw_id": 1, "reason": "no recording"})
+    write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
+    populations = dataclasses.replace(study.populations, **settings)
+    outputs = [tmp_path / name for name in ("populations.parquet", "generic.parquet", "personal.parquet", "flow.json")]
+    write_populations(tmp_path / "d.parquet", [quality], populations, study.personal, study.arms, 5, "", "", *outputs)
+    tables = [
+        read_table(tmp_path / f"{kind}.parquet", kind).to_pylist() for kind in ("populations", "generic", "personal")
+    ]
+    return *tables, read_json(outputs[3])
+
+
+def test_who_has_enough_usable_draws_of_both_classes_is_personal(tmp_path, study, people):
+    populations, generic, personal, _ = _write(tmp_path, study, people)
+    of = {row["subject_id"]: row["population"] for row in populations}
+    assert of[1] == "personal"
+    assert of[2] == "generic"
+    assert {row["subject_id"] for row in personal} == {1}
+    assert {row["arm"]: row["rounds"] for row in personal} == {"paper": 5, "forward": 5}
+    assert 1 not in {row["subject_id"] for row in generic}
+
+
+def test_generic_classes_are_balanced_and_of_different_people(tmp_path, study, people):
+    _, generic, _, _ = _write(tmp_path, study, people)
+    labels = {}
+    for row in generic:
+        labels.setdefault(row["subject_id"], set()).add(row["label"])
+    assert all(len(found) == 1 for found in labels.values())
+    count = Counter(row["label"] for row in generic)
+    assert abs(count[0] - count[1]) <= 2
+
+
+def test_everybody_of_one_split_is_in_it_with_every_draw(tmp_path, study, people):
+    _, generic, _, _ = _write(tmp_path, study, people)
+    splits = {}
+    for row in generic:
+        splits.setdefault(row["subject_id"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in splits.values())
+    assert {split for found in splits.values() for split in found} == {"train", "validation", "test"}
+
+
+def test_shares_are_those_of_the_configuration(study):
+    count = Counter(split_of_subject(subject, study.populations, 1) for subject in range(5000))
+    assert count["train"] / 5000 == pytest.approx(0.6, abs=0.02)
+    assert count["validation"] / 5000 == pytest.approx(0.2, abs=0.02)
+
+
+@given(st.sets(st.integers(100, 200)), st.sets(st.integers(100, 200)))
+def test_nobody_s_split_changes_because_another_joined(study, some, more):
+    def rows(subjects):
+        return usable_draws([row for s in subjects for row in _rows(s, [s % 2], s)])
+
+    before = {row["subject_id"]: row["split"] for row in generic_draws(rows(some), study.populations, 1)}
+    after = {row["subject_id"]: row["split"] for row in generic_draws(rows(some | more), study.populations, 1)}
+    assert all(before[subject] == after[subject] for subject in set(before) & set(after))
+
+
+def test_the_number_of_generic_patients_can_be_limited(study):
+    usable = usable_draws([row for s in range(100, 200) for row in _rows(s, [s % 2], s)])
+    settings = dataclasses.replace(study.populations, generic_patients=20)
+    assert Counter(row["label"] for row in generic_draws(usable, settings, 1)) == {0: 10, 1: 10}
+
+
+def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
+    _, generic, _, flow = _write(tmp_path, study, people)
+    personal_draws = 25
+    assert flow["steps"][-1]["draws"] == len(generic) + personal_draws
+    assert flow["steps"][0]["draws"] == len(people) + 1
+
+
+def test_nobody_personal_is_one_clear_line(tmp_path, study, people):
+    with pytest.raises(UserError, match=r"nobody has 11 usable draws of each class \(the most is 10\)"):
+        _write(tmp_path, study, people, personal_min_draws=11)
+
+
+def test_a_generic_split_without_a_class_is_one_clear_line(tmp_path, study, people):
+    only_negative = [row for row in people if row["subject_id"] in (1, 3)]
+    with pytest.raises(UserError, match=r"the generic .* split has no .* draw"):
+        _write(tmp_path, study, only_negative)
+
+
+def test_the_split_of_a_subject_has_the_rounds_that_were_counted(tmp_path, study, people):
+    _, _, personal, _ = _write(tmp_path, study, people)
+    mine = [row for row in people if row["subject_id"] == 1]
+    write_table(tmp_path / "q1.parquet", "quality", table_from_rows("quality", mine))
+    for row in personal:
+        protocol = study.arms[row["arm"]].protocol
+        write_subject_split(tmp_path / "q1.parquet", row["arm"], protocol, study.personal, 5, "", tmp_path / "s.json")
+        assert len(read_split(tmp_path / "s.json")["rounds"]) == row["rounds"]

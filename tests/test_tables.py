@@ -1,0 +1,101 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kalemia.errors import UserError
+from kalemia.tables import (
+    SCHEMAS,
+    empty_table,
+    read_json,
+    read_table,
+    table_from_rows,
+    whole_file,
+    write_json,
+    write_table,
+)
+
+ROWS = [{"subject_id": 7, "draw_id": d, "label": d % 2, "split": "train"} for d in (1, 1, 2, 3, 3, 3)]
+
+
+def test_a_table_comes_back_as_it_was_written(tmp_path):
+    table = table_from_rows("generic", ROWS)
+    write_table(tmp_path / "a.parquet", "generic", table)
+    assert read_table(tmp_path / "a.parquet", "generic").equals(table)
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        write_table(tmp_path / name, "generic", table_from_rows("generic", ROWS), "digest")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_each_value_of_the_grouping_column_is_a_row_group(tmp_path):
+    write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS), group_by="draw_id")
+    metadata = pq.read_metadata(tmp_path / "a.parquet")
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [2, 1, 3]
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_kind_can_be_empty(tmp_path, kind):
+    write_table(tmp_path / "a.parquet", kind, empty_table(kind), group_by=SCHEMAS[kind].names[0])
+    assert len(read_table(tmp_path / "a.parquet", kind)) == 0
+
+
+def test_another_kind_is_refused(tmp_path):
+    write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS))
+    with pytest.raises(UserError, match=r"a\.parquet: holds table 'generic' version 1, not 'beats'"):
+        read_table(tmp_path / "a.parquet", "beats")
+
+
+def test_another_version_is_refused(tmp_path):
+    metadata = {"kalemia.table": "generic", "kalemia.version": "0"}
+    pq.write_table(empty_table("generic").replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="version 0, not 'generic' version 1"):
+        read_table(tmp_path / "a.parquet", "generic")
+
+
+def test_another_recipe_is_refused(tmp_path):
+    write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS), digest="old")
+    with pytest.raises(UserError, match="another configuration"):
+        read_table(tmp_path / "a.parquet", "generic", digest="new")
+
+
+def test_a_file_that_is_no_parquet_is_refused_in_one_line(tmp_path):
+    (tmp_path / "a.parquet").write_text("not a table")
+    with pytest.raises(UserError, match="cannot be read as Parquet") as caught:
+        read_table(tmp_path / "a.parquet", "generic")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_that_the_schema_lacks_is_an_error():
+    with pytest.raises(KeyError, match="potasium"):
+        table_from_rows("draws", [{"potasium": 4.0}])
+
+
+def test_nothing_is_left_of_a_file_whose_writing_failed(tmp_path):
+    def write_and_fail():
+        with whole_file(tmp_path / "a") as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_table_that_does_not_fit_its_schema(tmp_path):
+    table = pa.table({name: ["x"] for name in SCHEMAS["generic"].names})
+    with pytest.raises(pa.ArrowInvalid):
+        write_table(tmp_path / "a.parquet", "generic", table)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_becomes_null_in_json(tmp_path):
+    write_json(tmp_path / "a.json", {"auc": float("nan"), "curve": [1.0, float("inf")]})
+    assert read_json(tmp_path / "a.json") == {"auc": None, "curve": [1.0, None]}
+
+
+def test_a_damaged_json_file_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match=r"a\.json: cannot be read as JSON"):
+        read_json(tmp_path / "a.json")

@@ -1,0 +1,21 @@
+"""Match every draw with a recording, and choose the draws to read."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.cohort import write_cohort
+    from kalemia.sources.physionet import PhysioNet
+
+    study = Study.from_config(snakemake.config)
+    write_cohort(
+        tables=study.tables_folder,
+        source=PhysioNet(study.waveforms_folder),
+        analyte=study.analyte,
+        cohort=study.cohort,
+        personal_min_draws=study.populations.personal_min_draws,
+        seed=study.seed,
+        digest=study.digest("cohort"),
+        draws_path=snakemake.output.draws,
+        subjects_path=snakemake.output.subjects,
+    )

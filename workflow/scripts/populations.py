@@ -1,0 +1,23 @@
+"""Decide who is generic and who is personal, and count the personal patients' rounds."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.populations import write_populations
+
+    study = Study.from_config(snakemake.config)
+    write_populations(
+        draws_path=snakemake.input.draws,
+        quality_paths=snakemake.input.quality,
+        populations=study.populations,
+        personal=study.personal,
+        arms=study.arms,
+        seed=study.seed,
+        membership_digest=study.digest("membership"),
+        rounds_digest=study.digest("populations"),
+        populations_path=snakemake.output.populations,
+        generic_path=snakemake.output.generic,
+        personal_path=snakemake.output.personal,
+        flow_path=snakemake.output.flow,
+    )

@@ -1,0 +1,13 @@
+"""Write a simulated cohort in PhysioNet's own layout."""
+
+from pathlib import Path
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.simulate import simulate_cohort
+
+    study = Study.from_config(snakemake.config)
+    folder = Path(study.waveforms_folder)
+    simulate_cohort(folder, study.simulation, study.seed, study.analyte.items[0], snakemake.threads)

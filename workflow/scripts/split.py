@@ -1,0 +1,18 @@
+"""Divide the draws of one patient by the protocol of an arm."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.populations import write_subject_split
+
+    study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
+    write_subject_split(
+        quality_path=snakemake.input.quality,
+        arm=arm,
+        protocol=study.arms[arm].protocol,
+        personal=study.personal,
+        seed=study.seed,
+        digest=study.arm_digest(arm),
+        path=snakemake.output[0],
+    )
