@@ -33,4 +33,7 @@ rule all:
     input:
         out("report.html"),
         patient_pages,
+        # asked for by name, because Snakemake does not miss a deleted file that only lies between others
+        round_files("predictions.parquet"),
+        round_weights,
     default_target: True

@@ -6,6 +6,7 @@ import yaml
 
 from kalemia.config import Study, check_config
 from kalemia.errors import UserError
+from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -105,6 +106,15 @@ def round_files(name):
     return files
 
 
+def round_weights(wildcards):
+    """The weights of every round but round 0, which has none of its own."""
+    return [
+        f"{round_folder(arm, subject, k)}/model.safetensors"
+        for arm, subject, rounds in rounds_of_arms()
+        for k in range(1, rounds + 1)
+    ]
+
+
 def previous_weights(wildcards):
     """What a round starts from: the generic network for the first, the round before otherwise."""
     k = int(wildcards.k)
@@ -133,6 +143,25 @@ def predictions_of_subject(wildcards):
         if subject == wildcards.subject and rounds
         for k in range(rounds + 1)
     ]
+
+
+def explanation_files(subject):
+    return [out(f"explanation/{subject}/{name}.parquet") for name in ("gradcam", "embedding")]
+
+
+def explanation_of_subject(wildcards):
+    """The explanation of a patient for whom some arm is possible."""
+    return explanation_files(wildcards.subject) if last_rounds(wildcards) else []
+
+
+def explanations(wildcards):
+    """The explanations of every patient for whom some arm is possible."""
+    possible = sorted({subject for _, subject, rounds in rounds_of_arms() if rounds})
+    return [path for subject in possible for path in explanation_files(subject)]
+
+
+def patient_figures():
+    return [out(f"patients/{{subject}}/{name}.svg") for name in PATIENT_FIGURES]
 
 
 def patient_pages(wildcards):

@@ -5,11 +5,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from kalemia import config
+from kalemia.checkpoints import Lineage, save_checkpoint
+from kalemia.resnet import resnet
 from kalemia.seeds import rng
 from kalemia.tables import BEAT_SAMPLES, R_INDEX, SCHEMAS, table_from_rows, write_json, write_table
 
 START = datetime(2150, 3, 1)
 T_INDEX = R_INDEX + 35
+NETWORK = config.Network(depth=18, width=2)
 
 
 def simulated_beats(label: int | None, n_beats: int, random: np.random.Generator) -> np.ndarray:
@@ -80,4 +84,11 @@ def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list
         "digest": "split-digest",
     }
     write_json(path, split)
+    return str(path)
+
+
+def write_generic_model(path, network: config.Network = NETWORK, seed: int = 7) -> str:
+    """An untrained generic model."""
+    lineage = Lineage("generic", network, "generic-digest", draws=(1, 2), cut_off=START)
+    save_checkpoint(path, resnet(network.depth, network.width, seed).state_dict(), lineage)
     return str(path)

@@ -4,9 +4,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
 
 from kalemia.config import Study
 from kalemia.evaluation import draw_decisions, write_rounds, write_summary
@@ -14,15 +11,10 @@ from kalemia.report.inputs import subject_name
 from kalemia.seeds import rng
 from kalemia.tables import table_from_rows, write_json, write_table
 
-ROOT = Path(__file__).parents[1]
-PERSONAL = (10013, 10059, 10272, 11442, 12108, 13033)
+PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
 NO_FORWARD = "no moment has both classes before it and enough of both after it"
 START = datetime(2131, 4, 2, 6, 30)
-
-
-def default_study(**changes) -> Study:
-    return Study.from_config({**yaml.safe_load((ROOT / "config.yaml").read_text()), **changes})
 
 
 def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("forward",)) -> list[str]:
@@ -119,10 +111,10 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
             },
             "personal": {
                 "n": len(personal),
-                "age_median_iqr": [58.0, 49.5, 66.0] if personal else [None] * 3,
-                "men": [min(4, len(personal)), 4 / 6 if personal else None],
-                "potassium_negative_mean_sd": [4.18, 0.36] if personal else [None, None],
-                "potassium_positive_mean_sd": [6.22, 0.44] if personal else [None, None],
+                "age_median_iqr": [58.0, 49.5, 66.0],
+                "men": [len(personal), 1.0],
+                "potassium_negative_mean_sd": [4.18, 0.36],
+                "potassium_positive_mean_sd": [6.22, 0.44],
                 "draws": 23 * len(personal),
                 "positive": 11 * len(personal),
                 "negative": 11 * len(personal),
@@ -241,7 +233,7 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
 
 
 def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> list[Path]:
-    """The predictions of every round: the test draws are the last of each class, and they become clearer with rounds."""
+    """The predictions of every round: test draws are the last of each class, and become clearer with rounds."""
     usable = [draw for draw in draws if draw["reason"] is None]
     labeled = [draw for draw in usable if draw["label"] is not None]
     test = {d["draw_id"] for k in (0, 1) for d in [d for d in labeled if d["label"] == k][-N_TEST // 2 :]}
@@ -283,14 +275,8 @@ def _write_explanation(folder: Path, subject: int, models: list[str], draws: lis
         at, width = (120, 300) if model == "generic" else (250, 90)
         for label in (0, 1):
             attention = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
-            gradcam.append(
-                {
-                    "model": model,
-                    "label": label,
-                    "mean_beat": _beat_mv(label, 1.0).tolist(),
-                    "attention": attention.tolist(),
-                }
-            )
+            beat, looked_at = _beat_mv(label, 1.0).tolist(), attention.tolist()
+            gradcam.append({"model": model, "label": label, "mean_beat": beat, "attention": looked_at})
         apart = 1.0 if model == "generic" else 4.0
         for draw in draws:
             if draw["label"] is None or draw["reason"]:
@@ -298,9 +284,7 @@ def _write_explanation(folder: Path, subject: int, models: list[str], draws: lis
             for _ in range(20):
                 x, y = random.normal(apart * draw["label"], 1.5), random.normal(0, 1.5)
                 keys = ("draw_id", "label", "potassium")
-                embedding.append({"model": model, **{key: draw[key] for key in keys}, "x": x, "y": y})
-    folder.mkdir(parents=True)
-    beat = pa.list_(pa.float32(), 120)
-    schema = pa.schema([("model", pa.string()), ("label", pa.int8()), ("mean_beat", beat), ("attention", beat)])
-    pq.write_table(pa.Table.from_pylist(gradcam, schema=schema), folder / "gradcam.parquet")
-    pq.write_table(pa.Table.from_pylist(embedding), folder / "embedding.parquet")
+                role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
+                embedding.append({"model": model, "role": role, **{key: draw[key] for key in keys}, "x": x, "y": y})
+    write_table(folder / "gradcam.parquet", "gradcam", table_from_rows("gradcam", gradcam))
+    write_table(folder / "embedding.parquet", "embedding", table_from_rows("embedding", embedding))

@@ -23,8 +23,10 @@ def write_beats(
 ) -> None:
     """Write the beat shard of a subject, and one row a draw about what was kept and lost."""
     shards, quality = [empty_table("beats")], []
-    for excerpt in read_table(excerpts_path, "excerpts").to_pylist():
-        kept, row = beats_of_excerpt(excerpt, ecg, beats)
+    excerpts = read_table(excerpts_path, "excerpts")
+    for excerpt, ecg_mv in zip(excerpts.drop_columns("ecg_mv").to_pylist(), excerpts["ecg_mv"], strict=True):
+        samples_mv = np.empty(0, np.float32) if excerpt["reason"] else ecg_mv.values.to_numpy()
+        kept, row = beats_of_excerpt(excerpt, samples_mv, ecg, beats)
         shards.append(kept)
         quality.append(row)
     log.info("%d beats of %d draws", sum(map(len, shards)), sum(row["reason"] is None for row in quality))
@@ -51,13 +53,15 @@ def spread_choice(quality: np.ndarray, position: np.ndarray, most: int) -> np.nd
     return np.sort(np.lexsort((stratum, rank))[:most])
 
 
-def beats_of_excerpt(excerpt: dict, ecg: Ecg, settings: Beats) -> tuple[pa.Table, dict]:
-    """The kept beats of one row of an excerpts table, and its row of the quality table."""
+def beats_of_excerpt(excerpt: dict, ecg_mv: np.ndarray, ecg: Ecg, settings: Beats) -> tuple[pa.Table, dict]:
+    """The kept beats of one excerpt, and its row of the quality table.
+
+    `excerpt` is a row of an excerpts table, `ecg_mv` its samples (float32, NaN where nothing was recorded).
+    """
     row = {name: excerpt[name] for name in _ABOUT_DRAW}
     row |= {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "lost": [], "quality": 0.0}
     if excerpt["reason"]:
         return empty_table("beats"), row | {"reason": excerpt["reason"]}
-    ecg_mv = np.array(excerpt["ecg_mv"], np.float32)
     taps = bandpass_taps(RATE_HZ, ecg.band_hz, ecg.transition_hz, ecg.stopband_db)
     filtered_mv = bandpass(ecg_mv, taps)
     r_peaks = detect_r_peaks(filtered_mv, RATE_HZ)

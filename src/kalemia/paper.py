@@ -17,9 +17,12 @@ class MeanSd:
     doubt: str | None = None  # why the figure cannot be right
 
 
-IMPOSSIBLE_SPECIFICITY_SD = "An SD of 0.321 is not possible here: with a mean of 0.907, 16 values between 0 and 1 have a sample SD of 0.300 at most."
+IMPOSSIBLE_SPECIFICITY_SD = (
+    "An SD of 0.321 is not possible here: around a mean of 0.907, the sample SD of 16 values between 0 and 1"
+    " is 0.300 at most."
+)
 
-# Results section and Figure 4: metric -> round -> result; a round that is missing was not published.
+# Results section: metric -> round -> result; a round that is missing was not published.
 ROUNDS: dict[str, dict[int, MeanSd]] = {
     "accuracy": {0: MeanSd(0.604, 0.211), 1: MeanSd(0.895, 0.189), 2: MeanSd(0.942, 0.104), 5: MeanSd(0.980, 0.078)},
     "auc": {
@@ -58,8 +61,6 @@ CHARACTERISTICS = {
         "negative": None,
     },
 }
-GENERIC_WOMEN = 413
-
 GENDER_DOUBT = (
     "The paper's gender rows add up to 1,023 of its 1,439 generic patients; its 59.6% of men is a share of those 1,023."
 )

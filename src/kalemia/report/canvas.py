@@ -60,7 +60,7 @@ def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: boo
             title = f"{title} {NOTE}."
         with whole_file(path) as beside:
             figure.savefig(beside, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-            beside.write_text(_generic_fonts(beside.read_text()))
+            beside.write_text(_generic_fonts(beside.read_text("utf-8")), "utf-8")
 
 
 def write_remark(path: str | Path, title: str, remark: str, is_simulated: bool) -> None:

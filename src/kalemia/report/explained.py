@@ -16,6 +16,7 @@ from kalemia.report.palette import ATTENTION_LEVELS, LIGHT, class_color
 from kalemia.tables import BEAT_SAMPLES, R_INDEX, RATE_HZ
 
 TIME_MS = (np.arange(BEAT_SAMPLES) - R_INDEX) * 1000 / RATE_HZ
+FULL, PALE = 0.85, 0.3  # opacity of beats
 CLASS_NAMES = {0: "negative", 1: "positive"}
 
 
@@ -33,7 +34,7 @@ def draw_attention(axes: Axes, beat_mv: np.ndarray, attention: np.ndarray) -> No
 def draw_attention_scale(figure: Figure) -> None:
     """Above the panels: which color and breadth stand for how much attention."""
     reserve_head(figure, 0.4)
-    axes = figure.add_axes((0.79, 1 - 0.32 / figure.get_figheight(), 0.12, 0.2 / figure.get_figheight()))
+    axes = figure.add_axes((0.85, 1 - 0.32 / figure.get_figheight(), 0.12, 0.2 / figure.get_figheight()))
     edges = np.arange(ATTENTION_LEVELS + 1)
     lines = [np.array([[i, 0], [j, 0]]) for i, j in pairwise(edges)]
     axes.add_collection(_attention_lines(lines, edges[:-1]))
@@ -44,21 +45,30 @@ def draw_attention_scale(figure: Figure) -> None:
 
 
 def draw_embedding(axes: Axes, explanation: Explanation, model: str) -> None:
-    """Beats at the t-SNE positions of one model, colored by label; a remark where the patient lacks the model."""
+    """Beats at the t-SNE positions of one model, colored by label, pale where the model has learned from their draw.
+
+    A remark stands where the patient lacks the model.
+    """
     bare(axes)
     if model not in explanation.embedding:
         axes.text(0.5, 0.5, "not evaluable", ha="center", va="center", color=LIGHT["muted"], transform=axes.transAxes)
         return
-    labels, positions = explanation.embedding[model]
-    for label in (0, 1):
-        if np.any(labels == label):
-            axes.add_patch(_dots(positions[labels == label], class_color(label)))
+    beats = explanation.embedding[model]
+    for learned, alpha in ((True, PALE), (False, FULL)):
+        for label in (0, 1):
+            mine = (beats.labels == label) & (beats.learned == learned)
+            if np.any(mine):
+                axes.add_patch(_dots(beats.positions[mine], class_color(label), alpha))
     axes.autoscale_view()
 
 
 def class_legend() -> list[Line2D]:
-    """Handles of the two classes."""
-    return [Line2D([], [], color=class_color(k), marker="o", ls="none", label=f"{CLASS_NAMES[k]} draw") for k in (0, 1)]
+    """Handles of the two classes, learned from or not."""
+    return [
+        Line2D([], [], color=class_color(k), marker="o", ls="none", alpha=alpha, label=f"{CLASS_NAMES[k]}{addition}")
+        for k in (0, 1)
+        for alpha, addition in ((FULL, ""), (PALE, ", learned from"))
+    ]
 
 
 def _attention_lines(lines: list[np.ndarray], levels: np.ndarray) -> LineCollection:
@@ -70,9 +80,9 @@ def _attention_lines(lines: list[np.ndarray], levels: np.ndarray) -> LineCollect
     )
 
 
-def _dots(positions: np.ndarray, color: str) -> PathPatch:
+def _dots(positions: np.ndarray, color: str, alpha: float) -> PathPatch:
     """Dots as one path of round-capped strokes without length: a tenth of the bytes of as many markers."""
     vertices = np.repeat(positions, 2, axis=0)
     path = Path(vertices, np.tile([Path.MOVETO, Path.LINETO], len(positions)))
     path.should_simplify = False
-    return PathPatch(path, edgecolor=color, facecolor="none", linewidth=2.2, capstyle="round", alpha=0.75)
+    return PathPatch(path, edgecolor=color, facecolor="none", linewidth=2.5, capstyle="round", alpha=alpha)

@@ -16,6 +16,7 @@ from kalemia.report.explained import CLASS_NAMES, class_legend, draw_attention, 
 from kalemia.report.flow_figure import write_flow_figure
 from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
 from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
 PANELS_A_ROW = 6  # of the t-SNE figure
@@ -45,7 +46,7 @@ def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: boo
             for split, color, style in (("train", LIGHT["generic"], "--"), ("validation", LIGHT["ink"], "-")):
                 values = history[f"{split}_{quantity}"]
                 axes.plot(history["epoch"], values, color=color, ls=style, lw=1.8, label=split)
-            axes.axvline(best, color=LIGHT["positive"], lw=1, label=f"kept: epoch {best}")
+            axes.axvline(best, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.6, label=f"kept: epoch {best}")
             axes.set_title(quantity.capitalize() + (" (beats)" if quantity == "accuracy" else " (cross entropy)"))
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
@@ -66,7 +67,7 @@ def write_rounds_figure(
         for arm, column in zip(arms, grid.T, strict=True):
             curves = carried_forward(data.rounds, arm, data.n_rounds)
             for metric, axes in zip(metrics, column, strict=True):
-                axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({len(curves[metric])} patients)")
+                axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(len(curves[metric]), 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
                 _draw_patients(axes, data, arm, metric, model_color(arm, arms))
                 _draw_mean(axes, curves[metric], model_color(arm, arms))
@@ -88,13 +89,14 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
             _join_patients(axes, last)
             for place, (arm, values) in enumerate(zip(arms, last, strict=True)):
                 color = model_color(arm, arms)
-                axes.scatter([place] * len(values), list(values.values()), s=20, color=color, alpha=0.55, lw=0)
-                _draw_mean_beside(axes, place, np.array(list(values.values())), color)
+                places = [place + offset for offset in side_by_side(list(values.values()))]
+                axes.scatter(places, list(values.values()), s=20, color=color, alpha=0.6, lw=0)
+                _draw_mean_beside(axes, place + 0.3, np.array(list(values.values())), color)
             published = paper.ROUNDS[metric].get(5)
             if published:
                 axes.axhline(published.mean, color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
             axes.set_title(METRIC_NAMES[metric])
-            axes.set_xlim(-0.5, len(arms) - 0.3)
+            axes.set_xlim(-0.5, len(arms) - 0.4)
             axes.set_xticks(range(len(arms)), arms)
             share_axis(axes)
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
@@ -115,8 +117,9 @@ def write_gradcam_figure(
             for label, axes in zip((0, 1), row, strict=True):
                 mine = [one for one in explanations.values() if (model, label) in one.attention]
                 when = "before" if model == "generic" else "after"
-                patients = f"{len(mine)} patient{'s' * (len(mine) != 1)}"
-                axes.set_title(f"{when}: {model}, {CLASS_NAMES[label]} ({patients})", color=class_color(label))
+                axes.set_title(
+                    f"{when}: {model}, {CLASS_NAMES[label]} ({plural(len(mine), 'patient')})", color=class_color(label)
+                )
                 axes.grid(axis="x")
                 if mine:
                     beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
@@ -139,7 +142,7 @@ def write_embedding_figure(
     blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
     n_rows = -(-len(explanations) // blocks)
     with svg_figure(path, title, 0.5 + 1.75 * n_rows, is_simulated) as figure:
-        widths = ([1.0] * len(models) + [0.12]) * blocks
+        widths = (([1.0] * len(models) + [0.12]) * blocks)[:-1]
         grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
         for axes in grid.flat:
             axes.axis("off")
@@ -149,7 +152,16 @@ def write_embedding_figure(
                 axes.axis("on")
                 axes.set_title(f"{subject}, {model}" if model == "generic" else model)
                 draw_embedding(axes, explanation, model)
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=2)
+        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
+
+
+def side_by_side(values: list[float]) -> list[float]:
+    """Offsets around 0, for each value, that put equal values beside each other, the first at the left."""
+    offsets = []
+    for i, value in enumerate(values):
+        step = min(0.06, 0.4 / values.count(value))
+        offsets.append((values[:i].count(value) - (values.count(value) - 1) / 2) * step)
+    return offsets
 
 
 def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
@@ -177,8 +189,8 @@ def _draw_mean(axes: Axes, curves: np.ndarray, color: str) -> None:
 def _draw_mean_beside(axes: Axes, place: float, values: np.ndarray, color: str) -> None:
     known = values[np.isfinite(values)]
     if len(known):
-        _sd_bar(axes, place + 0.2, known, color)
-        axes.plot(place + 0.2, known.mean(), color=color, marker="o", ms=7.5, mec=LIGHT["paper"], zorder=4)
+        _sd_bar(axes, place, known, color)
+        axes.plot(place, known.mean(), color=color, marker="o", ms=7.5, mec=LIGHT["paper"], zorder=4)
 
 
 def _sd_bar(axes: Axes, x: float, known: np.ndarray, color: str) -> None:
@@ -195,9 +207,15 @@ def _last_round(data: StudyResults, arm: str, metric: str) -> dict[int, float]:
 
 
 def _join_patients(axes: Axes, last: list[dict[int, float]]) -> None:
-    for place, (one, other) in enumerate(pairwise(last)):
+    places = [
+        dict(zip(values, [place + offset for offset in side_by_side(list(values.values()))], strict=True))
+        for place, values in enumerate(last)
+    ]
+    for (x, one), (x_other, other) in pairwise(zip(places, last, strict=True)):
         for subject in sorted(one.keys() & other.keys()):
-            axes.plot([place, place + 1], [one[subject], other[subject]], color=LIGHT["faint"], lw=0.9, zorder=1)
+            axes.plot(
+                [x[subject], x_other[subject]], [one[subject], other[subject]], color=LIGHT["faint"], lw=0.9, zorder=1
+            )
 
 
 def _rounds_legend() -> list[Line2D]:
@@ -205,7 +223,7 @@ def _rounds_legend() -> list[Line2D]:
     return [
         Line2D([], [], color=ink, lw=1, alpha=0.6, label="one patient"),
         Line2D([], [], color=ink, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], label="mean, bars of one SD"),
-        _published_handle("Chiu 2022, mean of 16 patients (random split)"),
+        _published_handle("Chiu 2022, mean of 16 patients (random split)", marker="D"),
     ]
 
 
@@ -214,9 +232,9 @@ def _arms_legend() -> list[Line2D]:
     return [
         Line2D([], [], color=ink, marker="o", ms=4, ls="none", alpha=0.6, label="one patient"),
         Line2D([], [], color=ink, marker="o", ms=7.5, mec=LIGHT["paper"], lw=1.8, label="mean and SD"),
-        _published_handle("Chiu 2022 after round 5"),
+        _published_handle("Chiu 2022 after round 5", marker=""),
     ]
 
 
-def _published_handle(label: str) -> Line2D:
-    return Line2D([], [], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1, marker="D", ms=3.5, label=label)
+def _published_handle(label: str, marker: str) -> Line2D:
+    return Line2D([], [], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1, marker=marker, ms=3.5, label=label)

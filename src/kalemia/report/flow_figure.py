@@ -8,6 +8,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from kalemia.report.canvas import WIDTH_IN, svg_figure
 from kalemia.report.palette import LIGHT
+from kalemia.report.words import plural
 
 # inches
 LINE, PADDING = 0.175, 0.08
@@ -47,8 +48,7 @@ def write_flow_figure(
 
 def count_words(step: dict) -> str:
     """For example ``1,034 draws of 57 subjects``."""
-    draws, subjects = step["draws"], step["subjects"]
-    return f"{draws:,} draw{'s' * (draws != 1)} of {subjects:,} subject{'s' * (subjects != 1)}"
+    return f"{plural(step['draws'], 'draw')} of {plural(step['subjects'], 'subject')}"
 
 
 def _step_lines(step: dict) -> list[str]:
@@ -61,8 +61,8 @@ def _loss_lines(step: dict) -> list[str]:
     if not step["lost_draws"] and not step["lost_subjects"]:
         return []
     reasons = sorted(step["reasons"].items(), key=lambda item: (-item[1]["draws"], item[0]))
-    subjects = f", and {step['lost_subjects']:,} subjects with them" if step["lost_subjects"] else ""
-    head = f"Left out: {step['lost_draws']:,} draws{subjects}"
+    subjects = f", with them {plural(step['lost_subjects'], 'subject')}" if step["lost_subjects"] else ""
+    head = f"Left out: {plural(step['lost_draws'], 'draw')}{subjects}"
     return [head, *(f"{reason}: {counts['draws']:,}" for reason, counts in reasons)]
 
 

@@ -1,8 +1,7 @@
-"""What both kinds of page share: templates, numbers as a reader wants them, and figures taken into the page."""
+"""What both kinds of page share: rendering a template, and taking a figure into the page."""
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -10,10 +9,10 @@ from markupsafe import Markup
 
 from kalemia.errors import UserError
 from kalemia.report.palette import DARK, LIGHT
+from kalemia.report.words import bounds, count, mean_sd, number, percent
 from kalemia.tables import whole_file
 
 FOLDER = Path(__file__).parent
-MISSING = "–"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
@@ -26,31 +25,11 @@ def write_html(path: str | Path, template: str, **values) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, count=count, mean_sd=mean_sd, percent=percent)
-    css = Markup((FOLDER / "report.css").read_text())
+    environment.filters.update(number=number, count=count, mean_sd=mean_sd, percent=percent, bounds=bounds)
+    css = Markup((FOLDER / "report.css").read_text("utf-8"))
     with whole_file(path) as beside:
-        beside.write_text(environment.get_template(template).render(css=css, light=LIGHT, dark=DARK, **values))
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Fixed digits; a dash for what is not known (None or NaN)."""
-    return MISSING if _unknown(value) else f"{value:.{digits}f}"
-
-
-def count(value: int | None) -> str:
-    """With commas between thousands; a dash for None."""
-    return MISSING if value is None else f"{value:,}"
-
-
-def percent(share: float | None) -> str:
-    """A share as a percentage with one digit."""
-    return MISSING if _unknown(share) else f"{100 * share:.1f}%"
-
-
-def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
-    """For example ``0.604 (0.211)``; a dash for a part that is not known."""
-    mean, sd = pair
-    return MISSING if _unknown(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
+        page = environment.get_template(template).render(css=css, light=LIGHT, dark=DARK, **values)
+        beside.write_text(page, "utf-8")
 
 
 def inline_svg(path: str | Path) -> Markup:
@@ -75,10 +54,6 @@ def inline_svg(path: str | Path) -> Markup:
     _answer_pointer(root)
     text = ET.tostring(root, encoding="unicode")
     return Markup(_with_variables(_with_own_ids(text, Path(path).stem)))
-
-
-def _unknown(value: float | None) -> bool:
-    return value is None or value != value
 
 
 def _answer_pointer(root: ET.Element) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.tables import read_json, read_table
 
@@ -33,12 +31,21 @@ class StudyResults:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """The beats of one patient in the plane, as one model arranges them."""
+
+    labels: np.ndarray  # (beats,)
+    learned: np.ndarray  # (beats,) whether the model has learned from the beat's draw
+    positions: np.ndarray  # (beats, 2)
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Pictures of what the models of one patient look at; a model is `generic` or an arm after its last round."""
 
     mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
     attention: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,), 0 to 1
-    embedding: dict[str, tuple[np.ndarray, np.ndarray]]  # model -> labels (beats,), positions (beats, 2)
+    embedding: dict[str, Embedding]
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class PatientArm:
         """`kalemia.evaluation.role_metrics` of the test draws after each round."""
         return [role_metrics(table, "test") for table in self.predictions]
 
-    @property
+    @cached_property
     def last_by_draw(self) -> dict[int, dict]:
         """The prediction after the last round, by draw."""
         return {row["draw_id"]: row for row in self.predictions[-1].to_pylist()} if self.predictions else {}
@@ -139,23 +146,25 @@ def _draw_beats(path: Path, excerpts: list[dict]) -> tuple[np.ndarray, np.ndarra
 
 
 def _explanation(folder: Path) -> Explanation:
-    gradcam, embedding = _parquet(folder / "gradcam.parquet"), _parquet(folder / "embedding.parquet")
+    gradcam = read_table(folder / "gradcam.parquet", "gradcam")
+    embedding = read_table(folder / "embedding.parquet", "embedding")
     keys = list(zip(gradcam["model"].to_pylist(), gradcam["label"].to_pylist(), strict=True))
-    models = embedding["model"].to_numpy(zero_copy_only=False)
-    positions = np.column_stack([embedding["x"].to_numpy(), embedding["y"].to_numpy()])
-    labels = embedding["label"].to_numpy()
     return Explanation(
         mean_beat_mv=dict(zip(keys, _matrix(gradcam["mean_beat"]), strict=True)),
         attention=dict(zip(keys, _matrix(gradcam["attention"]), strict=True)),
-        embedding={model: (labels[models == model], positions[models == model]) for model in dict.fromkeys(models)},
+        embedding={
+            model: _embedding(embedding.filter(pc.equal(embedding["model"], model)))
+            for model in dict.fromkeys(embedding["model"].to_pylist())
+        },
     )
 
 
-def _parquet(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowInvalid):
-        raise UserError(f"{path}: cannot be read as Parquet; delete it and run again") from None
+def _embedding(beats: pa.Table) -> Embedding:
+    return Embedding(
+        labels=beats["label"].to_numpy(),
+        learned=pc.equal(beats["role"], "train").to_numpy(),
+        positions=np.column_stack([beats["x"].to_numpy(), beats["y"].to_numpy()]),
+    )
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:

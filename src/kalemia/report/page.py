@@ -6,11 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from kalemia import paper
-from kalemia.config import Study
+from kalemia.config import Analyte, Study
 from kalemia.report import METRIC_NAMES, STUDY_FIGURES
-from kalemia.report.html import MISSING, count, inline_svg, mean_sd, number, percent, write_html
+from kalemia.report.html import inline_svg, write_html
 from kalemia.report.inputs import StudyResults, read_study, subject_name
 from kalemia.report.provenance import config_text, digests, versions
+from kalemia.report.words import MISSING, count, mean_sd, number, percent, plural
 
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
@@ -35,7 +36,7 @@ def write_page(path: str | Path, study: Study, results: str | Path, subjects: li
         answer=answer(study, data.summary),
         figures={name: inline_svg(results / "figures" / f"{name}.svg") for name in STUDY_FIGURES},
         flow=data.flow,
-        characteristics=characteristics_rows(data.characteristics, marks),
+        characteristics=characteristics_rows(data.characteristics, study.analyte, marks),
         generic=generic_rows(data.summary["generic"]),
         generic_metrics=data.summary["generic"],
         metric_tables=[metric_table(metric, study, data.summary, marks) for metric in METRIC_NAMES],
@@ -51,14 +52,14 @@ def write_page(path: str | Path, study: Study, results: str | Path, subjects: li
 
 
 def answer(study: Study, summary: dict) -> str:
-    """In one sentence, what personal training did to the mean AUC: in the first forward arm and in the first paper arm."""
+    """In one sentence, what personal training did to the mean AUC in the first forward and the first paper arm."""
     first = {study.arms[arm].protocol: arm for arm in reversed(study.arms)}
     arms = [first[protocol] for protocol in PROTOCOLS if protocol in first]
     sentence = "; ".join(_arm_clause(arm, PROTOCOLS[study.arms[arm].protocol], summary["arms"][arm]) for arm in arms)
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
-def characteristics_rows(ours: dict, marks: dict[str, str]) -> list[dict]:
+def characteristics_rows(ours: dict, analyte: Analyte, marks: dict[str, str]) -> list[dict]:
     """Table 1: each row a name and four cells, generic and personal, ours beside the paper's."""
 
     def row(name: str, key: str, show) -> dict:
@@ -67,12 +68,13 @@ def characteristics_rows(ours: dict, marks: dict[str, str]) -> list[dict]:
         ]
         return {"name": name, "cells": cells, "marks": [""] * 4}
 
+    value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
     rows = [
         row("Patients", "n", count),
         row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr),
         row("Men, n (%)", "men", _share),
-        row("Potassium of negative draws, mEq/L, mean (SD)", "potassium_negative_mean_sd", _two_digits),
-        row("Potassium of positive draws, mEq/L, mean (SD)", "potassium_positive_mean_sd", _two_digits),
+        row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _two_digits),
+        row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _two_digits),
         row("Draws used", "draws", count),
         row("of these positive", "positive", count),
         row("of these negative", "negative", count),
@@ -130,11 +132,10 @@ def reasons_outside(populations: pa.Table) -> dict[str, int]:
 def _arm_clause(arm: str, protocol: str, summary: dict) -> str:
     before, after = summary["rounds"][0]["auc"], summary["rounds"][-1]["auc"]
     if not before["n"]:
-        return f"no patient could be evaluated in the arm {arm}, in which {protocol}"
-    patients = f"{before['n']} patient{'s' * (before['n'] != 1)}"
+        return f"no patient could be evaluated in the “{arm}” arm, in which {protocol}"
     return (
-        f"in the arm {arm}, in which {protocol}, the mean AUC over {patients} went from {number(before['mean'])}"
-        f" with the generic network to {number(after['mean'])} after {len(summary['rounds']) - 1} rounds"
+        f"in the “{arm}” arm, in which {protocol}, the mean AUC over {plural(before['n'], 'patient')} went"
+        f" from {number(before['mean'])} with the generic network to {number(after['mean'])} after the last round"
     )
 
 
@@ -151,7 +152,7 @@ def _mark(note: str, marks: dict[str, str]) -> str:
 
 def _median_iqr(values: list[float | None]) -> str:
     median, low, high = values
-    return MISSING if median is None else f"{median:.0f} ({low:.0f}–{high:.0f})"
+    return MISSING if median is None else f"{median:.0f} ({low:.0f}-{high:.0f})"
 
 
 def _share(values: list) -> str:

@@ -137,7 +137,7 @@ def write_patient_embedding_figure(
         for model, axes in zip(models, figure.subplots(1, len(models), squeeze=False)[0], strict=True):
             axes.set_title(model)
             draw_embedding(axes, patient.explanation, model)
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=2)
+        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
 
 
 def shortened_gaps(days: np.ndarray) -> np.ndarray:
@@ -161,7 +161,7 @@ def _draw_decision(axes: Axes, place: float, draw: dict, prediction: dict | None
     elif role == "train":
         axes.plot(place, draw["potassium"], marker="s", ms=6, mfc=LIGHT["paper"], mec=color, mew=1.4, zorder=2)
     else:
-        axes.plot(place, draw["potassium"], marker="o", ms=3, mfc=LIGHT["generic"], mec="none", zorder=2)
+        axes.plot(place, draw["potassium"], marker="o", ms=3.5, mfc=color, mec="none", zorder=2)
 
 
 def _decision_legend() -> list[Line2D]:
@@ -171,7 +171,7 @@ def _decision_legend() -> list[Line2D]:
         Line2D([], [], marker="s", ms=6, mfc=paper, mec=ink, mew=1.4, label="learned from", **common),
         Line2D([], [], marker="o", ms=7, label="test, right", **common),
         Line2D([], [], marker="X", ms=9, label="test, wrong", **common),
-        Line2D([], [], marker="o", ms=3, label="neither", **{**common, "color": LIGHT["generic"]}),
+        Line2D([], [], marker="o", ms=3.5, label="neither", **common),
     ]
 
 
@@ -201,7 +201,8 @@ def _label_days(axes: Axes, days: np.ndarray, places: np.ndarray) -> None:
         for day in range(int(days[first]), int(days[last]) + 1, step):
             ticks[places[first] + day - days[first]] = day
     axes.set_xticks(list(ticks), [str(day) for day in ticks.values()])
-    axes.set_xlabel("days since the first draw; dotted: a longer pause, shortened")
+    shortened = "; dotted: a longer pause, shortened" if np.any(np.diff(days) > LONGEST_GAP_DAYS) else ""
+    axes.set_xlabel(f"days since the first draw{shortened}")
 
 
 def _evaluability(arm: PatientArm) -> str:

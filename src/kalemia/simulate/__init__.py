@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from kalemia.config import Simulation
+from kalemia.errors import UserError
 from kalemia.simulate.bedside import shortcut_at
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
 from kalemia.simulate.people import Person, cohort
@@ -20,11 +21,13 @@ TABLES = "mimiciii/1.4"
 def simulate_cohort(folder: Path, settings: Simulation, seed: int, item_id: int, processes: int) -> None:
     """Write a simulated cohort below `folder`, and what was planted in it as ``truth.json``, last.
 
-    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``; the folder must hold neither yet.
-    Potassium is reported as LABEVENTS item `item_id`. `processes` jobs work at a time; the bytes do not depend on it.
-    They are threads, which numpy lets run side by side: nothing needs to be copied to another process.
+    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``. Potassium is reported as LABEVENTS item
+    `item_id`. `processes` jobs work at a time; the bytes do not depend on it. They are threads, which numpy lets run
+    side by side, so nothing is copied between processes. Raises `UserError` where there are recordings already.
     """
     folder = Path(folder)
+    if (folder / WAVEFORMS).exists():
+        raise UserError(f"{folder}: holds recordings already; choose another folder or delete this one")
     people = cohort(settings, seed)
     labs, row_of_draw = lab_rows(people, item_id, seed)
     write_tables(folder / TABLES, people, labs, item_id, seed)

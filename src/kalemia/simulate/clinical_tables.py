@@ -23,7 +23,7 @@ COLUMNS = {
     "PROCEDURES_ICD": "ROW_ID SUBJECT_ID HADM_ID SEQ_NUM ICD9_CODE",
 }
 
-POTASSIUM = (50971, "Potassium", "2823-3")
+POTASSIUM = ("Potassium", "2823-3")  # label and LOINC
 NORMAL_POTASSIUM = (3.3, 5.3)  # outside is flagged
 # Other analytes of the same specimen: item, label, LOINC, unit, digits, mean, spread, normal range.
 OTHERS = (
@@ -50,6 +50,7 @@ def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[li
     rows, row_of_draw = [], {}
     for person in people:
         random = rng(seed, "labs", person.subject_id)
+        rows.append(_outpatient_row(person, item_id, random))
         for admission in person.admissions:
             for index, draw in enumerate(admission.draws):
                 if admission is person.monitored:
@@ -62,13 +63,12 @@ def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[li
                 if random.random() < 0.03:
                     odd, number = ODD_RESULTS[random.integers(len(ODD_RESULTS))]
                     rows.append([*about, item_id, time + timedelta(minutes=25), odd, number, "mEq/L", "abnormal"])
-        rows.append(_outpatient_row(person, item_id, random))
     return [[FIRST_LAB_ROW + i, *row] for i, row in enumerate(rows)], row_of_draw
 
 
 def write_tables(folder: Path, people: list[Person], labs: list[list], item_id: int, seed: int) -> None:
     """Write every table of `COLUMNS` into `folder`."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     stays = [(person, admission) for person in people for admission in person.admissions]
     rows = {
         "PATIENTS": _numbered([_patient(person) for person in people]),
@@ -133,7 +133,7 @@ def _icu_stay(person: Person, admission: Admission) -> list:
 
 
 def _lab_items(item_id: int) -> list[list]:
-    items = [(item_id, *POTASSIUM[1:]), *(other[:3] for other in OTHERS if other[0] != item_id)]
+    items = [(item_id, *POTASSIUM), *(other[:3] for other in OTHERS if other[0] != item_id)]
     return [[item, label, "Blood", "Chemistry", loinc] for item, label, loinc in sorted(items)]
 
 

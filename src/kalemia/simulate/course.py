@@ -26,7 +26,7 @@ USABLE = ("whole", "interrupted", "rescaled", "late")
 
 @dataclass(frozen=True)
 class Draw:
-    """One blood sample; `hours` since admission, whole minutes; `stretch` the number of the recording, None outside."""
+    """One blood sample, at whole minutes `hours` after admission; `stretch` is its recording's number, None outside."""
 
     hours: float
     potassium: float  # mEq/L in the blood
@@ -50,7 +50,7 @@ class Stretch:
     stop: float
 
 
-def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
+def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], random: np.random.Generator) -> np.ndarray:
     """Potassium at `hours`, shape (n,), mEq/L.
 
     `episodes` are (start hour, level): potassium rises towards the level of the episode within hours (a time constant
@@ -64,62 +64,54 @@ def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], rng
         passed = hour - last
         value = level + (value - level) * np.exp(-passed / (4 if level > value else 2))
         memory = np.exp(-passed / 6)
-        wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * rng.standard_normal()
+        wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * random.standard_normal()
         values[i], last = value + wander, hour
     return np.clip(values, 2.6, 8.4)
 
 
-def draws_with_episodes(n: int, noise: float, rng: np.random.Generator) -> list[Draw]:
+def draws_with_episodes(n: int, noise: float, random: np.random.Generator) -> list[Draw]:
     """About `n` draws through several episodes of both kinds, at least ten usable ones of each class.
 
     They can also be divided in time: among the last quarter are two usable ones of each class.
     """
-    for size in _sizes(n):
-        draws = _draws(size, _alternating_episodes(rng), noise, rng)
-        if _has_ten_of_each(draws) and _can_be_divided_in_time(draws):
-            return draws
+    tried = (_draws(size, _alternating_episodes(random), noise, random) for size in _sizes(n))
+    return next(draws for draws in tried if _has_ten_of_each(draws) and _can_be_divided_in_time(draws))
 
 
-def draws_with_one_episode(n: int, noise: float, rng: np.random.Generator) -> list[Draw]:
+def draws_with_one_episode(n: int, noise: float, random: np.random.Generator) -> list[Draw]:
     """As `draws_with_episodes`, but all hyperkalemic draws follow each other, first or last."""
-    for size in _sizes(n):
-        turn = MEAN_HOURS * size * rng.uniform(0.46, 0.54)
-        before, after = (_high_level(rng), _normal_level(rng))[:: rng.choice([1, -1])]
-        draws = _draws(size, [(0, before), (turn, after)], noise, rng)
-        if _has_ten_of_each(draws) and _turns([draw.label for draw in draws]) == 1:
-            return draws
+    tried = (_draws(size, _one_turn(size, 0.46, 0.54, random), noise, random) for size in _sizes(n))
+    return next(draws for draws in tried if _has_ten_of_each(draws) and _turns(draws) == 1)
 
 
-def few_draws(n: int, hyperkalemic: bool, noise: float, rng: np.random.Generator) -> list[Draw]:
+def few_draws(n: int, hyperkalemic: bool, noise: float, random: np.random.Generator) -> list[Draw]:
     """About `n` draws, at least one usable: a hyperkalemic one, or a normokalemic one and none hyperkalemic."""
     while True:
-        size = max(1, n + int(rng.integers(-1, 2)))
-        turn = rng.uniform(0, MEAN_HOURS * size)
-        before, after = (_high_level(rng), _normal_level(rng))[:: rng.choice([1, -1])]
-        episodes = [(0, before), (turn, after)] if hyperkalemic else [(0, _normal_level(rng))]
-        draws = _draws(size, episodes, noise, rng)
-        usable = [draw.label for draw in draws if draw.coverage in USABLE]
+        size = max(1, n + int(random.integers(-1, 2)))
+        episodes = _one_turn(size, 0, 1, random) if hyperkalemic else [(0, _normal_level(random))]
+        draws = _draws(size, episodes, noise, random)
+        usable = _labels(draws)
         if hyperkalemic and 1 in usable:
             return draws
         if not hyperkalemic and 0 in usable and all(draw.label != 1 for draw in draws):
             return draws
 
 
-def draws_elsewhere(n: int, rng: np.random.Generator) -> list[Draw]:
+def draws_elsewhere(n: int, random: np.random.Generator) -> list[Draw]:
     """Draws of an unremarkable stay without any recording."""
-    hours = _draw_hours(n, rng)
-    return _measured(hours, potassium_course(hours, [(0, _normal_level(rng))], rng), [None] * n, rng)
+    hours = _draw_hours(n, random)
+    return _measured(hours, potassium_course(hours, [(0, _normal_level(random))], random), [None] * n, random)
 
 
-def stretches_of_recording(draws: list[Draw], rng: np.random.Generator) -> tuple[list[Stretch], list[int]]:
-    """Recordings of 12 to 48 hours, one after the other, that contain all draws; and the number of each draw's.
+def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
+    """Recordings of some 12 to 48 hours, one after the other, that contain all draws; and the number of each draw's.
 
-    They end where they end: the course of potassium has no part in it.
+    They end at random: the course of potassium has no part in it.
     """
     stretches, number_of_draw, first = [], [], 0
     while first < len(draws):
-        start = draws[first].hours - rng.uniform(1.7, 2.4)
-        stop = start + min(12 + rng.exponential(8), 48)
+        start = draws[first].hours - random.uniform(1.7, 2.4)
+        stop = start + min(12 + random.exponential(3), 48)
         after = next((i for i in range(first + 1, len(draws)) if draws[i].hours + 0.1 > stop), len(draws))
         if after < len(draws):
             stop = min(stop, draws[after].hours - 2.5)
@@ -135,49 +127,55 @@ def _sizes(n: int) -> Iterator[int]:
     return (n + attempt // 100 for attempt in count())
 
 
-def _draws(n: int, episodes: list[tuple[float, float]], noise: float, rng: np.random.Generator) -> list[Draw]:
-    hours = _draw_hours(n, rng)
+def _draws(n: int, episodes: list[tuple[float, float]], noise: float, random: np.random.Generator) -> list[Draw]:
+    hours = _draw_hours(n, random)
     share = np.array(list(COVERAGE.values()))
     share[list(COVERAGE).index("poor")] *= min(noise, 3)
-    coverage = rng.choice(list(COVERAGE), n, p=share / share.sum())
-    return _measured(hours, potassium_course(hours, episodes, rng), coverage.tolist(), rng)
+    coverage = random.choice(list(COVERAGE), n, p=share / share.sum())
+    return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), random)
 
 
-def _measured(hours, potassium, coverage, rng: np.random.Generator) -> list[Draw]:
+def _measured(
+    hours: np.ndarray, potassium: np.ndarray, coverage: list[str | None], random: np.random.Generator
+) -> list[Draw]:
     """Draws whose laboratory values carry an analytic error of one percent."""
-    reported = np.round(potassium * (1 + 0.01 * rng.standard_normal(len(potassium))), 1)
+    reported = np.round(potassium * (1 + 0.01 * random.standard_normal(len(potassium))), 1)
     return [
         Draw(*map(float, values), cover) for *values, cover in zip(hours, potassium, reported, coverage, strict=True)
     ]
 
 
-def _draw_hours(n: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_hours(n: int, random: np.random.Generator) -> np.ndarray:
     """Hours since admission of draws every 3 to 8 hours, in whole minutes."""
-    return np.round(rng.uniform(6, 20) * 60 + np.cumsum(rng.uniform(3 * 60, 8 * 60, n))) / 60
+    return np.round(random.uniform(6, 20) * 60 + np.cumsum(random.uniform(3 * 60, 8 * 60, n))) / 60
 
 
-def _alternating_episodes(rng: np.random.Generator) -> list[tuple[float, float]]:
-    hyper = bool(rng.integers(2))
-    starts = np.cumsum(rng.uniform(11, 27, 60)) - 11
-    return [
-        (float(start), _high_level(rng) if (i % 2 == 0) == hyper else _normal_level(rng))
-        for i, start in enumerate(starts)
-    ]
+def _alternating_episodes(random: np.random.Generator) -> list[tuple[float, float]]:
+    """Episodes of 18 to 30 hours each, in turn with and without hyperkalemia."""
+    levels = [_high_level, _normal_level][:: random.choice([1, -1])] * 30
+    lengths = random.uniform(18, 30, len(levels))
+    return [(float(start), level(random)) for start, level in zip(np.cumsum(lengths) - 18, levels, strict=True)]
 
 
-def _high_level(rng: np.random.Generator) -> float:
-    return float(np.clip(rng.normal(6.3, 0.55), 5.8, 7.9))
+def _one_turn(n: int, low: float, high: float, random: np.random.Generator) -> list[tuple[float, float]]:
+    """Two episodes, one of them hyperkalemic, that meet after `low` to `high` of the time of `n` draws."""
+    before, after = (_high_level(random), _normal_level(random))[:: random.choice([1, -1])]
+    return [(0, before), (MEAN_HOURS * n * random.uniform(low, high), after)]
 
 
-def _normal_level(rng: np.random.Generator) -> float:
+def _high_level(random: np.random.Generator) -> float:
+    return float(np.clip(random.normal(6.3, 0.55), 5.8, 7.9))
+
+
+def _normal_level(random: np.random.Generator) -> float:
     """Of an episode without hyperkalemia: mostly normal, now and then just below or just above."""
-    return float(rng.choice([np.clip(rng.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
+    return float(random.choice([np.clip(random.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
 
 
-def _turns(labels: list[int | None]) -> int:
-    """How often the label changes, unlabelled draws left out."""
-    known = np.array([label for label in labels if label is not None])
-    return int(np.count_nonzero(np.diff(known)))
+def _turns(draws: list[Draw]) -> int:
+    """How often the label changes, draws without one left out."""
+    labels = np.array([draw.label for draw in draws if draw.label is not None])
+    return int(np.count_nonzero(np.diff(labels)))
 
 
 def _labels(draws: list[Draw]) -> np.ndarray:

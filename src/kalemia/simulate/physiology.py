@@ -59,30 +59,32 @@ class Rhythm:
     ectopic: np.ndarray
 
 
-def random_heart(rng: np.random.Generator, sensitivity: float, fibrillates: bool) -> Heart:
+def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: bool) -> Heart:
     """A heart of somebody in intensive care.
 
     People differ more in the height of their T wave than moderate hyperkalemia changes it, which is why its height
-    alone tells little about somebody unknown (Montague et al., Clin J Am Soc Nephrol 2008;3:324).
+    alone tells little about somebody unknown (Montague et al., Clin J Am Soc Nephrol 2008;3:324). The variability of
+    the heart rate falls as the rate rises (Monfredi et al., Hypertension 2014;64:1334).
     """
-    size = _spread(rng, 0.25)
+    size = _spread(random, 0.2)
     amplitude_mv = size * np.array([0.12, -0.07, 0.95, -0.22, 0.24])
     amplitude_mv *= np.array(
-        [_spread(rng, 0.3), _spread(rng, 0.5), _spread(rng, 0.2), _spread(rng, 0.5), _spread(rng, 0.4)]
+        [_spread(random, 0.25), _spread(random, 0.5), _spread(random, 0.2), _spread(random, 0.5), _spread(random, 0.32)]
     )
-    if rng.random() < 0.06:
+    if random.random() < 0.06:
         amplitude_mv[T] *= -0.5
-    qrs, atrium, repolarization = _spread(rng, 0.1), _spread(rng, 0.12), _spread(rng, 0.1)
-    center_ms = np.array([-145 - 18 * rng.standard_normal(), -24 * qrs, 0, 25 * qrs, 245 * _spread(rng, 0.06)])
+    qrs, atrium, repolarization = _spread(random, 0.1), _spread(random, 0.12), _spread(random, 0.1)
+    center_ms = np.array([-145 - 18 * random.standard_normal(), -24 * qrs, 0, 25 * qrs, 245 * _spread(random, 0.06)])
     rise_ms = np.array([19 * atrium, 7 * qrs, 10 * qrs, 9 * qrs, 58 * repolarization])
     fall_ms = np.array([17 * atrium, 7 * qrs, 10 * qrs, 9 * qrs, 38 * repolarization])
+    rate_bpm = float(np.clip(random.normal(80, 11), 56, 106))
     return Heart(
         waves=Waves(amplitude_mv, center_ms, rise_ms, fall_ms),
-        chest_factor=np.array([0.6, 0.3, 0.7, 2.5, 1.2]) * np.exp(0.3 * rng.standard_normal(5)),
-        rate_bpm=float(np.clip(rng.normal(84, 12), 56, 112)),
-        variability=0.02 * _spread(rng, 0.4),
-        breaths_hz=float(rng.uniform(0.2, 0.36)),
-        ectopy=min(0.06, 0.004 * _spread(rng, 1.2)),
+        chest_factor=np.array([0.6, 0.3, 0.7, 2.5, 1.2]) * np.exp(0.3 * random.standard_normal(5)),
+        rate_bpm=rate_bpm,
+        variability=0.022 * (70 / rate_bpm) ** 2 * _spread(random, 0.35),
+        breaths_hz=float(random.uniform(0.2, 0.36)),
+        ectopy=min(0.06, 0.004 * _spread(random, 1.2)),
         sensitivity=sensitivity,
         fibrillates=fibrillates,
     )
@@ -116,7 +118,7 @@ def waves_under_potassium(waves: Waves, excess: float, marked: float = 0.0) -> W
     return Waves(amplitude_mv, center_ms, rise_ms, fall_ms)
 
 
-def waves_of_draw(heart: Heart, potassium: float, effect: float, rng: np.random.Generator) -> Waves:
+def waves_of_draw(heart: Heart, potassium: float, effect: float, random: np.random.Generator) -> Waves:
     """The heart's waves around one draw: at its potassium, and with what posture, volume and drugs change meanwhile.
 
     `effect` scales all that potassium does; at 0 the waves do not depend on it. They still hold at 60 beats a minute.
@@ -129,21 +131,25 @@ def waves_of_draw(heart: Heart, potassium: float, effect: float, rng: np.random.
     )
     if heart.fibrillates:
         waves.amplitude_mv[P] = 0.0
-    amplitude = np.exp(0.06 * rng.standard_normal() + np.array([0.16, 0.2, 0.05, 0.15, 0.16]) * rng.standard_normal(5))
-    width = np.exp(np.array([0.07, 0.02, 0.02, 0.02, 0.05]) * rng.standard_normal(5))
-    shift_ms = np.array([6.0, 0.0, 0.0, 0.0, 8.0]) * rng.standard_normal(5)
+    amplitude = np.exp(
+        0.06 * random.standard_normal() + np.array([0.17, 0.2, 0.05, 0.15, 0.18]) * random.standard_normal(5)
+    )
+    width = np.exp(np.array([0.07, 0.02, 0.02, 0.02, 0.05]) * random.standard_normal(5))
+    shift_ms = np.array([6.0, 0.0, 0.0, 0.0, 8.0]) * random.standard_normal(5)
     return Waves(
         waves.amplitude_mv * amplitude, waves.center_ms + shift_ms, waves.rise_ms * width, waves.fall_ms * width
     )
 
 
-def rate_of_draw(heart: Heart, potassium: float, effect: float, rng: np.random.Generator) -> float:
+def rate_of_draw(heart: Heart, potassium: float, effect: float, random: np.random.Generator) -> float:
     """Heart rate around one draw, beats a minute; potassium slows it a little."""
     slower = 0.8 * effect * heart.sensitivity * (potassium - RESTING_POTASSIUM)
-    return float(np.clip(heart.rate_bpm + rng.normal(0, 6) - slower, 48, 125))
+    return float(np.clip(heart.rate_bpm + random.normal(0, 6) - slower, 48, 125))
 
 
-def random_rhythm(heart: Heart, rate_bpm: float, duration_s: float, ectopy: float, rng: np.random.Generator) -> Rhythm:
+def random_rhythm(
+    heart: Heart, rate_bpm: float, duration_s: float, ectopy: float, random: np.random.Generator
+) -> Rhythm:
     """R peaks from just before the start to just after the end of `duration_s`.
 
     Intervals follow the low-frequency (0.1 Hz) and the respiratory rhythm of sinus node modulation, as in McSharry
@@ -153,25 +159,25 @@ def random_rhythm(heart: Heart, rate_bpm: float, duration_s: float, ectopy: floa
     mean_s = 60 / rate_bpm
     n_beats = int(duration_s / mean_s * 1.15) + 12
     about_s = mean_s * np.arange(n_beats)
-    low, breath = rng.uniform(0, 2 * np.pi, 2)
+    low, breath = random.uniform(0, 2 * np.pi, 2)
     deviation = (
         0.8 * np.sin(2 * np.pi * 0.1 * about_s + low)
         + 0.7 * np.sin(2 * np.pi * heart.breaths_hz * about_s + breath)
-        + 0.5 * rng.standard_normal(n_beats)
-        + slow_values(rng, n_beats, 60)
+        + 0.5 * random.standard_normal(n_beats)
+        + slow_values(random, n_beats, 60)
     )
-    irregular = 0.2 * rng.standard_normal(n_beats)
+    irregular = 0.2 * random.standard_normal(n_beats)
     rr_s = mean_s * np.exp(irregular if heart.fibrillates else heart.variability * deviation)
-    ectopic = rng.random(n_beats) < ectopy
+    ectopic = random.random(n_beats) < ectopy
     ectopic[1:] &= ~ectopic[:-1]
-    early_s = rng.uniform(0.25, 0.4, n_beats) * rr_s * ectopic
+    early_s = random.uniform(0.25, 0.4, n_beats) * rr_s * ectopic
     rr_s = np.maximum(rr_s - early_s + np.roll(early_s, 1), 0.3)
     r_s = np.cumsum(rr_s) - 2 * mean_s
     inside = r_s < duration_s + 1
     return Rhythm(r_s[inside], rr_s[inside], ectopic[inside])
 
 
-def waves_of_beats(waves: Waves, heart: Heart, rhythm: Rhythm, rng: np.random.Generator) -> Waves:
+def waves_of_beats(waves: Waves, heart: Heart, rhythm: Rhythm, random: np.random.Generator) -> Waves:
     """The waves of each beat of a rhythm, shape (beats, 5).
 
     Repolarization follows the square root of the RR interval (Bazett), with memory of the mean interval; breathing
@@ -183,7 +189,7 @@ def waves_of_beats(waves: Waves, heart: Heart, rhythm: Rhythm, rng: np.random.Ge
     slower[:, T] = cycle[:, 0]
     slower[:, P] = np.sqrt(cycle[:, 0])
     breathing = 1 + 0.05 * np.sin(2 * np.pi * heart.breaths_hz * rhythm.r_s)[:, None]
-    jitter = 1 + np.array([0.08, 0.05, 0.02, 0.04, 0.04]) * rng.standard_normal((n_beats, 5))
+    jitter = 1 + np.array([0.08, 0.05, 0.02, 0.04, 0.04]) * random.standard_normal((n_beats, 5))
     beats = Waves(
         waves.amplitude_mv * breathing * jitter,
         waves.center_ms * slower,
@@ -209,7 +215,7 @@ def ecg_mv(beats: Waves, r_s: np.ndarray, n_samples: int, factors: np.ndarray) -
 
 
 def pulse(r_s: np.ndarray, n_samples: int) -> np.ndarray:
-    """The pressure pulse that follows each R peak, between 0 and about 1, with its dicrotic wave: shape (n_samples,)."""
+    """The pulse that follows each R peak, with its dicrotic wave, from 0 to about 1: shape (n_samples,)."""
     total = np.zeros(n_samples)
     for height, delay_s, rise_s, fall_s in ((0.85, 0.24, 0.05, 0.12), (0.3, 0.48, 0.07, 0.1)):
         center = (r_s + delay_s) * RATE_HZ
@@ -218,21 +224,21 @@ def pulse(r_s: np.ndarray, n_samples: int) -> np.ndarray:
     return total
 
 
-def fibrillation_mv(n_samples: int, rng: np.random.Generator) -> np.ndarray:
+def fibrillation_mv(n_samples: int, random: np.random.Generator) -> np.ndarray:
     """Fibrillatory waves of some 6 Hz in place of P waves: shape (n_samples,), mV."""
-    phase = np.cumsum(2 * np.pi * (6 + slow_values(rng, n_samples, 60)) / RATE_HZ)
-    return (0.05 + 0.015 * slow_values(rng, n_samples, 150)) * np.sin(phase)
+    phase = np.cumsum(2 * np.pi * (6 + slow_values(random, n_samples, 60)) / RATE_HZ)
+    return (0.05 + 0.015 * slow_values(random, n_samples, 150)) * np.sin(phase)
 
 
-def slow_values(rng: np.random.Generator, n: int, every: float) -> np.ndarray:
+def slow_values(random: np.random.Generator, n: int, every: float) -> np.ndarray:
     """Standard normal values at each `every` places, joined by straight lines: shape (n,)."""
     at = np.arange(n) / every
     knots = int(at[-1]) + 2
-    return np.interp(at, np.arange(knots), rng.standard_normal(knots))
+    return np.interp(at, np.arange(knots), random.standard_normal(knots))
 
 
 def _bumps(center: np.ndarray, rise: np.ndarray, fall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sample numbers around each center, and a two-sided Gaussian of height 1 on them; all in samples, (beats, width)."""
+    """Sample numbers around each center, and a two-sided Gaussian of height 1 on them; both (beats, width)."""
     reach = int(np.ceil(3.5 * max(rise.max(), fall.max())))
     index = np.rint(center).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
     away = index - center[:, None]
@@ -252,6 +258,6 @@ def _with_extrasystoles(beats: Waves, ectopic: np.ndarray) -> Waves:
     return Waves(beats.amplitude_mv * amplitude, beats.center_ms * width, beats.rise_ms * width, beats.fall_ms * width)
 
 
-def _spread(rng: np.random.Generator, relative: float) -> float:
+def _spread(random: np.random.Generator, relative: float) -> float:
     """A factor around 1, log-normal."""
-    return float(np.exp(relative * rng.standard_normal()))
+    return float(np.exp(relative * random.standard_normal()))

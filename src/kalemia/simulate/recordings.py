@@ -8,13 +8,13 @@ import numpy as np
 from kalemia.config import Simulation
 from kalemia.seeds import rng
 from kalemia.simulate import physiology
-from kalemia.simulate.bedside import motion_mv, noise_mv, shortcut_at, spoil
+from kalemia.simulate.bedside import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
 from kalemia.simulate.course import Draw
 from kalemia.simulate.people import FIRST_SUBJECT, Person
 from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
 from kalemia.tables import RATE_HZ
 
-GAINS = (43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them
+GAINS = (21, 32, 43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them
 BASELINES = (0, -16, -32)
 PULSES = {"PLETH": (Channel("PLETH", "NU", 255, -128), 0.2, 0.6), "ABP": (Channel("ABP", "mmHg", 1.25, -100), 68, 52)}
 _MINUTE = int(60 * RATE_HZ)
@@ -23,14 +23,14 @@ Piece = tuple[int, int, tuple[str, ...]]  # from and to (samples after the draw,
 
 
 def write_recordings(folder: Path, person: Person, settings: Simulation, seed: int) -> list[str]:
-    """Write all recordings of a person into `folder`, with their numerics and RECORDS; returns the recordings' names."""
+    """Write all recordings of a person into `folder`, with numerics and RECORDS; returns the recordings' names."""
     folder.mkdir(parents=True)
     names, lines = [], []
     for stretch in range(len(person.stretches)):
         name, number = recording_name(person, stretch), recording_number(person, stretch)
         start, n_samples = stretch_start(person, stretch), stretch_samples(person, stretch)
         segments, rates = _segments_and_rates(person, stretch, settings, seed)
-        layout = _channels(person, person.leads, GAINS[0], BASELINES[0])
+        layout = _channels(person.leads, GAINS[0], BASELINES[0])
         records = write_record(folder, name, number, start, n_samples, layout, segments)
         n_minutes = n_samples // _MINUTE
         trend = rng(seed, "numerics", person.subject_id, stretch)
@@ -62,7 +62,9 @@ def stretch_samples(person: Person, stretch: int) -> int:
     return int(hours * 60) * _MINUTE
 
 
-def draw_signals(person: Person, index: int, start: int, stop: int, settings: Simulation, seed: int):
+def draw_signals(
+    person: Person, index: int, start: int, stop: int, settings: Simulation, seed: int
+) -> tuple[dict[str, np.ndarray], float]:
     """All signals around a draw, from `start` to `stop` in samples after it, and the heart rate in beats a minute.
 
     The signals are a dict of arrays of shape (stop - start,): ECG leads in mV, ABP in mmHg, PLETH in its own unit.
@@ -75,7 +77,7 @@ def draw_signals(person: Person, index: int, start: int, stop: int, settings: Si
     ectopy = min(heart.ectopy * settings.noise, 0.2)
     rhythm = physiology.random_rhythm(heart, rate_bpm, n_samples / RATE_HZ, ectopy, about)
     beats = physiology.waves_of_beats(waves, heart, rhythm, about)
-    shortcut = shortcut_at(seed, person.subject_id, draw.stretch, draw.hours, settings.shortcuts)
+    shortcut = _shortcut(person, draw, settings, seed)
     leads = [lead for lead in person.leads if lead not in PULSES]
     factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
     ecg_mv = physiology.ecg_mv(
@@ -94,7 +96,13 @@ def draw_signals(person: Person, index: int, start: int, stop: int, settings: Si
     return signals, rate_bpm
 
 
-def _at_the_bedside(lead_mv: np.ndarray, draw: Draw, breaths_hz: float, noise: float, random) -> np.ndarray:
+def _shortcut(person: Person, draw: Draw, settings: Simulation, seed: int) -> Shortcut:
+    return shortcut_at(seed, person.subject_id, draw.stretch, draw.hours, settings.shortcuts)
+
+
+def _at_the_bedside(
+    lead_mv: np.ndarray, draw: Draw, breaths_hz: float, noise: float, random: np.random.Generator
+) -> np.ndarray:
     """A lead with the noise and the artefacts of its draw; those of a poor one spoil it for good."""
     poor = draw.coverage == "poor"
     lead_mv = lead_mv + noise_mv(len(lead_mv), noise, 15 if poor else 1, breaths_hz, random)
@@ -103,7 +111,9 @@ def _at_the_bedside(lead_mv: np.ndarray, draw: Draw, breaths_hz: float, noise: f
     return lead_mv
 
 
-def _segments_and_rates(person: Person, stretch: int, settings: Simulation, seed: int):
+def _segments_and_rates(
+    person: Person, stretch: int, settings: Simulation, seed: int
+) -> tuple[list[Segment], list[tuple[float, float]]]:
     """The segments of a recording in time, and (minute, heart rate) of its draws."""
     segments, rates, start = [], [], person.stretches[stretch].start
     for index, draw in enumerate(person.monitored.draws):
@@ -112,12 +122,13 @@ def _segments_and_rates(person: Person, stretch: int, settings: Simulation, seed
         at = round((draw.hours - start) * 60 * _MINUTE)
         random = rng(seed, "segments", person.subject_id, index)
         pieces = _pieces(draw.coverage, person.leads, random)
-        first, last = pieces[0][0], min(pieces[-1][1], stretch_samples(person, stretch) - at)
+        first, last = pieces[0][0], pieces[-1][1]
         signals, rate_bpm = draw_signals(person, index, first, last, settings, seed)
         rates.append((at / _MINUTE, rate_bpm))
+        fitting = _fitting_gains(person, _shortcut(person, draw, settings, seed))
         for piece_first, piece_last, kept in pieces:
-            channels = _channels(person, kept, *_chosen_scale(person, random))
-            values = np.stack([signals[lead][piece_first - first : min(piece_last, last) - first] for lead in kept])
+            channels = _channels(kept, int(random.choice(fitting)), int(random.choice(BASELINES)))
+            values = np.stack([signals[lead][piece_first - first : piece_last - first] for lead in kept])
             segments.append(Segment(at + piece_first, channels, values))
     return segments, rates
 
@@ -148,14 +159,14 @@ def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) 
     return [(start, stop, leads)]
 
 
-def _chosen_scale(person: Person, random: np.random.Generator) -> tuple[int, int]:
-    """A gain that the person's ECG fits, one of the two highest, and a baseline; never a matter of potassium."""
-    waves_mv = person.heart.waves.amplitude_mv * np.array([np.ones(5), person.heart.chest_factor])
-    fitting = [gain for gain in GAINS if gain * (1.3 * np.abs(waves_mv).max() + 0.4) < 120][-2:] or [GAINS[0]]
-    return int(random.choice(fitting)), int(random.choice(BASELINES))
+def _fitting_gains(person: Person, shortcut: Shortcut) -> list[int]:
+    """The two highest gains that the person's ECG fits, as a monitor scales itself; never a matter of potassium."""
+    leads_mv = person.heart.waves.amplitude_mv * np.array([np.ones(5), person.heart.chest_factor])
+    highest_mv = np.abs(leads_mv * shortcut.amplitude * shortcut.gain).max()
+    return [gain for gain in GAINS if gain * (1.3 * highest_mv + 0.4) < 120][-2:] or [GAINS[0]]
 
 
-def _channels(person: Person, leads: tuple[str, ...], gain: int, baseline: int) -> tuple[Channel, ...]:
+def _channels(leads: tuple[str, ...], gain: int, baseline: int) -> tuple[Channel, ...]:
     return tuple(PULSES[lead][0] if lead in PULSES else Channel(lead, "mV", gain, baseline) for lead in leads)
 
 

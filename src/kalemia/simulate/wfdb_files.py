@@ -34,7 +34,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Segment:
-    """Samples `start` to `start + n` of a recording: `values`, shape (channels, n), in the channels' units, NaN missing."""
+    """Samples of a recording from `start` on: `values`, shape (channels, n), in the channels' units, NaN missing."""
 
     start: int
     channels: tuple[Channel, ...]

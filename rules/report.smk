@@ -1,0 +1,70 @@
+# What a person reads.
+# Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
+# Makes:  report.html and figures/; patients/{subject}/: the page of one patient and its figures.
+
+
+rule patient_report:
+    "Draw one patient's figures and write the patient's page."
+    input:
+        draws=out("cohort/draws.parquet"),
+        personal=out("cohort/personal.parquet"),
+        shard=out("beats/{subject}.parquet"),
+        quality=out("beats/{subject}.quality.parquet"),
+        splits=splits_of_subject,
+        predictions=predictions_of_subject,
+        explanation=explanation_of_subject,
+    output:
+        page=out("patients/{subject}/report.html"),
+        figures=report(
+            patient_figures(),
+            caption="../workflow/report/patient.rst",
+            category="Patients",
+            subcategory="{subject}",
+        ),
+    log:
+        log_of("patients/{subject}"),
+    params:
+        recipe=study.digest("report"),
+    resources:
+        mem_mb=800,
+        runtime=10,
+    conda:
+        "../envs/signal.yaml"
+    script:
+        "../workflow/scripts/patient_report.py"
+
+
+rule study_report:
+    "Draw the study's figures and write its page."
+    input:
+        flow=out("cohort/flow.json"),
+        characteristics=out("cohort/characteristics.json"),
+        populations=out("cohort/populations.parquet"),
+        personal=out("cohort/personal.parquet"),
+        history=out("generic/history.parquet"),
+        rounds=out("evaluation/rounds.parquet"),
+        summary=out("evaluation/summary.json"),
+        explanations=explanations,
+    output:
+        page=out("report.html"),
+        figures=[
+            report(
+                out(f"figures/{name}.svg"),
+                caption=f"../workflow/report/{name}.rst",
+                category="Study",
+                labels={"figure": name},
+            )
+            for name in STUDY_FIGURES
+        ],
+    log:
+        log_of("report"),
+    params:
+        recipe=study.digest("report"),
+        subjects=lambda wildcards: subjects_of("personal"),
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    conda:
+        "../envs/signal.yaml"
+    script:
+        "../workflow/scripts/study_report.py"

@@ -1,0 +1,86 @@
+"""A mirror made of real files: the demo's clinical tables, and real ICU recordings placed before its people's draws.
+
+The ECG and the potassium of a draw belong to different people. What is learned from such a mirror is therefore
+nothing about potassium: it proves that real files pass through the workflow, and doubles as a null.
+"""
+
+import csv
+import gzip
+import shutil
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.cohort import coded_reasons
+from kalemia.config import Analyte
+from kalemia.labs import analyte_rows, draws_from_rows
+from mirror import DATABASE, record_name, write_record
+
+PERSONAL = 10059  # 8 positive and 12 negative draws when both items count
+EXCERPT = timedelta(minutes=6)
+RATE_HZ = 125
+
+
+def write_real_mirror(root: Path, real_data: Path, analyte: Analyte) -> dict[str, int]:
+    """Assemble the mirror below `root`; returns the subjects who carry the two real multi-segment records."""
+    tables = real_data / "mimiciii-demo"
+    coded = coded_reasons(tables)
+    draws = draws_from_rows(analyte_rows(tables, analyte.items), analyte).to_pylist()
+    usable = [draw for draw in draws if draw["reason"] is None and draw["subject_id"] not in coded]
+    positive = {draw["subject_id"] for draw in usable if draw["label"] == 1}
+    negative = sorted({draw["subject_id"] for draw in usable if draw["label"] == 0} - positive)
+    wanted = [draw for draw in usable if draw["subject_id"] == PERSONAL or draw["label"] == 1]
+    first = {}
+    for draw in usable:
+        if draw["subject_id"] in negative and draw["label"] == 0:
+            first.setdefault(draw["subject_id"], draw)
+    complete, incomplete = negative[:2]
+    wanted += [draw for subject, draw in first.items() if subject not in (complete, incomplete)]
+    for number, draw in enumerate(_apart(wanted), start=3_000_001):
+        _write_bidmc(root, real_data / "bidmc", draw, number)
+    _place(root, real_data / "mimic3wdb/s25047", "s25047-2704-05-04-10-44", complete, first[complete], 300_000)
+    _place(root, real_data / "mimic3wdb/p000020", "p000020-2183-04-28-17-47", incomplete, first[incomplete], 500_000)
+    return {"complete": complete, "incomplete": incomplete}
+
+
+def _apart(draws: list[dict]) -> list[dict]:
+    """Draws of one subject at least eight minutes apart, so that every one has a recording of its own."""
+    kept, last = [], {}
+    for draw in sorted(draws, key=lambda draw: (draw["subject_id"], draw["draw_time"])):
+        if draw["draw_time"] - last.get(draw["subject_id"], datetime.min) >= EXCERPT:
+            kept.append(draw)
+            last[draw["subject_id"]] = draw["draw_time"]
+    return kept
+
+
+def _write_bidmc(root: Path, bidmc: Path, draw: dict, number: int) -> None:
+    """Six of a recording's eight minutes before the draw; a subject's draws of one day are of one person."""
+    people = sorted(bidmc.glob("bidmc_*_Signals.csv.gz"))
+    day = draw["draw_time"].toordinal()
+    lead_mv = _lead_ii(people[(draw["subject_id"] + day) % len(people)])
+    n = round(EXCERPT.total_seconds() * RATE_HZ)
+    offset = (number * 1999) % (len(lead_mv) - n)
+    write_record(root, draw["subject_id"], draw["draw_time"] - EXCERPT, number, [({"II": lead_mv[offset:][:n]}, 50)])
+
+
+@cache
+def _lead_ii(path: Path) -> np.ndarray:
+    with gzip.open(path, "rt") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        return np.array([float(row["II"]) for row in rows])
+
+
+def _place(root: Path, folder: Path, master: str, subject_id: int, draw: dict, draw_sample: int) -> None:
+    """A real record as one of `subject_id`, its clock set so that the draw was taken at sample `draw_sample`."""
+    start = draw["draw_time"] - timedelta(seconds=draw_sample / RATE_HZ)
+    name = record_name(subject_id, start)
+    target = (root / DATABASE / name).parent
+    shutil.copytree(folder, target, dirs_exist_ok=True)
+    first, *rest = (target / f"{master}.hea").read_text().splitlines()
+    fields = first.replace(master, Path(name).name).split()[:4]
+    clock = [f"{start:%H:%M:%S}.{start.microsecond // 1000:03d}", f"{start:%d/%m/%Y}"]
+    (root / DATABASE / f"{name}.hea").write_text("\n".join([" ".join(fields + clock), *rest]) + "\n")
+    with (root / DATABASE / "RECORDS-waveforms").open("a") as file:
+        file.write(f"{name}\n")

@@ -1,0 +1,271 @@
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from beat_shards import NETWORK, START, write_generic_model, write_shard, write_split
+from kalemia import config
+from kalemia.checkpoints import file_hash, load_checkpoint, load_generic, load_round
+from kalemia.errors import UserError
+from kalemia.evaluation import role_metrics
+from kalemia.personal import roles_of_draws, score_generic, train_round
+from kalemia.predictions import draw_predictions, read_beats
+from kalemia.tables import read_json, read_table, write_table
+
+ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-2)
+SUBJECT, OTHER = 200001, 200002
+LABELS = [1, 0, 1, 0, 1, 0, 1, 0, None]
+
+
+@dataclasses.dataclass
+class Patient:
+    """The files of one simulated patient: two rounds of training, and a test of two draws of each class less one."""
+
+    folder: object
+    generic: str
+    subject_id: int = SUBJECT
+    arm_name: str = "paper"
+
+    def __post_init__(self):
+        self.folder = self.folder / self.arm_name / str(self.subject_id)
+        self.shard = self.folder / "beats.parquet"
+        self.draws = write_shard(self.shard, self.subject_id, LABELS, beats_per_draw=12)
+        self.rounds = [(self.draws[0], self.draws[1]), (self.draws[2], self.draws[3])]
+        self.test = self.draws[4:7]
+        self.split = write_split(self.folder / "split.json", self.subject_id, self.rounds, self.test, self.arm_name)
+
+    def outputs(self, round_: int, name: str = "round") -> SimpleNamespace:
+        folder = self.folder / f"{name}-{round_}"
+        return SimpleNamespace(
+            model=folder / "model.safetensors",
+            predictions=folder / "predictions.parquet",
+            metrics=folder / "metrics.json",
+        )
+
+    def score(self) -> SimpleNamespace:
+        out = self.outputs(0)
+        score_generic(
+            self.split, self.shard, self.generic, NETWORK, "a-digest", "vote", 1, out.predictions, out.metrics
+        )
+        return out
+
+    def train(self, round_: int, arm=ARM, previous=None, name="round", digest="a-digest", seed=2022) -> SimpleNamespace:
+        if previous is None and round_ > 1:
+            previous = self.outputs(round_ - 1).model
+        out = self.outputs(round_, name)
+        train_round(
+            round_, self.split, self.shard, self.generic, previous, NETWORK, arm, seed, digest, "vote", 1,
+            out.model, out.predictions, out.metrics,
+        )  # fmt: skip
+        return out
+
+
+@pytest.fixture
+def patient(tmp_path):
+    return Patient(tmp_path, write_generic_model(tmp_path / "generic.safetensors"))
+
+
+def weights(path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0]
+
+
+def rewrite_beats(shard, draw_ids, offset_mv):
+    """Add `offset_mv` to the beats of some draws of a shard."""
+    table = read_table(shard, "beats")
+    beats_mv = np.array(table["beat"].to_pylist(), np.float32)
+    beats_mv[np.isin(table["draw_id"].to_numpy(), draw_ids)] += np.float32(offset_mv)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(beats_mv.reshape(-1)), 120)
+    write_table(shard, "beats", table.set_column(table.column_names.index("beat"), "beat", column))
+
+
+def test_round_0_is_what_the_generic_network_says(patient):
+    out = patient.score()
+    network, _ = load_generic(patient.generic, NETWORK)
+    beats = read_beats(patient.shard)
+    with torch.inference_mode():
+        logits = network.eval()(torch.from_numpy(beats.beats_mv)).numpy()
+    expected = draw_predictions(logits, beats.rows, {}, "vote")
+    predictions = read_table(out.predictions, "predictions", digest="a-digest")
+    assert predictions.drop_columns("role").equals(expected.drop_columns("role"))
+    assert not out.model.exists()
+
+
+def test_roles_say_what_has_been_learned_from_so_far(patient):
+    roles = {0: ["other"] * 4, 1: ["train"] * 2 + ["other"] * 2, 2: ["train"] * 4}
+    outputs = [patient.score(), patient.train(1), patient.train(2)]
+    for round_, out in enumerate(outputs):
+        predictions = read_table(out.predictions, "predictions")
+        assert predictions["draw_id"].to_pylist() == patient.draws
+        assert predictions["role"].to_pylist() == roles[round_] + ["test"] * 3 + ["other"] * 2
+
+
+def test_metrics_are_those_of_the_test_draws(patient):
+    for round_, out in enumerate([patient.score(), patient.train(1), patient.train(2)]):
+        metrics = read_json(out.metrics)
+        assert (metrics["subject_id"], metrics["arm"], metrics["round"]) == (SUBJECT, "paper", round_)
+        assert metrics["learned"] == sorted(draw for pair in patient.rounds[:round_] for draw in pair)
+        of_draws = role_metrics(read_table(out.predictions, "predictions"), "test")
+        assert of_draws == {name: metrics[name] for name in of_draws}
+        assert (metrics["n_test"], metrics["n_positive"]) == (3, 2)
+
+
+def test_lineage_is_a_chain_back_to_the_generic_model(patient):
+    first, second = patient.train(1), patient.train(2)
+    generic_hash = file_hash(patient.generic)
+    of_first, of_second = load_checkpoint(first.model)[1], load_checkpoint(second.model)[1]
+    assert (of_first.parent, of_first.generic, of_first.round) == (generic_hash, generic_hash, 1)
+    assert (of_second.parent, of_second.generic, of_second.round) == (file_hash(first.model), generic_hash, 2)
+    assert of_second.draws == tuple(patient.draws[:4])
+    assert (of_second.cut_off - START).total_seconds() == 3 * 6 * 3600
+    assert (of_second.subject_id, of_second.arm, of_second.digest) == (SUBJECT, "paper", "a-digest")
+
+
+def test_the_generic_file_is_never_touched(patient):
+    before = file_hash(patient.generic)
+    patient.score()
+    patient.train(1, dataclasses.replace(ARM, trained_stages=4, batch_norm="adapt"))
+    assert file_hash(patient.generic) == before
+
+
+def test_same_round_gives_the_same_bytes(patient):
+    first, again = patient.train(1), patient.train(1, name="again")
+    for name in ("model", "predictions", "metrics"):
+        assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
+
+
+def test_one_patients_weights_depend_on_no_other_patient(patient, tmp_path):
+    first = patient.train(1)
+    Patient(tmp_path, patient.generic, OTHER).train(1)
+    assert patient.train(1, name="again").model.read_bytes() == first.model.read_bytes()
+
+
+def test_a_round_starts_from_no_other_patients_weights(patient, tmp_path):
+    patient.train(1)
+    other = Patient(tmp_path, patient.generic, OTHER).train(1)
+    with pytest.raises(
+        UserError, match="holds round 1 of subject 200002 in arm 'paper', not round 1 of subject 200001"
+    ):
+        patient.train(2, previous=other.model)
+
+
+def test_a_round_starts_from_no_other_arm_or_round(patient, tmp_path):
+    other = Patient(tmp_path, patient.generic, SUBJECT, "forward").train(1)
+    with pytest.raises(UserError, match="in arm 'forward', not round 1 of subject 200001 in arm 'paper'"):
+        patient.train(2, previous=other.model)
+    patient.train(1)
+    second = patient.train(2)
+    with pytest.raises(UserError, match=r"holds round 2 of .*, not round 1 of"):
+        patient.train(2, previous=second.model, name="again")
+
+
+def test_a_round_starts_from_no_other_configuration(patient):
+    patient.train(1, digest="an-older-digest")
+    with pytest.raises(UserError, match=r"round-1/model\.safetensors: was made with another configuration"):
+        patient.train(2)
+
+
+def test_a_round_starts_from_no_other_generic_model(patient, tmp_path):
+    patient.train(1)
+    patient.generic = write_generic_model(tmp_path / "newer.safetensors", seed=8)
+    with pytest.raises(UserError, match=r"its parent is another generic model than .*newer\.safetensors"):
+        patient.train(2)
+
+
+def test_a_draw_on_both_sides_of_the_split_is_refused(patient):
+    write_split(patient.split, SUBJECT, patient.rounds, [patient.draws[0], *patient.test])
+    with pytest.raises(UserError, match=rf"split\.json: draw {patient.draws[0]} is used twice"):
+        patient.train(1)
+
+
+def test_beats_that_are_not_of_the_pair_do_not_move_the_weights(patient):
+    before = patient.train(1).model.read_bytes()
+    rewrite_beats(patient.shard, patient.draws[2:], 3.0)
+    assert patient.train(1, name="again").model.read_bytes() == before
+    rewrite_beats(patient.shard, patient.draws[:1], 3.0)
+    assert patient.train(1, name="again").model.read_bytes() != before
+
+
+def test_replay_learns_from_earlier_pairs_again(patient):
+    replay = dataclasses.replace(ARM, replay=True)
+    patient.train(1)
+    alone, replayed = patient.train(2), patient.train(2, replay, name="replay")
+    rewrite_beats(patient.shard, patient.draws[:2], 3.0)
+    assert patient.train(2, name="again").model.read_bytes() == alone.model.read_bytes()
+    assert patient.train(2, replay, name="again").model.read_bytes() != replayed.model.read_bytes()
+
+
+def test_labels_are_the_places_in_the_pair(patient):
+    """With the pair turned round the same beats teach the opposite."""
+    taught = dataclasses.replace(ARM, epochs=30, trained_stages=4, batch_norm="adapt")
+    straight = patient.train(1, taught)
+    write_split(patient.split, SUBJECT, [pair[::-1] for pair in patient.rounds], patient.test)
+    turned = patient.train(1, taught, name="turned")
+    logits = {
+        name: read_table(out.predictions, "predictions")["logit"].to_numpy()[:2]
+        for name, out in (("straight", straight), ("turned", turned))
+    }
+    assert logits["straight"][0] > logits["straight"][1]
+    assert logits["turned"][0] < logits["turned"][1]
+
+
+@pytest.mark.parametrize("trained_stages", range(5))
+@pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
+def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained_stages, batch_norm):
+    arm = dataclasses.replace(ARM, trained_stages=trained_stages, batch_norm=batch_norm, epochs=1)
+    stored = weights(patient.train(1, arm).model)
+    stages = [f"stage{stage}" for stage in range(5 - trained_stages, 5)]
+    assert {name.split(".")[0] for name in stored} == {"head", *stages, *(["norm"] if stages else [])}
+    generic = weights(patient.generic)
+    running = [name for name in stored if "running" in name]
+    assert bool(running) == (batch_norm == "adapt" and trained_stages > 0)
+    assert all(not torch.equal(stored[name], generic[name]) for name in running)
+
+
+def test_a_round_goes_on_where_the_one_before_stopped(patient):
+    still = dataclasses.replace(ARM, learning_rate=1e-30)
+    first = patient.train(1)
+    second = patient.train(2, still)
+    before, after = weights(first.model), weights(second.model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_first_round_has_a_fresh_head_of_its_own(patient, tmp_path):
+    still = dataclasses.replace(ARM, learning_rate=1e-30)
+    patients = [
+        patient,
+        Patient(tmp_path, patient.generic, OTHER),
+        Patient(tmp_path, patient.generic, SUBJECT, "forward"),
+    ]
+    heads = [weights(each.train(1, still).model)["head.weight"] for each in patients]
+    heads += [weights(patient.train(1, still, seed=1, name="seed").model)["head.weight"]]
+    heads += [weights(patient.generic)["head.weight"]]
+    assert len({tuple(head.flatten().tolist()) for head in heads}) == 5
+
+
+def test_predictions_are_those_of_the_stored_round(patient):
+    patient.train(1, dataclasses.replace(ARM, batch_norm="adapt"))
+    out = patient.train(2, dataclasses.replace(ARM, batch_norm="adapt"))
+    network, lineage = load_round(out.model, patient.generic, NETWORK)
+    beats = read_beats(patient.shard)
+    with torch.inference_mode():
+        logits = network.eval()(torch.from_numpy(beats.beats_mv)).numpy()
+    roles = roles_of_draws(read_json(patient.split), lineage.round)
+    expected = draw_predictions(logits, beats.rows, roles, "vote")
+    assert read_table(out.predictions, "predictions").equals(expected)
+
+
+def test_a_round_that_the_split_does_not_have_is_refused(patient):
+    patient.train(1)
+    patient.train(2)
+    with pytest.raises(UserError, match=r"split\.json: has 2 rounds .*so round 3 cannot be"):
+        patient.train(3)
+
+
+def test_a_pair_without_beats_is_named(patient):
+    write_split(patient.split, SUBJECT, [(patient.draws[0], 77)], patient.test)
+    with pytest.raises(UserError, match=r"beats\.parquet: has no beats of draw 77"):
+        patient.train(1)

@@ -1,0 +1,434 @@
+"""The pages and figures, made from a small made-up results folder."""
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalemia.config import Range
+from kalemia.errors import UserError
+from kalemia.evaluation import role_metrics
+from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report.figures import side_by_side, write_study_figures
+from kalemia.report.html import inline_svg
+from kalemia.report.inputs import read_explanations, read_patient, read_study
+from kalemia.report.page import PROTOCOLS, answer, write_page
+from kalemia.report.palette import DARK, LIGHT
+from kalemia.report.patient import write_patient_page
+from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
+from kalemia.report.words import bounds, count, mean_sd, number, percent, plural
+from kalemia.tables import read_json, read_table
+from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
+
+EVALUABLE, PARTLY = "p012108", "p013033"  # the second not in the forward arm
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, study):
+    """A results folder with the study's page and two patients' pages."""
+    folder = tmp_path_factory.mktemp("results")
+    subjects = write_results(folder, study)
+    write_study_figures(study, folder, subjects)
+    write_page(folder / "report.html", study, folder, subjects)
+    for subject in (EVALUABLE, PARTLY):
+        _write_patient(study, folder, subject)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory, study):
+    """A results folder in which nobody is evaluable, with its pages."""
+    folder = tmp_path_factory.mktemp("nobody")
+    subjects = write_results(folder, study, personal=PERSONAL[:1], unevaluable=tuple(study.arms))
+    write_study_figures(study, folder, subjects)
+    write_page(folder / "report.html", study, folder, subjects)
+    _write_patient(study, folder, subjects[0])
+    return folder
+
+
+def _write_patient(study, folder, subject):
+    write_patient_figures(study, folder, subject)
+    write_patient_page(folder / "patients" / subject / "report.html", study, folder, subject)
+
+
+def _pages(folder):
+    return sorted(folder.rglob("report.html"))
+
+
+def _figures(folder):
+    return sorted(folder.rglob("*.svg"))
+
+
+class Page(HTMLParser):
+    """Ids, references and text of a page; fails where tags do not match."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.targets, self.headings, self.open, self.text = [], [], [], [], []
+        self.feed(Path(path).read_text())
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.note(dict(attrs))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.note(dict(attrs))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def note(self, attrs):
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.targets += [attrs[key] for key in ("href", "src", "xlink:href") if key in attrs]
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+# Numbers
+
+
+def test_numbers_are_written_as_the_paper_writes_them():
+    assert mean_sd((0.604, 0.211)) == "0.604 (0.211)"
+    assert mean_sd((4.3, 0.4), 2) == "4.30 (0.40)"
+    assert count(41291) == "41,291"
+    assert percent(0.596) == "59.6%"
+    assert (plural(1, "draw"), plural(1034, "draw")) == ("1 draw", "1,034 draws")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_what_is_not_known_is_a_dash(missing):
+    assert number(missing) == "\N{EN DASH}"
+    assert percent(missing) == "\N{EN DASH}"
+    assert mean_sd((missing, missing)) == "\N{EN DASH}"
+    assert mean_sd((0.5, missing)) == "0.500 (\N{EN DASH})"
+
+
+def test_bounds_are_said_in_words():
+    assert bounds(Range(above=5.5)) == "above 5.5"
+    assert bounds(Range(from_=3.5, to=5.0)) == "from 3.5 to 5"
+    assert bounds(Range(from_=1, below=2)) == "from 1 below 2"
+
+
+@given(st.floats(0, 1))
+def test_a_number_reads_back_within_its_digits(value):
+    assert float(number(value)) == pytest.approx(value, abs=0.0005 + 1e-12)
+
+
+# Colors
+
+
+def _contrast(one, other):
+    """WCAG 2 contrast ratio of two ``#rrggbb`` colors."""
+
+    def luminance(color):
+        channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_stand_out_from_the_ground(palette):
+    for name in ("ink", "muted"):
+        assert _contrast(palette[name], palette["paper"]) >= 4.5
+    for name in ("positive", "negative", "generic", "arm-0", "arm-1"):
+        assert _contrast(palette[name], palette["paper"]) >= 3
+
+
+def test_a_color_tells_what_it_means():
+    assert len(set(LIGHT.values())) == len(LIGHT)
+    assert set(LIGHT) == set(DARK)
+
+
+# Figures
+
+
+def test_every_figure_that_is_named_is_written(results):
+    assert {path.stem for path in (results / "figures").iterdir()} == set(STUDY_FIGURES)
+    written = {path.stem for path in (results / "patients" / EVALUABLE).glob("*.svg")}
+    assert written == set(PATIENT_FIGURES)
+
+
+def test_figures_are_vectors_with_text_in_a_generic_font(results):
+    for path in _figures(results):
+        svg = path.read_text()
+        assert "<text" in svg
+        assert "<image" not in svg
+        assert set(re.findall(r"font-family: ([^;\"]*)", svg)) <= {"sans-serif"}
+        assert "DejaVu" not in svg
+
+
+def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_path):
+    again = tmp_path / "again"
+    ignored = shutil.ignore_patterns("*.svg", "*.html")
+    shutil.copytree(results, again, ignore=ignored)
+    write_study_figures(study, again, [f"p{subject:06d}" for subject in PERSONAL])
+    write_patient_figures(study, again, EVALUABLE)
+    for path in _figures(again):
+        assert path.read_bytes() == (results / path.relative_to(again)).read_bytes()
+
+
+def test_every_figure_and_page_of_simulated_patients_says_so(results):
+    for path in _figures(results):
+        texts = [element.text for element in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+        assert "Simulated patients: not a clinical result" in texts
+    for path in _pages(results):
+        assert "Simulated patients: nothing here is a clinical result." in Page(path).words
+
+
+def test_nothing_of_recorded_patients_says_simulated(study, tmp_path):
+    recorded = dataclasses.replace(study, source=dataclasses.replace(study.source, kind="physionet"))
+    subjects = write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
+    write_study_figures(recorded, tmp_path, subjects)
+    write_page(tmp_path / "report.html", recorded, tmp_path, subjects)
+    for path in _figures(tmp_path):
+        assert "imulated" not in path.read_text()
+    assert "Simulated patients" not in (tmp_path / "report.html").read_text()
+
+
+def test_inclusion_flow_shows_what_each_step_kept_and_lost(results):
+    svg = (results / "figures/flow.svg").read_text()
+    for step in read_json(results / "cohort/flow.json")["steps"]:
+        assert f">{step['draws']:,} draws of {step['subjects']} subjects<" in svg
+        for reason, lost in step["reasons"].items():
+            assert f">{reason}: {lost['draws']}<" in svg
+    assert ">27 train, 9 validation, 8 test<" in svg
+
+
+def test_every_patient_is_a_line_of_each_metric_and_arm(results):
+    lines = re.findall(r'id="line-(p\d{6})-(\w+)-(\w+)"', (results / "figures/rounds.svg").read_text())
+    expected = {
+        (f"p{subject:06d}", arm, metric)
+        for subject in PERSONAL
+        for arm in ("paper", "forward")
+        for metric in ("auc", "accuracy")
+        if not (arm == "forward" and subject == PERSONAL[-1])
+    }
+    assert Counter(lines) == Counter(expected)
+
+
+def test_a_pause_of_days_is_shortened_and_the_rest_kept():
+    assert shortened_gaps(np.array([0.0, 1.0, 3.0, 43.0, 43.5])) == pytest.approx([0, 1, 3, 3.6, 4.1])
+    assert len(shortened_gaps(np.array([]))) == 0
+
+
+@given(st.lists(st.floats(0, 1000), min_size=2).map(sorted))
+def test_shortening_keeps_the_order_and_never_lengthens(days):
+    steps = np.diff(shortened_gaps(np.array(days)))
+    assert np.all(steps >= 0)
+    assert np.all(steps <= np.minimum(np.diff(days), LONGEST_GAP_DAYS) + 1e-9)
+
+
+def test_equal_values_stand_beside_each_other():
+    assert side_by_side([1.0, 0.5, 1.0, 1.0]) == pytest.approx([-0.06, 0, 0, 0.06])
+    assert np.ptp(side_by_side([1.0] * 40)) < 0.4
+
+
+# The study's page
+
+
+def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
+    for path in _pages(results):
+        page, text = Page(path), path.read_text()
+        links = {target for target in page.targets if not target.startswith(("#", "data:"))}
+        pages = {
+            target for target in links if re.fullmatch(r"patients/p\d{6}/report\.html|\.\./\.\./report\.html", target)
+        }
+        assert links - pages <= {"https://doi.org/10.2196/41163"}
+        assert "<script" not in text
+        assert "@import" not in text
+        assert set(re.findall(r"url\((.)", text)) <= {"#"}
+
+
+def test_references_within_a_page_arrive_and_ids_are_unique(results):
+    for path in _pages(results):
+        page = Page(path)
+        assert max(Counter(page.ids).values()) == 1
+        inner = set(re.findall(r"url\(#([^)]*)\)", path.read_text()))
+        assert inner | {target[1:] for target in page.targets if target.startswith("#")} <= set(page.ids)
+
+
+def test_headings_descend_by_single_steps_from_one_title(results):
+    for path in _pages(results):
+        headings = Page(path).headings
+        assert headings.count(1) == 1
+        assert headings[0] == 1
+        assert all(below <= above + 1 for above, below in pairwise(headings))
+
+
+def test_figures_of_a_page_follow_its_light_and_dark(results):
+    page = (results / "report.html").read_text()
+    drawings = "".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
+    assert not [color for color in LIGHT.values() if color in drawings]
+    assert len(re.findall(r'<svg[^>]* role="img" aria-label="[^"]+"', page)) == len(STUDY_FIGURES)
+
+
+def test_page_answers_with_the_mean_auc_of_both_arms(results, study):
+    arms = read_json(results / "evaluation/summary.json")["arms"]
+    text = Page(results / "report.html").words
+    for arm, patients in (("forward", 3), ("paper", 4)):
+        before, after = (arms[arm]["rounds"][k]["auc"]["mean"] for k in (0, N_ROUNDS))
+        assert f"“{arm}” arm" in text
+        assert f"over {patients} patients went from {before:.3f} with the generic network to {after:.3f}" in text
+
+
+def test_answer_names_the_forward_arm_first_and_a_missing_value_as_such(study):
+    missing = {"patients": 0, "rounds": [{"auc": {"mean": None, "sd": None, "n": 0}}]}
+    known = {"patients": 1, "rounds": [{"auc": {"mean": m, "sd": None, "n": 1}} for m in (0.5, 0.75)]}
+    assert answer(study, {"arms": {"paper": known, "forward": missing}}) == (
+        "No patient could be evaluated in the “forward” arm, in which every training draw precedes every test draw;"
+        " in the “paper” arm, in which the test draws are picked at random, the mean AUC over 1 patient went from"
+        " 0.500 with the generic network to 0.750 after the last round."
+    )
+
+
+def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results):
+    cell = read_json(results / "evaluation/summary.json")["arms"]["forward"]["rounds"][1]["specificity"]
+    page = Page(results / "report.html")
+    assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) 3 0.907 (0.321) b" in page.words
+    assert "610 (59.6%) a" in page.words
+    assert "sample SD of 16 values between 0 and 1 is 0.300 at most" in page.words
+    assert "train 70 35 0.886 0.724" in page.words
+
+
+def test_page_says_who_is_not_evaluable_and_why(results):
+    words = Page(results / "report.html").words
+    assert f"Not evaluable: {NO_FORWARD}." in words
+    assert "3 of 4 personal patients could be evaluated" in words
+    assert "surplus of the class, 3." in words
+
+
+def test_page_links_every_personal_patient(results):
+    linked = [target for target in Page(results / "report.html").targets if target.startswith("patients/")]
+    assert linked == [f"patients/p{subject:06d}/report.html" for subject in PERSONAL]
+
+
+def test_page_tells_what_was_run(results, study):
+    words = Page(results / "report.html").words
+    for part in (study.digest("generic"), study.arm_digest("forward"), "positive: {above: 5.5}", "seed: 2022"):
+        assert part in words
+
+
+def test_a_study_name_cannot_become_markup(results, study, tmp_path):
+    named = dataclasses.replace(study, study="<script>alert(1)</script>")
+    write_page(tmp_path / "report.html", named, results, [EVALUABLE])
+    text = (tmp_path / "report.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_with_nobody_evaluable_the_pages_say_so(nobody):
+    page, patient = (Page(path) for path in reversed(_pages(nobody)))
+    assert "No patient could be evaluated in the “forward” arm" in page.words
+    assert "0 of 1 personal patients could be evaluated" in page.words
+    assert "nan" not in page.words.lower().split()
+    assert "None" not in page.words
+    assert patient.words.count(f"Not evaluable: {NO_FORWARD}.") == 2
+
+
+def test_every_protocol_of_the_configuration_is_explained(schema):
+    assert set(schema["$defs"]["arm"]["properties"]["protocol"]["enum"]) == set(PROTOCOLS)
+
+
+# A patient's page
+
+
+def test_patient_page_judges_every_test_draw_of_the_last_round(results):
+    words = Page(results / f"patients/{EVALUABLE}/report.html").words
+    right = wrong = 0
+    for arm in ("paper", "forward"):
+        path = results / f"personal/{arm}/{EVALUABLE}/round-{N_ROUNDS}/predictions.parquet"
+        predictions = read_table(path, "predictions")
+        test = predictions.filter(pc.equal(predictions["role"], "test")).to_pylist()
+        right += sum(row["decision"] == row["label"] for row in test)
+        wrong += sum(row["decision"] != row["label"] for row in test)
+    found = Counter(re.findall(r"(?:positive|negative), (right|wrong)", words))
+    assert found == {"right": right, "wrong": wrong}
+    assert right + wrong == 16
+    assert wrong > 0
+
+
+def test_patient_page_shows_metrics_before_and_after(results):
+    words = Page(results / f"patients/{EVALUABLE}/report.html").words
+    for arm in ("paper", "forward"):
+        before, after = (
+            role_metrics(
+                read_table(results / f"personal/{arm}/{EVALUABLE}/round-{k}/predictions.parquet", "predictions"), "test"
+            )
+            for k in (0, N_ROUNDS)
+        )
+        pairs = " ".join(f"{before[metric]:.3f} {after[metric]:.3f}" for metric in METRIC_NAMES)
+        assert f"{arm} {N_ROUNDS} 8 4 {pairs}" in words
+
+
+def test_patient_page_says_why_draws_were_left_out(results):
+    words = Page(results / f"patients/{PARTLY}/report.html").words
+    assert "Left out: too few good beats." in words
+    assert "not recording at the time, 5." in words
+    assert f"Not evaluable: {NO_FORWARD}." in words
+
+
+def test_mean_beats_are_those_of_labeled_draws_that_passed(results):
+    patient = read_patient(results, EVALUABLE)
+    assert patient.draw_beats_mv.shape == (22, 120)  # of 24, one excluded and one between the classes
+    assert Counter(patient.draw_labels.tolist()) == {0: 11, 1: 11}
+    assert np.all(patient.draw_beats_mv.argmax(axis=1) == 40)
+
+
+def test_a_patients_page_needs_no_other_patients_files(results, study, tmp_path):
+    folder = tmp_path / "alone"
+    others = [f"p{subject:06d}*" for subject in PERSONAL if f"p{subject:06d}" != EVALUABLE]
+    shutil.copytree(results, folder, ignore=shutil.ignore_patterns("evaluation", "generic", *others))
+    write_patient_page(tmp_path / "report.html", study, folder, EVALUABLE)
+    assert (tmp_path / "report.html").read_bytes() == (results / f"patients/{EVALUABLE}/report.html").read_bytes()
+
+
+# Inputs
+
+
+def test_explanations_are_read_of_those_who_are_evaluable(results, nobody):
+    explanations = read_explanations(results, [EVALUABLE, PARTLY])
+    assert set(explanations[EVALUABLE].embedding) == {"generic", "paper", "forward"}
+    assert set(explanations[PARTLY].embedding) == {"generic", "paper"}
+    assert explanations[EVALUABLE].attention["paper", 1].shape == (120,)
+    assert not explanations[EVALUABLE].embedding["generic"].learned.any()
+    assert read_explanations(nobody, [f"p{PERSONAL[0]:06d}"]) == {}
+
+
+def test_a_missing_input_is_named_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"flow\.json"):
+        read_study(tmp_path)
+    with pytest.raises(UserError, match=r"none\.svg: cannot be read as SVG; delete it and run again"):
+        inline_svg(tmp_path / "none.svg")
+
+
+def test_pages_are_written_without_matplotlib_and_torch():
+    code = "import sys, kalemia.report.page, kalemia.report.patient; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "kalemia.report.page" in loaded
+    assert not {"matplotlib", "torch", "scipy"} & set(loaded)

@@ -1,0 +1,193 @@
+import logging
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from beat_shards import simulated_beats
+from kalemia import config
+from kalemia.errors import UserError
+from kalemia.resnet import resnet
+from kalemia.training import Adam, Plateau, logits_of, loss_and_accuracy, set_up_torch, train
+
+GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
+ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    set_up_torch(threads=1)
+
+
+def lesson(n_beats: int = 40, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    random = np.random.default_rng(seed)
+    beats_mv = np.concatenate([simulated_beats(label, n_beats // 2, random) for label in (0, 1)])
+    return torch.from_numpy(beats_mv), torch.arange(n_beats).ge(n_beats // 2).float()
+
+
+def state_after(network: nn.Module, *arguments, **named) -> dict[str, torch.Tensor]:
+    train(network, *arguments, **named)
+    return network.state_dict()
+
+
+def same(first: dict, second: dict) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+class Recorder(nn.Module):
+    """A network that writes down which beats it saw together; a beat is its own number."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.batches = []
+
+    def forward(self, beats):
+        self.batches.append(beats[:, 0].int().tolist())
+        return self.weight * beats[:, 0]
+
+
+def seen(n_beats: int, batch_size: int, epochs: int, seed: int = 1) -> list[list[int]]:
+    recorder = Recorder()
+    arm = config.Arm("paper", 1, "frozen", False, epochs, batch_size, 1e-3)
+    train(recorder, torch.arange(n_beats).float()[:, None], torch.zeros(n_beats), arm, seed)
+    return recorder.batches
+
+
+def test_adam_is_torchs():
+    weights = [torch.randn(4, 3, generator=torch.Generator().manual_seed(1)), torch.zeros(5)]
+    ours = [weight.clone().requires_grad_() for weight in weights]
+    theirs = [weight.clone().requires_grad_() for weight in weights]
+    adam, reference = Adam(ours, 1e-2), torch.optim.Adam(theirs, 1e-2, foreach=False)
+    for step in range(20):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.sin(mine.detach() * 3 + step)
+            other.grad = torch.sin(other.detach() * 3 + step)
+        adam.step()
+        reference.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-7)
+
+
+def test_rate_halves_after_three_epochs_in_a_row_without_a_better_loss():
+    adam = Adam([torch.zeros(1)], 1.0)
+    plateau = Plateau(adam, patience=3, factor=0.5)
+    rates = []
+    for loss in (5, 4, 4, 4.5, 3, 3, 3, 3, 3, 3, 3):
+        plateau.improves(loss)
+        rates.append(adam.learning_rate)
+    assert rates == [1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+
+
+@given(n_beats=st.integers(1, 40), batch_size=st.integers(1, 12))
+@settings(max_examples=40, deadline=None)
+def test_every_beat_is_seen_once_an_epoch(n_beats, batch_size):
+    batches = seen(n_beats, batch_size, epochs=1)
+    assert sorted(beat for batch in batches for beat in batch) == list(range(n_beats))
+    assert all(len(batch) == batch_size for batch in batches[:-2])
+    if batch_size > 1 and n_beats > 1:
+        assert all(1 < len(batch) <= batch_size + 1 for batch in batches)
+
+
+def test_order_follows_from_seed_and_epoch():
+    first = seen(40, 8, epochs=2)
+    assert seen(40, 8, epochs=2) == first
+    assert first[:5] != first[5:]
+    assert seen(40, 8, epochs=2, seed=2) != first
+
+
+def test_same_seed_gives_the_same_weights():
+    first = state_after(resnet(18, 2), *lesson(), ARM, 1)
+    assert same(first, state_after(resnet(18, 2), *lesson(), ARM, 1))
+    assert not same(first, state_after(resnet(18, 2), *lesson(), ARM, 2))
+
+
+def test_training_learns_the_planted_sign():
+    network = resnet(18, 4)
+    history = train(network, *lesson(800), GENERIC, 1, validation=lesson(100, seed=2))
+    assert history[-1]["validation_loss"] < history[0]["validation_loss"]
+    assert loss_and_accuracy(network, *lesson(100, seed=3))[1] > 0.95
+
+
+def test_weights_of_the_least_validation_loss_are_kept():
+    beats, labels = lesson(800)
+    worse_and_worse = beats, 1 - labels
+    kept = resnet(18, 2)
+    history = train(kept, beats, labels, GENERIC, 1, validation=worse_and_worse)
+    losses = [row["validation_loss"] for row in history]
+    assert losses[0] == min(losses) < losses[-1]
+    assert loss_and_accuracy(kept, *worse_and_worse)[0] == losses[0]
+
+
+def test_without_validation_the_last_epoch_is_kept():
+    one = config.Arm("paper", 1, "frozen", False, 1, 16, 1e-2)
+    assert not same(state_after(resnet(18, 2), *lesson(), ARM, 1), state_after(resnet(18, 2), *lesson(), one, 1))
+
+
+def test_history_has_the_rate_that_the_epoch_learned_with():
+    beats, labels = lesson(800)
+    hasty = config.Generic(epochs=4, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
+    history = train(resnet(18, 2), beats, labels, hasty, 1, validation=(beats, 1 - labels))
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert [row["learning_rate"] for row in history] == [1e-2, 1e-2, 5e-3, 2.5e-3]
+
+
+def test_loss_and_accuracy_are_those_of_the_logits():
+    fixed = Recorder()
+    nn.init.ones_(fixed.weight)
+    loss, accuracy = loss_and_accuracy(fixed, torch.tensor([[2.0], [-2.0], [1.0]]), torch.tensor([1.0, 0.0, 0.0]))
+    assert loss == pytest.approx((2 * math.log1p(math.exp(-2)) + math.log1p(math.e)) / 3)
+    assert accuracy == pytest.approx(2 / 3)
+
+
+def test_one_beat_can_be_learned_from():
+    beats, labels = lesson()
+    (row,) = train(resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 4, "adapt", False, 1, 8, 1e-3), 1)
+    assert math.isfinite(row["train_loss"])
+
+
+def test_diverging_training_is_refused_with_what_to_do():
+    wild = config.Arm("paper", 4, "adapt", False, 5, 16, 1e30)
+    with pytest.raises(UserError, match="choose a lower learning_rate"):
+        train(resnet(18, 2), *lesson(), wild, 1)
+
+
+def test_only_what_is_not_frozen_learns():
+    network = resnet(18, 2)
+    network.freeze_through(2)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    after = state_after(network, *lesson(), ARM, 1)
+    moved = {name for name in after if not torch.equal(before[name], after[name])}
+    assert moved == set(network.trained_names())
+
+
+def test_scoring_leaves_the_network_as_it_was():
+    network = resnet(18, 2)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    logits_of(network.train(), lesson()[0])
+    assert same(before, network.state_dict())
+
+
+def test_each_epoch_says_how_fast_it_was_and_what_is_left(caplog):
+    with caplog.at_level(logging.INFO, logger="kalemia"):
+        train(resnet(18, 2), *lesson(), ARM, 1)
+    assert len(caplog.messages) == 3
+    assert "epoch 3 of 3" in caplog.messages[-1]
+    assert "beats/s, 0 s left" in caplog.messages[-1]
+
+
+def test_training_imports_no_compiler():
+    program = (
+        "import sys, torch; from kalemia import config, training; from kalemia.resnet import resnet;"
+        "training.set_up_torch(1); arm = config.Arm('paper', 1, 'frozen', False, 1, 4, 1e-3);"
+        "training.train(resnet(18, 1), torch.ones(4, 120), torch.ones(4), arm, 1);"
+        "print('torch._dynamo' in sys.modules, torch.are_deterministic_algorithms_enabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

@@ -1,0 +1,170 @@
+"""The tiniest study through Snakemake, and what happens to it afterwards."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kalemia.tables import read_table
+from workflow import run_snakemake
+
+pytestmark = pytest.mark.workflow
+TINY = ("tests/studies/tiny.yaml",)
+
+
+def _run(folder: Path, *arguments: str, config: dict | None = None):
+    return run_snakemake(folder, *arguments, studies=TINY, config=config)
+
+
+def _hashes(folder: Path, *patterns: str) -> dict[str, str]:
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    run = _run(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+@pytest.fixture
+def copy_of_finished(finished, tmp_path):
+    """The finished study, to be changed; modification times are kept, Snakemake's records too."""
+    shutil.copytree(finished, tmp_path / "study")
+    return tmp_path / "study"
+
+
+def test_the_study_ends_in_its_report(finished):
+    page = (finished / "results/report.html").read_text()
+    assert "Simulated patients" in page
+    personal = read_table(finished / "results/cohort/personal.parquet", "personal").to_pylist()
+    subjects = {row["subject_id"] for row in personal}
+    assert len(subjects) == 2
+    assert sum(row["reason"] is not None for row in personal) == 1  # the single-episode patient has no forward split
+    for subject in subjects:
+        assert (finished / f"results/patients/p{subject:06d}/report.html").exists()
+
+
+def test_personal_patients_are_never_inputs_of_the_generic_network(finished):
+    populations = read_table(finished / "results/cohort/populations.parquet", "populations").to_pylist()
+    generic = read_table(finished / "results/generic/predictions.parquet", "predictions")["subject_id"].to_pylist()
+    personal = {row["subject_id"] for row in populations if row["population"] == "personal"}
+    assert personal
+    assert not personal & set(generic)
+
+
+def test_nothing_is_left_to_do(finished):
+    run = _run(finished, "--dry-run")
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
+    run = _run(tmp_path, "--cores", "1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    patterns = (
+        "results/source/**/*",
+        "results/beats/*",
+        "results/cohort/*",
+        "results/generic/*.safetensors",
+        "results/generic/pred*",
+        "results/personal/**/*",
+        "results/explanation/**/*",
+        "results/evaluation/*",
+        "results/figures/*",
+        "results/patients/*/*.svg",
+    )
+    first = _hashes(finished, *patterns)
+    assert len(first) > 100
+    assert _hashes(tmp_path, *patterns) == first
+
+
+def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_finished):
+    results = copy_of_finished / "results"
+    personal = read_table(results / "cohort/personal.parquet", "personal").to_pylist()
+    subject = next(row["subject_id"] for row in personal if row["arm"] == "forward" and row["rounds"] == 2)
+    before = _hashes(results, "personal/**/*", "generic/*")
+    times = {path: path.stat().st_mtime_ns for path in results.glob("**/*.safetensors")}
+    shutil.rmtree(results / f"personal/forward/p{subject:06d}/round-1")
+    run = _run(copy_of_finished)
+    assert run.returncode == 0, run.stdout + run.stderr
+    redone = {str(path.relative_to(results)) for path, time in times.items() if path.stat().st_mtime_ns != time}
+    assert redone == {f"personal/forward/p{subject:06d}/round-{k}/model.safetensors" for k in (1, 2)}
+    assert _hashes(results, "personal/**/*", "generic/*") == before
+
+
+def test_another_arm_trains_no_generic_network(copy_of_finished):
+    arm = {"protocol": "paper", "trained_stages": 0, "batch_norm": "frozen", "replay": True}
+    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01}}}
+    run = _run(copy_of_finished, "--dry-run", config=config)
+    assert run.returncode == 0
+    plan = run.stdout + run.stderr
+    assert "populations" in plan
+    assert "rule generic:" not in plan
+
+
+def test_one_patient_by_target_name(tmp_path, finished):
+    (subject, *_) = sorted(path.name for path in (finished / "results/patients").iterdir())
+    target = f"results/personal/paper/{subject}/round-1/model.safetensors"
+    run = _run(tmp_path, target)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.glob("results/personal/**/*.safetensors")] == [target]
+    assert _hashes(tmp_path, target) == _hashes(finished, target)
+
+
+def _one_line(run, where: str) -> str:
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert "Traceback" not in said
+    (line,) = {line.removeprefix("kalemia: ") for line in said.splitlines() if line.startswith(("kalemia: ", "config: "))}
+    assert where in line
+    return line
+
+
+def test_an_unknown_key_stops_before_any_work(tmp_path):
+    line = _one_line(_run(tmp_path, config={"generic": {"epoch": 3}}), "generic.epoch")
+    assert line.endswith("did you mean epochs?")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_threshold_out_of_order_stops_before_any_work(tmp_path):
+    _one_line(_run(tmp_path, config={"analyte": {"positive": {"above": 4.0}}}), "analyte.positive")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_table_stops_before_any_work(tmp_path):
+    (tmp_path / "tables").mkdir()
+    source = {"kind": "physionet", "waveforms": str(tmp_path), "tables": str(tmp_path / "tables")}
+    run = _run(tmp_path, config={"source": source})
+    assert run.returncode != 0
+    said = [line for line in (run.stdout + run.stderr).splitlines() if "holds no PATIENTS.csv.gz" in line]
+    assert len(said) == 1
+    assert "Traceback" not in run.stdout + run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_empty_cohort_is_one_line_and_leaves_nothing_half_written(tmp_path):
+    run = _run(tmp_path, config={"analyte": {"plausible": {"from": 1.5, "to": 1.6}}})
+    _one_line(run, "cohort: no draw can be used")
+    assert list((tmp_path / "results").glob("cohort/*")) == []
+
+
+def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(copy_of_finished):
+    for name in ("populations", "generic", "personal"):
+        (copy_of_finished / f"results/cohort/{name}.parquet").unlink()
+    run = _run(copy_of_finished, config={"populations": {"personal_min_draws": 25}})
+    _one_line(run, "nobody has 25 usable draws of each class")
+    assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
+        "characteristics.json",
+        "draws.parquet",
+        "subjects.parquet",
+    ]
+
+
+def test_snakemake_s_own_report_holds_the_figures(copy_of_finished):
+    run = _run(copy_of_finished, "--report", "snakemake-report.zip")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (copy_of_finished / "snakemake-report.zip").stat().st_size > 100_000

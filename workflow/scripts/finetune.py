@@ -1,0 +1,25 @@
+"""Train one patient's network on one more pair of draws."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.personal import train_round
+
+    study, arm, k = Study.from_config(snakemake.config), snakemake.wildcards.arm, int(snakemake.wildcards.k)
+    train_round(
+        round_=k,
+        split_path=snakemake.input.split,
+        shard_path=snakemake.input.shard,
+        generic_path=snakemake.input.generic,
+        previous_path=snakemake.input.previous if k > 1 else None,
+        network=study.network,
+        arm=study.arms[arm],
+        seed=study.seed,
+        digest=study.arm_digest(arm),
+        decision=study.evaluation.decision,
+        threads=study.personal.threads,
+        model_path=snakemake.output.model,
+        predictions_path=snakemake.output.predictions,
+        metrics_path=snakemake.output.metrics,
+    )

@@ -1,0 +1,22 @@
+"""Train the generic network on many people's beats."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.generic import train_generic
+
+    study = Study.from_config(snakemake.config)
+    train_generic(
+        draws_path=snakemake.input.draws,
+        shard_paths=snakemake.input.shards,
+        network=study.network,
+        settings=study.generic,
+        seed=study.seed,
+        digest=study.digest("generic"),
+        decision=study.evaluation.decision,
+        model_path=snakemake.output.model,
+        history_path=snakemake.output.history,
+        predictions_path=snakemake.output.predictions,
+        metrics_path=snakemake.output.metrics,
+    )

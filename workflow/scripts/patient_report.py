@@ -1,0 +1,12 @@
+"""Draw one patient's figures and write the patient's page."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.report.patient import write_patient_page
+    from kalemia.report.patient_figures import write_patient_figures
+
+    study, subject = Study.from_config(snakemake.config), snakemake.wildcards.subject
+    write_patient_figures(study, study.results, subject)
+    write_patient_page(snakemake.output.page, study, study.results, subject)

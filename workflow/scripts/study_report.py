@@ -1,0 +1,12 @@
+"""Draw the study's figures and write its page."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.report.figures import write_study_figures
+    from kalemia.report.page import write_page
+
+    study, subjects = Study.from_config(snakemake.config), list(snakemake.params.subjects)
+    write_study_figures(study, study.results, subjects)
+    write_page(snakemake.output.page, study, study.results, subjects)
