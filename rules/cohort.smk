@@ -1,7 +1,7 @@
 # Who is studied, and which draws.
 # Needs:  the clinical tables, and the master headers of the recordings.
 # Makes:  cohort/draws.parquet with every value of the analyte, cohort/subjects.parquet with who has draws to read;
-#         after quality is known, the populations, the rounds of every personal patient and the inclusion flow.
+#         after quality is known, the populations, the generic and the personal draws, and the inclusion flow.
 
 
 checkpoint cohort:
@@ -26,7 +26,7 @@ checkpoint cohort:
 
 
 checkpoint populations:
-    "Decide who is generic and who is personal, and count the personal patients' rounds."
+    "Decide who is generic and who is personal."
     input:
         draws=out("cohort/draws.parquet"),
         quality=cohort_quality,

@@ -1,5 +1,6 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -74,10 +75,20 @@ def subjects_of(population):
 
 
 def rounds_of_arms():
-    """(arm, subject, number of rounds) of every personal patient and arm; known after `populations`."""
+    """(arm, subject, number of rounds) of every personal patient and arm; known after `populations`.
+
+    Computed here and not read from a file, so that another arm runs no checkpoint again.
+    """
     path = checkpoints.populations.get().output.personal
-    rows = column_pairs(path, "personal", "arm", "subject_id", "rounds")
-    return [(arm, subject_name(subject), rounds) for arm, subject, rounds in rows]
+    return _rounds_of_arms(path, Path(path).stat().st_mtime_ns)
+
+
+@cache
+def _rounds_of_arms(personal_path, changed):
+    from kalemia.arms import splits_of_arms
+
+    splits = splits_of_arms(personal_path, study.arms, study.personal, study.seed)
+    return tuple((arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items())
 
 
 def cohort_quality(wildcards):

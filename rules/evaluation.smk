@@ -7,7 +7,7 @@ rule evaluation:
     "Gather every round's metrics on its test draws, and average them over patients."
     input:
         predictions=round_files("predictions.parquet"),
-        personal=out("cohort/personal.parquet"),
+        arms=out("personal/arms.parquet"),
         generic=out("generic/metrics.json"),
     output:
         rounds=out("evaluation/rounds.parquet"),

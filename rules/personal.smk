@@ -1,7 +1,27 @@
 # One network for each personal patient, arm and round.
 # Needs:  the patient's beats and their quality, and the generic weights.
-# Makes:  personal/{arm}/{subject}/: split.json, and round-{k}/ with what the round trained, predictions and metrics.
+# Makes:  personal/arms.parquet, in how many rounds each arm is possible for each patient;
+#         personal/{arm}/{subject}/: split.json, and round-{k}/ with what the round trained, predictions and metrics.
 #         round-0 is the generic network on the same draws, and has no weights of its own.
+
+
+rule arms:
+    "Say in how many rounds each arm is possible for each personal patient."
+    input:
+        out("cohort/personal.parquet"),
+    output:
+        out("personal/arms.parquet"),
+    log:
+        log_of("personal/arms"),
+    params:
+        recipe=study.digest("arms"),
+    resources:
+        mem_mb=400,
+        runtime=5,
+    conda:
+        "../envs/signal.yaml"
+    script:
+        "../workflow/scripts/arms.py"
 
 
 rule split:
@@ -13,7 +33,7 @@ rule split:
     log:
         log_of("personal/{arm}/{subject}/split"),
     params:
-        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
+        recipe=lambda wildcards: study.split_digest(wildcards.arm),
     group:
         "rounds"
     resources:

@@ -7,7 +7,7 @@ rule patient_report:
     "Draw one patient's figures and write the patient's page."
     input:
         draws=out("cohort/draws.parquet"),
-        personal=out("cohort/personal.parquet"),
+        arms=out("personal/arms.parquet"),
         shard=out("beats/{subject}.parquet"),
         quality=out("beats/{subject}.quality.parquet"),
         splits=splits_of_subject,
@@ -40,7 +40,7 @@ rule study_report:
         flow=out("cohort/flow.json"),
         characteristics=out("cohort/characteristics.json"),
         populations=out("cohort/populations.parquet"),
-        personal=out("cohort/personal.parquet"),
+        arms=out("personal/arms.parquet"),
         history=out("generic/history.parquet"),
         rounds=out("evaluation/rounds.parquet"),
         summary=out("evaluation/summary.json"),

@@ -40,7 +40,8 @@ def write_record(root: Path, subject_id: int, start: datetime, number: int, part
         samples_mv = np.column_stack(list(signals.values())).astype(float)
         wfdb.wrsamp(
             f"{number}_{i:04d}", fs=125, units=["mV"] * len(signals), sig_name=list(signals), p_signal=samples_mv,
-            fmt=["80"] * len(signals), adc_gain=[gain] * len(signals), baseline=[0] * len(signals), write_dir=str(folder),
+            fmt=["80"] * len(signals), adc_gain=[gain] * len(signals), baseline=[0] * len(signals),
+            write_dir=str(folder),
         )  # fmt: skip
         lines.append(f"{number}_{i:04d} {len(samples_mv)}")
         n_samples += len(samples_mv)

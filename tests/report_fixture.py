@@ -42,7 +42,7 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
     write_summary(
         results / "evaluation/rounds.parquet",
         results / "generic/metrics.json",
-        results / "cohort/personal.parquet",
+        results / "personal/arms.parquet",
         study.arms,
         results / "evaluation/summary.json",
         study.is_simulated,
@@ -142,7 +142,7 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         {"arm": arm, "subject_id": subject, "rounds": 0 if reason else N_ROUNDS, "reason": reason}
         for (arm, subject), reason in reason_of.items()
     ]
-    write_table(results / "cohort/personal.parquet", "personal", table_from_rows("personal", by_arm))
+    write_table(results / "personal/arms.parquet", "arms", table_from_rows("arms", by_arm))
     values = [{**draw, "reason": None} for subject in personal for draw in _draws(subject)] + [
         {"draw_id": subject * 100 + 90 + i, "subject_id": subject, "reason": "not recording at the time"}
         for subject in personal

@@ -26,9 +26,8 @@ def test_characteristics_by_hand(tmp_path):
     write_table(tmp_path / "p.parquet", "populations", table_from_rows("populations", populations))
     generic = [{"subject_id": s, "draw_id": 10 * s, "label": 1, "split": "train"} for s in (2, 3)]
     write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", generic))
-    write_tables(
-        tmp_path, PATIENTS=[f'{s},{s},"{sex}",{2150 - age}-01-01 00:00:00,,,,0' for s, sex, age in [(1, "M", 50), (2, "F", 60), (3, "M", 70)]]
-    )  # fmt: skip
+    people = [(1, "M", 50), (2, "F", 60), (3, "M", 70)]
+    write_tables(tmp_path, PATIENTS=[f'{s},{s},"{sex}",{2150 - age}-01-01 00:00:00,,,,0' for s, sex, age in people])
     write_characteristics(
         tmp_path, tmp_path / "p.parquet", [tmp_path / "q.parquet"], tmp_path / "g.parquet", tmp_path / "c.json"
     )

@@ -60,7 +60,7 @@ def test_codes_of_fibrillation_and_pacing(tmp_path):
 
 @pytest.fixture
 def mirror(tmp_path):
-    """Subject 10: 9 positive and 9 negative draws, one in between; 11: both classes once; 12: coded; 13: no recording."""
+    """10 has 9 positive and 9 negative draws and one in between, 11 both classes, 12 a code, 13 no recording."""
     hour_mv = np.tile(np.sin(np.arange(125) / 20), 3600)
     draw_at = [START + timedelta(minutes=15 + 2 * i) for i in range(19)]
     for number, subject in enumerate((10, 11, 12), start=3_000_001):

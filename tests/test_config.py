@@ -120,6 +120,7 @@ def test_an_arm_s_digest_knows_no_other_arm(config):
     before = Study.from_config(config)
     config["arms"]["paper"]["epochs"] = 7
     after = Study.from_config(config)
+    assert before.split_digest("paper") == after.split_digest("paper")
     assert before.arm_digest("paper") != after.arm_digest("paper")
     assert before.arm_digest("forward") == after.arm_digest("forward")
 
@@ -128,8 +129,8 @@ def test_another_arm_leaves_the_generic_network_s_input_alone(config):
     before = Study.from_config(config)
     config["arms"]["third"] = config["arms"]["paper"]
     after = Study.from_config(config)
-    assert before.digest("membership") == after.digest("membership")
-    assert before.digest("populations") != after.digest("populations")
+    assert before.digest("populations") == after.digest("populations")
+    assert before.digest("arms") != after.digest("arms")
 
 
 def test_where_the_data_lie_is_no_part_of_any_digest(config):

@@ -90,10 +90,10 @@ def test_the_summary_averages_over_patients_and_names_who_is_missing(tmp_path, r
         {"arm": "paper", "subject_id": 8, "rounds": 1},
         {"arm": "paper", "subject_id": 9, "rounds": 0, "reason": "why"},
     ]
-    write_table(tmp_path / "personal.parquet", "personal", table_from_rows("personal", personal))
+    write_table(tmp_path / "arms.parquet", "arms", table_from_rows("arms", personal))
     write_json(tmp_path / "metrics.json", {"test": {"auc": 0.7}})
     write_summary(
-        tmp_path / "rounds.parquet", tmp_path / "metrics.json", tmp_path / "personal.parquet", ["paper"],
+        tmp_path / "rounds.parquet", tmp_path / "metrics.json", tmp_path / "arms.parquet", ["paper"],
         tmp_path / "summary.json", True,
     )  # fmt: skip
     summary = read_json(tmp_path / "summary.json")

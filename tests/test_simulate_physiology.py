@@ -61,13 +61,15 @@ def test_beats_outside_the_recording_do_not_wrap_around():
 
 def test_potassium_at_rest_changes_nothing():
     waves = heart_of().waves
-    for name, values in vars(waves_under_potassium(waves, 0.0)).items():
+    for name, values in vars(waves_under_potassium(waves, np.zeros(4))).items():
         np.testing.assert_array_equal(values, getattr(waves, name))
 
 
 @pytest.mark.parametrize("name", ["a", "b", "c", "d"])
 def test_t_wave_rises_and_narrows_and_p_wave_falls_with_potassium(name):
-    beats = [waves_under_potassium(heart_of(name=name).waves, excess) for excess in (-1.0, 0.0, 1.0, 2.0, 3.0)]
+    beats = [
+        waves_under_potassium(heart_of(name=name).waves, np.full(4, excess)) for excess in (-1.0, 0.0, 1.0, 2.0, 3.0)
+    ]
     amplitude_mv = np.array([waves.amplitude_mv for waves in beats])
     assert np.all(np.diff(amplitude_mv[:, T]) > 0)
     assert np.all(np.diff(amplitude_mv[:, P]) < 0)
@@ -77,14 +79,19 @@ def test_t_wave_rises_and_narrows_and_p_wave_falls_with_potassium(name):
 
 def test_t_peak_of_a_drawn_beat_is_higher_at_7_than_at_4():
     heart = heart_of()
-    low_mv, high_mv = (lone_beat_mv(waves_under_potassium(heart.waves, k - RESTING_POTASSIUM)) for k in (4.0, 7.0))
+    low_mv, high_mv = (
+        lone_beat_mv(waves_under_potassium(heart.waves, np.full(4, k - RESTING_POTASSIUM))) for k in (4.0, 7.0)
+    )
     assert high_mv[145:180].max() > 1.5 * low_mv[145:180].max()
     assert high_mv[100:115].max() < 0.8 * low_mv[100:115].max()
 
 
 def test_marked_hyperkalemia_widens_the_qrs_and_flattens_p():
     waves = heart_of().waves
-    mild, marked = waves_under_potassium(waves, 2.0), waves_under_potassium(waves, 3.5, marked=1.3)
+    mild, marked = (
+        waves_under_potassium(waves, np.full(4, 2.0)),
+        waves_under_potassium(waves, np.full(4, 3.5), marked=1.3),
+    )
     assert all(marked.rise_ms[wave] > 1.15 * mild.rise_ms[wave] for wave in (Q, R, S))
     assert marked.amplitude_mv[P] < 0.6 * mild.amplitude_mv[P]
 

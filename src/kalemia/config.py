@@ -213,13 +213,15 @@ class Study:
             name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part
             for name, part in ((name, self._part(name)) for name in recipe.uses)
         }
-        text = json.dumps([stage, recipe.version, used], sort_keys=True, default=dataclasses.asdict)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest_of([stage, recipe.version, used])
 
     def arm_digest(self, arm: str) -> str:
         """As `digest`, of the personal training in one arm."""
-        text = json.dumps([self.digest("personal"), arm, dataclasses.asdict(self.arms[arm])], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest_of([self.digest("personal"), arm, dataclasses.asdict(self.arms[arm])])
+
+    def split_digest(self, arm: str) -> str:
+        """As `digest`, of the division of draws in one arm; training settings are not in it."""
+        return _digest_of([self.digest("split"), arm, self.arms[arm].protocol])
 
     def _part(self, name: str):
         part = self
@@ -242,8 +244,8 @@ RECIPES = {
     "cohort": Recipe(1, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
     "excerpts": Recipe(1, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "beats": Recipe(1, ("ecg", "beats")),
-    "membership": Recipe(1, ("seed", "populations")),
-    "populations": Recipe(1, ("seed", "populations", "personal", "arms")),
+    "populations": Recipe(1, ("seed", "populations")),
+    "arms": Recipe(1, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(1, ("seed", "personal")),
     "personal": Recipe(1, ("seed", "network", "personal.threads", "evaluation")),
@@ -316,6 +318,11 @@ def _refuse_unknown_keys(value, schema: Fields, root: Fields, where: str) -> Non
             near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
             raise UserError(f"config: unknown key {where}{key}; {hint}")
+
+
+def _digest_of(value) -> str:
+    text = json.dumps(value, sort_keys=True, default=dataclasses.asdict)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _typed(kind, value):

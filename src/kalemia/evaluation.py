@@ -86,21 +86,21 @@ def carried_forward(rounds: pa.Table, arm: str, n_rounds: int) -> dict[str, np.n
 
 
 def write_summary(
-    rounds_path: str, generic_metrics_path: str, personal_path: str, arms: Iterable[str], path: str, is_simulated: bool
+    rounds_path: str, generic_metrics_path: str, arms_path: str, arms: Iterable[str], path: str, is_simulated: bool
 ) -> None:
     """Write the mean and SD over patients of each arm, round and metric, and who is missing, as JSON."""
-    rounds, personal = read_table(rounds_path, "rounds"), read_table(personal_path, "personal")
+    rounds, by_arm = read_table(rounds_path, "rounds"), read_table(arms_path, "arms")
     n_rounds = max(rounds["round"].to_pylist(), default=0)
     summary = {
         "simulated": is_simulated,
         "generic": read_json(generic_metrics_path),
-        "arms": {arm: _arm_summary(rounds, personal, arm, n_rounds) for arm in arms},
+        "arms": {arm: _arm_summary(rounds, by_arm, arm, n_rounds) for arm in arms},
     }
     write_json(path, summary)
 
 
-def _arm_summary(rounds: pa.Table, personal: pa.Table, arm: str, n_rounds: int) -> dict:
-    mine = personal.filter(pc.equal(personal["arm"], arm)).to_pylist()
+def _arm_summary(rounds: pa.Table, by_arm: pa.Table, arm: str, n_rounds: int) -> dict:
+    mine = by_arm.filter(pc.equal(by_arm["arm"], arm)).to_pylist()
     curves = carried_forward(rounds, arm, n_rounds)
     return {
         "patients": sum(row["reason"] is None for row in mine),

@@ -1,4 +1,4 @@
-"""Who is generic and who is personal once quality is known; the generic split and the personal patients' rounds."""
+"""Who is generic and who is personal once quality is known, and the generic patients' split."""
 
 import logging
 from collections import Counter
@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from kalemia.config import Arm, Personal, Populations
+from kalemia.config import Populations
 from kalemia.errors import UserError
 from kalemia.flow import inclusion_flow
 from kalemia.seeds import rng
-from kalemia.splits import Draw, Split, split_draws, write_split
 from kalemia.tables import read_table, table_from_rows, write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -21,19 +20,16 @@ def write_populations(
     draws_path: str | Path,
     quality_paths: Iterable[str | Path],
     populations: Populations,
-    personal: Personal,
-    arms: dict[str, Arm],
     seed: int,
-    membership_digest: str,
-    rounds_digest: str,
+    digest: str,
     populations_path: str | Path,
     generic_path: str | Path,
     personal_path: str | Path,
     flow_path: str | Path,
 ) -> None:
-    """Write the populations, the generic draws with their split, the rounds of every personal patient, and the flow.
+    """Write the populations, the generic draws with their split, the personal patients' draws, and the flow.
 
-    The membership's digest knows nothing of the arms, so that another arm leaves the generic network's input as it is.
+    Knows nothing of arms, so that another arm leaves the generic network's input as it is.
     Raises `UserError` if nobody is personal or the generic network would lack a class.
     """
     quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
@@ -59,16 +55,12 @@ def write_populations(
                 "reason": None if population else _reason_outside(mine),
             }
         )
-    by_arm = [
-        {"arm": arm, "subject_id": subject, "rounds": len(split.rounds), "reason": split.reason}
-        for arm, settings in arms.items()
-        for subject in personal_subjects
-        for split in [split_draws(settings.protocol, as_draws(usable[subject]), personal, seed, subject)]
-    ]
+    kept = ("subject_id", "draw_id", "draw_time", "label")
+    of_personal = [{name: draw[name] for name in kept} for subject in personal_subjects for draw in usable[subject]]
     log.info("%d personal patients, %d generic with %d draws", len(personal_subjects), len(split_of), len(generic))
-    write_table(populations_path, "populations", table_from_rows("populations", rows), membership_digest)
-    write_table(generic_path, "generic", table_from_rows("generic", generic), membership_digest)
-    write_table(personal_path, "personal", table_from_rows("personal", by_arm), rounds_digest)
+    write_table(populations_path, "populations", table_from_rows("populations", rows), digest)
+    write_table(generic_path, "generic", table_from_rows("generic", generic), digest)
+    write_table(personal_path, "personal", table_from_rows("personal", of_personal), digest)
     final = final_reasons(read_table(draws_path, "draws").to_pylist(), quality, personal_subjects, generic)
     write_json(flow_path, inclusion_flow(final))
 
@@ -125,21 +117,6 @@ def split_of_subject(subject_id: int, settings: Populations, seed: int) -> str:
     at = _unit(seed, "split", subject_id)
     shares = settings.split
     return "train" if at < shares.train else "validation" if at < shares.train + shares.validation else "test"
-
-
-def as_draws(rows: Iterable[dict]) -> list[Draw]:
-    """The rows of a quality table as a split sees them."""
-    return [Draw(row["draw_id"], row["draw_time"], row["label"]) for row in rows]
-
-
-def write_subject_split(
-    quality_path: str | Path, arm: str, protocol: str, personal: Personal, seed: int, digest: str, path: str | Path
-) -> None:
-    """Write one personal patient's split in one arm, of the draws that passed quality."""
-    rows = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
-    subject_id = rows[0]["subject_id"]
-    split: Split = split_draws(protocol, as_draws(rows), personal, seed, subject_id)
-    write_split(path, split, arm, protocol, subject_id, seed, digest)
 
 
 def final_reasons(

@@ -126,8 +126,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("split", pa.string()),
         ]
     ),
-    # one row a personal patient and arm
+    # the usable draws of the personal patients, labeled or not
     "personal": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("label", pa.int8()),
+        ]
+    ),
+    # one row a personal patient and arm
+    "arms": pa.schema(
         [
             ("arm", pa.string()),
             ("subject_id", pa.int32()),

@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
     write_summary(
         rounds_path=snakemake.output.rounds,
         generic_metrics_path=snakemake.input.generic,
-        personal_path=snakemake.input.personal,
+        arms_path=snakemake.input.arms,
         arms=study.arms,
         path=snakemake.output.summary,
         is_simulated=study.is_simulated,

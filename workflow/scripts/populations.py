@@ -1,4 +1,4 @@
-"""Decide who is generic and who is personal, and count the personal patients' rounds."""
+"""Decide who is generic and who is personal."""
 
 from kalemia.config import Study
 from kalemia.joblog import job_log
@@ -11,11 +11,8 @@ with job_log(snakemake.log[0]):
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,
         populations=study.populations,
-        personal=study.personal,
-        arms=study.arms,
         seed=study.seed,
-        membership_digest=study.digest("membership"),
-        rounds_digest=study.digest("populations"),
+        digest=study.digest("populations"),
         populations_path=snakemake.output.populations,
         generic_path=snakemake.output.generic,
         personal_path=snakemake.output.personal,

@@ -4,7 +4,7 @@ from kalemia.config import Study
 from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.populations import write_subject_split
+    from kalemia.arms import write_subject_split
 
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
     write_subject_split(
@@ -13,6 +13,6 @@ with job_log(snakemake.log[0]):
         protocol=study.arms[arm].protocol,
         personal=study.personal,
         seed=study.seed,
-        digest=study.arm_digest(arm),
+        digest=study.split_digest(arm),
         path=snakemake.output[0],
     )

@@ -20,7 +20,7 @@ class StudyResults:
     flow: list[dict]
     characteristics: dict
     populations: pa.Table
-    personal: pa.Table
+    arms: pa.Table
     history: pa.Table
     rounds: pa.Table
     summary: dict
@@ -91,7 +91,7 @@ def read_study(results: str | Path) -> StudyResults:
         flow=read_json(results / "cohort/flow.json")["steps"],
         characteristics=read_json(results / "cohort/characteristics.json"),
         populations=read_table(results / "cohort/populations.parquet", "populations"),
-        personal=read_table(results / "cohort/personal.parquet", "personal"),
+        arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         summary=read_json(results / "evaluation/summary.json"),
@@ -100,8 +100,8 @@ def read_study(results: str | Path) -> StudyResults:
 
 def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:
     """The explanations of those `subjects` who are evaluable in at least one arm."""
-    personal = read_table(Path(results) / "cohort/personal.parquet", "personal").to_pylist()
-    evaluable = {subject_name(row["subject_id"]) for row in personal if row["reason"] is None}
+    arms = read_table(Path(results) / "personal/arms.parquet", "arms").to_pylist()
+    evaluable = {subject_name(row["subject_id"]) for row in arms if row["reason"] is None}
     folder = Path(results) / "explanation"
     return {subject: _explanation(folder / subject) for subject in subjects if subject in evaluable}
 
@@ -125,9 +125,9 @@ def read_patient(results: str | Path, subject: str) -> PatientResults:
 
 
 def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:
-    personal = read_table(results / "cohort/personal.parquet", "personal")
+    by_arm = read_table(results / "personal/arms.parquet", "arms")
     arms = {}
-    for row in personal.filter(pc.equal(personal["subject_id"], int(subject[1:]))).to_pylist():
+    for row in by_arm.filter(pc.equal(by_arm["subject_id"], int(subject[1:]))).to_pylist():
         rounds = range(row["rounds"] + 1) if row["reason"] is None else ()
         folder = results / "personal" / row["arm"] / subject
         tables = [read_table(folder / f"round-{round_}/predictions.parquet", "predictions") for round_ in rounds]

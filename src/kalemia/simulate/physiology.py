@@ -13,6 +13,7 @@ from kalemia.tables import RATE_HZ
 WAVES = ("P", "Q", "R", "S", "T")
 P, Q, R, S, T = range(5)
 QRS = [Q, R, S]
+SIGNS = ("T height", "T width and QT", "P wave and PR interval", "QRS")
 RESTING_POTASSIUM = 4.3  # mEq/L, at which a heart's own waves are given
 MARKED_POTASSIUM = 6.5  # mEq/L, from which conduction slows markedly
 
@@ -36,7 +37,8 @@ class Heart:
     """A person's heart: what of the ECG is theirs and stays.
 
     `waves` hold at 60 beats a minute and `RESTING_POTASSIUM`; `chest_factor` turns their amplitudes into those of
-    lead V; `sensitivity` is 1 for the published answer to potassium; `variability` is the relative standard deviation
+    lead V; `sensitivity` is 1 for the published answer to potassium and `profile` says how much of it each of `SIGNS`
+    gives in this person's lead II; `variability` is the relative standard deviation
     of RR intervals; `ectopy` the share of ventricular extrasystoles; `fibrillates` means atrial fibrillation.
     """
 
@@ -47,6 +49,7 @@ class Heart:
     breaths_hz: float
     ectopy: float
     sensitivity: float
+    profile: np.ndarray
     fibrillates: bool
 
 
@@ -64,7 +67,8 @@ def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: b
 
     People differ more in the height of their T wave than moderate hyperkalemia changes it, which is why its height
     alone tells little about somebody unknown (Montague et al., Clin J Am Soc Nephrol 2008;3:324). The variability of
-    the heart rate falls as the rate rises (Monfredi et al., Hypertension 2014;64:1334).
+    the heart rate falls as the rate rises (Monfredi et al., Hypertension 2014;64:1334). Which of the signs of
+    hyperkalemia somebody shows is as personal: a T wave that peaks in the chest leads may stay as it is in lead II.
     """
     size = _spread(random, 0.2)
     amplitude_mv = size * np.array([0.12, -0.07, 0.95, -0.22, 0.24])
@@ -86,33 +90,35 @@ def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: b
         breaths_hz=float(random.uniform(0.2, 0.36)),
         ectopy=min(0.06, 0.004 * _spread(random, 1.2)),
         sensitivity=sensitivity,
+        profile=np.clip(random.normal([0.6, 0.8, 0.9, 0.8], [0.7, 0.6, 0.6, 0.5]), -0.6, 2.2),
         fibrillates=fibrillates,
     )
 
 
-def waves_under_potassium(waves: Waves, excess: float, marked: float = 0.0) -> Waves:
+def waves_under_potassium(waves: Waves, excess: np.ndarray, marked: float = 0.0) -> Waves:
     """The waves when potassium stands `excess` mEq/L above `RESTING_POTASSIUM`, and `marked` above `MARKED_POTASSIUM`.
 
-    Both are already multiplied with the heart's sensitivity; a negative excess is hypokalemia. The order of the signs
-    is that of Mattu et al., Am J Emerg Med 2000;18:721: first a taller, narrower and more symmetric T wave (about
-    linear in potassium within a person: Attia et al., J Am Heart Assoc 2016;5:e002746; Corsi et al., Sci Rep
-    2017;7:42492), a shorter QT and a lower P wave, then a longer PR interval and a broader, lower P wave, and above
-    6.5 mEq/L a wider QRS and a P wave that vanishes.
+    `excess` (4,) is that of each of `SIGNS`; both are already multiplied with the heart's sensitivity, and a negative
+    excess is hypokalemia. The order of the signs is that of Mattu et al., Am J Emerg Med 2000;18:721: first a taller,
+    narrower and more symmetric T wave (about linear in potassium within a person: Attia et al., J Am Heart Assoc
+    2016;5:e002746; Corsi et al., Sci Rep 2017;7:42492), a shorter QT and a lower P wave, then a longer PR interval and
+    a broader, lower P wave, and above 6.5 mEq/L a wider QRS and a P wave that vanishes.
     """
     amplitude_mv, center_ms = waves.amplitude_mv.copy(), waves.center_ms.copy()
     rise_ms, fall_ms = waves.rise_ms.copy(), waves.fall_ms.copy()
     unit_mv = max(abs(amplitude_mv[T]), 0.1 * amplitude_mv[R])
-    amplitude_mv[T] += unit_mv * max(0.26 * excess, -0.6)
-    rise_ms[T] *= np.exp(-0.07 * excess)
-    fall_ms[T] *= np.exp(-0.04 * excess)
-    center_ms[T] -= 3 * excess
-    amplitude_mv[P] *= np.exp(-0.13 * excess - 0.45 * marked)
-    rise_ms[P] *= np.exp(0.05 * excess)
-    fall_ms[P] *= np.exp(0.05 * excess)
-    center_ms[P] -= 5 * excess + 12 * marked
-    amplitude_mv[R] *= np.exp(-0.02 * excess - 0.08 * marked)
-    amplitude_mv[S] *= np.exp(0.06 * excess)
-    wider = np.exp(0.025 * excess + 0.12 * marked)
+    height, repolarization, atrium, conduction = excess
+    amplitude_mv[T] += unit_mv * max(0.3 * height, -0.6)
+    rise_ms[T] *= np.exp(-0.08 * repolarization)
+    fall_ms[T] *= np.exp(-0.05 * repolarization)
+    center_ms[T] -= 4 * repolarization
+    amplitude_mv[P] *= np.exp(-0.15 * atrium - 0.45 * marked)
+    rise_ms[P] *= np.exp(0.05 * atrium)
+    fall_ms[P] *= np.exp(0.05 * atrium)
+    center_ms[P] -= 6 * atrium + 12 * marked
+    amplitude_mv[R] *= np.exp(-0.03 * conduction - 0.08 * marked)
+    amplitude_mv[S] *= np.exp(0.1 * conduction)
+    wider = np.exp(0.03 * conduction + 0.12 * marked)
     for values in (center_ms, rise_ms, fall_ms):
         values[QRS] *= wider
     return Waves(amplitude_mv, center_ms, rise_ms, fall_ms)
@@ -126,7 +132,7 @@ def waves_of_draw(heart: Heart, potassium: float, effect: float, random: np.rand
     strength = effect * heart.sensitivity
     waves = waves_under_potassium(
         heart.waves,
-        strength * (potassium - RESTING_POTASSIUM),
+        strength * (potassium - RESTING_POTASSIUM) * heart.profile,
         strength * max(0.0, potassium - MARKED_POTASSIUM),
     )
     if heart.fibrillates:

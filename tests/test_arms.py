@@ -1,0 +1,41 @@
+from datetime import datetime, timedelta
+
+from kalemia.arms import splits_of_arms, write_arms, write_subject_split
+from kalemia.splits import read_split
+from kalemia.tables import read_table, table_from_rows, write_table
+
+
+def _draws(subject, labels):
+    start = datetime(2150, 1, 1)
+    return [
+        {
+            "subject_id": subject,
+            "draw_id": 100 * subject + i,
+            "draw_time": start + timedelta(hours=3 * i),
+            "label": label,
+        }
+        for i, label in enumerate(labels)
+    ]
+
+
+def test_every_arm_and_patient_has_its_rounds_or_a_reason(tmp_path, study):
+    draws = _draws(7, [1, 1, 0, 0, None] * 5) + _draws(8, [1] * 9 + [0] * 9)
+    write_table(tmp_path / "personal.parquet", "personal", table_from_rows("personal", draws))
+    write_arms(tmp_path / "personal.parquet", study.arms, study.personal, 5, "", tmp_path / "arms.parquet")
+    rows = read_table(tmp_path / "arms.parquet", "arms").to_pylist()
+    rounds = {(row["arm"], row["subject_id"]): row["rounds"] for row in rows}
+    assert rounds == {("paper", 7): 5, ("paper", 8): 5, ("forward", 7): 5, ("forward", 8): 0}
+    assert [row["reason"] is None for row in rows] == [row["rounds"] > 0 for row in rows]
+
+
+def test_a_patient_s_split_file_is_the_one_that_was_counted(tmp_path, study):
+    draws = _draws(7, [1, 1, 0, 0, None] * 5)
+    write_table(tmp_path / "personal.parquet", "personal", table_from_rows("personal", draws))
+    excluded = draws[0] | {"draw_id": 1, "reason": "too few good beats"}
+    write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", [excluded, *draws]))
+    splits = splits_of_arms(tmp_path / "personal.parquet", study.arms, study.personal, 5)
+    for arm, settings in study.arms.items():
+        write_subject_split(tmp_path / "q.parquet", arm, settings.protocol, study.personal, 5, "", tmp_path / "s.json")
+        written, counted = read_split(tmp_path / "s.json"), splits[arm, 7]
+        assert [tuple(pair) for pair in written["rounds"]] == list(counted.rounds)
+        assert tuple(written["test"]) == counted.test

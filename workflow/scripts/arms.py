@@ -1,0 +1,17 @@
+"""Say in how many rounds each arm is possible for each personal patient."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.arms import write_arms
+
+    study = Study.from_config(snakemake.config)
+    write_arms(
+        personal_path=snakemake.input[0],
+        arms=study.arms,
+        personal=study.personal,
+        seed=study.seed,
+        digest=study.digest("arms"),
+        path=snakemake.output[0],
+    )
