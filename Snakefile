@@ -21,6 +21,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     subject=r"p\d{6}",
+    table=r"[A-Z_]+",
     arm=r"[a-z][a-z0-9_]*",
     k=r"[1-9]\d*",
 
@@ -32,6 +33,7 @@ localrules:
 rule all:
     input:
         out("report.html"),
+        out("cohort/ledger.parquet"),
         patient_pages,
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
         round_files("predictions.parquet"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from kalemia.config import Study, check_config
+from kalemia.config import Study, check_config, is_url
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
 
@@ -19,6 +19,7 @@ except UserError as error:
 study = Study.from_config(config)
 
 CLINICAL_TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+is_own = study.source.kind == "own"
 
 
 def out(path):
@@ -32,8 +33,12 @@ def log_of(path):
 
 
 def waveforms_marker():
-    """What changes when the recordings do: the simulated folder, or a real database's list of records."""
-    folder = f"{study.waveforms_folder}/mimic3wdb-matched"
+    """What changes when the recordings do: the simulated folder, or a list of records; nothing that is on the web."""
+    if is_url(study.waveforms):
+        return []
+    if is_own:
+        return f"{study.waveforms}/recordings.csv"
+    folder = f"{study.waveforms}/mimic3wdb-matched"
     return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
 
 
@@ -41,12 +46,24 @@ def clinical_table(name):
     """One table of the clinical database."""
     from kalemia.labs import table_path
 
-    if study.is_simulated:
+    if study.is_simulated or study.has_remote_tables:
         return f"{study.tables_folder}/{name}.csv.gz"
     try:
         return str(table_path(study.tables_folder, name))
     except UserError as error:
         sys.exit(str(error))
+
+
+def cohort_tables():
+    """The tables that the cohort is made from."""
+    if is_own:
+        return f"{study.tables_folder}/potassium.csv"
+    return [clinical_table(name) for name in CLINICAL_TABLES]
+
+
+def patients_table():
+    """Who the subjects are; a user's own recordings do not say."""
+    return [] if is_own else clinical_table("PATIENTS")
 
 
 def subject_name(subject_id):
@@ -93,6 +110,10 @@ def _rounds_of_arms(personal_path, changed):
 
 def cohort_quality(wildcards):
     return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
+
+
+def cohort_excerpts(wildcards):
+    return [out(f"excerpts/{subject}.parquet") for subject in cohort_subjects()]
 
 
 def generic_shards(wildcards):

@@ -31,6 +31,12 @@ _TYPES = {
 _SEARCHED_BYTES = 1 << 22
 LABEVENTS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "ITEMID", "CHARTTIME", "VALUE", "VALUENUM")
 
+# ICD-9-CM as MIMIC writes it, without the point. Diagnoses: 427.3x atrial fibrillation and flutter, V45.01 pacemaker
+# and V53.31 its fitting. Procedures: 37.7x leads and 37.8x pacemakers, 00.50 and 00.53 resynchronization.
+_FIBRILLATION = ("42731", "42732")
+_PACING_DIAGNOSES = ("V4501", "V5331")
+_PACING_PROCEDURES = ("377", "378", "0050", "0053")
+
 
 def table_path(folder: str | Path, name: str) -> Path:
     """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``; raises `UserError` where there is none."""
@@ -130,6 +136,20 @@ def analyte_rows(folder: str | Path, items: Iterable[int]) -> pa.Table:
     kept = [batch.filter(pc.is_in(batch["ITEMID"], wanted)) for batch in batches]
     schema = pa.schema([(column, _TYPES[column]) for column in LABEVENTS])
     return pa.Table.from_batches([batch for batch in kept if len(batch)], schema)
+
+
+def coded_reasons(tables: str | Path) -> dict[int, str]:
+    """Why subjects are left out by their ICD-9 codes, of any admission."""
+    diagnoses = read_csv_table(tables, "DIAGNOSES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
+    procedures = read_csv_table(tables, "PROCEDURES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
+
+    def subjects(table: pa.Table, prefixes: tuple[str, ...]) -> list[int]:
+        coded = pc.match_substring_regex(table["ICD9_CODE"], f"^({'|'.join(prefixes)})")
+        return table.filter(pc.fill_null(coded, False))["SUBJECT_ID"].to_pylist()
+
+    paced = subjects(diagnoses, _PACING_DIAGNOSES) + subjects(procedures, _PACING_PROCEDURES)
+    reasons = dict.fromkeys(paced, "pacing coded")
+    return reasons | dict.fromkeys(subjects(diagnoses, _FIBRILLATION), "atrial fibrillation coded")
 
 
 def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:

@@ -5,11 +5,11 @@ from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.excerpts import write_excerpts
-    from kalemia.sources.physionet import PhysioNet
+    from kalemia.sources.opened import open_source
 
     study = Study.from_config(snakemake.config)
     write_excerpts(
-        source=PhysioNet(study.waveforms_folder),
+        source=open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder),
         draws_path=snakemake.input.draws,
         subject_id=int(snakemake.wildcards.subject[1:]),
         lead=study.cohort.lead,
