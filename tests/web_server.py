@@ -100,13 +100,13 @@ def serving(root: Path, **settings):
             return self._send(content, asked if site.has_ranges else None, fault, with_body)
 
         def _status(self, status: int):
+            with site.lock:
+                site.requests.append((self.path, self.headers.get("Range"), 0))
             self.send_response(status)
             if site.retry_after is not None and status in (429, 503):
                 self.send_header("Retry-After", site.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            with site.lock:
-                site.requests.append((self.path, self.headers.get("Range"), 0))
 
         def _send(self, content: bytes, asked: str | None, fault, with_body: bool):
             total = len(content)
@@ -126,10 +126,10 @@ def serving(root: Path, **settings):
                 self.close_connection = True
             else:
                 self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
             sent = content[: len(content) // 2] if fault in (HALF, RESET, STALL) else content
             with site.lock:
                 site.requests.append((self.path, asked, len(sent) if with_body else 0))
+            self.end_headers()
             if not with_body:
                 return None
             self.wfile.write(sent)

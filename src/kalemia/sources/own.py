@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from kalemia.errors import UserError
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources.faults import faults_of
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signals import Signal, open_signal
 from kalemia.tables import RATE_HZ
@@ -94,6 +95,7 @@ class Own:
             return excerpt
         _refuse_amplitude(ecg_mv, self._folder / recording.name)
         excerpt.ecg_mv[:] = ecg_mv
+        excerpt.faults += faults_of(ecg_mv, RATE_HZ, start, None)
         (segment,) = recording.segments
         excerpt.segments.append(LeadSegment(segment.name, start, stop, signal.gain_per_mv, signal.baseline))
         return excerpt

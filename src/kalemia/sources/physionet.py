@@ -13,8 +13,9 @@ import wfdb
 from kalemia import labs
 from kalemia.errors import UserError
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources.faults import converter_range, faults_of
 from kalemia.sources.mirrors import Folder, Mirror
-from kalemia.sources.segments import faults_of, file_of_lead
+from kalemia.sources.segments import file_of_lead
 from kalemia.tables import RATE_HZ
 
 DATABASE = "mimic3wdb-matched/1.0"
@@ -155,7 +156,8 @@ class PhysioNet:
             raise UnreadableRecordingError("checksum", f"{record}: its samples do not add up to the header's checksum")
         ecg = signal.dac()[:, 0]
         excerpt.ecg_mv[first - origin : last - origin] = ecg * in_mv
-        excerpt.faults += faults_of(signal.d_signal[:, 0], np.isnan(ecg), signal, first)
+        units = np.where(np.isnan(ecg), np.nan, signal.d_signal[:, 0])
+        excerpt.faults += faults_of(units, RATE_HZ, first, converter_range(signal))
         gain_per_mv = signal.adc_gain[0] / in_mv
         excerpt.segments.append(LeadSegment(segment.name, first, last, gain_per_mv, int(signal.baseline[0])))
 

@@ -24,14 +24,15 @@ def resampled_span(
     nothing was recorded); float32.
 
     Only the span and what the filter reaches beyond it are read. The signal is continued by its ends' values, gaps
-    are bridged for the filter and put back.
+    are filled with the nearest value for the filter, and put back.
     """
     up, down = _factors(rate_hz)
     if up == down:
         return read(start, stop).astype(np.float32)
     from scipy.signal import resample_poly
 
-    reach = 10 * max(up, down) // down + 2  # of scipy's filter, in samples at 125 Hz
+    # twice what scipy's filter reaches, in samples at 125 Hz: beyond that no gap can change what it is filled with
+    reach = 2 * (10 * max(up, down) // down + 2)
     first = (start - reach) // up * up  # a sample at 125 Hz that falls on one of the signal's own
     n = -(-(stop + reach - first) // up) * up
     native_from, native_to = first * down // up, (first + n) * down // up
@@ -40,8 +41,8 @@ def resampled_span(
     is_missing = np.isnan(native)
     if is_missing.all():
         return np.full(stop - start, np.nan, np.float32)
-    at = np.arange(len(native))
-    native = np.interp(at, at[~is_missing], native[~is_missing])
+    recorded = np.flatnonzero(~is_missing)
+    native = native[recorded[np.searchsorted((recorded[1:] + recorded[:-1]) / 2, np.arange(len(native)))]]
     result = resample_poly(native, up, down)[start - first : stop - first]
     nearest = np.rint((np.arange(start, stop) - first) * down / up).astype(int)
     result[is_missing[np.minimum(nearest, len(native) - 1)]] = np.nan
