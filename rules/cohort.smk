@@ -16,14 +16,14 @@ checkpoint cohort:
         unreadable=out("cohort/unreadable.parquet"),
     log:
         log_of("cohort"),
-    params:
-        recipe=study.digest("cohort"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=4000,
         runtime=720,
         download=1,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("cohort"),
     script:
         "../workflow/scripts/cohort.py"
 
@@ -40,13 +40,13 @@ checkpoint populations:
         flow=out("cohort/flow.json"),
     log:
         log_of("populations"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/populations.py"
 
@@ -62,13 +62,13 @@ rule characteristics:
         out("cohort/characteristics.json"),
     log:
         log_of("characteristics"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/characteristics.py"
 
@@ -84,12 +84,12 @@ rule ledger:
         out("cohort/ledger.parquet"),
     log:
         log_of("ledger"),
-    params:
-        recipe=study.digest("ledger"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("ledger"),
     script:
         "../workflow/scripts/ledger.py"

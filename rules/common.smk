@@ -18,7 +18,13 @@ except UserError as error:
 
 study = Study.from_config(config)
 
-CLINICAL_TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+CLINICAL_TABLES = (
+    "PATIENTS",
+    "ADMISSIONS",
+    "LABEVENTS",
+    "DIAGNOSES_ICD",
+    "PROCEDURES_ICD",
+)
 is_own = study.source.kind == "own"
 
 
@@ -81,7 +87,10 @@ def column_pairs(path, kind, *columns):
 def cohort_subjects():
     """Everybody with draws to read: known once the checkpoint `cohort` is done."""
     path = checkpoints.cohort.get().output.subjects
-    return [subject_name(subject) for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")]
+    return [
+        subject_name(subject)
+        for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")
+    ]
 
 
 def subjects_of(population):
@@ -105,7 +114,10 @@ def _rounds_of_arms(personal_path, changed):
     from kalemia.arms import splits_of_arms
 
     splits = splits_of_arms(personal_path, study.arms, study.personal, study.seed)
-    return tuple((arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items())
+    return tuple(
+        (arm, subject_name(subject), len(split.rounds))
+        for (arm, subject), split in splits.items()
+    )
 
 
 def cohort_quality(wildcards):
@@ -178,7 +190,10 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [out(f"explanation/{subject}/{name}.parquet") for name in ("gradcam", "embedding")]
+    return [
+        out(f"explanation/{subject}/{name}.parquet")
+        for name in ("gradcam", "embedding")
+    ]
 
 
 def explanation_of_subject(wildcards):
@@ -197,4 +212,6 @@ def patient_figures():
 
 
 def patient_pages(wildcards):
-    return [out(f"patients/{subject}/report.html") for subject in subjects_of("personal")]
+    return [
+        out(f"patients/{subject}/report.html") for subject in subjects_of("personal")
+    ]

@@ -14,14 +14,14 @@ if study.is_simulated:
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),
-        params:
-            recipe=study.digest("source"),
+        conda:
+            "../envs/signal.yaml"
         threads: 2
         resources:
             mem_mb=2000,
             runtime=20,
-        conda:
-            "../envs/signal.yaml"
+        params:
+            recipe=study.digest("source"),
         script:
             "../workflow/scripts/simulate.py"
 
@@ -34,13 +34,13 @@ if study.has_remote_tables:
             out("source/tables/{table}.csv.gz"),
         log:
             log_of("tables/{table}"),
-        params:
-            url=study.source.tables,
+        conda:
+            "../envs/signal.yaml"
         resources:
             mem_mb=600,
             runtime=240,
             download=1,
-        conda:
-            "../envs/signal.yaml"
+        params:
+            url=study.source.tables,
         script:
             "../workflow/scripts/table.py"

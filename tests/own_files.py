@@ -19,7 +19,7 @@ def ecg_mv(rate_hz: float, seconds: int = SECONDS) -> np.ndarray:
 
 def write_csv(path: Path, rate_hz: float, scale: float = 1.0, seconds: int = SECONDS) -> None:
     signal = ecg_mv(rate_hz, seconds) * scale
-    path.write_text("time,II\n" + "".join(f"{i / rate_hz:.4f},{value:.6g}\n" for i, value in enumerate(signal)))
+    path.write_text("II\n" + "".join(f"{value:.4g}\n" for value in signal))
 
 
 def write_edf(path: Path, rate_hz: float, unit: str = "mV", scale: float = 1.0, seconds: int = SECONDS) -> None:

@@ -63,7 +63,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_p
         _download(site, tmp_path)
     site.faults, n = {}, len(site.requests)
     assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
-    assert [asked for _, asked, _ in site.requests[n:] if asked][0] == "bytes=100000-149999"
+    assert next(asked for _, asked, _ in site.requests[n:] if asked) == "bytes=100000-149999"
 
 
 def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_path):
@@ -75,7 +75,7 @@ def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_p
 
 
 def test_a_wrong_password_is_said_without_being_shown(site, tmp_path):
-    with pytest.raises(UserError, match="access to LARGE.csv.gz is refused") as caught:
+    with pytest.raises(UserError, match=r"access to LARGE\.csv\.gz is refused") as caught:
         _download(site, tmp_path, auth=(USER, "wrong-lamp"))
     assert "wrong-lamp" not in str(caught.value)
 

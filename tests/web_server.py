@@ -29,6 +29,7 @@ class Site:
     has_ranges: bool = True
     retry_after: str | None = None
     password: str | None = None
+    password_of: str = "/"  # what its path must begin with to need the password
     forever: bool = False
     delay_s: float = 0.0
     faults: dict[str, list] = field(default_factory=dict)
@@ -59,6 +60,7 @@ def serving(root: Path, **settings):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_):
             pass
@@ -85,7 +87,7 @@ def serving(root: Path, **settings):
                 fault = site.fault(path) if with_body else None
                 site.agents.add(self.headers.get("User-Agent"))
                 site.times.append(time.monotonic())
-            if site.password is not None:
+            if site.password is not None and path.startswith(site.password_of):
                 expected = "Basic " + base64.b64encode(site.password.encode()).decode()
                 if self.headers.get("Authorization") != expected:
                     return self._status(401)

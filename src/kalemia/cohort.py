@@ -146,6 +146,12 @@ def _choose_candidates(draws: list[dict], cohort: Cohort, personal_min_draws: in
                 draw["reason"] = "more draws than needed"
 
 
+def draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
+    """How many draws of one subject, and how many of all subjects, are read."""
+    subjects = read_table(path, "draws", ["subject_id", "candidate"]).drop_null()["subject_id"]
+    return pc.sum(pc.equal(subjects, subject_id)).as_py() or 0, len(subjects)
+
+
 def read_draws_of(path: str | Path, subject_id: int) -> list[dict]:
     """The draws of one subject that are read, in the order of time."""
     draws = read_table(path, "draws", digest=None)

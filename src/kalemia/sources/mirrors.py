@@ -14,6 +14,7 @@ class Mirror(Protocol):
     """Files by their path below the database's root, with forward slashes."""
 
     where: str
+    fetched_bytes: int
 
     def text(self, name: str) -> str:
         """A small file; raises `FileNotFoundError`."""
@@ -30,6 +31,8 @@ class Mirror(Protocol):
 
 class Folder:
     """A mirror on this machine."""
+
+    fetched_bytes = 0
 
     def __init__(self, root: str | Path):
         self.where = str(root)
@@ -57,6 +60,10 @@ class Remote:
     def __init__(self, web: Web, cache: str | Path):
         self.where = web.base_url
         self._web, self._cache = web, Path(cache)
+
+    @property
+    def fetched_bytes(self) -> int:
+        return self._web.fetched_bytes
 
     def text(self, name: str) -> str:
         path = self._cache / name

@@ -33,6 +33,11 @@ class PhysioNet:
         self.connections = connections
         self._tables = tables
 
+    @property
+    def fetched_bytes(self) -> int:
+        """Received over the network so far, by this object."""
+        return self.mirror.fetched_bytes
+
     def names(self) -> dict[int, list[str]]:
         """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, in the order of RECORDS-waveforms."""
         names: dict[int, list[str]] = {}
