@@ -1,6 +1,7 @@
 # Kalemia: from bedside ECG and potassium values to personalized networks, and the proof of what they are worth.
 # One study a run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
 
+
 configfile: "config.yaml"
 
 
@@ -30,10 +31,10 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         out("report.html"),
         patient_pages,
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
         round_files("predictions.parquet"),
         round_weights,
-    default_target: True

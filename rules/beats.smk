@@ -12,12 +12,12 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
-    params:
-        recipe=study.digest("beats"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=800,
         runtime=15,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("beats"),
     script:
         "../workflow/scripts/beats.py"

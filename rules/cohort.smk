@@ -14,13 +14,13 @@ checkpoint cohort:
         subjects=out("cohort/subjects.parquet"),
     log:
         log_of("cohort"),
-    params:
-        recipe=study.digest("cohort"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=4000,
         runtime=120,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("cohort"),
     script:
         "../workflow/scripts/cohort.py"
 
@@ -37,13 +37,13 @@ checkpoint populations:
         flow=out("cohort/flow.json"),
     log:
         log_of("populations"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/populations.py"
 
@@ -59,12 +59,12 @@ rule characteristics:
         out("cohort/characteristics.json"),
     log:
         log_of("characteristics"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/characteristics.py"

@@ -1,10 +1,12 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 
+import kalemia
 from kalemia.config import Study, check_config
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
@@ -18,7 +20,16 @@ except UserError as error:
 
 study = Study.from_config(config)
 
-CLINICAL_TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+# so that scripts find the package in a conda environment too, where it is not installed
+os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
+
+CLINICAL_TABLES = (
+    "PATIENTS",
+    "ADMISSIONS",
+    "LABEVENTS",
+    "DIAGNOSES_ICD",
+    "PROCEDURES_ICD",
+)
 
 
 def out(path):
@@ -64,7 +75,10 @@ def column_pairs(path, kind, *columns):
 def cohort_subjects():
     """Everybody with draws to read: known once the checkpoint `cohort` is done."""
     path = checkpoints.cohort.get().output.subjects
-    return [subject_name(subject) for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")]
+    return [
+        subject_name(subject)
+        for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")
+    ]
 
 
 def subjects_of(population):
@@ -88,7 +102,10 @@ def _rounds_of_arms(personal_path, changed):
     from kalemia.arms import splits_of_arms
 
     splits = splits_of_arms(personal_path, study.arms, study.personal, study.seed)
-    return tuple((arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items())
+    return tuple(
+        (arm, subject_name(subject), len(split.rounds))
+        for (arm, subject), split in splits.items()
+    )
 
 
 def cohort_quality(wildcards):
@@ -157,7 +174,10 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [out(f"explanation/{subject}/{name}.parquet") for name in ("gradcam", "embedding")]
+    return [
+        out(f"explanation/{subject}/{name}.parquet")
+        for name in ("gradcam", "embedding")
+    ]
 
 
 def explanation_of_subject(wildcards):
@@ -176,4 +196,6 @@ def patient_figures():
 
 
 def patient_pages(wildcards):
-    return [out(f"patients/{subject}/report.html") for subject in subjects_of("personal")]
+    return [
+        out(f"patients/{subject}/report.html") for subject in subjects_of("personal")
+    ]

@@ -13,13 +13,13 @@ if study.is_simulated:
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),
-        params:
-            recipe=study.digest("source"),
+        conda:
+            "../envs/signal.yaml"
         threads: 2
         resources:
             mem_mb=2000,
             runtime=20,
-        conda:
-            "../envs/signal.yaml"
+        params:
+            recipe=study.digest("source"),
         script:
             "../workflow/scripts/simulate.py"
