@@ -1,10 +1,12 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 
+import kalemia
 from kalemia.config import Study, check_config, is_url
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
@@ -17,6 +19,9 @@ except UserError as error:
     sys.exit(str(error))
 
 study = Study.from_config(config)
+
+# so that scripts find the package in a conda environment too, where it is not installed
+os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
 
 CLINICAL_TABLES = (
     "PATIENTS",
