@@ -91,6 +91,16 @@ def _rounds_of_arms(personal_path, changed):
     return tuple((arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items())
 
 
+def decisions_of_subject(wildcards):
+    """What the review decided on a subject's draws, as text."""
+    from kalemia.review import read_decisions
+
+    try:
+        return str(read_decisions(study.review.decisions, int(wildcards.subject[1:])))
+    except UserError as error:
+        sys.exit(str(error))
+
+
 def cohort_quality(wildcards):
     return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
 

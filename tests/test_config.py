@@ -44,7 +44,8 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
     ("section", "key", "value"),
     [
         ("ecg", "band_hz", [40, 0.5]),
-        ("beats", "rr_ms", [2000, 300]),
+        ("quality", "rr_ms", [2000, 300]),
+        ("quality", "amplitude", [2, 0.5]),
         ("beats", "min_per_draw", 201),
         ("cohort", "min_recorded_minutes", 11),
         ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),

@@ -10,7 +10,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "recorded before the draw": ("no recording", "not recording at the time", "no header", "unreadable header"),
     "chosen to be read": ("grey zone of a generic patient", "class not used for the patient", "more draws than needed"),
     "lead II present": ("no lead", "gap", "file missing", "unreadable file", "not in millivolts"),
-    "enough good beats": ("too few R peaks", "too few good beats"),
+    "sinus rhythm in the ECG": ("pacing in the ECG", "atrial fibrillation in the ECG", "ectopic beats"),
+    "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),
     "in a population": ("no labeled draw left", "surplus of the class"),
 }
 STEP_OF = {reason: step for step, reasons in STEPS.items() for reason in reasons}

@@ -50,6 +50,8 @@ def _marks_of_run(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     if np.ptp(ecg_mv) == 0:
         return np.empty(0, np.int64)
     strength = qrs_strength(ecg_mv, rate_hz)
+    if np.sum(ecg_mv**3) < 0:  # the detector is not quite the same to both polarities
+        ecg_mv = -ecg_mv
     marks = _strongest_near(detect_heartbeats(ecg_mv, rate_hz), strength, round(_QRS_S * rate_hz))
     marks = _without_weak(marks, strength, rate_hz)
     marks = _with_search_back(marks, strength, rate_hz)
@@ -62,8 +64,10 @@ def _strongest_near(marks: np.ndarray, strength: np.ndarray, reach: int) -> np.n
     return np.unique(at[np.arange(len(marks)), strength[at].argmax(axis=1)])
 
 
-def _local_median(values: np.ndarray) -> np.ndarray:
-    """Of each value and its neighbors, eight on each side."""
+def local_median(values: np.ndarray) -> np.ndarray:
+    """Of each value (n,) and its neighbors, eight on each side."""
+    if not len(values):
+        return values
     windows = np.lib.stride_tricks.sliding_window_view(
         np.pad(values, _NEIGHBORS, mode="reflect" if len(values) > _NEIGHBORS else "edge"), 2 * _NEIGHBORS + 1
     )
@@ -74,7 +78,7 @@ def _without_weak(marks: np.ndarray, strength: np.ndarray, rate_hz: float) -> np
     """The marks that are strong enough for a QRS, and no T or P wave of a stronger one nearby."""
     if len(marks) < 2:
         return marks
-    share = strength[marks] / _local_median(strength[marks])
+    share = strength[marks] / local_median(strength[marks])
     marks, share = marks[share >= _WEAKEST], share[share >= _WEAKEST]
     while len(marks) > 1:
         interval_s, weaker = np.diff(marks) / rate_hz, np.minimum(share[1:], share[:-1])
@@ -93,8 +97,8 @@ def _with_search_back(marks: np.ndarray, strength: np.ndarray, rate_hz: float) -
     """The marks, and the strongest wave of each long interval as long as it is strong enough."""
     apart = round(_REFRACTORY_S * rate_hz)
     while len(marks) > 2:
-        interval, of_mark = np.diff(marks), _local_median(strength[marks])
-        usual, added = _local_median(interval), []
+        interval, of_mark = np.diff(marks), local_median(strength[marks])
+        usual, added = local_median(interval), []
         for i in np.flatnonzero(interval > _LONG * usual):
             start, stop = marks[i] + apart, marks[i + 1] - apart + 1
             if start < stop:
