@@ -46,7 +46,9 @@ def read_decisions(path: str | Path | None, subject_id: int) -> dict[int, Decisi
 def _rows(path: str | Path) -> list[dict]:
     types = {name: pa.int64() if name.endswith("_id") else pa.string() for name in _COLUMNS}
     try:
-        return csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=types, include_columns=_COLUMNS)).to_pylist()
+        return csv.read_csv(
+            path, convert_options=csv.ConvertOptions(column_types=types, include_columns=_COLUMNS)
+        ).to_pylist()
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

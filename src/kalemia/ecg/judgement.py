@@ -65,7 +65,7 @@ def judge_excerpt(ecg_mv: np.ndarray, ecg: Ecg, quality: Quality, rhythm: Rhythm
     )
     normal = verdicts.good[1:] & verdicts.good[:-1]
     irregular = irregularity(rr_ms[normal]) if len(r_peaks) else float("nan")
-    click = pacing_click(recorded_mv, r_peaks, RATE_HZ)
+    click = pacing_click(recorded_mv, r_peaks[verdicts.good], RATE_HZ)
     return Judgement(
         filtered_mv=filtered_mv,
         r_peaks=r_peaks,

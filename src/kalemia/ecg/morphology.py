@@ -111,6 +111,6 @@ def _commonest(beats: Beats, among: np.ndarray, max_qrs_difference: float) -> np
     template_mv = np.median(beats.mv[seeds[alike[alike.sum(axis=1).argmax()]]], axis=0)
     for _ in range(_REFINEMENTS):
         difference = beats.qrs_difference(template_mv)[seeds]
-        enough = np.partition(difference, min(_FEWEST, len(seeds)) - 1)[min(_FEWEST, len(seeds)) - 1]
+        enough = np.sort(difference)[min(_FEWEST, len(seeds)) - 1]
         template_mv = np.median(beats.mv[seeds[difference <= max(max_qrs_difference, enough)]], axis=0)
     return template_mv

@@ -1,6 +1,9 @@
 """R peaks: where the ventricles depolarize, to the sample."""
 
+from functools import lru_cache
+
 import numpy as np
+from scipy.ndimage import median_filter
 from scipy.signal import firwin, oaconvolve
 from sleepecg import detect_heartbeats
 
@@ -39,18 +42,22 @@ def detect_r_peaks(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
 
 def qrs_strength(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     """Root mean square (mV) of the ECG's QRS band over 100 ms around each sample; the ECG must be finite."""
-    taps = firwin(round(rate_hz / 2) | 1, _QRS_HZ, pass_zero=False, fs=rate_hz)
-    power = oaconvolve(ecg_mv, taps, mode="same") ** 2
+    power = np.square(oaconvolve(ecg_mv, _qrs_taps(rate_hz), mode="same"))
     n = round(_QRS_S * rate_hz) | 1
     total = np.cumsum(np.pad(power, (n // 2 + 1, n // 2)))
     return np.sqrt(np.maximum(total[n:] - total[:-n], 0) / n)
+
+
+@lru_cache
+def _qrs_taps(rate_hz: float) -> np.ndarray:
+    return firwin(round(rate_hz / 2) | 1, _QRS_HZ, pass_zero=False, fs=rate_hz)
 
 
 def _marks_of_run(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     if np.ptp(ecg_mv) == 0:
         return np.empty(0, np.int64)
     strength = qrs_strength(ecg_mv, rate_hz)
-    if np.sum(ecg_mv**3) < 0:  # the detector is not quite the same to both polarities
+    if np.dot(ecg_mv * ecg_mv, ecg_mv) < 0:  # the detector is not quite the same to both polarities
         ecg_mv = -ecg_mv
     marks = _strongest_near(detect_heartbeats(ecg_mv, rate_hz), strength, round(_QRS_S * rate_hz))
     marks = _without_weak(marks, strength, rate_hz)
@@ -65,13 +72,8 @@ def _strongest_near(marks: np.ndarray, strength: np.ndarray, reach: int) -> np.n
 
 
 def local_median(values: np.ndarray) -> np.ndarray:
-    """Of each value (n,) and its neighbors, eight on each side."""
-    if not len(values):
-        return values
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(values, _NEIGHBORS, mode="reflect" if len(values) > _NEIGHBORS else "edge"), 2 * _NEIGHBORS + 1
-    )
-    return np.median(windows, axis=1)
+    """Of each value (n,) and its neighbors, eight on each side; mirrored at the ends."""
+    return median_filter(values, 2 * _NEIGHBORS + 1, mode="mirror") if len(values) else values
 
 
 def _without_weak(marks: np.ndarray, strength: np.ndarray, rate_hz: float) -> np.ndarray:
