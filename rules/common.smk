@@ -105,6 +105,10 @@ def cohort_quality(wildcards):
     return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
 
 
+def cohort_excerpts(wildcards):
+    return [out(f"excerpts/{subject}.parquet") for subject in cohort_subjects()]
+
+
 def generic_shards(wildcards):
     return [out(f"beats/{subject}.parquet") for subject in subjects_of("generic")]
 

@@ -114,7 +114,7 @@ def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(co
     config["beats"]["per_draw"] = 100
     after = Study.from_config(config)
     changed = {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)}
-    assert changed == {"beats"}
+    assert changed == {"beats", "review"}
 
 
 def test_an_arm_s_digest_knows_no_other_arm(config):

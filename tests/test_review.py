@@ -1,7 +1,12 @@
 import pytest
 
+from excerpt_rows import excerpt
+from kalemia.beats import BeatSettings, write_beats
 from kalemia.errors import UserError
+from kalemia.nearness import nearest
+from kalemia.report.review_page import write_review
 from kalemia.review import Decision, read_decisions
+from kalemia.tables import table_from_rows, write_table
 
 HEAD = "subject_id,draw_id,decision,reviewer,note\n"
 
@@ -40,3 +45,37 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="needs the columns"):
         read_decisions(tmp_path / "none.csv", 7)
+
+
+def _row(draw_id, **other):
+    row = {"draw_id": draw_id, "n_r_peaks": 700, "n_good": 650, "irregularity": -2.0}
+    return row | {"ectopic_share": 0.01, "pacing_click": 0.0} | other
+
+
+def test_the_excerpt_on_a_threshold_comes_first(study):
+    rows = [
+        _row(1),
+        _row(2, irregularity=-1.1),
+        _row(3, n_good=211),
+        _row(4, n_r_peaks=0, n_good=0, irregularity=None),
+        _row(5, irregularity=None, pacing_click=0.03),
+    ]
+    shown = nearest(rows, 3, study.quality, study.rhythm, study.beats)
+    assert [row["draw_id"] for row in shown] == [3, 2, 5]
+    assert len(nearest(rows, 9, study.quality, study.rhythm, study.beats)) == 4
+
+
+def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
+    settings = BeatSettings.of(study)
+    quiet = {"ecg_mv": None, "reason": "no lead"}
+    write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
+    said = {1: Decision("reject", "AB", "")}
+    write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
+    write_review([tmp_path / "q.parquet"], tmp_path, settings, 5, "test", True, tmp_path / "review.html")
+    page = (tmp_path / "review.html").read_text()
+    assert page.count("<polyline") == 1
+    assert page.count("<circle") in (12, 13)
+    assert "p000007, draw 1:" in page
+    assert "(review: reject)" in page
+    assert "1 rejected" in page
+    assert "Simulated patients" in page

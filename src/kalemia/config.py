@@ -271,6 +271,7 @@ RECIPES = {
     "cohort": Recipe(1, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
     "excerpts": Recipe(1, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
+    "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(1, ("seed", "populations")),
     "arms": Recipe(1, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
