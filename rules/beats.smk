@@ -8,7 +8,7 @@ rule beats:
     input:
         excerpts=out("excerpts/{subject}.parquet"),
         # not its time counts but what it says of the subject (below), so that a decision remakes one patient only
-        decisions=ancient(study.review.decisions or []),
+        decisions=ancient(decisions_file),
     output:
         shard=out("beats/{subject}.parquet"),
         quality=out("beats/{subject}.quality.parquet"),
@@ -16,7 +16,7 @@ rule beats:
         log_of("beats/{subject}"),
     params:
         recipe=study.digest("beats"),
-        decisions=decisions_of_subject,
+        decisions=lambda wildcards: str(decisions_of_subject(wildcards)),
     resources:
         mem_mb=800,
         runtime=15,

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from ecg_signals import clean_ecg, regular_r_samples
 from excerpt_rows import FROM, N, excerpt
-from kalemia.beats import BeatSettings, spread_choice, write_beats
+from kalemia.beats import BeatSettings, beats_of_excerpt, spread_choice, write_beats
 from kalemia.ecg.judgement import segment_beats
 from kalemia.flow import REASONS
 from kalemia.review import Decision
