@@ -10,6 +10,7 @@ include: "rules/source.smk"
 include: "rules/cohort.smk"
 include: "rules/excerpts.smk"
 include: "rules/beats.smk"
+include: "rules/quality.smk"
 include: "rules/generic.smk"
 include: "rules/personal.smk"
 include: "rules/evaluation.smk"
@@ -36,6 +37,7 @@ rule all:
     input:
         out("report.html"),
         out("cohort/ledger.parquet"),
+        out("quality/review.html"),
         patient_pages,
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
         round_files("predictions.parquet"),

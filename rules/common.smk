@@ -125,6 +125,21 @@ def _rounds_of_arms(personal_path, changed):
     )
 
 
+def decisions_of_subject(wildcards):
+    """What the review decided on a subject's draws."""
+    from kalemia.review import read_decisions
+
+    try:
+        return read_decisions(study.review.decisions, int(wildcards.subject[1:]))
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def decisions_file(wildcards):
+    """The review's decisions, where there is one on the subject."""
+    return [study.review.decisions] if decisions_of_subject(wildcards) else []
+
+
 def cohort_quality(wildcards):
     return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
 

@@ -1,53 +1,37 @@
 import dataclasses
-from datetime import datetime
 
 import numpy as np
 import pyarrow.parquet as pq
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from ecg_signals import clean_ecg, regular_r_samples
-from kalemia.beats import segment_beats, spread_choice, write_beats
+from excerpt_rows import FROM, N, excerpt
+from kalemia.beats import BeatSettings, beats_of_excerpt, spread_choice, write_beats
+from kalemia.ecg.judgement import segment_beats
+from kalemia.flow import REASONS
+from kalemia.review import Decision
 from kalemia.tables import R_INDEX, read_table, table_from_rows, write_table
 
-N = 75_000
-FROM = 1_000_000
 
-
-def _excerpt(draw_id, **other):
-    ecg_mv = clean_ecg(regular_r_samples(N), N)
-    ecg_mv[40_000:41_000] = np.nan
-    segments = [
-        {"name": "3000000_0001", "start": FROM, "stop": FROM + 40_000, "gain": 50.0, "baseline": 0},
-        {"name": "3000000_0002", "start": FROM + 41_000, "stop": FROM + N, "gain": 40.0, "baseline": 3},
-    ]
-    row = {
-        "subject_id": 7,
-        "draw_id": draw_id,
-        "draw_time": datetime(2150, 1, 1, draw_id),
-        "potassium": 6.0,
-        "label": 1,
-    }
-    row |= {"recording": "p00/p000007/p000007-2150-01-01-00-00", "sample_from": FROM, "rate_hz": 125.0}
-    return row | {"ecg_mv": ecg_mv, "segments": segments, "reason": None} | other
-
-
-def _written(tmp_path, study, *excerpts, **settings):
+def _written(tmp_path, study, *excerpts, decisions=None, **of_beats):
     write_table(tmp_path / "e.parquet", "excerpts", table_from_rows("excerpts", list(excerpts)))
-    beats = dataclasses.replace(study.beats, **settings)
-    write_beats(tmp_path / "e.parquet", study.ecg, beats, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
+    settings = dataclasses.replace(BeatSettings.of(study), beats=dataclasses.replace(study.beats, **of_beats))
+    write_beats(tmp_path / "e.parquet", settings, decisions or {}, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     return read_table(tmp_path / "b.parquet", "beats"), read_table(tmp_path / "q.parquet", "quality").to_pylist()
 
 
 def test_r_peak_is_at_index_40(tmp_path, study):
-    shard, _ = _written(tmp_path, study, _excerpt(1))
+    shard, _ = _written(tmp_path, study, excerpt(1))
     beats_mv = np.array(shard["beat"].to_pylist())
     assert beats_mv.shape == (200, 120)
     assert set(beats_mv.argmax(axis=1)) == {R_INDEX} == {40}
 
 
 def test_a_beat_can_be_traced_to_its_samples(tmp_path, study):
-    shard, _ = _written(tmp_path, study, _excerpt(1))
+    shard, _ = _written(tmp_path, study, excerpt(1))
     for row in shard.select(["r_sample", "segment", "recording"]).to_pylist():
         assert (row["r_sample"] - FROM - 60) % 100 == 0
         assert row["segment"] == ("3000000_0001" if row["r_sample"] < FROM + 40_000 else "3000000_0002")
@@ -55,39 +39,39 @@ def test_a_beat_can_be_traced_to_its_samples(tmp_path, study):
 
 
 def test_intervals_are_in_milliseconds(tmp_path, study):
-    shard, quality = _written(tmp_path, study, _excerpt(1))
+    shard, quality = _written(tmp_path, study, excerpt(1))
     assert set(shard["rr_before_ms"].to_pylist()) == {800.0}
     assert quality[0]["heart_rate_bpm"] == 75.0
 
 
 def test_the_shard_has_one_row_group_a_draw(tmp_path, study):
-    _written(tmp_path, study, _excerpt(1), _excerpt(2))
+    _written(tmp_path, study, excerpt(1), excerpt(2))
     metadata = pq.read_metadata(tmp_path / "b.parquet")
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [200, 200]
 
 
 def test_what_was_kept_and_lost_adds_up(tmp_path, study):
-    _, (row,) = _written(tmp_path, study, _excerpt(1))
+    _, (row,) = _written(tmp_path, study, excerpt(1))
     assert row["n_kept"] == 200
     assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
     assert row["recorded_s"] == (N - 1000) / 125
 
 
 def test_a_draw_without_ecg_keeps_its_reason(tmp_path, study):
-    shard, (row,) = _written(tmp_path, study, _excerpt(1, ecg_mv=None, reason="no lead"))
+    shard, (row,) = _written(tmp_path, study, excerpt(1, ecg_mv=None, reason="no lead"))
     assert (len(shard), row["n_kept"], row["reason"]) == (0, 0, "no lead")
 
 
 def test_a_draw_with_too_few_beats_is_excluded(tmp_path, study):
-    excerpt = _excerpt(1)
-    excerpt["ecg_mv"][5000:] = np.nan
-    shard, (row,) = _written(tmp_path, study, excerpt)
+    short = excerpt(1)
+    short["ecg_mv"][5000:] = np.nan
+    shard, (row,) = _written(tmp_path, study, short)
     assert (len(shard), row["reason"]) == (0, "too few R peaks")
 
 
 def test_noise_is_excluded_with_its_reason(tmp_path, study):
     noise_mv = np.random.default_rng(1).normal(size=N).astype(np.float32)
-    shard, (row,) = _written(tmp_path, study, _excerpt(1, ecg_mv=noise_mv))
+    shard, (row,) = _written(tmp_path, study, excerpt(1, ecg_mv=noise_mv))
     assert (len(shard), row["reason"]) == (0, "too few good beats")
 
 
@@ -109,3 +93,65 @@ def test_a_choice_is_of_distinct_items_and_as_large_as_asked_for(items, most):
     chosen = spread_choice(quality, position, most)
     assert len(set(chosen.tolist())) == len(chosen) == min(most, len(items))
     assert (np.diff(chosen) > 0).all()
+
+
+@st.composite
+def _anything(draw):
+    """Any array at all, or an ECG in which any samples may be anything."""
+    sample = st.floats(width=32) | st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 3e38])
+    if draw(st.booleans()):
+        return draw(hnp.arrays(np.float32, st.integers(0, 400), elements=sample))
+    n = draw(st.integers(0, 12_000))
+    ecg_mv = clean_ecg(regular_r_samples(n, draw(st.integers(30, 200))), n) * draw(st.sampled_from([-1, 1e-6, 1, 50]))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, max(n, 1)))
+        ecg_mv[start : start + draw(st.integers(1, 3000))] = draw(sample)
+    return ecg_mv.astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ecg_mv=_anything())
+def test_any_array_gives_beats_or_a_reason(study, ecg_mv):
+    everything = BeatSettings.of(study)
+    everything = dataclasses.replace(everything, beats=dataclasses.replace(study.beats, min_per_draw=1))
+    shard, row = beats_of_excerpt(excerpt(1), ecg_mv, everything)
+    assert (row["reason"] in REASONS) if not len(shard) else row["reason"] is None
+    assert np.isfinite(np.array(shard["beat"].to_pylist(), float)).all()
+    assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
+    assert 0 <= row["quality"] <= 1
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_polarity_reversal_reverses_the_beats_and_nothing_else(tmp_path, study, sign):
+    shard, _ = _written(tmp_path, study, excerpt(1, ecg_mv=sign * excerpt(1)["ecg_mv"]))
+    assert set((sign * np.array(shard["beat"].to_pylist())).argmax(axis=1)) == {R_INDEX}
+    assert (np.array(shard["r_sample"].to_pylist()) - FROM - 60).tolist() == sorted(
+        (np.array(shard["r_sample"].to_pylist()) - FROM - 60) // 100 * 100
+    )
+
+
+def test_a_reviewer_s_word_stands_above_the_verdict(tmp_path, study):
+    irregular = np.cumsum(np.random.default_rng(5).integers(50, 130, 900))
+    excerpts = [excerpt(1), excerpt(2, ecg_mv=clean_ecg(irregular[irregular < N], N)), excerpt(3)]
+    said = {1: Decision("reject", "AB", "lead off"), 2: Decision("accept", "AB", "")}
+    _, rows = _written(tmp_path, study, *excerpts, decisions=said)
+    assert [row["verdict"] for row in rows] == [None, "atrial fibrillation in the ECG", None]
+    assert [row["reason"] for row in rows] == ["rejected in review", None, None]
+    assert [row["review"] for row in rows] == ["reject", "accept", None]
+    assert [row["n_kept"] for row in rows] == [0, 200, 200]
+
+
+def test_accepting_nothing_keeps_the_reason(tmp_path, study):
+    silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
+    _, (row,) = _written(tmp_path, study, silence, decisions={1: Decision("accept", "AB", "")})
+    assert row["reason"] == "too few R peaks"
+
+
+def test_what_follows_the_next_onset_can_be_masked(tmp_path, study):
+    fast = excerpt(1, ecg_mv=clean_ecg(regular_r_samples(N, 60), N))
+    masked, _ = _written(tmp_path, study, fast, mask_next_beat=True)
+    beats_mv = np.array(masked["beat"].to_pylist())
+    onset = R_INDEX + 60 - 25
+    assert (beats_mv[:, onset:] == beats_mv[:, [onset - 1]]).all()
+    as_it_is, _ = _written(tmp_path, study, fast)
+    np.testing.assert_array_equal(beats_mv[:, :onset], np.array(as_it_is["beat"].to_pylist())[:, :onset])

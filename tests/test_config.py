@@ -44,7 +44,8 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
     ("section", "key", "value"),
     [
         ("ecg", "band_hz", [40, 0.5]),
-        ("beats", "rr_ms", [2000, 300]),
+        ("quality", "rr_ms", [2000, 300]),
+        ("quality", "amplitude", [2, 0.5]),
         ("beats", "min_per_draw", 201),
         ("cohort", "min_recorded_minutes", 11),
         ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
@@ -113,7 +114,7 @@ def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(co
     config["beats"]["per_draw"] = 100
     after = Study.from_config(config)
     changed = {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)}
-    assert changed == {"beats"}
+    assert changed == {"beats", "review"}
 
 
 def test_an_arm_s_digest_knows_no_other_arm(config):

@@ -50,3 +50,29 @@ def test_what_was_recorded_stays_and_what_was_not_stays_missing(values):
     ecg_mv = np.array(values, np.float32)
     filtered = bandpass(ecg_mv, bandpass_taps(RATE_HZ, (0.5, 40.0), 0.5, 50.0))
     np.testing.assert_array_equal(np.isnan(filtered), np.isnan(ecg_mv))
+
+
+def test_the_st_segment_and_the_t_wave_stay_as_they_are(taps):
+    """Measured from the PR segment, as one reads an ECG, on a beat with an ST elevation of 0.2 mV."""
+    r_samples = regular_r_samples(12_500)
+    time_s = np.arange(12_500) / RATE_HZ
+    since_r_s = time_s - r_samples[:, None] / RATE_HZ
+    elevation_mv = 0.1 * (np.tanh((since_r_s - 0.06) / 0.016) - np.tanh((since_r_s - 0.4) / 0.04)).sum(axis=0)
+    ecg_mv = (clean_ecg(r_samples, 12_500) + elevation_mv).astype(np.float32)
+    filtered_mv = bandpass(ecg_mv, taps)
+    for r in r_samples[40:60]:
+        for at in (r + round(0.12 * RATE_HZ), r + round(0.28 * RATE_HZ)):
+            height = [signal[at] - signal[r - round(0.08 * RATE_HZ)] for signal in (ecg_mv, filtered_mv)]
+            assert height[1] == pytest.approx(height[0], rel=0.02)
+
+
+@pytest.mark.parametrize("hz", [50, 60])
+def test_the_notch_takes_the_mains_out_of_a_wide_band_and_little_else(hz):
+    taps = bandpass_taps(RATE_HZ, (0.5, 62.0), 0.5, 50.0, hz)
+    assert np.abs(bandpass(_sine(hz), taps)[2000:-2000]).max() < 0.01
+    middle = slice(2000, -2000)
+    np.testing.assert_allclose(bandpass(_sine(hz - 5), taps)[middle], _sine(hz - 5)[middle], atol=0.01)
+
+
+def test_a_band_that_ends_below_the_mains_needs_no_notch(taps):
+    np.testing.assert_array_equal(bandpass_taps(RATE_HZ, (0.5, 40.0), 0.5, 50.0, 60), taps)

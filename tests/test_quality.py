@@ -1,41 +1,109 @@
+import dataclasses
+
 import numpy as np
+import pytest
 
-from kalemia.ecg.quality import BEAT_REASONS, beat_correlations, beat_verdicts
+from ecg_signals import clean_ecg
+from kalemia.ecg.quality import BEAT_REASONS, any_within, beat_verdicts, clipped_samples, flat_samples
 
-
-def _beats(n=20):
-    return np.tile(np.sin(np.linspace(0, 6, 120)), (n, 1))
-
-
-def _reasons(beats_mv, before, after):
-    quality, reason = beat_verdicts(beats_mv, before, after, (300, 2000), 0.9)
-    assert ((quality >= 0) & (quality <= 1)).all()
-    return [None if i < 0 else BEAT_REASONS[i] for i in reason]
+R_INDEX = 40
+N = 40
 
 
-def test_equal_beats_are_all_good():
-    assert _reasons(_beats(), np.full(20, 800.0), np.full(20, 800.0)) == [None] * 20
+@pytest.fixture
+def beats_mv():
+    noise_mv = np.random.default_rng(2).normal(scale=0.01, size=(N, 120))
+    return clean_ecg(np.array([R_INDEX]), 120) + noise_mv
 
 
-def test_each_fault_is_named():
-    beats_mv, before, after = _beats(), np.full(20, 800.0), np.full(20, 800.0)
-    beats_mv[0, 5] = np.nan
-    beats_mv[1] = 0.3
-    before[2], after[3], after[4] = 299, 2001, np.nan
-    beats_mv[5] *= -1
-    reasons = _reasons(beats_mv, before, after)
-    assert reasons[0] == "at the edge of a recorded run"
-    assert reasons[1] == "flat"
-    assert reasons[2:5] == ["interval out of range"] * 3
-    assert reasons[5] == "unlike the draw's median beat"
-    assert reasons[6:] == [None] * 14
+def _verdicts(study, beats_mv, rr_ms=None, flat=(), clipped=(), **changed):
+    n = len(beats_mv)
+    marks = [np.isin(np.arange(n), beats) for beats in (flat, clipped)]
+    rr_ms = np.full(max(n - 1, 0), 800.0) if rr_ms is None else rr_ms
+    settings = dataclasses.replace(study.quality, **changed)
+    usual, compared = np.full(len(rr_ms), 800.0), np.full(n, 115)
+    return beat_verdicts(beats_mv, *marks, rr_ms, usual, compared, R_INDEX, settings)
 
 
-def test_correlation_is_pearson_s_with_the_median_beat():
-    beats_mv = np.random.default_rng(0).normal(size=(9, 120))
-    expected = [np.corrcoef(beat, np.median(beats_mv - beats_mv.mean(1)[:, None], axis=0))[0, 1] for beat in beats_mv]
-    np.testing.assert_allclose(beat_correlations(beats_mv), expected)
+def _reasons(*arguments, **named):
+    verdicts = _verdicts(*arguments, **named)
+    assert ((verdicts.quality >= 0) & (verdicts.quality <= 1)).all()
+    assert (verdicts.quality[~verdicts.good] == 0).all()
+    assert sum(count for _, count in verdicts.lost()) == np.count_nonzero(~verdicts.good)
+    return [None if i < 0 else BEAT_REASONS[i] for i in verdicts.reason]
 
 
-def test_no_beats_have_no_correlations():
-    assert len(beat_correlations(np.empty((0, 120)))) == 0
+def test_beats_of_one_shape_are_all_good(study, beats_mv):
+    assert _reasons(study, beats_mv)[1:-1] == [None] * (N - 2)
+
+
+def test_each_fault_is_named(study, beats_mv):
+    rr_ms = np.full(N - 1, 800.0)
+    rr_ms[10] = 299
+    beats_mv[3, 5] = np.nan
+    beats_mv[6] *= 3
+    beats_mv[7] = beats_mv[7, ::-1]
+    reasons = _reasons(study, beats_mv, rr_ms, flat=[4], clipped=[5])
+    assert reasons[3:8] == [
+        "missing samples",
+        "flat line",
+        "clipped",
+        "amplitude jump",
+        "unlike the draw's other beats",
+    ]
+    assert [i for i, reason in enumerate(reasons) if reason == "interval out of range"] == [0, 10, 11, N - 1]
+    assert sum(reason is None for reason in reasons) == N - 9
+
+
+def test_a_premature_beat_of_another_shape_is_ectopic(study, beats_mv):
+    rr_ms = np.full(N - 1, 800.0)
+    beats_mv[20] = np.roll(-2 * beats_mv[20], 3)
+    rr_ms[19:21] = 500, 1100
+    assert _reasons(study, beats_mv, rr_ms)[20] == "ectopic"
+
+
+def test_bigeminy_is_half_ectopic(study, beats_mv):
+    beats_mv[::2] = clean_ecg(np.array([40]), 120)[::-1] * np.hanning(120) + beats_mv[::2] * 0.1
+    rr_ms = np.where(np.arange(N - 1) % 2, 500.0, 1100.0)
+    verdicts = _verdicts(study, beats_mv, rr_ms)
+    assert verdicts.ectopic_share == pytest.approx(0.5, abs=0.03)
+    assert not verdicts.good[2:-1:2].any()
+    assert verdicts.good[1:-1:2].all()
+
+
+def test_a_second_shape_in_step_is_normal(study):
+    shapes = [clean_ecg(np.array([R_INDEX]), 120), clean_ecg(np.array([R_INDEX]), 120)]
+    shapes[1] = shapes[1] - 0.6 * np.exp(-0.5 * ((np.arange(120) - 45) / 3) ** 2)
+    beats_mv = np.concatenate([np.tile(shapes[0], (30, 1)), np.tile(shapes[1], (15, 1))])
+    assert _reasons(study, beats_mv)[1:-1] == [None] * 43
+
+
+def test_what_lies_beyond_the_next_beat_does_not_count(study, beats_mv):
+    beats_mv[10, 116:] += 3
+    beats_mv[11, 100:] += 3
+    reasons = _reasons(study, beats_mv)
+    assert reasons[10] is None
+    assert reasons[11] is not None
+
+
+def test_flat_stretches_are_found():
+    ecg_mv = np.array([1, 2, 2, 2, 3, np.nan, np.nan, np.nan, 4, 4])
+    assert np.flatnonzero(flat_samples(ecg_mv, 3)).tolist() == [3]
+    assert np.flatnonzero(flat_samples(ecg_mv, 2)).tolist() == [2, 3, 9]
+    assert not flat_samples(ecg_mv, 20).any()
+
+
+def test_clipping_is_at_the_ends_of_the_range():
+    ecg_mv = np.array([0, 5, 5, 5, 1, 1, 1, -2, -2, np.nan])
+    assert np.flatnonzero(clipped_samples(ecg_mv, 2)).tolist() == [2, 3, 8]
+    assert not clipped_samples(np.full(4, np.nan), 2).any()
+
+
+def test_marks_within_ranges():
+    marked = np.array([False, True, False, False])
+    assert any_within(marked, np.array([-3, 1, 2, 0]), np.array([1, 2, 9, 9])).tolist() == [False, True, False, True]
+
+
+def test_no_beats_have_no_verdicts(study):
+    verdicts = _verdicts(study, np.empty((0, 120)), rr_ms=np.empty(0))
+    assert (len(verdicts.reason), verdicts.ectopic_share, verdicts.lost()) == (0, 0.0, [])

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecg_signals import RATE_HZ, clean_ecg, regular_r_samples
 from kalemia.ecg.rpeaks import detect_r_peaks
@@ -34,6 +36,29 @@ def test_nothing_to_find_is_no_error(ecg_mv):
     assert len(detect_r_peaks(ecg_mv.astype(np.float32), RATE_HZ)) == 0
 
 
-def test_scaling_does_not_move_a_peak():
-    ecg_mv = clean_ecg(_r_samples(), N)
-    np.testing.assert_array_equal(detect_r_peaks(ecg_mv, RATE_HZ), detect_r_peaks(3 * ecg_mv, RATE_HZ))
+@settings(max_examples=20, deadline=None)
+@given(factor=st.floats(1e-3, 1e3), sign=st.sampled_from([-1, 1]), seed=st.integers(0, 99))
+def test_neither_scale_nor_polarity_moves_a_peak(factor, sign, seed):
+    noise_mv = np.random.default_rng(seed).normal(scale=0.05, size=N)
+    ecg_mv = clean_ecg(_r_samples(), N) + noise_mv
+    scaled_mv = (sign * factor * ecg_mv).astype(np.float32)
+    np.testing.assert_array_equal(
+        detect_r_peaks(ecg_mv.astype(np.float32), RATE_HZ), detect_r_peaks(scaled_mv, RATE_HZ)
+    )
+
+
+def test_a_tall_t_wave_is_no_beat():
+    r_samples = regular_r_samples(N)
+    t_wave_mv = sum(np.exp(-0.5 * ((np.arange(N) - r - 35) / 3.5) ** 2) for r in r_samples)
+    found = detect_r_peaks((clean_ecg(r_samples, N) + 1.1 * t_wave_mv).astype(np.float32), RATE_HZ)
+    assert set(found) <= set(r_samples)
+    assert len(found) >= len(r_samples) - 2
+
+
+def test_a_weak_beat_in_a_long_interval_is_searched_for():
+    r_samples = regular_r_samples(N)
+    scale = np.ones(N)
+    for r in r_samples[10:70:10]:
+        scale[r - 50 : r + 50] = 0.4
+    found = detect_r_peaks((clean_ecg(r_samples, N) * scale).astype(np.float32), RATE_HZ)
+    assert set(r_samples[10:70:10]) <= set(found)

@@ -95,14 +95,38 @@ class Ecg:
     band_hz: tuple[float, ...]
     transition_hz: float
     stopband_db: float
+    notch_hz: float | None
+
+
+@dataclass(frozen=True)
+class Quality:
+    rr_ms: tuple[float, ...]
+    flat_ms: float
+    clipped_ms: float
+    amplitude: tuple[float, ...]
+    min_correlation: float
+    max_qrs_difference: float
+    min_good_share: float
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    max_irregularity: float
+    max_ectopic_share: float
+    max_pacing_click: float
+
+
+@dataclass(frozen=True)
+class Review:
+    decisions: str | None
+    excerpts: int
 
 
 @dataclass(frozen=True)
 class Beats:
     per_draw: int
     min_per_draw: int
-    min_correlation: float
-    rr_ms: tuple[float, ...]
+    mask_next_beat: bool
 
 
 @dataclass(frozen=True)
@@ -178,6 +202,9 @@ class Study:
     analyte: Analyte
     cohort: Cohort
     ecg: Ecg
+    quality: Quality
+    rhythm: Rhythm
+    review: Review
     beats: Beats
     populations: Populations
     network: Network
@@ -260,7 +287,8 @@ RECIPES = {
     "cohort": Recipe(2, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
     "excerpts": Recipe(2, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
-    "beats": Recipe(1, ("ecg", "beats")),
+    "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
+    "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(1, ("seed", "populations")),
     "arms": Recipe(1, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
@@ -328,8 +356,10 @@ def _check_order(study: Study) -> None:
         raise UserError("config: ecg.band_hz: the lower edge must lie below the upper")
     if study.ecg.transition_hz > 2 * study.ecg.band_hz[0]:
         raise UserError("config: ecg.transition_hz: wider than twice the lower edge of ecg.band_hz, so 0 Hz would pass")
-    if study.beats.rr_ms[0] >= study.beats.rr_ms[1]:
-        raise UserError("config: beats.rr_ms: the shortest interval must lie below the longest")
+    if study.quality.rr_ms[0] >= study.quality.rr_ms[1]:
+        raise UserError("config: quality.rr_ms: the shortest interval must lie below the longest")
+    if study.quality.amplitude[0] >= study.quality.amplitude[1]:
+        raise UserError("config: quality.amplitude: the smallest must lie below the largest")
     if study.beats.min_per_draw > study.beats.per_draw:
         raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:

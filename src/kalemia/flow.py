@@ -26,7 +26,8 @@ STEPS: dict[str, tuple[str, ...]] = {
         "HTTP error",
         "not in millivolts",
     ),
-    "enough good beats": ("too few R peaks", "too few good beats"),
+    "sinus rhythm in the ECG": ("pacing in the ECG", "atrial fibrillation in the ECG", "ectopic beats"),
+    "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),
     "in a population": ("no labeled draw left", "surplus of the class"),
 }
 STEP_OF = {reason: step for step, reasons in STEPS.items() for reason in reasons}

@@ -121,7 +121,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("n_good", pa.int32()),
             ("n_kept", pa.int32()),
             ("lost", pa.map_(pa.string(), pa.int32())),  # reason -> beats
-            ("quality", pa.float32()),
+            ("quality", pa.float32()),  # mean over the R peaks, 0 to 1
+            ("irregularity", pa.float32()),  # coefficient of sample entropy of the normal intervals
+            ("ectopic_share", pa.float32()),
+            ("pacing_click", pa.float32()),  # amplitude above 45 Hz before the R peak, as a share of the R wave
+            ("verdict", pa.string()),  # why the whole draw would be excluded, before review
+            ("review", pa.string()),  # accept or reject; null if nobody decided
             ("reason", pa.string()),  # why the whole draw is excluded
         ]
     ),

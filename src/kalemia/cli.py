@@ -1,0 +1,64 @@
+"""The command line, for what is not a workflow; `kalemia --help` lists it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kalemia.errors import UserError
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"  # of the checkout that Kalemia is installed from
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a user's mistake is one line on standard error and status 1."""
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except UserError as error:
+        print(f"kalemia: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kalemia", description="Potassium from the ECG, one patient at a time.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    beats = commands.add_parser("beats", help="find, judge and cut the beats of any WFDB record")
+    beats.add_argument("record", help="path of the record, without extension")
+    beats.add_argument("--lead", default="II", help="its name in the record's header (default II)")
+    beats.add_argument("--out", required=True, metavar="FILE.parquet", help="where the beats go")
+    beats.add_argument("--plot", metavar="FILE.png", help="also draw the beats")
+    beats.add_argument("--config", default=CONFIG, metavar="FILE.yaml", help="a whole study's (default config.yaml)")
+    beats.set_defaults(run=_beats)
+    return parser
+
+
+def _beats(given: argparse.Namespace) -> None:
+    from kalemia.beats import BeatSettings
+    from kalemia.inspection import beats_of_record, plot_beats, write_record_beats
+
+    study = _study(given.config)
+    window_minutes = study.cohort.window_minutes
+    found = beats_of_record(given.record, given.lead, BeatSettings.of(study), window_minutes)
+    write_record_beats(found, given.out)
+    if given.plot:
+        plot_beats(found, f"{given.record}, lead {given.lead}", given.plot)
+    for row in found.windows:
+        lost = ", ".join(f"{count} {reason}" for reason, count in row["lost"]) or "none"
+        verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
+        start = row["draw_id"] * window_minutes
+        print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")
+
+
+def _study(path: str | Path):
+    import yaml
+
+    from kalemia.config import Study
+
+    try:
+        return Study.from_config(yaml.safe_load(Path(path).read_text()))
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot be read as a study's configuration ({error}); name one with --config"
+        ) from None

@@ -1,0 +1,81 @@
+import pytest
+
+from excerpt_rows import excerpt
+from kalemia.beats import BeatSettings, write_beats
+from kalemia.errors import UserError
+from kalemia.nearness import nearest
+from kalemia.report.review_page import write_review
+from kalemia.review import Decision, read_decisions
+from kalemia.tables import table_from_rows, write_table
+
+HEAD = "subject_id,draw_id,decision,reviewer,note\n"
+
+
+def _csv(tmp_path, text):
+    path = tmp_path / "decisions.csv"
+    path.write_text(text)
+    return path
+
+
+def test_no_file_no_decisions():
+    assert read_decisions(None, 7) == {}
+
+
+def test_the_decisions_on_one_subject_are_read(tmp_path):
+    path = _csv(tmp_path, HEAD + '7,1,accept,AB,\n8,2,reject,AB,\n7,3,reject,CD,"noise, mostly"\n')
+    assert read_decisions(path, 7) == {1: Decision("accept", "AB", ""), 3: Decision("reject", "CD", "noise, mostly")}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "7,1,maybe,AB,\n", "line 2: decision 'maybe' is neither"),
+        (HEAD + "7,1,accept,,\n", "line 2: names no reviewer"),
+        (HEAD + "7,1,accept,AB,\n7,1,reject,AB,\n", "line 3: decides on draw 1 for the second time"),
+        ("draw_id,decision\n1,accept\n", "needs the columns"),
+        ("", "needs the columns"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
+    with pytest.raises(UserError, match=said) as caught:
+        read_decisions(_csv(tmp_path, text), 7)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="needs the columns"):
+        read_decisions(tmp_path / "none.csv", 7)
+
+
+def _row(draw_id, **other):
+    row = {"draw_id": draw_id, "n_r_peaks": 700, "n_good": 650, "irregularity": -2.0}
+    return row | {"ectopic_share": 0.01, "pacing_click": 0.0} | other
+
+
+def test_the_excerpt_on_a_threshold_comes_first(study):
+    rows = [
+        _row(1),
+        _row(2, irregularity=-1.1),
+        _row(3, n_good=211),
+        _row(4, n_r_peaks=0, n_good=0, irregularity=None),
+        _row(5, irregularity=None, pacing_click=0.03),
+    ]
+    shown = nearest(rows, 3, study.quality, study.rhythm, study.beats)
+    assert [row["draw_id"] for row in shown] == [3, 2, 5]
+    assert len(nearest(rows, 9, study.quality, study.rhythm, study.beats)) == 4
+
+
+def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
+    settings = BeatSettings.of(study)
+    quiet = {"ecg_mv": None, "reason": "no lead"}
+    write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
+    said = {1: Decision("reject", "AB", "")}
+    write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
+    write_review([tmp_path / "q.parquet"], tmp_path, settings, 5, "test", True, tmp_path / "review.html")
+    page = (tmp_path / "review.html").read_text()
+    assert page.count("<polyline") == 1
+    assert page.count("<circle") in (12, 13)
+    assert "p000007, draw 1:" in page
+    assert "(review: reject)" in page
+    assert "1 rejected" in page
+    assert "Simulated patients" in page
