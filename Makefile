@@ -20,7 +20,7 @@ setup: .venv/installed  ## make .venv with everything pinned in constraints.txt 
 	@touch $@
 
 demo: setup  ## simulate a cohort, train, and write results/report.html
-	@$(SNAKEMAKE) --quiet rules progress
+	@$(SNAKEMAKE) --quiet rules host reason
 	@echo "The report is at results/report.html"
 
 test: setup  ## run every test

@@ -1,6 +1,7 @@
 # Kalemia: from bedside ECG and potassium values to personalized networks, and the proof of what they are worth.
 # One study a run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
 
+
 configfile: "config.yaml"
 
 
@@ -22,6 +23,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     subject=r"p\d{6}",
+    table=r"[A-Z_]+",
     arm=r"[a-z][a-z0-9_]*",
     k=r"[1-9]\d*",
 
@@ -31,11 +33,12 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         out("report.html"),
+        out("cohort/ledger.parquet"),
         out("quality/review.html"),
         patient_pages,
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
         round_files("predictions.parquet"),
         round_weights,
-    default_target: True

@@ -14,13 +14,13 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
-    params:
-        recipe=study.digest("beats"),
-        decisions=lambda wildcards: str(decisions_of_subject(wildcards)),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=800,
         runtime=15,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("beats"),
+        decisions=lambda wildcards: str(decisions_of_subject(wildcards)),
     script:
         "../workflow/scripts/beats.py"

@@ -1,26 +1,29 @@
 # Who is studied, and which draws.
 # Needs:  the clinical tables, and the master headers of the recordings.
-# Makes:  cohort/draws.parquet with every value of the analyte, cohort/subjects.parquet with who has draws to read;
-#         after quality is known, the populations, the generic and the personal draws, and the inclusion flow.
+# Makes:  cohort/draws.parquet with every value of the analyte, cohort/subjects.parquet with who has draws to read,
+#         cohort/unreadable.parquet with the recordings whose headers cannot be used; after quality is known, the
+#         populations, the generic and the personal draws, the inclusion flow, and the failure ledger.
 
 
 checkpoint cohort:
     "Match every draw with a recording, and choose the draws to read."
     input:
-        tables=[clinical_table(name) for name in CLINICAL_TABLES],
+        tables=cohort_tables(),
         waveforms=waveforms_marker(),
     output:
         draws=out("cohort/draws.parquet"),
         subjects=out("cohort/subjects.parquet"),
+        unreadable=out("cohort/unreadable.parquet"),
     log:
         log_of("cohort"),
-    params:
-        recipe=study.digest("cohort"),
-    resources:
-        mem_mb=4000,
-        runtime=120,
     conda:
         "../envs/signal.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=720,
+        download=1,
+    params:
+        recipe=study.digest("cohort"),
     script:
         "../workflow/scripts/cohort.py"
 
@@ -37,13 +40,13 @@ checkpoint populations:
         flow=out("cohort/flow.json"),
     log:
         log_of("populations"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/populations.py"
 
@@ -51,7 +54,7 @@ checkpoint populations:
 rule characteristics:
     "Describe both populations as the paper's Table 1 does."
     input:
-        patients=clinical_table("PATIENTS"),
+        patients=patients_table(),
         populations=out("cohort/populations.parquet"),
         generic=out("cohort/generic.parquet"),
         quality=cohort_quality,
@@ -59,12 +62,34 @@ rule characteristics:
         out("cohort/characteristics.json"),
     log:
         log_of("characteristics"),
-    params:
-        recipe=study.digest("populations"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("populations"),
     script:
         "../workflow/scripts/characteristics.py"
+
+
+rule ledger:
+    "List every recording and draw that could not be used, and why."
+    input:
+        draws=out("cohort/draws.parquet"),
+        unreadable=out("cohort/unreadable.parquet"),
+        excerpts=cohort_excerpts,
+        quality=cohort_quality,
+    output:
+        out("cohort/ledger.parquet"),
+    log:
+        log_of("ledger"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        recipe=study.digest("ledger"),
+    script:
+        "../workflow/scripts/ledger.py"

@@ -1,11 +1,13 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from kalemia.config import Study, check_config
+import kalemia
+from kalemia.config import Study, check_config, is_url
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
 
@@ -18,7 +20,17 @@ except UserError as error:
 
 study = Study.from_config(config)
 
-CLINICAL_TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+# so that scripts find the package in a conda environment too, where it is not installed
+os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
+
+CLINICAL_TABLES = (
+    "PATIENTS",
+    "ADMISSIONS",
+    "LABEVENTS",
+    "DIAGNOSES_ICD",
+    "PROCEDURES_ICD",
+)
+is_own = study.source.kind == "own"
 
 
 def out(path):
@@ -32,8 +44,12 @@ def log_of(path):
 
 
 def waveforms_marker():
-    """What changes when the recordings do: the simulated folder, or a real database's list of records."""
-    folder = f"{study.waveforms_folder}/mimic3wdb-matched"
+    """What changes when the recordings do: the simulated folder, or a list of records; nothing that is on the web."""
+    if is_url(study.waveforms):
+        return []
+    if is_own:
+        return f"{study.waveforms}/recordings.csv"
+    folder = f"{study.waveforms}/mimic3wdb-matched"
     return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
 
 
@@ -41,12 +57,24 @@ def clinical_table(name):
     """One table of the clinical database."""
     from kalemia.labs import table_path
 
-    if study.is_simulated:
+    if study.is_simulated or study.has_remote_tables:
         return f"{study.tables_folder}/{name}.csv.gz"
     try:
         return str(table_path(study.tables_folder, name))
     except UserError as error:
         sys.exit(str(error))
+
+
+def cohort_tables():
+    """The tables that the cohort is made from."""
+    if is_own:
+        return f"{study.tables_folder}/potassium.csv"
+    return [clinical_table(name) for name in CLINICAL_TABLES]
+
+
+def patients_table():
+    """Who the subjects are; a user's own recordings do not say."""
+    return [] if is_own else clinical_table("PATIENTS")
 
 
 def subject_name(subject_id):
@@ -64,7 +92,10 @@ def column_pairs(path, kind, *columns):
 def cohort_subjects():
     """Everybody with draws to read: known once the checkpoint `cohort` is done."""
     path = checkpoints.cohort.get().output.subjects
-    return [subject_name(subject) for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")]
+    return [
+        subject_name(subject)
+        for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")
+    ]
 
 
 def subjects_of(population):
@@ -88,7 +119,10 @@ def _rounds_of_arms(personal_path, changed):
     from kalemia.arms import splits_of_arms
 
     splits = splits_of_arms(personal_path, study.arms, study.personal, study.seed)
-    return tuple((arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items())
+    return tuple(
+        (arm, subject_name(subject), len(split.rounds))
+        for (arm, subject), split in splits.items()
+    )
 
 
 def decisions_of_subject(wildcards):
@@ -176,7 +210,10 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [out(f"explanation/{subject}/{name}.parquet") for name in ("gradcam", "embedding")]
+    return [
+        out(f"explanation/{subject}/{name}.parquet")
+        for name in ("gradcam", "embedding")
+    ]
 
 
 def explanation_of_subject(wildcards):
@@ -195,4 +232,6 @@ def patient_figures():
 
 
 def patient_pages(wildcards):
-    return [out(f"patients/{subject}/report.html") for subject in subjects_of("personal")]
+    return [
+        out(f"patients/{subject}/report.html") for subject in subjects_of("personal")
+    ]

@@ -14,12 +14,12 @@ rule evaluation:
         summary=out("evaluation/summary.json"),
     log:
         log_of("evaluation"),
-    params:
-        recipe=study.digest("evaluation"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=1000,
         runtime=15,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("evaluation"),
     script:
         "../workflow/scripts/evaluation.py"

@@ -12,13 +12,13 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
-    params:
-        recipe=study.digest("excerpts"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=600,
         runtime=60,
         download=1,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("excerpts"),
     script:
         "../workflow/scripts/excerpts.py"

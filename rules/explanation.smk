@@ -15,13 +15,13 @@ rule explanation:
         embedding=out("explanation/{subject}/embedding.parquet"),
     log:
         log_of("explanation/{subject}"),
-    params:
-        recipe=study.digest("explanation"),
+    conda:
+        "../envs/training.yaml"
     threads: study.personal.threads
     resources:
         mem_mb=2500,
         runtime=20,
-    conda:
-        "../envs/training.yaml"
+    params:
+        recipe=study.digest("explanation"),
     script:
         "../workflow/scripts/explanation.py"

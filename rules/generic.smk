@@ -15,14 +15,14 @@ rule generic:
         metrics=out("generic/metrics.json"),
     log:
         log_of("generic"),
-    params:
-        recipe=study.digest("generic"),
+    conda:
+        "../envs/training.yaml"
     threads: study.generic.threads
     resources:
         mem_mb=6000,
         runtime=720,
         gpu=1,
-    conda:
-        "../envs/training.yaml"
+    params:
+        recipe=study.digest("generic"),
     script:
         "../workflow/scripts/generic.py"

@@ -13,13 +13,13 @@ rule arms:
         out("personal/arms.parquet"),
     log:
         log_of("personal/arms"),
-    params:
-        recipe=study.digest("arms"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=400,
         runtime=5,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("arms"),
     script:
         "../workflow/scripts/arms.py"
 
@@ -32,15 +32,15 @@ rule split:
         out("personal/{arm}/{subject}/split.json"),
     log:
         log_of("personal/{arm}/{subject}/split"),
-    params:
-        recipe=lambda wildcards: study.split_digest(wildcards.arm),
     group:
         "rounds"
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=400,
         runtime=5,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=lambda wildcards: study.split_digest(wildcards.arm),
     script:
         "../workflow/scripts/split.py"
 
@@ -56,16 +56,16 @@ rule round_0:
         metrics=out("personal/{arm}/{subject}/round-0/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-0"),
-    params:
-        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
-    threads: study.personal.threads
     group:
         "rounds"
+    conda:
+        "../envs/training.yaml"
+    threads: study.personal.threads
     resources:
         mem_mb=1500,
         runtime=10,
-    conda:
-        "../envs/training.yaml"
+    params:
+        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
     script:
         "../workflow/scripts/round_0.py"
 
@@ -83,15 +83,15 @@ rule finetune:
         metrics=out("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-{k}"),
-    params:
-        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
-    threads: study.personal.threads
     group:
         "rounds"
+    conda:
+        "../envs/training.yaml"
+    threads: study.personal.threads
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/training.yaml"
+    params:
+        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
     script:
         "../workflow/scripts/finetune.py"

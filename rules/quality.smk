@@ -12,13 +12,13 @@ rule review:
         out("quality/review.html"),
     log:
         log_of("review"),
-    params:
-        recipe=study.digest("review"),
-        excerpts=out("excerpts"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("review"),
+        excerpts=out("excerpts"),
     script:
         "../workflow/scripts/review.py"

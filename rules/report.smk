@@ -23,13 +23,13 @@ rule patient_report:
         ),
     log:
         log_of("patients/{subject}"),
-    params:
-        recipe=study.digest("report"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=800,
         runtime=10,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("report"),
     script:
         "../workflow/scripts/patient_report.py"
 
@@ -58,13 +58,13 @@ rule study_report:
         ],
     log:
         log_of("report"),
-    params:
-        recipe=study.digest("report"),
-        subjects=lambda wildcards: subjects_of("personal"),
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=1000,
         runtime=15,
-    conda:
-        "../envs/signal.yaml"
+    params:
+        recipe=study.digest("report"),
+        subjects=lambda wildcards: subjects_of("personal"),
     script:
         "../workflow/scripts/study_report.py"

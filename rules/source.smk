@@ -1,6 +1,7 @@
 # Where recordings and laboratory values come from.
-# Needs:  nothing; a real study reads the folders that its configuration names, and this rule does not run.
-# Makes:  a small PhysioNet of simulated people: waveforms, clinical tables, and the truth behind both.
+# Needs:  nothing; a study that reads folders, or recordings on the web, needs no rule of this file.
+# Makes:  a small PhysioNet of simulated people: waveforms, clinical tables, and the truth behind both;
+#         or the clinical tables, downloaded once and checked, where source.tables is a URL.
 
 
 if study.is_simulated:
@@ -13,13 +14,33 @@ if study.is_simulated:
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),
-        params:
-            recipe=study.digest("source"),
+        conda:
+            "../envs/signal.yaml"
         threads: 2
         resources:
             mem_mb=2000,
             runtime=20,
-        conda:
-            "../envs/signal.yaml"
+        params:
+            recipe=study.digest("source"),
         script:
             "../workflow/scripts/simulate.py"
+
+
+if study.has_remote_tables:
+
+    rule table:
+        "Download one clinical table, and check it against the published SHA-256."
+        output:
+            out("source/tables/{table}.csv.gz"),
+        log:
+            log_of("tables/{table}"),
+        conda:
+            "../envs/signal.yaml"
+        resources:
+            mem_mb=600,
+            runtime=240,
+            download=1,
+        params:
+            url=study.source.tables,
+        script:
+            "../workflow/scripts/table.py"

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from kalemia.cohort import best_recording, coded_reasons, read_draws_of, window_of, write_cohort
+from kalemia.cohort import best_recording, read_draws_of, window_of, write_cohort
 from kalemia.errors import UserError
 from kalemia.excerpts import write_excerpts
+from kalemia.labs import coded_reasons
 from kalemia.sources import Recording, Segment
 from kalemia.sources.physionet import PhysioNet
 from kalemia.tables import read_table
@@ -75,8 +76,8 @@ def mirror(tmp_path):
 
 def _written(mirror, study, **cohort):
     write_cohort(
-        mirror, PhysioNet(mirror), study.analyte, dataclasses.replace(study.cohort, **cohort), 8, 1, "",
-        mirror / "draws.parquet", mirror / "subjects.parquet",
+        PhysioNet(mirror, mirror), study.analyte, dataclasses.replace(study.cohort, **cohort), 8, 1, "",
+        mirror / "draws.parquet", mirror / "subjects.parquet", mirror / "unreadable.parquet",
     )  # fmt: skip
     return {row["draw_id"]: row for row in read_table(mirror / "draws.parquet", "draws").to_pylist()}
 

@@ -60,7 +60,7 @@ def test_values_that_contradict_each_other_are_refused(config, schema, section, 
 
 
 def test_a_folder_of_tables_that_is_not_there_is_named(config, schema):
-    config["source"] = {"kind": "physionet", "waveforms": "/nowhere", "tables": "/nowhere"}
+    config["source"] |= {"kind": "physionet", "waveforms": "/nowhere", "tables": "/nowhere"}
     assert _error(config, schema) == "config: source.tables: /nowhere is not a folder"
 
 
@@ -135,8 +135,8 @@ def test_another_arm_leaves_the_generic_network_s_input_alone(config):
 
 
 def test_where_the_data_lie_is_no_part_of_any_digest(config):
-    config["source"] = {"kind": "physionet", "waveforms": "/a", "tables": "/a"}
+    config["source"] |= {"kind": "physionet", "waveforms": "/a", "tables": "/a"}
     before = Study.from_config(config)
-    config["source"] = {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
+    config["source"] |= {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
     after = Study.from_config(config)
     assert [before.digest(stage) for stage in RECIPES] == [after.digest(stage) for stage in RECIPES]

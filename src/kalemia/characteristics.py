@@ -14,16 +14,19 @@ OBSCURED_AGE, AGE_OVER_89 = 200.0, 91.4
 
 
 def write_characteristics(
-    tables: str | Path,
+    tables: str | Path | None,
     populations_path: str | Path,
     quality_paths: Iterable[str | Path],
     generic_path: str | Path,
     path: str,
 ) -> None:
-    """Write age at the first used draw, gender, draws and potassium of the generic and the personal population."""
+    """Write age at the first used draw, gender, draws and potassium of the generic and the personal population.
+
+    Without `tables` nothing is known of age and gender.
+    """
     populations = read_table(populations_path, "populations").to_pylist()
     generic_draws = set(read_table(generic_path, "generic")["draw_id"].to_pylist())
-    patients = read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist()
+    patients = read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist() if tables else []
     about = {row["SUBJECT_ID"]: row for row in patients}
     draws = [
         row
@@ -64,7 +67,7 @@ def _characteristics(subjects: set[int], draws: list[dict], about: dict[int, dic
         "positive": len(potassium[1]),
         "negative": len(potassium[0]),
         "age_median_iqr": [float(q) for q in np.percentile(ages, [50, 25, 75])] if ages else [None] * 3,
-        "men": [men, men / len(subjects) if subjects else None],
+        "men": [men, men / len(subjects)] if subjects and about else [None, None],
         "potassium_negative_mean_sd": _mean_sd(potassium[0]),
         "potassium_positive_mean_sd": _mean_sd(potassium[1]),
     }

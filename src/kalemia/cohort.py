@@ -5,27 +5,19 @@ from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.config import Analyte, Cohort
 from kalemia.errors import UserError
-from kalemia.labs import analyte_rows, draws_from_rows, read_csv_table
+from kalemia.labs import draws_from_rows
 from kalemia.seeds import rng
-from kalemia.sources import Recording, Source, recordings_of
+from kalemia.sources import Recording, Source, recordings_named
 from kalemia.tables import read_table, table_from_rows, write_table
 
 log = logging.getLogger(__name__)
 
-# ICD-9-CM as MIMIC writes it, without the point. Diagnoses: 427.3x atrial fibrillation and flutter, V45.01 pacemaker
-# and V53.31 its fitting. Procedures: 37.7x leads and 37.8x pacemakers, 00.50 and 00.53 resynchronization.
-_FIBRILLATION = ("42731", "42732")
-_PACING_DIAGNOSES = ("V4501", "V5331")
-_PACING_PROCEDURES = ("377", "378", "0050", "0053")
-
 
 def write_cohort(
-    tables: str | Path,
     source: Source,
     analyte: Analyte,
     cohort: Cohort,
@@ -34,45 +26,34 @@ def write_cohort(
     digest: str,
     draws_path: str | Path,
     subjects_path: str | Path,
+    unreadable_path: str | Path,
 ) -> None:
-    """Write every draw with its recording and its candidate population, and the subjects who have draws to read.
+    """Write every draw with its recording and its candidate population, the subjects who have draws to read, and the
+    recordings that could not be used.
 
     Raises `UserError` if no draw is left.
     """
-    draws = draws_from_rows(analyte_rows(tables, analyte.items), analyte).to_pylist()
+    draws = draws_from_rows(source.analyte_rows(analyte.items), analyte).to_pylist()
     for draw in draws:
         draw.update(recording=None, sample_from=None, sample_to=None, candidate=None)
     if cohort.exclude_codes:
-        _exclude_coded(draws, coded_reasons(tables))
-    _match_recordings(draws, source, cohort)
+        _exclude_coded(draws, source.coded_reasons())
+    unreadable = _match_recordings(draws, source, cohort)
     _choose_candidates(draws, cohort, personal_min_draws, seed)
     read = [draw for draw in draws if draw["reason"] is None]
     if not read:
         counts = Counter(draw["reason"] for draw in draws).most_common(3)
         why = (
             ", ".join(f"{count} {reason}" for reason, count in counts)
-            or f"LABEVENTS has no row of items {list(analyte.items)}"
+            or f"there is no row of items {list(analyte.items)}"
         )
         raise UserError(f"cohort: no draw can be used ({why}); check source, analyte and cohort in the config")
     subjects = sorted({(draw["subject_id"], draw["candidate"]) for draw in read})
     log.info("%d of %d draws are read, of %d subjects", len(read), len(draws), len(subjects))
     write_table(draws_path, "draws", table_from_rows("draws", draws), digest)
+    write_table(unreadable_path, "ledger", table_from_rows("ledger", unreadable), digest)
     rows = [{"subject_id": subject, "candidate": candidate} for subject, candidate in subjects]
     write_table(subjects_path, "subjects", table_from_rows("subjects", rows), digest)
-
-
-def coded_reasons(tables: str | Path) -> dict[int, str]:
-    """Why subjects are left out by their ICD-9 codes, of any admission."""
-    diagnoses = read_csv_table(tables, "DIAGNOSES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
-    procedures = read_csv_table(tables, "PROCEDURES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
-
-    def subjects(table: pa.Table, prefixes: tuple[str, ...]) -> list[int]:
-        coded = pc.match_substring_regex(table["ICD9_CODE"], f"^({'|'.join(prefixes)})")
-        return table.filter(pc.fill_null(coded, False))["SUBJECT_ID"].to_pylist()
-
-    paced = subjects(diagnoses, _PACING_DIAGNOSES) + subjects(procedures, _PACING_PROCEDURES)
-    reasons = dict.fromkeys(paced, "pacing coded")
-    return reasons | dict.fromkeys(subjects(diagnoses, _FIBRILLATION), "atrial fibrillation coded")
 
 
 def window_of(draw_time: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
@@ -103,24 +84,39 @@ def _exclude_coded(draws: list[dict], reasons: dict[int, str]) -> None:
         draw["reason"] = draw["reason"] or reasons.get(draw["subject_id"])
 
 
-def _match_recordings(draws: list[dict], source: Source, cohort: Cohort) -> None:
+def _match_recordings(draws: list[dict], source: Source, cohort: Cohort) -> list[dict]:
+    """Give every draw its recording or the reason why it has none; returns ledger rows of unreadable recordings.
+
+    Only headers of recordings that may have been running at some draw are read.
+    """
     names = source.names()
-    recordings: dict[int, tuple[list[Recording], list[str]]] = {}
-    for draw in draws:
-        if draw["reason"] is not None:
-            continue
-        subject = draw["subject_id"]
-        if subject not in recordings:
-            recordings[subject] = recordings_of(source, names.get(subject, []))
-        readable, broken = recordings[subject]
+    usable = [draw for draw in draws if draw["reason"] is None]
+    last_draw: dict[int, datetime] = {}
+    for draw in usable:
+        subject, time = draw["subject_id"], draw["draw_time"]
+        last_draw[subject] = max(last_draw.get(subject, time), time)
+    wanted = {
+        subject: [name for name in names.get(subject, []) if source.may_hold(name, time)]
+        for subject, time in sorted(last_draw.items())
+    }
+    found = recordings_named(source, [name for mine in wanted.values() for name in mine])
+    for draw in usable:
+        mine = [found[name] for name in wanted[draw["subject_id"]]]
+        readable = [recording for recording in mine if isinstance(recording, Recording)]
         match = best_recording(draw["draw_time"], readable, cohort)
         if match:
             recording, draw["sample_from"], draw["sample_to"] = match
             draw["recording"] = recording.name
-        elif not readable:
-            draw["reason"] = broken[0] if broken else "no recording"
+        elif mine and not readable:
+            draw["reason"] = mine[0].reason
         else:
-            draw["reason"] = "not recording at the time"
+            draw["reason"] = "not recording at the time" if names.get(draw["subject_id"]) else "no recording"
+    return [
+        {"subject_id": subject, "recording": name, "reason": found[name].reason, "detail": found[name].detail}
+        for subject, mine in wanted.items()
+        for name in mine
+        if not isinstance(found[name], Recording)
+    ]
 
 
 def _choose_candidates(draws: list[dict], cohort: Cohort, personal_min_draws: int, seed: int) -> None:
@@ -148,6 +144,12 @@ def _choose_candidates(draws: list[dict], cohort: Cohort, personal_min_draws: in
                 draw["reason"] = "class not used for the patient"
             else:
                 draw["reason"] = "more draws than needed"
+
+
+def draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
+    """How many draws of one subject, and how many of all subjects, are read."""
+    subjects = read_table(path, "draws", ["subject_id", "candidate"]).drop_null()["subject_id"]
+    return pc.sum(pc.equal(subjects, subject_id)).as_py() or 0, len(subjects)
 
 
 def read_draws_of(path: str | Path, subject_id: int) -> list[dict]:

@@ -8,6 +8,7 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kalemia.errors import UserError
 
@@ -19,6 +20,9 @@ class Source:
     kind: str
     waveforms: str | None
     tables: str | None
+    connections: int
+    attempts: int
+    timeout_s: float
 
 
 @dataclass(frozen=True)
@@ -221,14 +225,26 @@ class Study:
         return self.source.kind == "simulated"
 
     @property
+    def has_remote_tables(self) -> bool:
+        """Whether the clinical tables are downloaded first."""
+        return self.source.kind == "physionet" and is_url(self.source.tables)
+
+    @property
     def tables_folder(self) -> str:
         """The folder of the clinical tables."""
+        if self.has_remote_tables:
+            return f"{self.results}/source/tables"
         return f"{self.results}/source/mimiciii/1.4" if self.is_simulated else self.source.tables
 
     @property
-    def waveforms_folder(self) -> str:
-        """The folder that holds ``mimic3wdb-matched/1.0``."""
+    def waveforms(self) -> str:
+        """The folder or base URL that holds ``mimic3wdb-matched/1.0``."""
         return f"{self.results}/source" if self.is_simulated else self.source.waveforms
+
+    @property
+    def cache_folder(self) -> str:
+        """Where what was fetched is kept; Snakemake knows nothing of it, so that it survives a job's restart."""
+        return f"{self.results}/source/cache"
 
     def digest(self, stage: str) -> str:
         """Of what the stage's own code and settings put into its output: changes when it must be remade.
@@ -268,8 +284,9 @@ class Recipe:
 # Raise a stage's version when its code makes another output from the same input.
 RECIPES = {
     "source": Recipe(1, ("seed", "simulation", "analyte.items")),
-    "cohort": Recipe(1, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
-    "excerpts": Recipe(1, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "cohort": Recipe(2, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
+    "excerpts": Recipe(2, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "ledger": Recipe(1, ()),
     "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(1, ("seed", "populations")),
@@ -295,7 +312,33 @@ def check_config(config: Fields, schema: Fields) -> None:
     if errors:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
         raise UserError(f"config: {where}: {errors[0].message}")
-    _check_order(Study.from_config(config))
+    study = Study.from_config(config)
+    _check_source(study.source)
+    _check_order(study)
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is on the web and not a folder."""
+    return place.startswith(("http://", "https://"))
+
+
+def _check_source(source: Source) -> None:
+    if source.kind == "simulated":
+        return
+    for key in ("waveforms", "tables"):
+        place = getattr(source, key)
+        if place is None:
+            raise UserError(f"config: source.{key}: must be given when source.kind is {source.kind}")
+        if not is_url(place):
+            continue
+        if source.kind != "physionet":
+            raise UserError(f"config: source.{key}: must be a folder when source.kind is {source.kind}")
+        if "@" in urlsplit(place).netloc:  # not shown: it holds a password
+            raise UserError(
+                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
+            )
+    if not is_url(source.tables) and not Path(source.tables).is_dir():
+        raise UserError(f"config: source.tables: {source.tables} is not a folder")
 
 
 def _check_order(study: Study) -> None:
@@ -325,12 +368,6 @@ def _check_order(study: Study) -> None:
         raise UserError("config: populations.split: the three shares must add up to 1")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
-    if study.source.kind != "simulated":
-        for key in ("waveforms", "tables"):
-            if getattr(study.source, key) is None:
-                raise UserError(f"config: source.{key}: must be given when source.kind is {study.source.kind}")
-        if not Path(study.source.tables).is_dir():
-            raise UserError(f"config: source.tables: {study.source.tables} is not a folder")
 
 
 def _refuse_unknown_keys(value, schema: Fields, root: Fields, where: str) -> None:

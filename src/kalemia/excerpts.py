@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.cohort import read_draws_of
-from kalemia.sources import LeadExcerpt, Recording, Source
+from kalemia.joblog import progress
+from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
 from kalemia.tables import table_from_rows, write_table
 
 log = logging.getLogger(__name__)
@@ -24,35 +25,47 @@ def write_excerpts(
     path: str | Path,
 ) -> None:
     """Write one row for each draw of the subject that is read, with its ECG or the reason why there is none."""
-    recordings: dict[str, Recording] = {}
-    rows = []
-    for draw in read_draws_of(draws_path, subject_id):
-        name = draw["recording"]
-        if name not in recordings:
-            recordings[name] = source.recording(name)
-        rows.append(_row(draw, recordings[name], source.read_lead, lead, min_recorded_minutes))
+    draws = read_draws_of(draws_path, subject_id)
+    recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
+    rows = [
+        _row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
+        for draw in progress(f"draws of p{subject_id:06d}", draws, len(draws))
+    ]
     log.info("%s", Counter(row["reason"] or "read" for row in rows))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
 
 
-def reason_without_lead(excerpt: LeadExcerpt, rate_hz: float, min_recorded_minutes: float) -> str | None:
-    """Why an excerpt cannot be used; None if enough of the lead was recorded."""
+def problem_without_lead(
+    excerpt: LeadExcerpt, rate_hz: float, min_recorded_minutes: float
+) -> tuple[str | None, str | None]:
+    """Why an excerpt cannot be used, as (reason, detail); (None, None) if enough of the lead was recorded."""
     recorded_s = np.count_nonzero(np.isfinite(excerpt.ecg_mv)) / rate_hz
     if recorded_s >= 60 * min_recorded_minutes:
-        return None
+        return None, None
     if excerpt.problems:
-        return Counter(excerpt.problems).most_common(1)[0][0]
-    return "gap" if excerpt.segments else "no lead"
+        reason = Counter(problem.reason for problem in excerpt.problems).most_common(1)[0][0]
+        return reason, "; ".join(problem.detail for problem in excerpt.problems if problem.reason == reason)
+    return ("gap" if excerpt.segments else "no lead"), None
 
 
-def _row(draw: dict, recording: Recording, read_lead: Callable, lead: str, min_recorded_minutes: float) -> dict:
-    excerpt = read_lead(recording, lead, draw["sample_from"], draw["sample_to"])
-    reason = reason_without_lead(excerpt, recording.rate_hz, min_recorded_minutes)
+def _row(
+    draw: dict,
+    recording: Recording | UnreadableRecordingError,
+    read_lead: Callable,
+    lead: str,
+    min_recorded_minutes: float,
+) -> dict:
     kept = ("subject_id", "draw_id", "draw_time", "potassium", "label", "recording", "sample_from")
-    return {
-        **{name: draw[name] for name in kept},
+    row = {name: draw[name] for name in kept} | {"ecg_mv": None, "rate_hz": None, "segments": [], "faults": []}
+    if isinstance(recording, UnreadableRecordingError):  # it could be read when the cohort was made
+        return row | {"reason": recording.reason, "detail": recording.detail}
+    excerpt = read_lead(recording, lead, draw["sample_from"], draw["sample_to"])
+    reason, detail = problem_without_lead(excerpt, recording.rate_hz, min_recorded_minutes)
+    return row | {
         "rate_hz": recording.rate_hz,
         "ecg_mv": None if reason else excerpt.ecg_mv,
         "segments": [vars(segment) for segment in excerpt.segments],
+        "faults": [vars(fault) for fault in excerpt.faults],
         "reason": reason,
+        "detail": detail,
     }

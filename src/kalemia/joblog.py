@@ -2,11 +2,31 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from kalemia.errors import UserError
+
+PROGRESS_EVERY_S = 10.0
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+def progress(what: str, items: Iterable[_T], total: int) -> Iterator[_T]:
+    """The items as they come, while the log and the terminal are told how many are done and the time left."""
+    began = said = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - said >= PROGRESS_EVERY_S:
+            said, left_s = now, (now - began) / done * (total - done)
+            line = f"{what}: {done} of {total} done, about {left_s / 60:.0f} min left"
+            _log.info(line)
+            print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -29,6 +29,14 @@ SEGMENT = pa.struct(
     ]
 )
 
+FAULT = pa.struct(
+    [
+        ("kind", pa.string()),  # missing, clipped, flat
+        ("start", pa.int64()),  # samples of the recording, half open
+        ("stop", pa.int64()),
+    ]
+)
+
 SCHEMAS: dict[str, pa.Schema] = {
     # every value of the analyte, usable or not
     "draws": pa.schema(
@@ -67,7 +75,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rate_hz", pa.float32()),
             ("ecg_mv", pa.list_(pa.float32())),  # unfiltered; NaN where nothing was recorded
             ("segments", pa.list_(SEGMENT)),
+            ("faults", pa.list_(FAULT)),  # recorded, but no ECG
             ("reason", pa.string()),  # why there is no ECG
+            ("detail", pa.string()),  # where exactly, if that can be said
+        ]
+    ),
+    # one row a recording (draw_id null) or a draw that could not be used
+    "ledger": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("recording", pa.string()),
+            ("reason", pa.string()),  # one of kalemia.flow.REASONS
+            ("detail", pa.string()),
         ]
     ),
     # one row a beat, one row group a draw

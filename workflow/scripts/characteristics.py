@@ -6,8 +6,9 @@ from kalemia.joblog import job_log
 with job_log(snakemake.log[0]):
     from kalemia.characteristics import write_characteristics
 
+    study = Study.from_config(snakemake.config)
     write_characteristics(
-        tables=Study.from_config(snakemake.config).tables_folder,
+        tables=None if study.source.kind == "own" else study.tables_folder,
         populations_path=snakemake.input.populations,
         quality_paths=snakemake.input.quality,
         generic_path=snakemake.input.generic,

@@ -5,12 +5,11 @@ from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.cohort import write_cohort
-    from kalemia.sources.physionet import PhysioNet
+    from kalemia.sources.opened import open_source
 
     study = Study.from_config(snakemake.config)
     write_cohort(
-        tables=study.tables_folder,
-        source=PhysioNet(study.waveforms_folder),
+        source=open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder),
         analyte=study.analyte,
         cohort=study.cohort,
         personal_min_draws=study.populations.personal_min_draws,
@@ -18,4 +17,5 @@ with job_log(snakemake.log[0]):
         digest=study.digest("cohort"),
         draws_path=snakemake.output.draws,
         subjects_path=snakemake.output.subjects,
+        unreadable_path=snakemake.output.unreadable,
     )

@@ -9,5 +9,5 @@ with job_log(snakemake.log[0]):
     from kalemia.simulate import simulate_cohort
 
     study = Study.from_config(snakemake.config)
-    folder = Path(study.waveforms_folder)
+    folder = Path(study.waveforms)
     simulate_cohort(folder, study.simulation, study.seed, study.analyte.items[0], snakemake.threads)

@@ -1,11 +1,15 @@
 """Where recordings come from: the protocol that every source follows, and what it hands over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
+
+from kalemia.joblog import progress
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Recording:
     rate_hz: float
     n_samples: int
     segments: tuple[Segment, ...]
+    layout: str | None = None  # the header that names the leads of all segments
 
     def sample_at(self, time: datetime) -> int:
         """The sample recorded at `time`; below 0 or beyond the end where the recording does not reach."""
@@ -48,24 +53,40 @@ class LeadSegment:
     baseline: int
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A stretch that was recorded but shows no heart: missing, clipped or flat; samples of the recording, half open."""
+
+    kind: str
+    start: int
+    stop: int
+
+
 @dataclass
 class LeadExcerpt:
     """One lead between two samples of a recording.
 
-    ecg_mv: float32, NaN where nothing was recorded; segments: those that hold the lead;
-    problems: reasons (of `kalemia.flow.REASONS`) why part of it could not be read.
+    ecg_mv: float32, NaN where nothing was recorded; segments: those that hold the lead; faults: by their start;
+    problems: why part of it could not be read, each with one of `kalemia.flow.REASONS`.
     """
 
     ecg_mv: np.ndarray
     segments: list[LeadSegment] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    problems: list["UnreadableRecordingError"] = field(default_factory=list)
 
 
 class Source(Protocol):
-    """Recordings by subject, and one lead of them by sample."""
+    """Draws of the analyte, recordings by subject, and one lead of a recording by sample."""
+
+    connections: int
+    """How many recordings' headers may be asked for at the same time."""
 
     def names(self) -> dict[int, list[str]]:
         """The names of every subject's recordings."""
+
+    def may_hold(self, name: str, time: datetime) -> bool:
+        """Whether a recording could have been running at a time, as far as its name says; no header is read."""
 
     def recording(self, name: str) -> Recording:
         """What the recording's header says; raises `UnreadableRecordingError`."""
@@ -73,21 +94,30 @@ class Source(Protocol):
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead."""
 
+    def analyte_rows(self, items: Sequence[int]) -> pa.Table:
+        """The values of an analyte, in the columns of LABEVENTS."""
+
+    def coded_reasons(self) -> dict[int, str]:
+        """Why subjects are left out by what they were diagnosed or treated for."""
+
 
 class UnreadableRecordingError(Exception):
-    """A recording that cannot be used; `reason` is one of `kalemia.flow.REASONS`."""
+    """A recording, or a part of one, that cannot be used; `reason` is one of `kalemia.flow.REASONS`."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
+        self.reason, self.detail = reason, detail
 
 
-def recordings_of(source: Source, names: Sequence[str]) -> tuple[list[Recording], list[str]]:
-    """The recordings that can be read, and the reasons of those that cannot."""
-    readable, reasons = [], []
-    for name in names:
+def recordings_named(source: Source, names: Iterable[str]) -> dict[str, Recording | UnreadableRecordingError]:
+    """Each recording, or why it cannot be read; headers are asked for side by side, as many as the source allows."""
+
+    def one(name: str) -> Recording | UnreadableRecordingError:
         try:
-            readable.append(source.recording(name))
+            return source.recording(name)
         except UnreadableRecordingError as error:
-            reasons.append(error.reason)
-    return readable, reasons
+            return error
+
+    names = list(names)
+    with ThreadPoolExecutor(source.connections) as pool:
+        return dict(zip(names, progress("headers", pool.map(one, names), len(names)), strict=True))

@@ -1,98 +1,193 @@
-"""Recordings of MIMIC-III's matched subset, from a local mirror in PhysioNet's own layout."""
+"""Recordings of MIMIC-III's matched subset and its clinical tables, in PhysioNet's own layout, near or far."""
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import wfdb
 
+from kalemia import labs
 from kalemia.errors import UserError
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources.faults import converter_range, faults_of
+from kalemia.sources.mirrors import Folder, Mirror
+from kalemia.sources.segments import file_of_lead
 from kalemia.tables import RATE_HZ
 
 DATABASE = "mimic3wdb-matched/1.0"
 GAP = "~"
-_NAME = re.compile(r"p\d\d/p(\d{6})/p\1-\d{4}(?:-\d\d){4}")
+_NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})")
+_SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
 _MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3}
 
 
 class PhysioNet:
-    """The matched subset below `waveforms`, the folder that holds ``mimic3wdb-matched/1.0``."""
+    """The matched subset in a mirror of ``mimic3wdb-matched/1.0``, and the folder of the clinical tables."""
 
-    def __init__(self, waveforms: str | Path):
-        self.root = Path(waveforms) / DATABASE
-        if not (self.root / "RECORDS-waveforms").is_file():
-            raise UserError(f"source.waveforms: {self.root} holds no RECORDS-waveforms; is it a mirror of {DATABASE}?")
+    def __init__(self, mirror: Mirror | str | Path, tables: str | Path | None = None, connections: int = 1):
+        self.mirror = Folder(Path(mirror) / DATABASE) if isinstance(mirror, (str, Path)) else mirror
+        self.connections = connections
+        self._tables = tables
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Received over the network so far, by this object."""
+        return self.mirror.fetched_bytes
 
     def names(self) -> dict[int, list[str]]:
         """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, in the order of RECORDS-waveforms."""
         names: dict[int, list[str]] = {}
-        for number, line in enumerate((self.root / "RECORDS-waveforms").read_text().split("\n"), start=1):
+        for number, line in enumerate(self._records().split("\n"), start=1):
             if not line.strip():
                 continue
             match = _NAME.fullmatch(line.strip())
             if not match:
-                raise UserError(f"{self.root / 'RECORDS-waveforms'}, line {number}: {line!r} is not a recording's name")
+                raise UserError(
+                    f"{self.mirror.where}/RECORDS-waveforms, line {number}: {line!r} is not a recording's name"
+                )
             names.setdefault(int(match[1]), []).append(line.strip())
         return names
+
+    def may_hold(self, name: str, time: datetime) -> bool:
+        """Whether the recording began before `time`; its name says when, to the minute."""
+        return datetime.strptime(_NAME.fullmatch(name)[2], "%Y-%m-%d-%H-%M") <= time
 
     def recording(self, name: str) -> Recording:
         """The master header of a recording; raises `UnreadableRecordingError`."""
         try:
-            header = wfdb.rdheader(str(self.root / name))
+            header = wfdb.rdheader(self.mirror.header(name))
             lengths = [int(length) for length in header.seg_len]
         except FileNotFoundError:
             raise UnreadableRecordingError("no header", name) from None
+        except UnreadableRecordingError as error:
+            reason = "header not fetched" if error.reason == "HTTP error" else error.reason
+            raise UnreadableRecordingError(reason, error.detail) from None
+        except UserError:
+            raise
         except Exception as error:  # wfdb raises whatever a malformed line leads to
             raise UnreadableRecordingError("unreadable header", f"{name}: {error}") from None
         if header.base_datetime is None:
             raise UnreadableRecordingError("unreadable header", f"{name}: has no start time")
         if header.fs != RATE_HZ:
             raise UnreadableRecordingError("unreadable header", f"{name}: {header.fs} Hz, not {RATE_HZ:g}")
+        for segment in header.seg_name:
+            if segment != GAP and not _SEGMENT.fullmatch(segment):
+                raise UnreadableRecordingError("unreadable header", f"{name}: {segment!r} is not a segment's name")
         stops = np.cumsum(lengths).tolist()
         segments = tuple(
             Segment(segment, stop - length, stop)
             for segment, length, stop in zip(header.seg_name, lengths, stops, strict=True)
             if segment != GAP and length > 0
         )
+        layout = header.seg_name[0] if header.seg_name and lengths[0] == 0 else None
         subject_id = int(_NAME.fullmatch(name)[1])
-        return Recording(subject_id, name, header.base_datetime, float(header.fs), stops[-1], segments)
+        return Recording(subject_id, name, header.base_datetime, float(header.fs), stops[-1], segments, layout)
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead, each segment scaled by its own header's gain and baseline.
 
-        Segment by segment, because a variable-layout record with one missing file cannot be read as a whole.
+        Segment by segment, because a variable-layout record with one missing file cannot be read as a whole; and no
+        segment at all where the layout says that none has the lead.
         """
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
-        folder = (self.root / recording.name).parent
+        folder = recording.name.rsplit("/", 1)[0]
+        if not self._may_have(recording, folder, lead):
+            return excerpt
         for segment in recording.segments:
             first, last = max(start, segment.start), min(stop, segment.stop)
             if first < last:
+                read = partial(self._read_segment, excerpt, f"{folder}/{segment.name}", segment, lead, first, last)
                 try:
-                    self._read_segment(excerpt, folder, segment, lead, first, last, start)
+                    read(origin=start)
                 except UnreadableRecordingError as error:
-                    excerpt.problems.append(error.reason)
+                    excerpt.problems.append(error)
+                except FileNotFoundError:
+                    excerpt.problems.append(UnreadableRecordingError("file missing", f"{folder}/{segment.name}"))
         return excerpt
 
-    def _read_segment(
-        self, excerpt: LeadExcerpt, folder: Path, segment: Segment, lead: str, first: int, last: int, origin: int
-    ) -> None:
-        path = str(folder / segment.name)
+    def analyte_rows(self, items: Sequence[int]) -> pa.Table:
+        return labs.analyte_rows(self._tables, items)
+
+    def coded_reasons(self) -> dict[int, str]:
+        return labs.coded_reasons(self._tables)
+
+    def _records(self) -> str:
         try:
-            header = wfdb.rdheader(path)
-            if lead not in (header.sig_name or []):
-                return
-            channel = header.sig_name.index(lead)
-            record = wfdb.rdrecord(
-                path, sampfrom=first - segment.start, sampto=last - segment.start, channels=[channel]
-            )
+            return self.mirror.text("RECORDS-waveforms")
         except FileNotFoundError:
-            raise UnreadableRecordingError("file missing", path) from None
-        except Exception as error:  # wfdb raises whatever a malformed or truncated file leads to
-            raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
-        if record.units[0] not in _MILLIVOLTS:
-            raise UnreadableRecordingError("not in millivolts", f"{path}: {record.units[0]}")
-        in_mv = _MILLIVOLTS[record.units[0]]
-        excerpt.ecg_mv[first - origin : last - origin] = record.p_signal[:, 0] * in_mv
-        gain_per_mv = record.adc_gain[0] / in_mv
-        excerpt.segments.append(LeadSegment(segment.name, first, last, gain_per_mv, int(record.baseline[0])))
+            why = f"{self.mirror.where} holds no RECORDS-waveforms; is it a mirror of {DATABASE}?"
+        except UnreadableRecordingError as error:
+            why = str(error)
+        raise UserError(f"source.waveforms: {why}")
+
+    def _may_have(self, recording: Recording, folder: str, lead: str) -> bool:
+        """Whether the layout names the lead; True where there is no layout that could be read."""
+        try:
+            return (
+                recording.layout is None or lead in _header(self.mirror.header(f"{folder}/{recording.layout}")).sig_name
+            )
+        except (FileNotFoundError, UnreadableRecordingError):
+            return True
+
+    def _read_segment(
+        self, excerpt: LeadExcerpt, record: str, segment: Segment, lead: str, first: int, last: int, origin: int
+    ) -> None:
+        path = self.mirror.header(record)
+        header = _header(path)
+        if lead not in header.sig_name:
+            return
+        if header.fs != RATE_HZ or header.sig_len != segment.stop - segment.start:
+            raise UnreadableRecordingError(
+                "header disagrees",
+                f"{record}: {header.fs:g} Hz and {header.sig_len} samples, not {RATE_HZ:g} and"
+                f" {segment.stop - segment.start} as in the recording's header",
+            )
+        channel = header.sig_name.index(lead)
+        in_mv = _MILLIVOLTS.get(header.units[channel])
+        if in_mv is None:
+            raise UnreadableRecordingError("not in millivolts", f"{record}: {header.units[channel]}")
+        file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
+        n = last - first
+        local, offset = self.mirror.samples(record, file, first - segment.start, last - segment.start)
+        near = file.channel if local != path else channel
+        signal = _decoded(local, near, offset, offset + n)
+        if n == segment.stop - segment.start and not _sums_up(
+            signal, header.checksum[channel] if header.samps_per_frame[channel] == 1 else None
+        ):
+            raise UnreadableRecordingError("checksum", f"{record}: its samples do not add up to the header's checksum")
+        ecg = signal.dac()[:, 0]
+        excerpt.ecg_mv[first - origin : last - origin] = ecg * in_mv
+        units = np.where(np.isnan(ecg), np.nan, signal.d_signal[:, 0])
+        excerpt.faults += faults_of(units, RATE_HZ, first, converter_range(signal))
+        gain_per_mv = signal.adc_gain[0] / in_mv
+        excerpt.segments.append(LeadSegment(segment.name, first, last, gain_per_mv, int(signal.baseline[0])))
+
+
+def _header(path: str) -> wfdb.Record:
+    """A segment's or a layout's header; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+    try:
+        header = wfdb.rdheader(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # wfdb raises whatever a malformed line leads to
+        raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
+    header.sig_name = header.sig_name or []
+    return header
+
+
+def _decoded(path: str, channel: int, start: int, stop: int) -> wfdb.Record:
+    """ADC values of one channel; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+    try:
+        return wfdb.rdrecord(path, sampfrom=start, sampto=stop, channels=[channel], physical=False)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
+
+
+def _sums_up(signal: wfdb.Record, checksum: int | None) -> bool:
+    return checksum is None or (int(signal.d_signal.astype(np.int64).sum()) - checksum) % 65536 == 0

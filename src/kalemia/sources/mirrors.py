@@ -1,0 +1,117 @@
+"""Where the files of a WFDB database lie: a folder, or a base URL with a cache that survives a kill."""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.segments import SampleFile
+from kalemia.sources.web import FetchError, Web
+from kalemia.tables import whole_file
+
+
+class Mirror(Protocol):
+    """Files by their path below the database's root, with forward slashes."""
+
+    where: str
+    fetched_bytes: int
+
+    def text(self, name: str) -> str:
+        """A small file; raises `FileNotFoundError`."""
+
+    def header(self, record: str) -> str:
+        """The path, without ``.hea``, of a local copy of a header; raises `FileNotFoundError`."""
+
+    def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
+        """A local WFDB record that holds the frames [start, stop) of one of the record's files, and where `start` is.
+
+        Raises `FileNotFoundError` and `UnreadableRecordingError`.
+        """
+
+
+class Folder:
+    """A mirror on this machine."""
+
+    fetched_bytes = 0
+
+    def __init__(self, root: str | Path):
+        self.where = str(root)
+        self._root = Path(root)
+
+    def text(self, name: str) -> str:
+        return (self._root / name).read_text()
+
+    def header(self, record: str) -> str:
+        return str(self._root / record)
+
+    def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
+        path = (self._root / record).parent / file.name
+        if path.stat().st_size < file.byte_span(start, stop)[1]:
+            raise UnreadableRecordingError("truncated file", f"{path}: has only {path.stat().st_size} bytes")
+        return str(self._root / record), start
+
+
+class Remote:
+    """A mirror below a base URL. Headers are fetched once, samples in the exact byte range, both kept in `cache`.
+
+    Each range becomes a small record of its own, its header written last and with the SHA-256 of its samples.
+    """
+
+    def __init__(self, web: Web, cache: str | Path):
+        self.where = web.base_url
+        self._web, self._cache = web, Path(cache)
+
+    @property
+    def fetched_bytes(self) -> int:
+        return self._web.fetched_bytes
+
+    def text(self, name: str) -> str:
+        path = self._cache / name
+        if not path.is_file():
+            self._keep(path, self._fetched(name))
+        return path.read_text(encoding="latin-1")
+
+    def header(self, record: str) -> str:
+        path = self._cache / f"{record}.hea"
+        if not path.is_file():
+            content = self._fetched(f"{record}.hea")
+            name = record.rsplit("/", 1)[-1].encode()
+            if not content.startswith((name + b" ", name + b"/")):
+                raise UnreadableRecordingError("unreadable header", f"{record}: the server sent something else")
+            self._keep(path, content)
+        return str(path.with_suffix(""))
+
+    def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
+        name = record.rsplit("/", 1)[-1]
+        piece = (self._cache / record).parent / f"{name}.samples" / f"{Path(file.name).stem}-{start}-{stop}"
+        span = file.byte_span(start, stop)
+        if not _is_whole(piece):
+            content = self._fetched(f"{record.rsplit('/', 1)[0]}/{file.name}", span)
+            self._keep(piece.with_suffix(".dat"), content)
+            header = file.header_of_piece(piece.name, start, stop)
+            self._keep(piece.with_suffix(".hea"), f"{header}# sha256 {_sha256(content)}\n".encode())
+        return str(piece), start - file.first_frame(start)
+
+    def _fetched(self, name: str, span: tuple[int, int] | None = None) -> bytes:
+        try:
+            return self._web.span(name, *span) if span else self._web.whole(name)
+        except FetchError as error:
+            raise UnreadableRecordingError(error.reason, error.detail) from None
+
+    @staticmethod
+    def _keep(path: Path, content: bytes) -> None:
+        with whole_file(path) as beside:
+            beside.write_bytes(content)
+
+
+def _is_whole(piece: Path) -> bool:
+    """Whether a piece is in the cache with the samples that its header was written for."""
+    try:
+        header = piece.with_suffix(".hea").read_text()
+        return header.endswith(f"# sha256 {_sha256(piece.with_suffix('.dat').read_bytes())}\n")
+    except FileNotFoundError:
+        return False
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

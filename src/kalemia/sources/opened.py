@@ -1,0 +1,24 @@
+"""The source that a study's configuration names."""
+
+from pathlib import Path
+
+from kalemia import config
+from kalemia.sources import Source
+from kalemia.sources.own import Own
+from kalemia.sources.physionet import DATABASE, PhysioNet
+
+
+def open_source(settings: config.Source, waveforms: str, tables: str, cache: str | Path) -> Source:
+    """Ready to be asked; a remote one is not contacted yet.
+
+    waveforms: folder or base URL; tables: folder; cache: where what comes from a URL is kept.
+    """
+    if settings.kind == "own":
+        return Own(waveforms, tables)
+    if not config.is_url(waveforms):
+        return PhysioNet(waveforms, tables)
+    from kalemia.sources.mirrors import Remote
+    from kalemia.sources.web import Web
+
+    web = Web(f"{waveforms.rstrip('/')}/{DATABASE}", settings.attempts, settings.timeout_s, settings.connections)
+    return PhysioNet(Remote(web, Path(cache) / DATABASE), tables, settings.connections)

@@ -1,0 +1,127 @@
+"""One lead of one file in millivolts, whatever the format: WFDB, EDF, or CSV with a stated rate."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.sources import UnreadableRecordingError
+
+_IN_MILLIVOLTS = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3}  # both micro signs
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`read_mv(first, last)` gives samples [first, last), float64, NaN where nothing was recorded; gain in ADC units
+    per mV."""
+
+    rate_hz: Fraction
+    n_samples: int
+    gain_per_mv: float
+    baseline: int
+    read_mv: Callable[[int, int], np.ndarray]
+
+
+def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
+    """The lead of a file: ``.edf``, ``.csv``, or a WFDB header with or without ``.hea``.
+
+    `rate_hz` and `unit` are those of a CSV file, which cannot say them itself. Raises `UnreadableRecordingError`.
+    """
+    open_ = {".edf": _edf, ".csv": _csv}.get(path.suffix.lower(), _wfdb)
+    try:
+        return open_(path, lead, rate_hz, unit)
+    except UnreadableRecordingError:
+        raise
+    except (FileNotFoundError, IsADirectoryError):
+        raise UnreadableRecordingError("no header", f"{path} is not there") from None
+    except Exception as error:  # readers raise whatever a malformed file leads to
+        raise UnreadableRecordingError("unreadable header", f"{path}: {error}") from None
+
+
+def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
+    import wfdb
+
+    record = str(path.with_suffix("") if path.suffix == ".hea" else path)
+    header = wfdb.rdheader(record, rd_segments=True)
+    names = header.sig_name if isinstance(header, wfdb.Record) else header.get_sig_name()
+    channel = _place(lead, names or [], path)
+    one = wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead], physical=True)
+
+    def read_mv(first: int, last: int) -> np.ndarray:
+        with _readable(path):
+            part = wfdb.rdrecord(record, sampfrom=first, sampto=last, channel_names=[lead])
+        return part.p_signal[:, 0] * _factor(part.units[0], path)
+
+    in_mv = _factor(one.units[0], path)
+    has_gain = isinstance(header, wfdb.Record)
+    gain, baseline = (header.adc_gain[channel] / in_mv, header.baseline[channel]) if has_gain else (1.0, 0)
+    return Signal(_rate(header.fs), header.sig_len, gain, int(baseline), read_mv)
+
+
+def _edf(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
+    import edfio
+
+    edf = edfio.read_edf(path, lazy_load_data=True)
+    if not edf.is_continuous:
+        raise UnreadableRecordingError("unreadable header", f"{path}: an EDF+ file with interruptions is not supported")
+    signal = edf.signals[_place(lead, list(edf.labels), path)]
+    in_mv = _factor(signal.physical_dimension, path)
+    rate = Fraction(signal.samples_per_data_record) / Fraction(str(edf.data_record_duration))
+    n_samples = signal.samples_per_data_record * edf.num_data_records
+    gain = (signal.digital_max - signal.digital_min) / (signal.physical_max - signal.physical_min)
+    baseline = round(signal.digital_max - gain * signal.physical_max)
+
+    def read_mv(first: int, last: int) -> np.ndarray:
+        with _readable(path):
+            return signal.get_data_slice(float(first / rate), float(last / rate)) * in_mv
+
+    return Signal(rate, n_samples, gain / in_mv, baseline, read_mv)
+
+
+def _csv(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    if rate_hz is None:
+        raise UnreadableRecordingError("unreadable header", f"{path}: recordings.csv must state the rate of a CSV file")
+    with path.open(encoding="utf-8-sig") as file:
+        names = [name.strip().strip('"') for name in file.readline().split(",")]
+    place = _place(lead, names, path)
+    options = csv.ConvertOptions(include_columns=[names[place]], column_types={names[place]: pa.float64()})
+    read = csv.ReadOptions(column_names=names, skip_rows=1)
+    column = csv.read_csv(path, convert_options=options, read_options=read)[names[place]]
+    ecg_mv = column.to_numpy() * _factor(unit, path)
+    return Signal(rate_hz, len(ecg_mv), 1.0, 0, lambda first, last: ecg_mv[first:last])
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What a reader raises for a damaged file, as `UnreadableRecordingError`."""
+    try:
+        yield
+    except UnreadableRecordingError:
+        raise
+    except FileNotFoundError:
+        raise UnreadableRecordingError("file missing", str(path)) from None
+    except Exception as error:  # readers raise whatever a malformed file leads to
+        raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
+
+
+def _place(lead: str, names: list[str], path: Path) -> int:
+    if lead not in names:
+        raise UnreadableRecordingError("no lead", f"{path}: has {', '.join(names)}, not {lead}")
+    return names.index(lead)
+
+
+def _factor(unit: str, path: Path) -> float:
+    if unit not in _IN_MILLIVOLTS:
+        raise UnreadableRecordingError("not in millivolts", f"{path}: {unit}")
+    return _IN_MILLIVOLTS[unit]
+
+
+def _rate(rate_hz: float) -> Fraction:
+    """As it is written in decimal, not in binary."""
+    return Fraction(repr(rate_hz))

@@ -1,0 +1,26 @@
+"""How far the fetching of a whole study is: every job adds its line, and says what all of them have done."""
+
+import os
+from pathlib import Path
+
+_JOBS_OF_RATE = 50  # the last ones, from which the time left is estimated
+
+
+def tallied(path: str | Path, subject_id: int, draws: int, fetched_bytes: int, total_draws: int, now_s: float) -> str:
+    """Add a subject to the tally at `path`, and tell draws done, MB fetched and time left of the study in one line.
+
+    `now_s` is the time of day in seconds, as `time.time` gives it. A subject that is done again counts once.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # one short write in append mode is whole, however many jobs end at the same time
+    with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), "wb", buffering=0) as file:
+        file.write(f"{subject_id} {draws} {fetched_bytes} {now_s:.1f}\n".encode())
+    lines = [[float(word) for word in line.split()] for line in path.read_text().splitlines()]
+    done = int(sum({line[0]: line[1] for line in lines}.values()))
+    line = f"excerpts: {done:,} of {total_draws:,} draws done, {sum(line[2] for line in lines) / 1e6:,.1f} MB fetched"
+    recent = lines[-_JOBS_OF_RATE:]
+    elapsed_s, of_draws = recent[-1][3] - recent[0][3], sum(line[1] for line in recent[1:])
+    if not of_draws or elapsed_s <= 0:
+        return line
+    return f"{line}, about {max(0, total_draws - done) * elapsed_s / of_draws / 60:,.0f} min left"

@@ -1,0 +1,118 @@
+"""Clinical tables from a server that wants a password, and that the password is nowhere afterwards."""
+
+import hashlib
+
+import pytest
+
+from kalemia.errors import UserError
+from kalemia.sources.clinical import credentials, download_table
+from kalemia.sources.web import Web
+from mirror import write_tables
+from web_server import HALF, serving
+from workflow import run_snakemake
+
+USER, PASSWORD = "florence", "s3cret-lamp"
+
+
+@pytest.fixture
+def published(tmp_path):
+    folder = tmp_path / "published"
+    write_tables(folder)
+    (folder / "LARGE.csv.gz").write_bytes(bytes(range(256)) * 1000)
+    names = sorted(path.name for path in folder.iterdir())
+    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()} {name}" for name in names]
+    (folder / "SHA256SUMS.txt").write_text("\n".join(sums) + "\n")
+    return folder
+
+
+@pytest.fixture
+def site(published):
+    with serving(published, password=f"{USER}:{PASSWORD}") as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def signed_in(monkeypatch, tmp_path):
+    monkeypatch.setenv("PHYSIONET_USERNAME", USER)
+    monkeypatch.setenv("PHYSIONET_PASSWORD", PASSWORD)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def _download(site, folder, name="LARGE.csv.gz", **settings):
+    web = Web(site.url, 3, 0.5, pause_s=0.01, **({"auth": credentials(site.url)} | settings))
+    download_table(web, name, folder / "cache", folder / name)
+    return (folder / name).read_bytes()
+
+
+def test_a_table_is_downloaded_whole_and_checked(site, published, tmp_path):
+    assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_netrc_serves_as_well(site, tmp_path, monkeypatch):
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"PHYSIONET_{name}")
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    assert _download(site, tmp_path)
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_path, monkeypatch):
+    monkeypatch.setattr("kalemia.sources.clinical._PART_BYTES", 50_000)
+    site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True
+    with pytest.raises(UserError, match="run again"):
+        _download(site, tmp_path)
+    site.faults, n = {}, len(site.requests)
+    assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
+    assert next(asked for _, asked, _ in site.requests[n:] if asked) == "bytes=100000-149999"
+
+
+def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_path):
+    (published / "LARGE.csv.gz").write_bytes(b"something else")
+    with pytest.raises(UserError, match="SHA-256 is not the one"):
+        _download(site, tmp_path)
+    assert not (tmp_path / "LARGE.csv.gz").exists()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_wrong_password_is_said_without_being_shown(site, tmp_path):
+    with pytest.raises(UserError, match=r"access to LARGE\.csv\.gz is refused") as caught:
+        _download(site, tmp_path, auth=(USER, "wrong-lamp"))
+    assert "wrong-lamp" not in str(caught.value)
+
+
+def test_credentials_do_not_travel_unencrypted():
+    with pytest.raises(UserError, match="by https only") as caught:
+        credentials("http://example.org/files")
+    assert PASSWORD not in str(caught.value)
+    assert credentials("https://example.org/files") == (USER, PASSWORD)
+
+
+def test_half_of_the_credentials_is_a_mistake(monkeypatch):
+    monkeypatch.delenv("PHYSIONET_PASSWORD")
+    with pytest.raises(UserError, match="set both"):
+        credentials("https://example.org/files")
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("password", [PASSWORD, "wr0ng-lamp"])
+def test_the_password_is_nowhere_after_a_run(site, tmp_path, monkeypatch, password):
+    monkeypatch.setenv("PHYSIONET_PASSWORD", password)
+    study = tmp_path / "study"
+    study.mkdir()
+    source = {"kind": "physionet", "waveforms": site.url, "tables": site.url, "attempts": 2}
+    target = "results/source/tables/PATIENTS.csv.gz"
+    run = run_snakemake(study, target, config={"source": source})
+    assert (run.returncode == 0) == (password == PASSWORD) == (study / target).exists()
+    said = run.stdout + run.stderr
+    files = [path for path in study.rglob("*") if path.is_file()]
+    assert [path for path in files if ".snakemake" in path.parts]
+    texts = [said.encode(), *(path.read_bytes() for path in files)]
+    for secret in (password, USER):
+        for form in (secret.encode(), *_encoded(secret)):
+            assert not [text for text in texts if form in text]
+
+
+def _encoded(secret: str) -> list[bytes]:
+    import base64
+
+    return [base64.b64encode(f"{USER}:{secret}".encode()).rstrip(b"=")]

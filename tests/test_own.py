@@ -1,0 +1,169 @@
+from datetime import datetime
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalemia.errors import UserError
+from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.own import Own
+from kalemia.sources.resampling import resampled_samples, resampled_span
+from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
+
+RECORDINGS = "subject,start,path,lead,rate,unit\n"
+POTASSIUM = "subject,time,potassium,unit\n7,2024-05-17 08:01:50,5.9,mEq/L\n"
+
+
+def _own(folder, recordings, potassium=POTASSIUM):
+    (folder / "recordings.csv").write_text(RECORDINGS + recordings)
+    (folder / "potassium.csv").write_text(potassium)
+    return Own(folder, folder)
+
+
+def _whole(source):
+    ((name,),) = source.names().values()
+    recording = source.recording(name)
+    return recording, source.read_lead(recording, "II", 0, recording.n_samples)
+
+
+def _same_ecg(excerpt):
+    """Away from the ends, where any filter must invent what lies beyond."""
+    expected = ecg_mv(125)
+    np.testing.assert_allclose(excerpt.ecg_mv[50:-50], expected[50:-50], atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [125, 250, 257, 360, 500, 1000])
+@pytest.mark.parametrize("kind", ["csv", "edf", "wfdb"])
+def test_the_same_ecg_comes_out_of_every_format_and_rate(tmp_path, kind, rate):
+    path, lead = {"csv": ("a.csv", "II"), "edf": ("a.edf", "ECG II"), "wfdb": ("a", "MLII")}[kind]
+    {"csv": write_csv, "edf": write_edf, "wfdb": write_wfdb}[kind](tmp_path / path, rate)
+    source = _own(tmp_path, f"7,2024-05-17 08:00:00,{path},{lead},{rate},\n")
+    recording, excerpt = _whole(source)
+    assert (recording.subject_id, recording.rate_hz) == (7, 125.0)
+    assert recording.n_samples == SECONDS * 125
+    _same_ecg(excerpt)
+
+
+@pytest.mark.parametrize("kind", ["csv", "edf", "wfdb"])
+def test_microvolts_become_millivolts(tmp_path, kind):
+    path, lead = {"csv": ("a.csv", "II"), "edf": ("a.edf", "ECG II"), "wfdb": ("a", "MLII")}[kind]
+    if kind == "csv":
+        write_csv(tmp_path / path, 250, 1000)
+    else:
+        {"edf": write_edf, "wfdb": write_wfdb}[kind](tmp_path / path, 250, "uV", 1000)
+    _, excerpt = _whole(_own(tmp_path, f"7,2024-05-17 08:00:00,{path},{lead},250,uV\n"))
+    _same_ecg(excerpt)
+
+
+@pytest.mark.parametrize("scale", [1000, 0.001])
+def test_an_amplitude_that_no_ecg_has_stops_with_a_word_about_units(tmp_path, scale):
+    write_csv(tmp_path / "a.csv", 250, scale)
+    with pytest.raises(UserError, match=r"a\.csv: its QRS complexes are .* mV high .* check its unit"):
+        _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.csv,II,250,mV\n"))
+
+
+def test_a_flat_recording_does_not_stop_a_study(tmp_path):
+    (tmp_path / "a.csv").write_text("II\n" + "0\n" * 2500)
+    _, excerpt = _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.csv,II,250,\n"))
+    assert not excerpt.ecg_mv.any()
+    assert [fault.kind for fault in excerpt.faults] == ["flat"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["100", "125", "250", "257.5", "360", "1000"]), st.data())
+def test_a_window_equals_that_part_of_the_whole(rate, data):
+    rate_hz = Fraction(rate)
+    native = np.random.default_rng(3).normal(size=3000)
+    native[1200:1250] = np.nan
+    n = resampled_samples(len(native), rate_hz)
+    start = data.draw(st.integers(0, n - 1))
+    stop = data.draw(st.integers(start + 1, n))
+    whole = resampled_span(lambda a, b: native[a:b], len(native), rate_hz, 0, n)
+    window = resampled_span(lambda a, b: native[a:b], len(native), rate_hz, start, stop)
+    np.testing.assert_allclose(window, whole[start:stop], atol=1e-5)
+
+
+def test_a_sine_keeps_its_amplitude_and_its_time():
+    rate_hz = Fraction(360)
+    native = np.sin(2 * np.pi * 5 * np.arange(7200) / 360)
+    sine = resampled_span(lambda a, b: native[a:b], 7200, rate_hz, 500, 2000)
+    np.testing.assert_allclose(sine, np.sin(2 * np.pi * 5 * np.arange(500, 2000) / 125), atol=2e-3)
+
+
+def test_what_is_above_the_new_half_rate_is_filtered_out():
+    native = np.sin(2 * np.pi * 150 * np.arange(10_000) / 500)
+    assert np.abs(resampled_span(lambda a, b: native[a:b], 10_000, Fraction(500), 500, 2000)).max() < 0.01
+
+
+def test_a_gap_stays_a_gap():
+    native = np.ones(3600)
+    native[1800:2160] = np.nan
+    result = resampled_span(lambda a, b: native[a:b], 3600, Fraction(360), 0, 1250)
+    assert np.flatnonzero(np.isnan(result)).tolist() == list(range(625, 750))
+
+
+def test_millimoles_are_the_same_number(tmp_path):
+    source = _own(tmp_path, "", "subject,time,potassium,unit\n7,2024-05-17 08:00:00,5.9,mmol/L\n")
+    rows = source.analyte_rows([50971]).to_pylist()
+    assert [(row["SUBJECT_ID"], row["VALUENUM"], row["CHARTTIME"]) for row in rows] == [
+        (7, 5.9, datetime(2024, 5, 17, 8))
+    ]
+
+
+def test_times_with_zones_are_compared_in_utc(tmp_path):
+    write_csv(tmp_path / "a.csv", 125, seconds=10)
+    potassium = "subject,time,potassium\n7,2024-05-17T10:00:05+02:00,5.9\n"
+    source = _own(tmp_path, "7,2024-05-17T08:00:00+00:00,a.csv,II,125,\n", potassium)
+    recording, _ = _whole(source)
+    assert recording.sample_at(source.analyte_rows([1])["CHARTTIME"].to_pylist()[0]) == 625
+
+
+@pytest.mark.parametrize(
+    ("recordings", "potassium", "says"),
+    [
+        ("7,2024-05-17T08:00:00+00:00,a.csv,II,125,\n", POTASSIUM, "some times have a zone and some have none"),
+        ("1234567,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject '1234567' is not a whole number"),
+        ("x7,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject 'x7'"),
+        ("7,17.5.2024 8:00,a.csv,II,125,\n", POTASSIUM, "line 2: start '17.5.2024 8:00' is not a time"),
+        ("7,2024-05-17 08:00:00,a.csv,II,fast,\n", POTASSIUM, "line 2: rate 'fast'"),
+        ("7,2024-05-17 08:00:00,a.csv,II,0,\n", POTASSIUM, "line 2: rate '0'"),
+        ("7,2024-05-17 08:00:00,a,II,,\n8,2024-05-17 08:00:00,a,II,,\n", POTASSIUM, "line 3: a is named twice"),
+        ("", "subject;time;potassium\n7;2024-05-17 08:00:00;5\n", "has no column 'subject'; .* commas"),
+        ("", "subject,time,value\n", "has no column 'potassium'"),
+        ("", "subject,time,potassium,unit\n7,2024-05-17 08:00:00,20,mg/dL\n", "line 2: unit 'mg/dL'"),
+    ],
+)
+def test_a_mistake_in_the_two_files_is_one_line(tmp_path, recordings, potassium, says):
+    with pytest.raises(UserError, match=says) as caught:
+        _own(tmp_path, recordings, potassium)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"recordings\.csv is not there; see docs/own-recordings\.md"):
+        Own(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("gone.edf,II,,", "no header"),
+        ("gone,II,,", "no header"),
+        ("a.csv,V9,250,", "no lead"),
+        ("a.csv,II,,", "unreadable header"),
+        ("a.csv,II,250,mmHg", "not in millivolts"),
+        ("broken.edf,II,,", "unreadable header"),
+        ("broken.csv,II,250,", "unreadable header"),
+    ],
+)
+def test_a_recording_that_cannot_be_read_says_why(tmp_path, line, reason):
+    write_csv(tmp_path / "a.csv", 250, seconds=10)
+    (tmp_path / "broken.edf").write_bytes(b"no EDF at all" * 40)
+    (tmp_path / "broken.csv").write_text("II\n1.0\ntwo\n")
+    source = _own(tmp_path, f"7,2024-05-17 08:00:00,{line}\n")
+    ((name,),) = source.names().values()
+    with pytest.raises(UnreadableRecordingError) as caught:
+        source.recording(name)
+    assert caught.value.reason == reason

@@ -1,0 +1,14 @@
+from kalemia.sources.tally import tallied
+
+
+def test_the_tally_tells_draws_megabytes_and_the_time_left(tmp_path):
+    path = tmp_path / "cache/tally"
+    assert tallied(path, 1, 4, 1_500_000, 100, 1000.0) == "excerpts: 4 of 100 draws done, 1.5 MB fetched"
+    line = tallied(path, 2, 16, 500_000, 100, 1120.0)
+    assert line == "excerpts: 20 of 100 draws done, 2.0 MB fetched, about 10 min left"
+
+
+def test_a_subject_that_is_done_again_counts_once(tmp_path):
+    for _ in range(3):
+        line = tallied(tmp_path / "tally", 1, 4, 100_000, 10, 50.0)
+    assert line == "excerpts: 4 of 10 draws done, 0.3 MB fetched"

@@ -1,0 +1,119 @@
+import pytest
+
+from kalemia.errors import UserError
+from kalemia.sources.web import AccessRefusedError, FetchError, Web
+from web_server import HALF, NO_LENGTH, RESET, STALL, WRONG_RANGE, serving
+
+CONTENT = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "file.dat").write_bytes(CONTENT)
+    with serving(tmp_path) as site:
+        yield site
+
+
+def _web(site, attempts=4, timeout_s=0.5, **settings):
+    return Web(site.url, attempts, timeout_s, pause_s=0.01, **settings)
+
+
+def test_a_range_is_those_bytes_and_no_others_are_sent(site):
+    assert _web(site).span("file.dat", 1000, 1700) == CONTENT[1000:1700]
+    assert site.requests == [("/file.dat", "bytes=1000-1699", 700)]
+
+
+@pytest.mark.parametrize("fault", [500, 503, 429, 408, HALF, RESET, STALL, WRONG_RANGE])
+def test_a_fault_that_passes_is_tried_again(site, fault):
+    site.faults["file.dat"] = [fault, fault]
+    assert _web(site).span("file.dat", 1000, 1700) == CONTENT[1000:1700]
+    assert len(site.requests) == 3
+
+
+@pytest.mark.parametrize("fault", [500, HALF, RESET, STALL, WRONG_RANGE])
+def test_a_fault_that_stays_is_an_http_error_and_never_data(site, fault):
+    site.faults["file.dat"], site.forever = [fault], True
+    with pytest.raises(FetchError) as caught:
+        _web(site, attempts=2).span("file.dat", 1000, 1700)
+    assert caught.value.reason == "HTTP error"
+    assert len(site.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [HALF, NO_LENGTH])
+def test_a_whole_file_that_may_be_cut_short_is_refused(site, fault):
+    site.faults["file.dat"], site.forever = [fault], True
+    with pytest.raises(FetchError, match="HTTP error"):
+        _web(site, attempts=2).whole("file.dat")
+
+
+def test_a_file_that_is_not_there_is_asked_for_once(site):
+    with pytest.raises(FileNotFoundError):
+        _web(site).whole("other.dat")
+    assert len(site.requests) == 1
+
+
+def test_a_refusal_is_not_repeated(site):
+    site.faults["file.dat"] = [403]
+    with pytest.raises(AccessRefusedError):
+        _web(site).whole("file.dat")
+    assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize("span", [(10_000, 10_300), (20_000, 20_100)])
+def test_a_file_that_ends_too_early_is_truncated(site, span):
+    for site.has_ranges in (True, False):
+        with pytest.raises(FetchError) as caught:
+            _web(site).span("file.dat", *span)
+        assert caught.value.reason == "truncated file"
+
+
+def test_a_server_without_ranges_serves_a_small_file(site):
+    site.has_ranges = False
+    assert _web(site).span("file.dat", 1000, 1700) == CONTENT[1000:1700]
+
+
+def test_a_server_without_ranges_is_not_asked_for_all_of_a_large_file(site, monkeypatch):
+    monkeypatch.setattr("kalemia.sources.web.MOST_UNASKED_BYTES", 5000)
+    site.has_ranges = False
+    web = _web(site)
+    with pytest.raises(FetchError, match="sends no byte ranges"):
+        web.span("file.dat", 1000, 1700)
+    assert web.fetched_bytes == 0
+
+
+def test_retry_after_is_obeyed(site):
+    site.faults["file.dat"], site.retry_after = [503], "1"
+    _web(site).whole("file.dat")
+    assert site.times[1] - site.times[0] >= 1
+
+
+def test_the_pauses_grow(site, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("kalemia.sources.web.time.sleep", pauses.append)
+    site.faults["file.dat"] = [500] * 4
+    Web(site.url, 5, 1.0, pause_s=1.0).whole("file.dat")
+    waited = [pause for pause in pauses if pause]  # the server sleeps for 0 s at each request
+    assert [2**i <= pause <= 1.5 * 2**i for i, pause in enumerate(waited)] == [True] * 4
+
+
+def test_a_server_that_is_not_there_ends_the_run_in_one_line(tmp_path):
+    with serving(tmp_path) as site:
+        pass
+    with pytest.raises(UserError, match="does not answer"):
+        _web(site, attempts=2).whole("file.dat")
+
+
+def test_an_outage_ends_the_run_instead_of_emptying_it(site):
+    site.faults[""], site.forever = [500], True
+    web = _web(site, attempts=1)
+    for _ in range(7):
+        with pytest.raises(FetchError):
+            web.whole("file.dat")
+    with pytest.raises(UserError, match="does not answer"):
+        web.whole("file.dat")
+
+
+def test_the_client_says_who_it_is(site):
+    _web(site).whole("file.dat")
+    (agent,) = site.agents
+    assert agent.startswith("Kalemia/")

@@ -1,0 +1,14 @@
+"""List every recording and draw that could not be used, and why."""
+
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.ledger import write_ledger
+
+    write_ledger(
+        draws_path=snakemake.input.draws,
+        unreadable_path=snakemake.input.unreadable,
+        excerpts_paths=snakemake.input.excerpts,
+        quality_paths=snakemake.input.quality,
+        path=snakemake.output[0],
+    )

@@ -1,0 +1,17 @@
+"""Download one clinical table, and check it against the published SHA-256."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.sources.clinical import credentials, download_table
+    from kalemia.sources.web import Web
+
+    study = Study.from_config(snakemake.config)
+    source = study.source
+    download_table(
+        web=Web(source.tables, source.attempts, source.timeout_s, auth=credentials(source.tables)),
+        name=f"{snakemake.wildcards.table}.csv.gz",
+        cache=study.cache_folder,
+        path=snakemake.output[0],
+    )
