@@ -18,6 +18,7 @@ from kalemia.labs import analyte_rows, coded_reasons, draws_from_rows
 from mirror import DATABASE, record_name, write_record
 
 PERSONAL = 10059  # 8 positive and 12 negative draws when both items count
+UNFIT = (1, 13, 17, 24, 25)  # of BIDMC: clipped at the ends of the recorder's range, 17 also fibrillating
 EXCERPT = timedelta(minutes=6)
 RATE_HZ = 125
 
@@ -57,6 +58,8 @@ def _apart(draws: list[dict]) -> list[dict]:
 def _write_bidmc(root: Path, bidmc: Path, draw: dict, number: int) -> None:
     """Six of a recording's eight minutes before the draw; a subject's draws of one day are of one person."""
     people = sorted(bidmc.glob("bidmc_*_Signals.csv.gz"))
+    if draw["subject_id"] == PERSONAL:
+        people = [path for path in people if int(path.name.split("_")[1]) not in UNFIT]
     day = draw["draw_time"].toordinal()
     lead_mv = _lead_ii(people[(draw["subject_id"] + day) % len(people)])
     n = round(EXCERPT.total_seconds() * RATE_HZ)

@@ -162,7 +162,9 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
         "characteristics.json",
         "draws.parquet",
+        "ledger.parquet",
         "subjects.parquet",
+        "unreadable.parquet",
     ]
 
 
