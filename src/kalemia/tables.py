@@ -55,6 +55,24 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reason", pa.string()),  # why it is not read
         ]
     ),
+    # one row a draw of the analyte: what was known of the patient at the moment of the draw
+    "context": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("last_potassium", pa.float32()),  # the last value whose result was known by then; null if none was
+            ("last_label", pa.int8()),  # of that value: 1 positive, 0 negative, null neither or no value
+            ("hours_since_last", pa.float32()),  # since that value's draw
+            ("hours_since_admission", pa.float32()),
+            ("admission_id", pa.int32()),  # HADM_ID; null outside of any admission
+            ("heart_rate_bpm", pa.float32()),  # of the excerpt, if it was read
+            ("calcium", pa.bool_()),  # given in the hours before; null where no table says so
+            ("insulin", pa.bool_()),
+            ("bicarbonate", pa.bool_()),
+            ("dialysis", pa.bool_()),
+        ]
+    ),
     # one row a subject with draws to read
     "subjects": pa.schema(
         [
