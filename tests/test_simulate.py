@@ -76,7 +76,7 @@ def masters(waveforms):
     return [waveforms / line for line in (waveforms / "RECORDS-waveforms").read_text().split()]
 
 
-def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, settings, tmp_path):
+def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, settings, study, tmp_path):
     simulate_cohort(tmp_path, settings, study.analyte, SEED, processes=2)
     assert bytes_of_tree(tmp_path) == bytes_of_tree(folder)
 
@@ -85,7 +85,7 @@ def test_another_seed_gives_another_cohort(settings, people):
     assert [person.born for person in cohort(settings, HYPER, SEED + 1)] != [person.born for person in people]
 
 
-def test_a_folder_with_recordings_is_refused(folder, settings):
+def test_a_folder_with_recordings_is_refused(folder, settings, study):
     with pytest.raises(UserError, match="holds recordings already"):
         simulate_cohort(folder, settings, study.analyte, SEED, processes=1)
 

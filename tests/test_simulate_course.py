@@ -98,7 +98,7 @@ def test_half_of_the_generic_people_are_never_hyperkalemic(seed):
 
 
 def test_draws_come_every_three_to_eight_hours_at_whole_minutes():
-    hours = np.array([draw.hours for draw in draws_elsewhere(200, rng(1))])
+    hours = np.array([draw.hours for draw in draws_elsewhere(200, HYPER, rng(1))])
     assert np.all(np.diff(hours) > 2.98)
     assert np.all(np.diff(hours) < 8.02)
     np.testing.assert_allclose(hours * 60, np.round(hours * 60), atol=1e-6)

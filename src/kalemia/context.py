@@ -49,9 +49,8 @@ def write_context(
 def _spans_of_subjects(subject: np.ndarray) -> dict[int, slice]:
     """Where each subject's draws lie, of a sorted column."""
     starts = np.flatnonzero(np.diff(subject, prepend=-1))
-    return {
-        int(subject[start]): slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(subject)], strict=True)
-    }
+    stops = np.append(starts[1:], len(subject))
+    return {int(subject[start]): slice(start, stop) for start, stop in zip(starts, stops, strict=False)}
 
 
 def _last_known(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
