@@ -41,14 +41,8 @@ def test_characteristics_by_hand(tmp_path):
         {"subject_id": 3, "time": datetime(2150, 1, 2), "weight_kg": 80.0},
     ]
     write_table(tmp_path / "b.parquet", "body", table_from_rows("body", body))
-    write_characteristics(
-        tmp_path,
-        tmp_path / "b.parquet",
-        tmp_path / "p.parquet",
-        [tmp_path / "q.parquet"],
-        tmp_path / "g.parquet",
-        tmp_path / "c.json",
-    )
+    body, populations, quality, generic = (tmp_path / f"{name}.parquet" for name in "bpqg")
+    write_characteristics(tmp_path, body, populations, [quality], generic, tmp_path / "c.json")
     result = read_json(tmp_path / "c.json")
     assert result["personal"]["potassium_positive_mean_sd"] == [6.25, pytest.approx(0.3535534)]
     assert result["personal"]["men"] == [1, 1.0]
