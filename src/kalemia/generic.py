@@ -11,13 +11,14 @@ import torch
 
 from kalemia import config
 from kalemia.checkpoints import Lineage, save_checkpoint, trained_tensors
+from kalemia.discrimination import discrimination
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.objective import Objective, first_column
 from kalemia.predictions import BeatSet, beat_outputs, beat_tensor, concatenated, draw_predictions, read_beats
 from kalemia.resnet import ResNet, built
 from kalemia.resume import StateFile, training_identity
-from kalemia.seeds import seed_of
+from kalemia.seeds import rng, seed_of
 from kalemia.tables import read_table, table_from_rows, write_json, write_table
 from kalemia.training import Options, set_up_torch, train
 
@@ -56,7 +57,7 @@ def train_generic(
     history = train(model, *learned, settings, seed_of(seed, "generic"), validation, options)
     save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
     write_table(history_path, "history", table_from_rows("history", history), digest)
-    scores = {split: _scores(model, beats, split, decision, objective) for split, beats in splits.items()}
+    scores = {split: _scores(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
     predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
     by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
     write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
@@ -145,10 +146,18 @@ def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -
     )
 
 
-def _scores(model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective) -> tuple[pa.Table, dict]:
-    """The split's predictions and metrics."""
+def _scores(
+    model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective, seed: int
+) -> tuple[pa.Table, dict]:
+    """The split's predictions and metrics, of its draws and of its beats."""
     outputs, roles = beat_outputs(model, beats.inputs), dict.fromkeys(beats.draw_ids.tolist(), split)
-    predictions = draw_predictions(outputs, beats.rows, roles, decision, objective)
-    right = (first_column(outputs) > 0) == (beats.rows["label"].to_numpy() == 1)
-    metrics = role_metrics(predictions, split)
-    return predictions, metrics | {"beat_accuracy": float(np.mean(right)), "n_beats": len(beats)}
+    draws = draw_predictions(outputs, beats.rows, roles, decision, objective)
+    logits, of_draws = first_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
+    metrics = role_metrics(draws, split)
+    for unit, rows, scores in (("draws", draws, of_draws), ("beats", beats.rows, (logits, logits > 0))):
+        labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()
+        metrics[unit] = discrimination(labels, *scores, subjects, rng(seed, "bootstrap", split, unit))
+    if objective.head != "none":
+        error = draws["estimate"].to_numpy() - draws["potassium"].to_numpy()
+        metrics["mean_absolute_error"] = float(np.mean(np.abs(error)))
+    return draws, metrics
