@@ -1,6 +1,7 @@
-"""How much host memory the generic training takes for 535,000 beats, beyond what it takes for a few: in processes apart.
+"""How much host memory the generic training takes for 535,000 beats, beyond what it takes for a few.
 
-python benchmarks/memory.py. The beats of the paper's size, in shards; reading, training and scoring as in a study.
+python benchmarks/memory.py. The beats of the paper's size, in shards; reading, training and scoring as in a study, in a
+process of its own.
 """
 
 import resource
