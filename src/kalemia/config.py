@@ -311,7 +311,7 @@ RECIPES = {
     "excerpts": Recipe(2, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
     "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
-    "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(1, ("seed", "populations")),
     "arms": Recipe(1, ("seed", "personal", "arms")),
     "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),

@@ -24,9 +24,13 @@ def progress(what: str, items: Iterable[_T], total: int) -> Iterator[_T]:
         now = time.monotonic()
         if now - said >= PROGRESS_EVERY_S:
             said, left_s = now, (now - began) / done * (total - done)
-            line = f"{what}: {done} of {total} done, about {left_s / 60:.0f} min left"
-            _log.info(line)
-            print(line, file=sys.stderr, flush=True)
+            say(f"{what}: {done} of {total} done, about {left_s / 60:.0f} min left")
+
+
+def say(line: str) -> None:
+    """Tell both the log and the terminal."""
+    _log.info(line)
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

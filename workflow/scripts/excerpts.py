@@ -1,12 +1,11 @@
 """Read one lead of the minutes before each draw of one subject."""
 
-import sys
 import time
 
 from kalemia.config import Study, is_url
-from kalemia.joblog import job_log
+from kalemia.joblog import job_log, say
 
-with job_log(snakemake.log[0]) as log:
+with job_log(snakemake.log[0]):
     from kalemia.cohort import draws_to_read
     from kalemia.excerpts import write_excerpts
     from kalemia.sources.opened import open_source
@@ -27,6 +26,4 @@ with job_log(snakemake.log[0]) as log:
     if is_url(study.waveforms):
         mine, of_all = draws_to_read(snakemake.input.draws, subject_id)
         tally = f"{study.cache_folder}/tally"
-        line = tallied(tally, subject_id, mine, source.fetched_bytes, of_all, time.time())
-        log.info(line)
-        print(line, file=sys.stderr, flush=True)
+        say(tallied(tally, subject_id, mine, source.fetched_bytes, of_all, time.time()))
