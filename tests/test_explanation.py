@@ -53,7 +53,7 @@ def gradcam_by_gradients(network, beat_mv: np.ndarray, label: int) -> np.ndarray
     handle.remove()
     (gradient,) = torch.autograd.grad(logit if label == 1 else -logit, kept[0])
     weighted = (gradient.mean(dim=-1, keepdim=True) * kept[0]).sum(dim=1)
-    return weighted.relu()[0].detach().numpy()
+    return weighted.relu()[0, 0].detach().numpy()
 
 
 @pytest.mark.parametrize("depth", [18, 50])

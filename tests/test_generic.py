@@ -35,7 +35,7 @@ def study(tmp_path_factory):
 def test_the_planted_sign_is_learned(study):
     metrics = read_json(study.metrics)
     assert metrics["test"]["accuracy"] == 1
-    assert metrics["test"]["beat_accuracy"] > 0.9
+    assert metrics["test"]["beats"]["accuracy"][0] > 0.9
 
 
 def test_metrics_are_those_of_the_predictions_of_each_split(study):
@@ -44,7 +44,9 @@ def test_metrics_are_those_of_the_predictions_of_each_split(study):
     for split in ("train", "validation", "test"):
         of_draws = role_metrics(predictions, split)
         assert of_draws == {name: metrics[split][name] for name in of_draws}
-        assert metrics[split]["n_beats"] == 8 * 60
+        assert metrics[split]["beats"]["n"] == 8 * 60
+        assert metrics[split]["draws"]["accuracy"][0] == of_draws["accuracy"]
+        assert metrics[split]["draws"]["auroc"][0] == pytest.approx(of_draws["auc"])
 
 
 def test_predictions_have_one_row_a_listed_draw_in_order_of_time(study):
@@ -142,6 +144,14 @@ def test_a_listed_draw_without_beats_is_named(study):
 def test_a_shard_that_is_none_is_named(study, tmp_path):
     write_table(tmp_path / "p100000.parquet", "predictions", SCHEMAS["predictions"].empty_table())
     with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'predictions'"):
+        read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
+
+
+def test_a_shard_of_another_version_is_named(study, tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr("kalemia.tables.VERSION", 0)
+        write_shard(tmp_path / "p100000.parquet", 100000, [0], beats_per_draw=2)
+    with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
         read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
 
 

@@ -225,7 +225,7 @@ def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained_sta
 
 
 def test_a_round_goes_on_where_the_one_before_stopped(patient):
-    still = dataclasses.replace(ARM, learning_rate=1e-30)
+    still = dataclasses.replace(ARM, learning_rate=0.0)
     first = patient.train(1)
     second = patient.train(2, still)
     before, after = weights(first.model), weights(second.model)

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import json
 import types
 import typing
@@ -166,18 +167,40 @@ class Populations:
 
 @dataclass(frozen=True)
 class Network:
+    """What has a default here goes beyond the paper, and the default leaves it out."""
+
     depth: int
     width: int
+    normalization: str = "none"
+    rr_intervals: bool = False
+    analyte_head: str = "none"
+    analyte_cuts: tuple[float, ...] = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    amplitude: float = 0.0
+    baseline: float = 0.0
+    shift: int = 0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
 class Generic:
+    """What has a default here goes beyond the paper, and the default leaves it out."""
+
     epochs: int
     batch_size: int
     learning_rate: float
     patience: int
     factor: float
     threads: int
+    precision: str = "auto"
+    compile: bool = False
+    early_stop: int | None = None
+    sampling: str = "beat"
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = Augmentation()
 
 
 @dataclass(frozen=True)
@@ -326,9 +349,9 @@ RECIPES = {
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(2, ("seed", "populations", "analyte", "cohort")),
     "arms": Recipe(1, ("seed", "personal", "arms")),
-    "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
+    "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(1, ("seed", "personal")),
-    "personal": Recipe(1, ("seed", "network", "personal.threads", "evaluation")),
+    "personal": Recipe(2, ("seed", "network", "personal.threads", "evaluation")),
     "evaluation": Recipe(1, ()),
     "explanation": Recipe(1, ("seed", "explanation")),
     "report": Recipe(1, ("study",)),
@@ -417,6 +440,9 @@ def _check_order(study: Study) -> None:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
+    cuts = study.network.analyte_cuts
+    if any(low >= high for low, high in itertools.pairwise(cuts)):
+        raise UserError("config: network.analyte_cuts: must ascend")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 

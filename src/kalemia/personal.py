@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from kalemia import config
 from kalemia.checkpoints import Lineage, file_hash, load_generic, load_round, save_checkpoint, trained_tensors
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
-from kalemia.predictions import BeatSet, beat_logits, beat_tensor, draw_predictions, read_beats
+from kalemia.objective import Objective
+from kalemia.predictions import BeatSet, beat_outputs, beat_tensor, draw_predictions, read_beats
 from kalemia.resnet import N_STAGES, ResNet
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
 from kalemia.tables import write_json, write_table
-from kalemia.training import set_up_torch, train
+from kalemia.training import Options, set_up_torch, train
 
 log = logging.getLogger("kalemia")
 
@@ -36,8 +36,9 @@ def score_generic(
     """Round 0: what the generic network says of all the patient's draws, with the test draws of the split."""
     device = set_up_torch(threads)
     model, _ = load_generic(generic_path, network)
-    beats = read_beats(shard_path)
-    _write_scores(model.to(device), beats, read_split(split_path), 0, decision, digest, predictions_path, metrics_path)
+    beats = read_beats(shard_path, network)
+    split = read_split(split_path)
+    _write_scores(model.to(device), network, beats, split, 0, decision, digest, predictions_path, metrics_path)
 
 
 def train_round(
@@ -65,7 +66,7 @@ def train_round(
     belong together.
     """
     device = set_up_torch(threads)
-    split, beats = read_split(split_path), read_beats(shard_path)
+    split, beats = read_split(split_path), read_beats(shard_path, network)
     if round_ > len(split["rounds"]):
         raise UserError(
             f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so round {round_} cannot be"
@@ -83,7 +84,10 @@ def train_round(
     lesson, labels = _lesson(shard_path, beats, pairs)
     log.info("%d beats of %s in round %d", len(lesson), pairs, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
-    train(model.to(device), beat_tensor(lesson.beats_mv, device), labels.to(device), arm, of_round)
+    objective = Objective.of(network)
+    targets = objective.targets(labels, lesson.rows["potassium"].to_numpy()).to(device)
+    inputs = beat_tensor(lesson.inputs, device)
+    train(model.to(device), inputs, targets, arm, of_round, options=Options(objective))
     learned = _learned(split, round_)
     lineage = Lineage(
         kind="personal",
@@ -98,7 +102,7 @@ def train_round(
         round=round_,
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
-    _write_scores(model, beats, split, round_, decision, digest, predictions_path, metrics_path)
+    _write_scores(model, network, beats, split, round_, decision, digest, predictions_path, metrics_path)
 
 
 def roles_of_draws(split: dict, round_: int) -> dict[int, str]:
@@ -123,18 +127,19 @@ def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: i
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
 
 
-def _lesson(shard_path: str | Path, beats: BeatSet, pairs: list[list[int]]) -> tuple[BeatSet, torch.Tensor]:
+def _lesson(shard_path: str | Path, beats: BeatSet, pairs: list[list[int]]) -> tuple[BeatSet, np.ndarray]:
     """All beats of the pairs, and their labels (n,)."""
     missing = sorted({draw for pair in pairs for draw in pair} - set(beats.draw_ids.tolist()))
     if missing:
         raise UserError(f"{shard_path}: has no beats of draw {missing[0]}, which the split learns from; run again")
     lesson = beats.take(np.isin(beats.draw_ids, pairs))
     positives = [positive for positive, _ in pairs]
-    return lesson, torch.from_numpy(np.isin(lesson.draw_ids, positives).astype(np.float32))
+    return lesson, np.isin(lesson.draw_ids, positives)
 
 
 def _write_scores(
     model: ResNet,
+    network: config.Network,
     beats: BeatSet,
     split: dict,
     round_: int,
@@ -143,8 +148,8 @@ def _write_scores(
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    logits = beat_logits(model, beats.beats_mv)
-    predictions = draw_predictions(logits, beats.rows, roles_of_draws(split, round_), decision)
+    outputs, roles = beat_outputs(model, beats.inputs), roles_of_draws(split, round_)
+    predictions = draw_predictions(outputs, beats.rows, roles, decision, Objective.of(network))
     write_table(predictions_path, "predictions", predictions, digest)
     about = {
         "subject_id": split["subject_id"],
