@@ -164,19 +164,23 @@ class Personal:
     max_rounds: int
     held_out: float
     min_test_draws: int
-    purge_hours: float
+    trained_stages: int
     threads: int
 
 
 @dataclass(frozen=True)
 class Arm:
+    """A protocol with a way of training; `nulls` says how often each null of the arm is repeated."""
+
     protocol: str
-    trained_stages: int
+    purge_hours: float
+    trained: str
     batch_norm: str
     replay: bool
     epochs: int
     batch_size: int
     learning_rate: float
+    nulls: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -259,12 +263,17 @@ class Study:
         return _digest_of([stage, recipe.version, used])
 
     def arm_digest(self, arm: str) -> str:
-        """As `digest`, of the personal training in one arm."""
-        return _digest_of([self.digest("personal"), arm, dataclasses.asdict(self.arms[arm])])
+        """As `digest`, of the personal training in one arm; its nulls are not in it."""
+        trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], nulls={}))
+        return _digest_of([self.digest("personal"), arm, trained])
+
+    def nulls_digest(self, arm: str) -> str:
+        """As `digest`, of the nulls of one arm."""
+        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), self.arms[arm].nulls])
 
     def split_digest(self, arm: str) -> str:
         """As `digest`, of the division of draws in one arm; training settings are not in it."""
-        return _digest_of([self.digest("split"), arm, self.arms[arm].protocol])
+        return _digest_of([self.digest("split"), arm, self.arms[arm].protocol, self.arms[arm].purge_hours])
 
     def _part(self, name: str):
         part = self
@@ -285,16 +294,19 @@ class Recipe:
 RECIPES = {
     "source": Recipe(1, ("seed", "simulation", "analyte.items")),
     "cohort": Recipe(2, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
-    "excerpts": Recipe(2, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
-    "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
+    "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
-    "populations": Recipe(1, ("seed", "populations")),
-    "arms": Recipe(1, ("seed", "personal", "arms")),
+    "populations": Recipe(2, ("seed", "populations")),
+    "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
-    "split": Recipe(1, ("seed", "personal")),
-    "personal": Recipe(1, ("seed", "network", "personal.threads", "evaluation")),
-    "evaluation": Recipe(1, ()),
+    "split": Recipe(2, ("seed", "personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
+    "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
+    "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
+    "nulls": Recipe(1, ("personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
+    "baselines": Recipe(1, ("evaluation", "analyte.positive")),
+    "evaluation": Recipe(2, ("seed",)),
     "explanation": Recipe(1, ("seed", "explanation")),
     "report": Recipe(1, ("study",)),
 }
@@ -366,6 +378,12 @@ def _check_order(study: Study) -> None:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
+    for name, arm in study.arms.items():
+        if arm.purge_hours * 60 < study.cohort.window_minutes:
+            raise UserError(
+                f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
+                " could hold the same beats"
+            )
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 

@@ -1,17 +1,22 @@
 """From the beats of shards to what a network says of each draw, the unit of every result."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from kalemia.errors import UserError
 from kalemia.evaluation import draw_decisions
-from kalemia.resnet import ResNet
 from kalemia.tables import BEAT_SAMPLES, SCHEMAS, read_table
-from kalemia.training import logits_of
+
+if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
+    import torch
+
+    from kalemia.resnet import ResNet
 
 DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "potassium", "label"]
 
@@ -34,12 +39,12 @@ class BeatSet:
         """Of every beat, int64 (n,)."""
         return self.rows["draw_id"].to_numpy()
 
-    def take(self, keep: np.ndarray) -> "BeatSet":
+    def take(self, keep: np.ndarray) -> BeatSet:
         """The beats at the places, or under the mask, `keep`; a copy."""
         places = np.flatnonzero(keep) if keep.dtype == bool else keep
         return BeatSet(self.beats_mv[places], self.rows.take(places))
 
-    def labeled(self, labels: np.ndarray) -> "BeatSet":
+    def labeled(self, labels: np.ndarray) -> BeatSet:
         """The same beats with other labels, int8 (n,)."""
         column = self.rows.column_names.index("label")
         return BeatSet(self.beats_mv, self.rows.set_column(column, "label", pa.array(labels, pa.int8())))
@@ -69,6 +74,8 @@ def concatenated(parts: list[BeatSet]) -> BeatSet:
 
 def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
     """Beats on a device; on the CPU the tensor shares the array's memory, if that may be written to."""
+    import torch
+
     return torch.from_numpy(np.require(beats_mv, requirements="CW")).to(device)
 
 
@@ -76,6 +83,8 @@ def beat_logits(network: ResNet, beats_mv: np.ndarray) -> np.ndarray:
     """What the network says of beats (n, 120), float32 mV: float32 logits (n,), in order."""
     if not len(beats_mv):
         return np.zeros(0, np.float32)
+    from kalemia.training import logits_of
+
     device = next(network.parameters()).device
     return logits_of(network, beat_tensor(beats_mv, device)).cpu().numpy()
 
