@@ -379,6 +379,8 @@ def _check_order(study: Study) -> None:
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
     for name, arm in study.arms.items():
+        if arm.trained == "scratch" and arm.batch_norm == "frozen":
+            raise UserError(f"config: arms.{name}.batch_norm: nothing is transferred in scratch, so it must be adapt")
         if arm.purge_hours * 60 < study.cohort.window_minutes:
             raise UserError(
                 f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
