@@ -71,7 +71,7 @@ def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
     said = {1: Decision("reject", "AB", "")}
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
-    write_review([tmp_path / "q.parquet"], tmp_path, settings, 5, "test", True, tmp_path / "review.html")
+    write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
     assert page.count("<polyline") == 1
     assert page.count("<circle") in (12, 13)

@@ -297,7 +297,7 @@ RECIPES = {
     "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
     "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
-    "review": Recipe(1, ("study", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(2, ("seed", "populations")),
     "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),

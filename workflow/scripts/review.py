@@ -4,16 +4,11 @@ from kalemia.config import Study
 from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.beats import BeatSettings
     from kalemia.report.review_page import write_review
 
-    study = Study.from_config(snakemake.config)
     write_review(
         quality_paths=snakemake.input.quality,
         excerpts_folder=snakemake.params.excerpts,
-        settings=BeatSettings.of(study),
-        most=study.review.excerpts,
-        study=study.study,
-        simulated=study.is_simulated,
+        study=Study.from_config(snakemake.config),
         path=snakemake.output[0],
     )

@@ -8,46 +8,58 @@ import numpy as np
 import pyarrow as pa
 
 from kalemia.beats import BeatSettings
+from kalemia.config import Study
 from kalemia.ecg.judgement import Judgement, judge_excerpt
 from kalemia.nearness import nearest
 from kalemia.report.html import write_html
+from kalemia.report.provenance import versions
 from kalemia.tables import RATE_HZ, read_table
 
 _STRIP_S = 10
-_PX_PER_S, _PX_PER_MV, _HEIGHT = 90, 28, 110
+_PX_PER_S = 104
+_PX_PER_MV = 0.4 * _PX_PER_S  # 10 mm a millivolt where a second is 25 mm, as on paper
+_WIDTH, _HEIGHT = _STRIP_S * _PX_PER_S, 4 * _PX_PER_MV
+_ZERO = 2.5 * _PX_PER_MV  # from the top
 
 
 def write_review(
     quality_paths: Iterable[str | Path],
     excerpts_folder: str | Path,
-    settings: BeatSettings,
-    most: int,
-    study: str,
-    simulated: bool,
+    study: Study,
     path: str | Path,
 ) -> None:
-    """Write the page: at most so many excerpts as strips of ten seconds with R marks, verdict and reason."""
+    """Write the page: at most `study.review.excerpts` strips of ten seconds with R marks, verdict and reason."""
+    settings = BeatSettings.of(study)
     rows = pa.concat_tables([read_table(quality, "quality") for quality in quality_paths]).to_pylist()
-    chosen = nearest(rows, most, settings.quality, settings.rhythm, settings.beats)
+    chosen = nearest(rows, study.review.excerpts, settings.quality, settings.rhythm, settings.beats)
     write_html(
         path,
         "review.html",
         study=study,
-        simulated=simulated,
+        versions=versions(),
         n_excerpts=len(rows),
         decided=Counter(row["review"] for row in rows if row["review"]),
         excerpts=[_entry(row, excerpts_folder, settings) for row in chosen],
-        width=_STRIP_S * _PX_PER_S,
+        width=_WIDTH,
         height=_HEIGHT,
+        grid=_grid(),
     )
 
 
+def _grid() -> str:
+    """The path of the lines of ECG paper, 0.2 s and 0.5 mV apart."""
+    upright = [f"M{x:g} 0V{_HEIGHT:g}" for x in np.arange(0, _WIDTH + 1, 0.2 * _PX_PER_S)]
+    level = [f"M0 {y:g}H{_WIDTH:g}" for y in np.arange(0, _HEIGHT + 1, 0.5 * _PX_PER_MV)]
+    return "".join(upright + level)
+
+
 def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> dict:
-    excerpts = read_table(Path(excerpts_folder) / f"p{row['subject_id']:06d}.parquet", "excerpts")
+    subject = f"p{row['subject_id']:06d}"
+    excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
     judged = judge_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    return row | {"lost": dict(row["lost"])} | strip(judged)
+    return row | {"subject": subject, "lost": dict(row["lost"])} | strip(judged)
 
 
 def strip(judged: Judgement) -> dict:
@@ -57,7 +69,7 @@ def strip(judged: Judgement) -> dict:
     start = min(max(0, middle - length // 2), max(0, len(judged.filtered_mv) - length))
     shown_mv = judged.filtered_mv[start : start + length]
     x = np.arange(len(shown_mv)) / RATE_HZ * _PX_PER_S
-    y = np.clip(_HEIGHT / 2 - shown_mv * _PX_PER_MV, 0, _HEIGHT)
+    y = np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT)
     inside = (judged.r_peaks >= start) & (judged.r_peaks < start + length)
     return {
         "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
