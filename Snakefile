@@ -37,6 +37,7 @@ rule all:
     input:
         out("report.html"),
         out("cohort/ledger.parquet"),
+        out("cohort/context.parquet"),
         out("quality/review.html"),
         patient_pages,
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others

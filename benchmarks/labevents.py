@@ -42,7 +42,7 @@ def write_table(path: Path, rows: int) -> None:
 
 
 def kalemia(path: Path) -> int:
-    from kalemia.labs import analyte_rows
+    from kalemia.mimic import analyte_rows
 
     return len(analyte_rows(path.parent, ITEMS))
 

@@ -1,8 +1,9 @@
 # Who is studied, and which draws.
 # Needs:  the clinical tables, and the master headers of the recordings.
 # Makes:  cohort/draws.parquet with every value of the analyte, cohort/subjects.parquet with who has draws to read,
-#         cohort/unreadable.parquet with the recordings whose headers cannot be used; after quality is known, the
-#         populations, the generic and the personal draws, the inclusion flow, and the failure ledger.
+#         cohort/unreadable.parquet with the recordings whose headers cannot be used or whose date cannot be right;
+#         after quality is known, the populations, the generic and the personal draws, the inclusion flow, the context
+#         of every draw, the characteristics of both populations, and the failure ledger.
 
 
 checkpoint cohort:
@@ -51,10 +52,55 @@ checkpoint populations:
         "../workflow/scripts/populations.py"
 
 
+rule context:
+    "Say what was known of the patient at each draw, beside the ECG."
+    input:
+        draws=out("cohort/draws.parquet"),
+        admissions=people_tables(),
+        tables=[clinical_table(name) for name in treatment_tables()],
+        quality=cohort_quality,
+    output:
+        out("cohort/context.parquet"),
+    log:
+        log_of("context"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        recipe=study.digest("context"),
+        given=treatment_tables(),
+    script:
+        "../workflow/scripts/context.py"
+
+
+if body_file():
+
+    rule body:
+        "Gather heights and weights."
+        input:
+            clinical_table(BODY_TABLE),
+        output:
+            body_file(),
+        log:
+            log_of("body"),
+        conda:
+            "../envs/signal.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=120,
+        params:
+            recipe=study.digest("body"),
+        script:
+            "../workflow/scripts/body.py"
+
+
 rule characteristics:
     "Describe both populations as the paper's Table 1 does."
     input:
-        patients=patients_table(),
+        people=people_tables(),
+        body=body_file(),
         populations=out("cohort/populations.parquet"),
         generic=out("cohort/generic.parquet"),
         quality=cohort_quality,
@@ -68,7 +114,7 @@ rule characteristics:
         mem_mb=2000,
         runtime=30,
     params:
-        recipe=study.digest("populations"),
+        recipe=study.digest("characteristics"),
     script:
         "../workflow/scripts/characteristics.py"
 

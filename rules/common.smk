@@ -8,6 +8,7 @@ import yaml
 
 import kalemia
 from kalemia.config import Study, check_config, is_url
+from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
 
@@ -23,13 +24,6 @@ study = Study.from_config(config)
 # so that scripts find the package in a conda environment too, where it is not installed
 os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
 
-CLINICAL_TABLES = (
-    "PATIENTS",
-    "ADMISSIONS",
-    "LABEVENTS",
-    "DIAGNOSES_ICD",
-    "PROCEDURES_ICD",
-)
 is_own = study.source.kind == "own"
 
 
@@ -55,7 +49,7 @@ def waveforms_marker():
 
 def clinical_table(name):
     """One table of the clinical database."""
-    from kalemia.labs import table_path
+    from kalemia.mimic import table_path
 
     if study.is_simulated or study.has_remote_tables:
         return f"{study.tables_folder}/{name}.csv.gz"
@@ -69,12 +63,36 @@ def cohort_tables():
     """The tables that the cohort is made from."""
     if is_own:
         return f"{study.tables_folder}/potassium.csv"
-    return [clinical_table(name) for name in CLINICAL_TABLES]
+    return [clinical_table(name) for name in TABLES]
 
 
-def patients_table():
+def people_tables():
     """Who the subjects are; a user's own recordings do not say."""
-    return [] if is_own else clinical_table("PATIENTS")
+    return [] if is_own else [clinical_table(n) for n in ("PATIENTS", "ADMISSIONS")]
+
+
+@cache
+def more_tables():
+    """The names of the tables that are given beside those that are needed."""
+    if study.is_simulated:
+        return MORE_TABLES
+    if is_own:
+        return ()
+    if study.has_remote_tables or study.source.more_tables is not None:
+        return study.source.more_tables or ()
+    from kalemia.mimic import given_tables
+
+    return tuple(given_tables(study.tables_folder, MORE_TABLES))
+
+
+def body_file():
+    """Heights and weights, where they are given."""
+    return out("cohort/body.parquet") if BODY_TABLE in more_tables() else []
+
+
+def treatment_tables():
+    """The tables of treatments that are given."""
+    return [name for name in more_tables() if name != BODY_TABLE]
 
 
 def subject_name(subject_id):

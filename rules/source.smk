@@ -10,7 +10,7 @@ if study.is_simulated:
         "Write a simulated cohort in PhysioNet's own layout."
         output:
             waveforms=directory(out("source/mimic3wdb-matched")),
-            tables=[clinical_table(name) for name in CLINICAL_TABLES],
+            tables=[clinical_table(name) for name in (*TABLES, *MORE_TABLES)],
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),

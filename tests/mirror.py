@@ -10,10 +10,17 @@ import wfdb
 DATABASE = "mimic3wdb-matched/1.0"
 HEADERS = {
     "PATIENTS": '"ROW_ID","SUBJECT_ID","GENDER","DOB","DOD","DOD_HOSP","DOD_SSN","EXPIRE_FLAG"',
-    "ADMISSIONS": '"ROW_ID","SUBJECT_ID","HADM_ID","ADMITTIME","DISCHTIME"',
+    "ADMISSIONS": '"ROW_ID","SUBJECT_ID","HADM_ID","ADMITTIME","DISCHTIME","ETHNICITY"',
     "LABEVENTS": '"ROW_ID","SUBJECT_ID","HADM_ID","ITEMID","CHARTTIME","VALUE","VALUENUM","VALUEUOM","FLAG"',
     "DIAGNOSES_ICD": '"ROW_ID","SUBJECT_ID","HADM_ID","SEQ_NUM","ICD9_CODE"',
     "PROCEDURES_ICD": '"ROW_ID","SUBJECT_ID","HADM_ID","SEQ_NUM","ICD9_CODE"',
+}
+MORE_HEADERS = {
+    "CHARTEVENTS": '"ROW_ID","SUBJECT_ID","HADM_ID","ICUSTAY_ID","ITEMID","CHARTTIME","VALUENUM","ERROR"',
+    "INPUTEVENTS_MV": '"ROW_ID","SUBJECT_ID","STARTTIME","ENDTIME","ITEMID","AMOUNT","STATUSDESCRIPTION"',
+    "INPUTEVENTS_CV": '"ROW_ID","SUBJECT_ID","CHARTTIME","ITEMID","AMOUNT","RATE"',
+    "PRESCRIPTIONS": '"ROW_ID","SUBJECT_ID","STARTDATE","ENDDATE","DRUG"',
+    "PROCEDUREEVENTS_MV": '"ROW_ID","SUBJECT_ID","STARTTIME","ENDTIME","ITEMID","STATUSDESCRIPTION"',
 }
 
 
@@ -55,9 +62,10 @@ def write_record(root: Path, subject_id: int, start: datetime, number: int, part
 
 
 def write_tables(folder: Path, **rows: list[str]) -> None:
-    """The clinical tables, gzipped; a table that is not given has no rows."""
+    """The clinical tables, gzipped; one that is needed and not given has no rows."""
     folder.mkdir(parents=True, exist_ok=True)
-    for table, header in HEADERS.items():
+    given = {table: header for table, header in MORE_HEADERS.items() if table in rows}
+    for table, header in (HEADERS | given).items():
         with gzip.open(folder / f"{table}.csv.gz", "wt") as file:
             file.write("\n".join([header, *rows.get(table, [])]) + "\n")
 

@@ -28,7 +28,7 @@ def write_study(source: PhysioNet, folder: Path, min_recorded_minutes: float = 5
     study = Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
     draws, subjects = folder / "draws.parquet", folder / "subjects.parquet"
     write_cohort(
-        source, study.analyte, study.cohort, 8, 1, "", draws, subjects, folder / "unreadable.parquet"
+        source, study.analyte, study.cohort, study.populations, 1, "", draws, subjects, folder / "unreadable.parquet"
     )  # fmt: skip
     for subject in read_table(subjects, "subjects")["subject_id"].to_pylist():
         write_excerpts(source, draws, subject, "II", min_recorded_minutes, "", folder / f"p{subject:06d}.parquet")

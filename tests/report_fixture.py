@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kalemia.characteristics import GROUPS
 from kalemia.config import Study
 from kalemia.evaluation import draw_decisions, write_rounds, write_summary
 from kalemia.report.inputs import subject_name
@@ -73,11 +74,17 @@ def _draws(subject: int) -> list[dict]:
     return draws
 
 
+RULES = {
+    "recorded before the draw": "5 of the 10 minutes before, at most 5 outside the recording; some more words here"
+}
+
+
 def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
     def step(name, draws, subjects, lost_draws=0, lost_subjects=0, **reasons):
         named = {reason.replace("_", " "): {"draws": n, "subjects": k} for reason, (n, k) in reasons.items()}
         return {
             "step": name,
+            "rule": RULES.get(name),
             "subjects": subjects,
             "draws": draws,
             "lost_subjects": lost_subjects,
@@ -86,12 +93,12 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         }
 
     steps = [
-        step("potassium value measured", 1412, 61),
-        step("value usable", 1395, 60, 17, 1, comparator=(9, 1), duplicate=(8, 0)),
+        step("value measured", 1412, 61),
+        step("value usable", 1395, 60, 17, 1, comparator=(9, 1), twin=(8, 0)),
         step("no atrial fibrillation or pacing coded", 1343, 57, 52, 3, atrial_fibrillation_coded=(52, 3)),
         step("recorded before the draw", 401, 55, 942, 2, no_recording=(310, 2), not_recording_at_the_time=(632, 0)),
         step("chosen to be read", 290, 55, 111, 0, grey_zone_of_a_generic_patient=(111, 0)),
-        step("lead II present", 281, 54, 9, 1, no_lead=(5, 1), gap=(4, 0)),
+        step("lead present", 281, 54, 9, 1, no_lead=(5, 1), gap=(4, 0)),
         step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
         step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),
     ]
@@ -103,6 +110,10 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
                 "n": 44,
                 "age_median_iqr": [63.5, 51.0, 74.25],
                 "men": [25, 25 / 44],
+                "ethnicity": dict(zip(GROUPS, (28, 6, 2, 1, 0, 2, 5), strict=True)),
+                "height_cm_median_iqr": [170.25, 163.0, 178.0],
+                "weight_kg_median_iqr": [80.5, 66.0, 95.25],
+                "missing": {"age": 0, "gender": 0, "ethnicity": 0, "height": 9, "weight": 0},
                 "potassium_negative_mean_sd": [4.21, 0.41],
                 "potassium_positive_mean_sd": [6.31, 0.62],
                 "draws": 116,
@@ -113,6 +124,10 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
                 "n": len(personal),
                 "age_median_iqr": [58.0, 49.5, 66.0],
                 "men": [len(personal), 1.0],
+                "ethnicity": dict(zip(GROUPS, (len(personal), 0, 0, 0, 0, 0, 0), strict=True)),
+                "height_cm_median_iqr": [None, None, None],
+                "weight_kg_median_iqr": [88.0, 75.0, 104.5],
+                "missing": {"age": 0, "gender": 0, "ethnicity": 0, "height": len(personal), "weight": 0},
                 "potassium_negative_mean_sd": [4.18, 0.36],
                 "potassium_positive_mean_sd": [6.22, 0.44],
                 "draws": 23 * len(personal),

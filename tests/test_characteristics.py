@@ -2,7 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from kalemia.characteristics import age_years, write_characteristics
+from kalemia import paper
+from kalemia.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics
 from kalemia.tables import read_json, table_from_rows, write_table
 from mirror import write_tables
 
@@ -27,13 +28,53 @@ def test_characteristics_by_hand(tmp_path):
     generic = [{"subject_id": s, "draw_id": 10 * s, "label": 1, "split": "train"} for s in (2, 3)]
     write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", generic))
     people = [(1, "M", 50), (2, "F", 60), (3, "M", 70)]
-    write_tables(tmp_path, PATIENTS=[f'{s},{s},"{sex}",{2150 - age}-01-01 00:00:00,,,,0' for s, sex, age in people])
-    write_characteristics(
-        tmp_path, tmp_path / "p.parquet", [tmp_path / "q.parquet"], tmp_path / "g.parquet", tmp_path / "c.json"
+    stays = [(1, "WHITE"), (2, "UNKNOWN/NOT SPECIFIED"), (2, "BLACK/CAPE VERDEAN")]
+    write_tables(
+        tmp_path,
+        PATIENTS=[f'{s},{s},"{sex}",{2150 - age}-01-01 00:00:00,,,,0' for s, sex, age in people],
+        ADMISSIONS=[f'{i},{s},{i},2150-01-01 00:00:00,2150-01-09 00:00:00,"{of}"' for i, (s, of) in enumerate(stays)],
     )
+    body = [
+        {"subject_id": 2, "time": datetime(2150, 1, 1), "height_cm": 170.0},
+        {"subject_id": 2, "time": datetime(2150, 3, 1), "height_cm": 180.0},
+        {"subject_id": 2, "time": datetime(2149, 12, 31), "weight_kg": 70.0},
+        {"subject_id": 3, "time": datetime(2150, 1, 2), "weight_kg": 80.0},
+    ]
+    write_table(tmp_path / "b.parquet", "body", table_from_rows("body", body))
+    body, populations, quality, generic = (tmp_path / f"{name}.parquet" for name in "bpqg")
+    write_characteristics(tmp_path, body, populations, [quality], generic, tmp_path / "c.json")
     result = read_json(tmp_path / "c.json")
     assert result["personal"]["potassium_positive_mean_sd"] == [6.25, pytest.approx(0.3535534)]
     assert result["personal"]["men"] == [1, 1.0]
     assert (result["generic"]["n"], result["generic"]["draws"], result["generic"]["positive"]) == (2, 2, 2)
     assert result["generic"]["potassium_negative_mean_sd"] == [None, None]
     assert result["generic"]["age_median_iqr"] == pytest.approx([65, 62.5, 67.5], abs=0.05)
+    assert result["generic"]["ethnicity"]["African American"] == 1
+    assert sum(result["generic"]["ethnicity"].values()) == 1
+    assert result["generic"]["height_cm_median_iqr"] == [170, 170, 170]
+    assert result["generic"]["weight_kg_median_iqr"] == [75, 72.5, 77.5]
+    assert result["generic"]["missing"] == {"age": 0, "gender": 0, "ethnicity": 1, "height": 1, "weight": 0}
+    assert result["personal"]["missing"]["height"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("WHITE - RUSSIAN", "White"),
+        ("BLACK/AFRICAN AMERICAN", "African American"),
+        ("HISPANIC/LATINO - PUERTO RICAN", "Hispanic"),
+        ("ASIAN - CHINESE", "Asian"),
+        ("AMERICAN INDIAN/ALASKA NATIVE FEDERALLY RECOGNIZED TRIBE", "American Indian"),
+        ("UNABLE TO OBTAIN", "unknown"),
+        (None, "unknown"),
+        ("MULTI RACE ETHNICITY", "other"),
+    ],
+)
+def test_ethnicities_fall_into_the_paper_s_groups(text, group):
+    assert ethnicity_group(text) == group
+
+
+def test_the_groups_are_those_that_the_paper_s_table_has():
+    for population in paper.CHARACTERISTICS.values():
+        assert tuple(population["ethnicity"]) == GROUPS
+        assert sum(population["ethnicity"].values()) == population["n"]

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from kalemia.cohort import best_recording, read_draws_of, window_of, write_cohort
+from kalemia.cohort import read_draws_of, write_cohort
 from kalemia.errors import UserError
 from kalemia.excerpts import write_excerpts
-from kalemia.labs import coded_reasons
+from kalemia.matching import Match, match_draws, outside_admissions, window_of
+from kalemia.mimic import coded_reasons
 from kalemia.sources import Recording, Segment
 from kalemia.sources.physionet import PhysioNet
 from kalemia.tables import read_table
@@ -37,16 +38,57 @@ def test_a_window_outside_the_recording_is_empty():
         assert start == stop
 
 
-def test_the_recording_with_most_of_the_window_is_taken(study):
+class _Headers:
+    """A source that knows how many samples of the lead a recording has, and counts how often it is asked."""
+
+    def __init__(self, lead_samples=None):
+        self.lead, self.asked = lead_samples or {}, []
+
+    def lead_samples(self, recording, lead, start, stop):
+        self.asked.append(recording.name)
+        return self.lead[recording.name]
+
+
+def _match(recordings, cohort, source=None, minutes=30):
+    (match,) = match_draws([START + timedelta(minutes=minutes)], recordings, source or _Headers(), cohort)
+    return match
+
+
+def test_of_overlapping_recordings_that_with_more_of_the_lead_is_taken(study):
+    source = _Headers({"a": 5 * MINUTE, "b": 8 * MINUTE})
+    longer = _recording("a")
+    shorter = _recording("b", ((0, 22 * MINUTE), (23 * MINUTE, 60 * MINUTE)))
+    assert _match([longer, shorter], study.cohort, source) == Match("b", 20 * MINUTE, 30 * MINUTE)
+    recorded = dataclasses.replace(study.cohort, overlapping="recorded")
+    assert _match([shorter, longer], recorded, _Headers()).recording == "a"
+
+
+def test_with_as_much_of_the_lead_more_of_anything_decides_and_then_the_name(study):
     gappy = _recording("a", ((0, 23 * MINUTE), (25 * MINUTE, 60 * MINUTE)))
-    whole = _recording("b")
-    recording, _, _ = best_recording(START + timedelta(minutes=30), [gappy, whole], study.cohort)
-    assert recording is whole
+    source = _Headers(dict.fromkeys("abc", 5 * MINUTE))
+    for order in (slice(None), slice(None, None, -1)):
+        recordings = [gappy, _recording("c"), _recording("b")][order]
+        assert _match(recordings, study.cohort, source).recording == "b"
+
+
+def test_segment_headers_are_asked_for_only_where_recordings_overlap(study):
+    source = _Headers({"a": 1, "c": 2})
+    elsewhere = _recording("b", start=START + timedelta(hours=3))
+    assert _match([_recording("a"), elsewhere], study.cohort, source).recording == "a"
+    assert source.asked == []
+    _match([_recording("a"), elsewhere, _recording("c")], study.cohort, source)
+    assert sorted(source.asked) == ["a", "c"]
 
 
 def test_a_recording_with_too_little_of_the_window_is_not_taken(study):
     gappy = _recording("a", ((0, 24 * MINUTE), (29.5 * MINUTE, 60 * MINUTE)))
-    assert best_recording(START + timedelta(minutes=30), [gappy], study.cohort) is None
+    assert _match([gappy], study.cohort) is None
+
+
+@pytest.mark.parametrize(("minutes", "slack", "fits"), [(65, 5, True), (66, 5, False), (62, 1, False), (61, 1, True)])
+def test_the_window_sticks_out_of_the_recording_by_the_slack_at_most(study, minutes, slack, fits):
+    cohort = dataclasses.replace(study.cohort, slack_minutes=slack, min_recorded_minutes=2.0)
+    assert (_match([_recording()], cohort, minutes=minutes) is not None) == fits
 
 
 def test_codes_of_fibrillation_and_pacing(tmp_path):
@@ -76,7 +118,7 @@ def mirror(tmp_path):
 
 def _written(mirror, study, **cohort):
     write_cohort(
-        PhysioNet(mirror, mirror), study.analyte, dataclasses.replace(study.cohort, **cohort), 8, 1, "",
+        PhysioNet(mirror, mirror), study.analyte, dataclasses.replace(study.cohort, **cohort), study.populations, 1, "",
         mirror / "draws.parquet", mirror / "subjects.parquet", mirror / "unreadable.parquet",
     )  # fmt: skip
     return {row["draw_id"]: row for row in read_table(mirror / "draws.parquet", "draws").to_pylist()}
@@ -93,13 +135,34 @@ def test_every_draw_is_kept_with_its_candidate_or_its_reason(mirror, study):
         20: "class not used for the patient",
         21: "atrial fibrillation coded",
         22: "no recording",
-        23: "duplicate",
+        23: "twin",
         24: "not recording at the time",
         25: "implausible value",
     }
     assert (draws[0]["sample_from"], draws[0]["sample_to"]) == (5 * MINUTE, 15 * MINUTE)
     subjects = read_table(mirror / "subjects.parquet", "subjects").to_pylist()
     assert subjects == [{"subject_id": 10, "candidate": "personal"}, {"subject_id": 11, "candidate": "generic"}]
+
+
+def test_a_recording_outside_every_admission_is_reported_and_stays_in_use(mirror, study):
+    stays = [f'1,10,100,{START - timedelta(days=9)},{START - timedelta(days=2)},"WHITE"']
+    stays += [f'2,11,101,{START - timedelta(days=9)},{START - timedelta(hours=20)},"WHITE"']
+    stays += [f'3,12,102,{START + timedelta(hours=2)},{START + timedelta(hours=9)},"WHITE"']
+    write_tables(mirror / "t", ADMISSIONS=stays)
+    source = PhysioNet(mirror, mirror / "t")
+    (row,) = outside_admissions(source, source.names(), study.cohort)
+    assert (row["subject_id"], row["reason"]) == (10, "outside every admission")
+    for name in ("ADMISSIONS",):
+        (mirror / f"{name}.csv.gz").write_bytes((mirror / "t" / f"{name}.csv.gz").read_bytes())
+    assert _written(mirror, study)[0]["candidate"] == "personal"
+    reported = read_table(mirror / "unreadable.parquet", "ledger").to_pylist()
+    assert [(row["subject_id"], row["reason"]) for row in reported] == [(10, "outside every admission")]
+
+
+def test_within_patients_both_classes_are_read(mirror, study):
+    within = dataclasses.replace(study.populations, generic_set="within")
+    draws = _written(mirror, dataclasses.replace(study, populations=within))
+    assert [draws[i]["candidate"] for i in (19, 20)] == ["generic", "generic"]
 
 
 def test_codes_exclude_only_if_asked_to(mirror, study):

@@ -7,7 +7,7 @@ from kalemia.flow import REASONS, STEPS, inclusion_flow
 def test_a_small_flow_by_hand():
     flow = inclusion_flow([(1, None), (1, "no value"), (2, "no recording"), (2, "no value"), (3, "gap")])
     at = {step["step"]: step for step in flow["steps"]}
-    assert (at["potassium value measured"]["subjects"], at["potassium value measured"]["draws"]) == (3, 5)
+    assert (at["value measured"]["subjects"], at["value measured"]["draws"]) == (3, 5)
     assert at["value usable"]["lost_draws"] == 2
     assert at["value usable"]["lost_subjects"] == 0
     assert at["recorded before the draw"]["reasons"] == {"no recording": {"draws": 1, "subjects": 1}}

@@ -1,14 +1,20 @@
+import csv
 import dataclasses
 import gzip
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kalemia.errors import UserError
-from kalemia.labs import LABEVENTS, analyte_rows, draws_from_rows, labels, read_csv_table
+from kalemia.labs import FLAGS, draws_from_rows, labels
+from kalemia.mimic import LABEVENTS, analyte_rows, read_csv_table
+from mirror import write_tables
 
+START = datetime(2150, 1, 1)
 HEADER = '"ROW_ID","SUBJECT_ID","HADM_ID","ITEMID","CHARTTIME","VALUE","VALUENUM","VALUEUOM","FLAG"\n'
 
 
@@ -19,9 +25,9 @@ def _write(folder, text, header=HEADER):
 
 def _rows(*rows):
     names = LABEVENTS
-    types = [pa.int64(), pa.int32(), pa.int32(), pa.int32(), pa.timestamp("us"), pa.string(), pa.float64()]
+    types = [pa.int64(), pa.int32(), pa.int32(), pa.int32(), pa.timestamp("us"), pa.string(), pa.float64(), pa.string()]
     return pa.Table.from_pylist(
-        [dict(zip(names, row, strict=True)) for row in rows],
+        [dict(zip(names, (*row, "mEq/L")[: len(names)], strict=True)) for row in rows],
         schema=pa.schema(list(zip(names, types, strict=True))),
     )
 
@@ -73,30 +79,165 @@ def test_unusable_values_keep_their_row_and_say_why(study):
         (3, 10, None, 50971, datetime(2150, 1, 1, 13), "ERROR", None),
         (4, 10, None, 50971, datetime(2150, 1, 1, 14), "17", 17.0),
         (5, 10, None, 50971, datetime(2150, 1, 1, 15), ">10", 10.0),
+        (6, 10, None, 50971, datetime(2150, 1, 1, 16), "GREATER THAN 10", None),
+        (7, 10, None, 50971, datetime(2150, 1, 1, 17), "4.2", 4.2, "mg/dL"),
+        (8, 10, None, 50971, datetime(2150, 1, 1, 18), "4.3", 4.3, None),
     )
     draws = draws_from_rows(rows, study.analyte)
-    assert draws["reason"].to_pylist() == [None, "duplicate", "no value", "implausible value", "comparator"]
-    assert draws["label"].to_pylist() == [0, None, None, None, None]
+    assert draws["reason"].to_pylist() == [
+        None, "twin", "no value", "implausible value", "comparator", "no value", "other unit", None
+    ]  # fmt: skip
+    assert draws["flags"].to_pylist() == [
+        ["twin"], ["twin"], ["no value"], ["implausible value"], ["comparator"], ["no value", "comparator"],
+        ["other unit"], [],
+    ]  # fmt: skip
+    assert draws["label"].to_pylist() == [0, 0, None, None, None, None, None, 0]
     assert draws["potassium"].to_pylist()[2] is None
 
 
-def test_the_order_of_rows_does_not_matter(study):
-    rows = _rows(*[(i, i % 3, None, 50971, datetime(2150, 1, 1 + i % 2), "4", 4.0 + i / 10) for i in range(12)])
-    shuffled = rows.take(np.random.default_rng(0).permutation(len(rows)))
-    assert draws_from_rows(rows, study.analyte).equals(draws_from_rows(shuffled, study.analyte))
+def test_of_the_items_of_one_specimen_the_first_of_the_configuration_with_a_value_is_used(study):
+    noon, later = datetime(2150, 1, 1, 12), datetime(2150, 1, 1, 20)
+    rows = _rows(
+        (1, 10, None, 50822, noon, "4.4", 4.4),
+        (2, 10, None, 50971, noon, "4.1", 4.1),
+        (3, 10, None, 50971, later, "ERROR", None),
+        (4, 10, None, 50822, later, "4.9", 4.9),
+    )
+    for items, used in (((50971, 50822), [2, 4]), ((50822, 50971), [1, 4])):
+        draws = draws_from_rows(rows, dataclasses.replace(study.analyte, items=items)).to_pylist()
+        assert [draw["draw_id"] for draw in draws if draw["reason"] is None] == used
+        assert all("twin" in draw["flags"] for draw in draws)
+
+
+def _hourly(*values, minutes=60):
+    return _rows(
+        *((i, 10, None, 50971, START + timedelta(minutes=minutes * i), str(k), k) for i, k in enumerate(values))
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "minutes", "flagged"),
+    [
+        ((4.4, 5.9, 4.4), 60, [1]),  # a jump of exactly 1.5, up and back
+        ((4.4, 5.8, 4.3), 60, []),  # 1.4 up, 1.5 back
+        ((5.9, 4.3, 5.9), 60, [1]),  # diluted
+        ((4.4, 6.5, 6.4, 4.4), 60, []),  # confirmed by the next
+        ((4.4, 6.5, 8.2), 60, []),  # goes on
+        ((4.4, 6.5, 4.4), 121, []),  # undone too late
+        ((4.4, 6.5), 60, []),  # never undone
+    ],
+)
+def test_a_lone_jump_that_the_next_value_undoes_is_flagged(study, values, minutes, flagged):
+    draws = draws_from_rows(_hourly(*values, minutes=minutes), study.analyte).to_pylist()
+    assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == flagged
+    assert {draw["reason"] for draw in draws} == {None}
+
+
+def test_a_jump_from_a_value_long_ago_is_no_jump(study):
+    rows = _hourly(4.4, 6.5, 4.4)
+    early = START - timedelta(hours=24)
+    rows = rows.set_column(4, "CHARTTIME", pa.array([early, *rows["CHARTTIME"].to_pylist()[1:]], pa.timestamp("us")))
+    assert draws_from_rows(rows, study.analyte)["flags"].to_pylist() == [[], [], []]
+
+
+def test_contaminated_values_are_left_out_if_the_configuration_says_so(study):
+    rule = dataclasses.replace(study.analyte.contamination, exclude=True)
+    draws = draws_from_rows(_hourly(4.4, 6.5, 4.4), dataclasses.replace(study.analyte, contamination=rule))
+    assert draws["reason"].to_pylist() == [None, "contaminated", None]
+    assert draws["label"].to_pylist() == [0, 1, 0]
+
+
+def test_other_values_and_subjects_between_do_not_hide_a_jump(study):
+    rows = _rows(
+        (1, 10, None, 50971, START, "4.0", 4.0),
+        (2, 10, None, 50971, START + timedelta(minutes=20), "ERROR", None),
+        (3, 10, None, 50971, START + timedelta(minutes=40), "6.0", 6.0),
+        (4, 11, None, 50971, START + timedelta(minutes=45), "4.0", 4.0),
+        (5, 10, None, 50971, START + timedelta(minutes=60), "4.1", 4.1),
+    )
+    draws = draws_from_rows(rows, study.analyte).to_pylist()
+    assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == [3]
+
+
+def test_a_row_number_of_two_different_rows_is_an_error(study):
+    rows = _rows((1, 10, None, 50971, START, "4.0", 4.0), (1, 10, None, 50971, START, "4.1", 4.1))
+    with pytest.raises(UserError, match="ROW_ID 1 stands for two different rows"):
+        draws_from_rows(rows, study.analyte)
+
+
+_LAB_ROWS = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.sampled_from([50971, 50822]),
+        st.integers(0, 8),
+        st.sampled_from([("4.1", 4.1), ("6.2", 6.2), ("5.2", 5.2), (">10", 10.0), ("x", None), ("99", 99.0)]),
+    ),
+    max_size=20,
+)
+
+
+@given(_LAB_ROWS, st.randoms(use_true_random=False), st.data())
+def test_neither_the_order_of_rows_nor_repeated_rows_change_a_draw(study, drawn, random, data):
+    rows = [
+        (i, subject, None, item, START + timedelta(minutes=30 * at), *value)
+        for i, (subject, item, at, value) in enumerate(drawn)
+    ]
+    analyte = dataclasses.replace(study.analyte, items=(50971, 50822))
+    once = draws_from_rows(_rows(*rows), analyte)
+    again = rows + (data.draw(st.lists(st.sampled_from(rows), max_size=8)) if rows else [])
+    random.shuffle(again)
+    assert draws_from_rows(_rows(*again), analyte).equals(once)
+    assert sorted(once["draw_id"].to_pylist()) == list(range(len(rows)))
+    assert {flag for flags in once["flags"].to_pylist() for flag in flags} <= set(FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [("1234567", "1234567"), ("p00010", "'p00010'"), ("", "empty"), ("-3", "-3"), ("99999999999", "99999999999")],
+)
+def test_a_subject_beyond_six_digits_or_not_a_number_is_one_clear_line(tmp_path, subject, said):
+    for name in ("LABEVENTS", "DIAGNOSES_ICD", "PATIENTS"):
+        write_tables(tmp_path)
+        row = {
+            "LABEVENTS": f'1,{subject},100,50971,2150-01-01 10:00:00,"4.1",4.1,"mEq/L",',
+            "DIAGNOSES_ICD": f'1,{subject},100,1,"4019"',
+            "PATIENTS": f'1,{subject},"M",2100-01-01 00:00:00,,,,0',
+        }[name]
+        write_tables(tmp_path, **{name: [row]})
+        columns = {"LABEVENTS": LABEVENTS, "PATIENTS": ["SUBJECT_ID", "DOB"]}.get(name, ["SUBJECT_ID", "ICD9_CODE"])
+        with pytest.raises(UserError, match=rf"{name}\.csv\.gz: .*SUBJECT_ID.*{said}.*up to six digits") as caught:
+            read_csv_table(tmp_path, name, columns)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_value_of_another_type_names_its_column(tmp_path):
+    _write(tmp_path, '1,10,100,50971,yesterday,"4.1",4.1,"mEq/L",\n')
+    with pytest.raises(UserError, match="CHARTTIME 'yesterday' is not of type timestamp"):
+        analyte_rows(tmp_path, [50971])
+
+
+def _counted_by_hand(path, items):
+    """(rows, values, positive, negative, positive of 10059, negative of 10059), without any of Kalemia's code."""
+    with gzip.open(path, "rt") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["ITEMID"]) in items]
+    values = [(row["SUBJECT_ID"], float(row["VALUENUM"])) for row in rows if row["VALUENUM"]]
+    positive, negative = ([s for s, k in values if k > 5.5], [s for s, k in values if 3.5 <= k <= 5.0])
+    of_one = (positive.count("10059"), negative.count("10059"))
+    return len(rows), len(values), len(positive), len(negative), *of_one
 
 
 @pytest.mark.realdata
 def test_counts_of_the_real_demo_tables(study, real_data):
     expected = {(50971, 50822): (2535, 2534, 56, 1970, 8, 12), (50971,): (2279, 2278, 43, 1789, 5, 12)}
-    for items, (n_rows, n_values, n_positive, n_negative, n_positive_10059, n_negative_10059) in expected.items():
+    for items, counts in expected.items():
+        assert _counted_by_hand(real_data / "mimiciii-demo/LABEVENTS.csv.gz", items) == counts
         analyte = dataclasses.replace(study.analyte, items=items)
         draws = draws_from_rows(analyte_rows(real_data / "mimiciii-demo", items), analyte).to_pylist()
-        assert len(draws) == n_rows
-        assert sum(draw["potassium"] is not None for draw in draws) == n_values
         labels_of = {10059: [d["label"] for d in draws if d["subject_id"] == 10059], None: [d["label"] for d in draws]}
-        assert [labels_of[None].count(label) for label in (1, 0)] == [n_positive, n_negative]
-        assert [labels_of[10059].count(label) for label in (1, 0)] == [n_positive_10059, n_negative_10059]
+        n_values = sum(draw["potassium"] is not None for draw in draws)
+        n_labels = [labels_of[of].count(label) for of in (None, 10059) for label in (1, 0)]
+        assert (len(draws), n_values, *n_labels) == counts
+        assert sum("twin" in draw["flags"] for draw in draws) == (6 if len(items) == 2 else 0)
 
 
 @pytest.mark.realdata

@@ -11,6 +11,7 @@ from kalemia.populations import generic_draws, split_of_subject, usable_draws, w
 from kalemia.tables import read_json, read_table, table_from_rows, write_table
 
 START = datetime(2150, 1, 1)
+RULES = {"in a population": "by hand"}
 
 
 def _rows(subject, labels, first_id, reasons=()):
@@ -44,7 +45,7 @@ def _write(tmp_path, study, rows, **settings):
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
     populations = dataclasses.replace(study.populations, **settings)
     outputs = [tmp_path / name for name in ("populations.parquet", "generic.parquet", "personal.parquet", "flow.json")]
-    write_populations(tmp_path / "d.parquet", [quality], populations, 5, "", *outputs)
+    write_populations(tmp_path / "d.parquet", [quality], populations, RULES, 5, "", *outputs)
     tables = [
         read_table(tmp_path / f"{kind}.parquet", kind).to_pylist() for kind in ("populations", "generic", "personal")
     ]

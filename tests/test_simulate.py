@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import wfdb
 
-from kalemia.config import Shortcuts
+from kalemia.config import Range, Shortcuts
 from kalemia.errors import UserError
 from kalemia.simulate import simulate_cohort
 from kalemia.simulate.bedside import shortcut_at
-from kalemia.simulate.course import USABLE
+from kalemia.simulate.course import USABLE, Classes
 from kalemia.simulate.people import cohort
 from kalemia.simulate.recordings import draw_signals, recording_name, stretch_start
 from kalemia.simulate.wfdb_files import Channel, digital
 
 SEED, ITEM = 7, 50971
+HYPER = Classes(Range(above=5.5), Range(from_=3.5, to=5.0))
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +39,13 @@ def settings(study):
 
 @pytest.fixture(scope="module")
 def people(settings):
-    return cohort(settings, SEED)
+    return cohort(settings, HYPER, SEED)
 
 
 @pytest.fixture(scope="module")
-def folder(settings, tmp_path_factory):
+def folder(settings, study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
-    simulate_cohort(folder, settings, SEED, ITEM, processes=1)
+    simulate_cohort(folder, settings, study.analyte, SEED, processes=1)
     return folder
 
 
@@ -75,18 +76,18 @@ def masters(waveforms):
     return [waveforms / line for line in (waveforms / "RECORDS-waveforms").read_text().split()]
 
 
-def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, settings, tmp_path):
-    simulate_cohort(tmp_path, settings, SEED, ITEM, processes=2)
+def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, settings, study, tmp_path):
+    simulate_cohort(tmp_path, settings, study.analyte, SEED, processes=2)
     assert bytes_of_tree(tmp_path) == bytes_of_tree(folder)
 
 
 def test_another_seed_gives_another_cohort(settings, people):
-    assert [person.born for person in cohort(settings, SEED + 1)] != [person.born for person in people]
+    assert [person.born for person in cohort(settings, HYPER, SEED + 1)] != [person.born for person in people]
 
 
-def test_a_folder_with_recordings_is_refused(folder, settings):
+def test_a_folder_with_recordings_is_refused(folder, settings, study):
     with pytest.raises(UserError, match="holds recordings already"):
-        simulate_cohort(folder, settings, SEED, ITEM, processes=1)
+        simulate_cohort(folder, settings, study.analyte, SEED, processes=1)
 
 
 def test_lists_name_every_subject_and_every_record(waveforms, people):
@@ -238,14 +239,14 @@ def test_populations_are_as_configured(people, settings):
     assert populations.count("generic") == 6
     assert populations.count("excluded") == 1
     generic = [person for person in people if person.population == "generic"]
-    assert sum(person.hyperkalemic for person in generic) == 3
+    assert sum(person.positive for person in generic) == 3
     assert sum(person.single_episode for person in people) == 1
-    many = cohort(replace(settings, generic_patients=20, unresponsive_share=0.25), SEED)
+    many = cohort(replace(settings, generic_patients=20, unresponsive_share=0.25), HYPER, SEED)
     assert sum(not person.responsive for person in many if person.population == "generic") == 5
 
 
 def test_every_cause_of_exclusion_occurs_in_a_larger_cohort(settings):
-    people = cohort(replace(settings, generic_patients=50), SEED)
+    people = cohort(replace(settings, generic_patients=50), HYPER, SEED)
     causes = {person.cause: person for person in people if person.cause}
     assert len(causes) == 5
     assert "II" not in causes["no lead II"].leads
@@ -300,9 +301,9 @@ def test_personal_patients_keep_ten_usable_draws_of_each_class(truth):
             assert sum(3.5 <= value <= 5.0 for value in usable) >= 10
 
 
-def test_item_of_potassium_is_the_one_asked_for(settings, tmp_path):
+def test_item_of_potassium_is_the_one_asked_for(settings, study, tmp_path):
     small = replace(settings, generic_patients=2, personal_patients=0, single_episode_patients=0)
-    simulate_cohort(tmp_path, small, SEED, 50822, processes=1)
+    simulate_cohort(tmp_path, small, replace(study.analyte, items=(50822,)), SEED, processes=1)
     items = {row["ITEMID"] for row in rows_of(tmp_path, "LABEVENTS")}
     assert "50822" in items
     assert "50971" not in items
@@ -317,7 +318,12 @@ def test_gzip_carries_neither_name_nor_time(folder):
 
 @pytest.mark.realdata
 def test_columns_and_quoting_are_those_of_mimic(folder, real_data):
-    for path in (folder / "mimiciii/1.4").iterdir():
+    demo = {path.name for path in (real_data / "mimiciii-demo").iterdir()}
+    simulated = list((folder / "mimiciii/1.4").iterdir())
+    assert {path.name for path in simulated} - demo == {"CHARTEVENTS.csv.gz"}
+    for path in simulated:
+        if path.name not in demo:
+            continue
         with gzip.open(path, "rt") as ours, gzip.open(real_data / "mimiciii-demo" / path.name, "rt") as real:
             assert ours.readline() == real.readline()
             our_row, real_row = (file.readline().rstrip("\n").split(",") for file in (ours, real))

@@ -5,9 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from kalemia.config import Range
 from kalemia.seeds import rng
 from kalemia.simulate.course import (
     USABLE,
+    Classes,
     Draw,
     draws_elsewhere,
     draws_with_episodes,
@@ -16,6 +18,9 @@ from kalemia.simulate.course import (
     potassium_course,
     stretches_of_recording,
 )
+
+HYPER = Classes(Range(above=5.5), Range(from_=3.5, to=5.0))
+HYPO = Classes(Range(below=3.5), Range(from_=3.5, to=5.0))
 
 
 def runs_of(draws):
@@ -31,7 +36,7 @@ def usable_labels(draws):
 
 @pytest.mark.parametrize(("reported", "label"), [(5.6, 1), (5.5, None), (5.1, None), (5.0, 0), (3.5, 0), (3.4, None)])
 def test_label_bounds(reported, label):
-    assert Draw(1.0, reported, reported, "whole").label == label
+    assert HYPER.label(reported) == label
 
 
 def test_potassium_relaxes_to_the_level_of_each_episode():
@@ -43,47 +48,57 @@ def test_potassium_relaxes_to_the_level_of_each_episode():
     assert mean[48] > mean[50] > mean[54] > mean[60]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_too_little_potassium_can_be_the_positive_class(seed):
+    for draws in (draws_with_episodes(20, HYPO, 1.0, rng(seed)), draws_with_one_episode(20, HYPO, 1.0, rng(seed))):
+        assert min(np.bincount(usable_labels(draws))) >= 10
+        assert all((draw.reported < 3.5) == (draw.label == 1) for draw in draws)
+    assert 1 not in [draw.label for draw in few_draws(3, False, HYPO, 1.0, rng(seed))]
+
+
 @pytest.mark.parametrize("n", [18, 26])
 @pytest.mark.parametrize("seed", range(5))
 def test_personal_patients_have_ten_usable_draws_of_each_class(n, seed):
-    for draws in (draws_with_episodes(n, 1.0, rng(seed)), draws_with_one_episode(n, 1.0, rng(seed))):
+    for draws in (draws_with_episodes(n, HYPER, 1.0, rng(seed)), draws_with_one_episode(n, HYPER, 1.0, rng(seed))):
         assert min(np.bincount(usable_labels(draws))) >= 10
         assert n <= len(draws) <= n + 12
 
 
 def test_labels_come_in_runs():
-    lengths = [length for seed in range(10) for _, length in runs_of(draws_with_episodes(26, 1.0, rng(seed)))]
+    lengths = [length for seed in range(10) for _, length in runs_of(draws_with_episodes(26, HYPER, 1.0, rng(seed)))]
     assert 2.5 <= np.mean(lengths) <= 5
     assert np.mean(np.array(lengths) >= 2) > 0.8
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_last_quarter_of_a_personal_stay_holds_both_classes(seed):
-    labels = usable_labels(draws_with_episodes(26, 1.0, rng(seed)))
+    labels = usable_labels(draws_with_episodes(26, HYPER, 1.0, rng(seed)))
     assert min(np.bincount(labels[-(len(labels) // 4) :], minlength=2)) >= 2
 
 
 def test_personal_stays_have_several_episodes_of_hyperkalemia():
-    episodes = [sum(label for label, _ in runs_of(draws_with_episodes(26, 1.0, rng(seed)))) for seed in range(10)]
+    episodes = [
+        sum(label for label, _ in runs_of(draws_with_episodes(26, HYPER, 1.0, rng(seed)))) for seed in range(10)
+    ]
     assert np.median(episodes) >= 3
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_single_episode_patient_has_one_positive_run_at_one_end(seed):
-    labels = [label for label, _ in runs_of(draws_with_one_episode(26, 1.0, rng(seed)))]
+    labels = [label for label, _ in runs_of(draws_with_one_episode(26, HYPER, 1.0, rng(seed)))]
     assert labels in ([0, 1], [1, 0])
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_half_of_the_generic_people_are_never_hyperkalemic(seed):
-    assert 1 in usable_labels(few_draws(3, True, 1.0, rng(seed)))
-    never = few_draws(3, False, 1.0, rng(seed))
+    assert 1 in usable_labels(few_draws(3, True, HYPER, 1.0, rng(seed)))
+    never = few_draws(3, False, HYPER, 1.0, rng(seed))
     assert 0 in usable_labels(never)
     assert 1 not in [draw.label for draw in never]
 
 
 def test_draws_come_every_three_to_eight_hours_at_whole_minutes():
-    hours = np.array([draw.hours for draw in draws_elsewhere(200, rng(1))])
+    hours = np.array([draw.hours for draw in draws_elsewhere(200, HYPER, rng(1))])
     assert np.all(np.diff(hours) > 2.98)
     assert np.all(np.diff(hours) < 8.02)
     np.testing.assert_allclose(hours * 60, np.round(hours * 60), atol=1e-6)
@@ -91,7 +106,7 @@ def test_draws_come_every_three_to_eight_hours_at_whole_minutes():
 
 @pytest.mark.parametrize("seed", range(10))
 def test_stretches_hold_every_draw_and_do_not_overlap(seed):
-    draws = draws_with_episodes(26, 1.0, rng(seed))
+    draws = draws_with_episodes(26, HYPER, 1.0, rng(seed))
     stretches, numbers = stretches_of_recording(draws, rng(seed, "stretches"))
     for draw, number in zip(draws, numbers, strict=True):
         assert stretches[number].start + 1.6 < draw.hours < stretches[number].stop
@@ -101,6 +116,6 @@ def test_stretches_hold_every_draw_and_do_not_overlap(seed):
 
 
 def test_stretches_do_not_depend_on_potassium():
-    draws = draws_with_episodes(26, 1.0, rng(1))
-    others = [Draw(draw.hours, 4.0, 4.0, draw.coverage) for draw in draws]
+    draws = draws_with_episodes(26, HYPER, 1.0, rng(1))
+    others = [Draw(draw.hours, 4.0, 4.0, draw.coverage, 0) for draw in draws]
     assert stretches_of_recording(draws, rng(2)) == stretches_of_recording(others, rng(2))

@@ -1,12 +1,13 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from kalemia.tables import read_table
+from kalemia.tables import read_json, read_table
 from workflow import run_snakemake
 
 pytestmark = pytest.mark.workflow
@@ -54,6 +55,60 @@ def test_personal_patients_are_never_inputs_of_the_generic_network(finished):
     personal = {row["subject_id"] for row in populations if row["population"] == "personal"}
     assert personal
     assert not personal & set(generic)
+
+
+def test_every_draw_and_subject_that_enters_leaves_somewhere(finished):
+    flow = read_json(finished / "results/cohort/flow.json")
+    draws = read_table(finished / "results/cohort/draws.parquet", "draws").to_pylist()
+    ledger = read_table(finished / "results/cohort/ledger.parquet", "ledger").to_pylist()
+    first, last = flow["steps"][0], flow["steps"][-1]
+    assert (first["draws"], first["subjects"]) == (len(draws), len({draw["subject_id"] for draw in draws}))
+    for name in ("draws", "subjects"):
+        assert sum(end[name] for end in flow["ends"].values()) == last[name]
+        assert first[name] - sum(step[f"lost_{name}"] for step in flow["steps"]) == last[name]
+    assert flow["steps"][3]["rule"].startswith("5 of the 10 minutes before")
+    populations = read_table(finished / "results/cohort/populations.parquet", "populations").to_pylist()
+    of_population = [row["population"] for row in populations]
+    assert {name: end["subjects"] for name, end in flow["ends"].items()} == {
+        name: of_population.count(name) for name in ("generic", "personal")
+    }
+    used = {
+        row["draw_id"]
+        for kind in ("generic", "personal")
+        for row in read_table(finished / f"results/cohort/{kind}.parquet", kind).to_pylist()
+    }
+    assert len(used) == last["draws"]
+    assert not used & {row["draw_id"] for row in ledger}
+
+
+def test_the_context_of_every_draw_is_known_to_the_baselines(finished):
+    draws = read_table(finished / "results/cohort/draws.parquet", "draws")
+    context = read_table(finished / "results/cohort/context.parquet", "context")
+    assert context["draw_id"].equals(draws["draw_id"])
+    for name in ("last_potassium", "hours_since_admission", "heart_rate_bpm"):
+        assert context[name].null_count < len(context)
+    assert {True, False} == set(context["insulin"].drop_null().to_pylist())
+
+
+def test_heights_and_weights_reach_the_table_of_characteristics(finished):
+    generic = read_json(finished / "results/cohort/characteristics.json")["generic"]
+    assert 150 < generic["height_cm_median_iqr"][0] < 190
+    assert 0 < generic["missing"]["height"] < generic["n"]
+
+
+def test_another_analyte_is_a_change_of_the_configuration(tmp_path):
+    run = run_snakemake(tmp_path, studies=("studies/hypokalemia.yaml", *TINY), config={"results": "results"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    draws = read_table(tmp_path / "results/cohort/draws.parquet", "draws").to_pylist()
+    labels = {row["label"]: row["potassium"] for row in draws}
+    assert labels[1] < 3.5 <= labels[0]
+    subjects = [path.name for path in (tmp_path / "results/patients").iterdir()]
+    assert len(subjects) == 2
+    for page in (tmp_path / "results").glob("**/report.html"):
+        text = page.read_text()
+        assert "ypokalemia" in text
+        ours = re.sub(r"Chiu|[^.>]*for hyperkalemia[^.]*|[^.>]*study is of hyperkalemia", "", text)
+        assert "yperkalemia" not in ours
 
 
 def test_nothing_is_left_to_do(finished):

@@ -23,6 +23,7 @@ class Source:
     connections: int
     attempts: int
     timeout_s: float
+    more_tables: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -72,20 +73,33 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Contamination:
+    jump: float
+    previous_hours: float
+    undone_hours: float
+    exclude: bool
+
+
+@dataclass(frozen=True)
 class Analyte:
     name: str
+    condition: str
     unit: str
     items: tuple[int, ...]
     positive: Range
     negative: Range
     plausible: Range
+    contamination: Contamination
 
 
 @dataclass(frozen=True)
 class Cohort:
     lead: str
     window_minutes: float
+    slack_minutes: float
     min_recorded_minutes: float
+    overlapping: str
+    admission_slack_hours: float
     exclude_codes: bool
     draws_per_generic_patient: int
 
@@ -137,8 +151,15 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Context:
+    result_hours: float
+    treatment_hours: float
+
+
+@dataclass(frozen=True)
 class Populations:
     personal_min_draws: int
+    generic_set: str
     generic_patients: int | None
     split: Split
 
@@ -210,6 +231,7 @@ class Study:
     rhythm: Rhythm
     review: Review
     beats: Beats
+    context: Context
     populations: Populations
     network: Network
     generic: Generic
@@ -292,13 +314,26 @@ class Recipe:
 
 # Raise a stage's version when its code makes another output from the same input.
 RECIPES = {
-    "source": Recipe(1, ("seed", "simulation", "analyte.items")),
-    "cohort": Recipe(2, ("seed", "source.kind", "analyte", "cohort", "populations.personal_min_draws")),
+    "source": Recipe(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
+    "cohort": Recipe(
+        3,
+        (
+            "seed",
+            "source.kind",
+            "analyte",
+            "cohort",
+            "populations.personal_min_draws",
+            "populations.generic_set",
+        ),
+    ),
+    "body": Recipe(1, ()),
+    "context": Recipe(1, ("context",)),
+    "characteristics": Recipe(1, ()),
     "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
     "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
-    "populations": Recipe(2, ("seed", "populations")),
+    "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
     "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(2, ("seed", "personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
@@ -327,6 +362,8 @@ def check_config(config: Fields, schema: Fields) -> None:
     study = Study.from_config(config)
     _check_source(study.source)
     _check_order(study)
+    if study.is_simulated:
+        _check_simulated(study.analyte)
 
 
 def is_url(place: str) -> bool:
@@ -353,6 +390,20 @@ def _check_source(source: Source) -> None:
         raise UserError(f"config: source.tables: {source.tables} is not a folder")
 
 
+def _check_simulated(analyte: Analyte) -> None:
+    """The simulated people have potassium: too much or too little of it."""
+    positive = analyte.positive
+    bounds = [bound for bound in (positive.above, positive.from_) if bound > float("-inf")]
+    is_high = len(bounds) == 1 and 5.0 <= bounds[0] <= 7.0 and positive.to == positive.below == float("inf")
+    bounds = [bound for bound in (positive.below, positive.to) if bound < float("inf")]
+    is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
+    if analyte.name != "potassium" or not (is_high or is_low):
+        raise UserError(
+            "config: analyte: source.kind simulated knows potassium alone, with analyte.positive either above a value"
+            " from 5 to 7 mEq/L or below one from 2.8 to 4"
+        )
+
+
 def _check_order(study: Study) -> None:
     """What one key's schema cannot see: the order of several."""
     analyte, split = study.analyte, study.populations.split
@@ -376,6 +427,8 @@ def _check_order(study: Study) -> None:
         raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
+    if study.cohort.slack_minutes >= study.cohort.window_minutes:
+        raise UserError("config: cohort.slack_minutes: must be less than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
     for name, arm in study.arms.items():
@@ -418,6 +471,8 @@ def _typed(kind, value):
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         given = {f"{key}_" if key == "from" else key: item for key, item in value.items()}
+        if kind is Range:  # null lifts a bound of the default configuration
+            given = {key: item for key, item in given.items() if item is not None}
         return kind(**{key: _typed(hints[key], item) for key, item in given.items()})
     if origin is dict:
         return {key: _typed(arguments[1], item) for key, item in value.items()}

@@ -1,155 +1,17 @@
-"""Tables of the clinical database, streamed with their columns checked, and the labeled draws of an analyte."""
-
-import io
-import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import BinaryIO
+"""The draws of an analyte out of laboratory rows: labeled, and flagged where a value is not to be trusted."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
-from isal import igzip, isal_zlib
 
-from kalemia.config import Analyte
+from kalemia.config import Analyte, Contamination
 from kalemia.errors import UserError
 
-_TYPES = {
-    "ROW_ID": pa.int64(),
-    "SUBJECT_ID": pa.int32(),
-    "HADM_ID": pa.int32(),
-    "ITEMID": pa.int32(),
-    "CHARTTIME": pa.timestamp("us"),
-    "VALUE": pa.string(),
-    "VALUENUM": pa.float64(),
-    "VALUEUOM": pa.string(),
-    "ICD9_CODE": pa.string(),
-    "GENDER": pa.string(),
-    "DOB": pa.timestamp("us"),
-}
-_SEARCHED_BYTES = 1 << 22
-LABEVENTS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "ITEMID", "CHARTTIME", "VALUE", "VALUENUM")
-
-# ICD-9-CM as MIMIC writes it, without the point. Diagnoses: 427.3x atrial fibrillation and flutter, V45.01 pacemaker
-# and V53.31 its fitting. Procedures: 37.7x leads and 37.8x pacemakers, 00.50 and 00.53 resynchronization.
-_FIBRILLATION = ("42731", "42732")
-_PACING_DIAGNOSES = ("V4501", "V5331")
-_PACING_PROCEDURES = ("377", "378", "0050", "0053")
-
-
-def table_path(folder: str | Path, name: str) -> Path:
-    """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``; raises `UserError` where there is none."""
-    for ending in (".csv.gz", ".csv"):
-        path = Path(folder) / f"{name}{ending}"
-        if path.is_file():
-            return path
-    raise UserError(
-        f"source.tables: {folder} holds no {name}.csv.gz; see docs/mimic3.md for the tables that are needed"
-    )
-
-
-def table_batches(path: Path, columns: Iterable[str], mentioning: Iterable[int] = ()) -> Iterator[pa.RecordBatch]:
-    """Batches of some columns of a CSV table, gzipped or not, in bounded memory.
-
-    With `mentioning`, lines in which none of these numbers occurs are not parsed; a line that is parsed may still be
-    of another item. Raises `UserError` for a missing column, a value of another type and a damaged file.
-    """
-    columns = list(columns)
-    options = csv.ConvertOptions(
-        include_columns=columns,
-        column_types={name: _TYPES[name] for name in columns},
-        timestamp_parsers=["%Y-%m-%d %H:%M:%S"],
-        strings_can_be_null=True,
-    )
-    try:
-        with igzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            numbers = "|".join(map(str, mentioning)).encode()
-            lines = _LinesMentioning(file, re.compile(numbers)) if numbers else file
-            block = csv.ReadOptions(block_size=1 << 20)
-            with csv.open_csv(pa.PythonFile(lines, "r"), convert_options=options, read_options=block) as reader:
-                yield from reader
-    except KeyError as error:
-        raise UserError(
-            f"{path}: {str(error.args[0]).splitlines()[0]}; is it the comma-separated table of MIMIC-III 1.4?"
-        ) from None
-    except (pa.ArrowInvalid, OSError, EOFError, isal_zlib.error) as error:
-        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
-
-
-class _LinesMentioning(io.RawIOBase):
-    """The first line of a file, those in which a pattern is found, and the last, so that its end is checked.
-
-    Parsing 28 million lines for the few in a hundred that are wanted takes longer than decompressing them; searching
-    them does not.
-    """
-
-    def __init__(self, file: BinaryIO, wanted: re.Pattern[bytes]):
-        self._blocks, self._ready = _blocks_of_lines(file, wanted), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; none at the end of the file."""
-        while not self._ready:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._ready = block
-        size = len(self._ready) if size < 0 else size
-        given, self._ready = self._ready[:size], self._ready[size:]
-        return given
-
-
-def _blocks_of_lines(file: BinaryIO, wanted: re.Pattern[bytes]) -> Iterator[bytes]:
-    yield file.readline()
-    rest = b""
-    while read := file.read(_SEARCHED_BYTES):
-        block = rest + read
-        end = block.rfind(b"\n", 0, -1) + 1  # the last line is kept back: it may be the file's
-        yield b"".join(_lines_mentioning(block[:end], wanted))
-        rest = block[end:]
-    yield rest
-
-
-def _lines_mentioning(block: bytes, wanted: re.Pattern[bytes]) -> Iterator[bytes]:
-    """The lines of `block`, which ends with one, in which `wanted` is found."""
-    stop = 0
-    for match in wanted.finditer(block):
-        if match.start() >= stop:
-            start, stop = block.rfind(b"\n", 0, match.start()) + 1, block.index(b"\n", match.start()) + 1
-            yield block[start:stop]
-
-
-def read_csv_table(folder: str | Path, name: str, columns: Iterable[str]) -> pa.Table:
-    """A whole table of the clinical database, some columns of it."""
-    columns = list(columns)
-    batches = list(table_batches(table_path(folder, name), columns))
-    return pa.Table.from_batches(batches, pa.schema([(column, _TYPES[column]) for column in columns]))
-
-
-def analyte_rows(folder: str | Path, items: Iterable[int]) -> pa.Table:
-    """The rows of LABEVENTS whose item counts as the analyte, filtered while they are read."""
-    wanted = pa.array(items, pa.int32())
-    batches = table_batches(table_path(folder, "LABEVENTS"), LABEVENTS, mentioning=items)
-    kept = [batch.filter(pc.is_in(batch["ITEMID"], wanted)) for batch in batches]
-    schema = pa.schema([(column, _TYPES[column]) for column in LABEVENTS])
-    return pa.Table.from_batches([batch for batch in kept if len(batch)], schema)
-
-
-def coded_reasons(tables: str | Path) -> dict[int, str]:
-    """Why subjects are left out by their ICD-9 codes, of any admission."""
-    diagnoses = read_csv_table(tables, "DIAGNOSES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
-    procedures = read_csv_table(tables, "PROCEDURES_ICD", ["SUBJECT_ID", "ICD9_CODE"])
-
-    def subjects(table: pa.Table, prefixes: tuple[str, ...]) -> list[int]:
-        coded = pc.match_substring_regex(table["ICD9_CODE"], f"^({'|'.join(prefixes)})")
-        return table.filter(pc.fill_null(coded, False))["SUBJECT_ID"].to_pylist()
-
-    paced = subjects(diagnoses, _PACING_DIAGNOSES) + subjects(procedures, _PACING_PROCEDURES)
-    reasons = dict.fromkeys(paced, "pacing coded")
-    return reasons | dict.fromkeys(subjects(diagnoses, _FIBRILLATION), "atrial fibrillation coded")
+# What a draw may be flagged with. All but the last two leave no value to rely on.
+FLAGS = ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated")
+WITHOUT_VALUE = FLAGS[:4]
+_COMPARATOR = "(?i)[<>]|greater|less"
+_ROUNDING = 1e-9  # a jump of 1.5 is one, whatever binary makes of 5.9 - 4.4
 
 
 def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:
@@ -161,24 +23,38 @@ def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:
 
 
 def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
-    """Every draw of the analyte, in the order of subject, time and row: with its label, and a reason if unusable.
+    """Every draw of the analyte once, in the order of subject, time, item and row; none is left out.
 
-    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither), reason.
-    A second row of the same subject, time and item is a duplicate.
+    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither, or no value
+    to rely on), flags (list of `FLAGS`), reason (of the flags the one that excludes the draw, or null).
+
+    Rows of one subject and time are twins of one specimen: the first with a value, in the order of `analyte.items`,
+    is used. A contaminated value jumps away from the one before and is undone by the next; it is excluded only if
+    `analyte.contamination` says so. Raises `UserError` where a ROW_ID stands for two different rows.
     """
-    rows = rows.sort_by([(name, "ascending") for name in ("SUBJECT_ID", "CHARTTIME", "ITEMID", "ROW_ID")])
+    rows = _sorted_once(rows, analyte.items)
     values = rows["VALUENUM"].to_numpy()
+    is_flagged = {flag: np.zeros(len(rows), bool) for flag in FLAGS}
+    is_flagged["no value"] = np.isnan(values)
+    is_flagged["comparator"] = _filled(pc.match_substring_regex(rows["VALUE"], _COMPARATOR))
+    is_flagged["other unit"] = _filled(
+        pc.not_equal(pc.utf8_lower(pc.utf8_trim_whitespace(rows["VALUEUOM"])), analyte.unit.lower())
+    )
+    is_flagged["implausible value"] = ~np.isnan(values) & ~analyte.plausible.contains(values)
+    has_value = ~np.any([is_flagged[flag] for flag in WITHOUT_VALUE], axis=0)
+    specimen = _specimens(rows)
+    is_flagged["twin"], is_spare = _twins(specimen, has_value)
+    usable = np.flatnonzero(has_value & ~is_spare)
+    subject, time_h = rows["SUBJECT_ID"].to_numpy()[usable], _hours(rows["CHARTTIME"])[usable]
+    is_flagged["contaminated"][usable] = contaminated(subject, time_h, values[usable], analyte.contamination)
+
+    excludes = is_flagged | {"twin": is_spare}
+    if not analyte.contamination.exclude:
+        del excludes["contaminated"]
     reason = np.full(len(rows), None, object)
-    if len(rows):
-        keys = [rows[name].to_numpy() for name in ("SUBJECT_ID", "CHARTTIME", "ITEMID")]
-        repeats = np.all([key[1:] == key[:-1] for key in keys], axis=0)
-        reason[1:][repeats] = "duplicate"
-        reason[~analyte.plausible.contains(values)] = "implausible value"
-        reason[pc.fill_null(pc.match_substring_regex(rows["VALUE"], "[<>]"), False).to_numpy()] = "comparator"
-        reason[np.isnan(values)] = "no value"
-    reason = pa.array(reason.tolist(), pa.string())
+    for flag in reversed(excludes):  # the first of FLAGS has the last word
+        reason[excludes[flag]] = flag
     label = labels(values, analyte)
-    has_none = (label < 0) | reason.is_valid().to_numpy(zero_copy_only=False)
     return pa.table(
         {
             "draw_id": rows["ROW_ID"],
@@ -187,7 +63,66 @@ def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "item_id": rows["ITEMID"],
             "draw_time": rows["CHARTTIME"],
             "potassium": pa.array(values, mask=np.isnan(values)),
-            "label": pa.array(label, mask=has_none),
-            "reason": reason,
+            "label": pa.array(label, mask=(label < 0) | ~has_value),
+            "flags": _lists_of_flags(is_flagged),
+            "reason": pa.array(reason, pa.string()),
         }
     )
+
+
+def contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, rule: Contamination) -> np.ndarray:
+    """Which values jump by `rule.jump` from the subject's value before, within `rule.previous_hours`, and are undone
+    as far by the next, within `rule.undone_hours`; up or down. Arrays (n,), sorted by subject and time.
+    """
+    found = np.zeros(len(values), bool)
+    if len(values) < 3:
+        return found
+    same = subject[1:] == subject[:-1]
+    after_h = np.diff(time_h)
+    up = np.diff(values)
+    jumps = same[:-1] & (after_h[:-1] <= rule.previous_hours) & (np.abs(up[:-1]) >= rule.jump - _ROUNDING)
+    undone = same[1:] & (after_h[1:] <= rule.undone_hours) & (np.abs(up[1:]) >= rule.jump - _ROUNDING)
+    found[1:-1] = jumps & undone & (np.sign(up[:-1]) != np.sign(up[1:]))
+    return found
+
+
+def _sorted_once(rows: pa.Table, items: tuple[int, ...]) -> pa.Table:
+    """Every row once, sorted so that nothing depends on the order in which they came."""
+    once = rows.group_by(rows.column_names).aggregate([])
+    ids = once["ROW_ID"].to_numpy()
+    if len(np.unique(ids)) < len(ids):
+        seen, counts = np.unique(ids, return_counts=True)
+        raise UserError(f"LABEVENTS: ROW_ID {seen[counts > 1][0]} stands for two different rows; is the table whole?")
+    rank = pc.index_in(once["ITEMID"], pa.array(items, once["ITEMID"].type))
+    order = [(name, "ascending") for name in ("SUBJECT_ID", "CHARTTIME", "rank", "ROW_ID")]
+    return once.append_column("rank", rank).sort_by(order).drop_columns("rank")
+
+
+def _specimens(rows: pa.Table) -> np.ndarray:
+    """The number of each row's specimen: one subject, one time."""
+    keys = [rows[name].to_numpy() for name in ("SUBJECT_ID", "CHARTTIME")]
+    is_new = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return np.concatenate([[0], np.cumsum(is_new)]) if len(rows) else np.zeros(0, int)
+
+
+def _twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows share their specimen with another, and which of these have a value but are not the first that has."""
+    is_twin = np.bincount(specimen)[specimen] > 1 if len(specimen) else np.zeros(0, bool)
+    valued = np.flatnonzero(has_value)
+    is_spare = np.zeros(len(specimen), bool)
+    is_spare[valued[1:]] = specimen[valued[1:]] == specimen[valued[:-1]]
+    return is_twin, is_spare
+
+
+def _lists_of_flags(is_flagged: dict[str, np.ndarray]) -> pa.Array:
+    matrix = np.stack([is_flagged[flag] for flag in FLAGS], axis=1)
+    offsets = np.concatenate([[0], np.cumsum(matrix.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(np.array(FLAGS, object)[np.nonzero(matrix)[1]], pa.string()))
+
+
+def _filled(mask: pa.ChunkedArray) -> np.ndarray:
+    return pc.fill_null(mask, False).to_numpy()
+
+
+def _hours(times: pa.ChunkedArray) -> np.ndarray:
+    return times.to_numpy().astype("datetime64[us]").astype(np.int64) / 3_600e6

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 CITATION = "Chiu I-M, Cheng J-Y, Chen T-Y, et al. J Med Internet Res 2022;24(12):e41163"
 DOI = "10.2196/41163"
+CONDITION = "hyperkalemia"
 PATIENTS = 16  # personal patients; every figure of ROUNDS is over them
 
 
@@ -44,6 +45,17 @@ CHARACTERISTICS = {
         "n": 1439,
         "age_median_iqr": [64, 52, 76],
         "men": [610, 0.596],
+        "ethnicity": {
+            "White": 907,
+            "African American": 176,
+            "Hispanic": 71,
+            "Asian": 45,
+            "American Indian": 6,
+            "other": 50,
+            "unknown": 184,
+        },
+        "height_cm_median_iqr": [170.0, 160.2, 178.0],
+        "weight_kg_median_iqr": [79.2, 66.9, 94.6],
         "potassium_negative_mean_sd": [4.3, 0.40],
         "potassium_positive_mean_sd": [6.3, 0.64],
         "draws": 2666,
@@ -54,6 +66,17 @@ CHARACTERISTICS = {
         "n": 16,
         "age_median_iqr": [50, 43, 60],
         "men": [13, 0.812],
+        "ethnicity": {
+            "White": 7,
+            "African American": 3,
+            "Hispanic": 0,
+            "Asian": 1,
+            "American Indian": 0,
+            "other": 1,
+            "unknown": 4,
+        },
+        "height_cm_median_iqr": [176.5, 169.2, 186.8],
+        "weight_kg_median_iqr": [89.2, 71.4, 108.3],
         "potassium_negative_mean_sd": [4.1, 0.44],
         "potassium_positive_mean_sd": [6.2, 0.70],
         "draws": None,

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ def write_populations(
     draws_path: str | Path,
     quality_paths: Iterable[str | Path],
     populations: Populations,
+    rules: dict[str, str],
     seed: int,
     digest: str,
     populations_path: str | Path,
@@ -29,7 +30,8 @@ def write_populations(
 ) -> None:
     """Write the populations, the generic draws with their split, the personal patients' draws, and the flow.
 
-    Knows nothing of arms, so that another arm leaves the generic network's input as it is.
+    `rules`: how a step of the flow was decided, in words, by its name. Knows nothing of arms, so that another arm
+    leaves the generic network's input as it is.
     Raises `UserError` if nobody is personal or the generic network would lack a class.
     """
     quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
@@ -61,8 +63,13 @@ def write_populations(
     write_table(populations_path, "populations", table_from_rows("populations", rows), digest)
     write_table(generic_path, "generic", table_from_rows("generic", generic), digest)
     write_table(personal_path, "personal", table_from_rows("personal", of_personal), digest)
-    final = final_reasons(read_table(draws_path, "draws").to_pylist(), quality, personal_subjects, generic)
-    write_json(flow_path, inclusion_flow(final))
+    draws = read_table(draws_path, "draws", ["draw_id", "subject_id", "reason"]).to_pylist()
+    final = final_reasons(draws, quality, personal_subjects, generic)
+    ends = {
+        "generic": {"subjects": len(split_of), "draws": len(generic), "splits": splits_by_class(generic)},
+        "personal": {"subjects": len(personal_subjects), "draws": len(of_personal)},
+    }
+    write_json(flow_path, inclusion_flow(final, rules) | {"ends": ends})
 
 
 def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
@@ -81,49 +88,88 @@ def is_personal(draws: Iterable[dict], min_draws: int) -> bool:
 
 
 def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: int) -> list[dict]:
-    """The rows of the generic table: positive draws of some people, about as many negative draws of others.
+    """The rows of the generic table, with as many draws of either class as can be.
 
-    Somebody with a positive draw is of the positive class and gives only positive draws (Chiu 2022). Of the class
-    with more draws people are taken in an order that depends on nobody else until their draws are as many as the
-    other's; the last one taken may go over.
+    `balanced`: positive draws of some people, negative draws of others; somebody with a positive draw is of the
+    positive class and gives only positive draws (Chiu 2022). `within`: people who have both classes give as many of
+    either, and the others follow as in `balanced`. Of a class with more draws people are taken in an order that
+    depends on nobody else until their draws are as many as the other's; the last one taken may go over.
     """
-    people: dict[int, dict[int, list[dict]]] = {1: {}, 0: {}}
-    for subject, mine in usable.items():
-        of_class = {label: [draw for draw in mine if draw["label"] == label] for label in (1, 0)}
-        used_class = 1 if of_class[1] else 0
-        if of_class[used_class]:
-            people[used_class][subject] = of_class[used_class]
-    orders = {label: sorted(people[label], key=lambda subject: _unit(seed, "order", subject)) for label in people}
+    given = {subject: _given(subject, mine, settings.generic_set, seed) for subject, mine in usable.items()}
+    order = sorted((subject for subject in given if given[subject]), key=lambda s: _unit(seed, "order", s))
+    classes = {subject: {draw["label"] for draw in given[subject]} for subject in order}
+    both = [subject for subject in order if len(classes[subject]) == 2]
+    single = {label: [subject for subject in order if classes[subject] == {label}] for label in (1, 0)}
     if settings.generic_patients is not None:
-        orders = {label: order[: settings.generic_patients // 2] for label, order in orders.items()}
-    fewest = min(sum(len(people[label][subject]) for subject in orders[label]) for label in people)
-    rows = []
-    for label, order in orders.items():
-        taken = 0
-        for subject in order:
-            if taken >= fewest:
-                break
-            taken += len(people[label][subject])
-            split = split_of_subject(subject, settings, seed)
-            rows += [
-                {"subject_id": subject, "draw_id": draw["draw_id"], "label": label, "split": split}
-                for draw in people[label][subject]
-            ]
-    return sorted(rows, key=lambda row: (row["subject_id"], row["draw_id"]))
+        both = both[: settings.generic_patients]
+        left = (settings.generic_patients - len(both)) // 2
+        single = {label: people[:left] for label, people in single.items()}
+    fewest = min(sum(len(given[subject]) for subject in people) for people in single.values())
+    chosen = both + [s for people in single.values() for s in _until(people, given, fewest)]
+    return sorted(
+        (
+            {
+                "subject_id": subject,
+                "draw_id": draw["draw_id"],
+                "label": draw["label"],
+                "split": split_of_subject(subject, settings, seed),
+            }
+            for subject in chosen
+            for draw in given[subject]
+        ),
+        key=lambda row: (row["subject_id"], row["draw_id"]),
+    )
+
+
+def _given(subject: int, draws: list[dict], generic_set: str, seed: int) -> list[dict]:
+    """The draws that somebody would give to the generic set."""
+    of = {label: sorted((d for d in draws if d["label"] == label), key=lambda d: d["draw_id"]) for label in (1, 0)}
+    if generic_set == "balanced" or not (of[1] and of[0]):
+        return of[1] or of[0]
+    n = min(len(of[1]), len(of[0]))
+    orders = {label: rng(seed, "within", subject, label).permutation(len(mine)) for label, mine in of.items()}
+    return [of[label][i] for label in (1, 0) for i in sorted(orders[label][:n])]
+
+
+def _until(people: list[int], given: dict[int, list[dict]], enough: int) -> Iterator[int]:
+    """The first of `people` whose draws together are `enough`."""
+    taken = 0
+    for subject in people:
+        if taken >= enough:
+            return
+        taken += len(given[subject])
+        yield subject
 
 
 def split_of_subject(subject_id: int, settings: Populations, seed: int) -> str:
-    """train, validation or test: of the subject's id and the seed alone, so that nobody else can change it."""
+    """train, validation or test: of the subject's id and the seed alone, so that nobody else can change it.
+
+    Everybody's lot is drawn alone and with the same odds, in either class: the shares are those of the configuration
+    within each class up to chance. Exact quotas would move people between splits whenever another joins.
+    """
     at = _unit(seed, "split", subject_id)
     shares = settings.split
     return "train" if at < shares.train else "validation" if at < shares.train + shares.validation else "test"
 
 
+def splits_by_class(generic: Iterable[dict]) -> dict[str, dict[str, int]]:
+    """How many people of the generic set have draws of either class, by split."""
+    rows = list(generic)
+    return {
+        split: {
+            name: len({row["subject_id"] for row in rows if (row["split"], row["label"]) == (split, label)})
+            for label, name in ((1, "positive"), (0, "negative"))
+        }
+        for split in ("train", "validation", "test")
+    }
+
+
 def final_reasons(
-    draws: Iterable[dict], quality: Iterable[dict], personal: Sequence[int], generic: Iterable[dict]
+    draws: Iterable[dict], quality: Iterable[dict], personal: Iterable[int], generic: Iterable[dict]
 ) -> list[tuple[int, str | None]]:
     """(subject_id, reason) of every draw, reason None where the draw is used."""
     by_draw = {row["draw_id"]: row for row in quality}
+    personal = set(personal)
     used = {row["draw_id"] for row in generic}
     final = []
     for draw in draws:

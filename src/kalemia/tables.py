@@ -58,6 +58,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw_time", _time),
             ("potassium", pa.float32()),  # mEq/L
             ("label", pa.int8()),  # 1 positive, 0 negative, null neither
+            ("flags", pa.list_(pa.string())),  # of kalemia.labs.FLAGS, whether they exclude the draw or not
             ("recording", pa.string()),
             ("sample_from", pa.int64()),  # of the recording, half open
             ("sample_to", pa.int64()),
@@ -81,6 +82,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("insulin", pa.bool_()),
             ("bicarbonate", pa.bool_()),
             ("dialysis", pa.bool_()),
+        ]
+    ),
+    # one row a measurement; of the two values one is null
+    "body": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("time", _time),
+            ("height_cm", pa.float32()),
+            ("weight_kg", pa.float32()),
         ]
     ),
     # one row a subject with draws to read

@@ -9,6 +9,7 @@ with job_log(snakemake.log[0]):
     study = Study.from_config(snakemake.config)
     write_characteristics(
         tables=None if study.source.kind == "own" else study.tables_folder,
+        body_path=snakemake.input.body or None,
         populations_path=snakemake.input.populations,
         quality_paths=snakemake.input.quality,
         generic_path=snakemake.input.generic,

@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
         source=open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder),
         analyte=study.analyte,
         cohort=study.cohort,
-        personal_min_draws=study.populations.personal_min_draws,
+        populations=study.populations,
         seed=study.seed,
         digest=study.digest("cohort"),
         draws_path=snakemake.output.draws,

@@ -10,4 +10,4 @@ with job_log(snakemake.log[0]):
 
     study = Study.from_config(snakemake.config)
     folder = Path(study.waveforms)
-    simulate_cohort(folder, study.simulation, study.seed, study.analyte.items[0], snakemake.threads)
+    simulate_cohort(folder, study.simulation, study.analyte, study.seed, snakemake.threads)

@@ -1,5 +1,6 @@
 """The inclusion flow as boxes: what goes on at the left, what each step lost and why at the right."""
 
+import textwrap
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,13 +16,14 @@ LINE, PADDING = 0.175, 0.08
 ARROW, APART = 0.34, 0.1  # least height of an arrow, least distance of two boxes one above the other
 MAIN_LEFT, MAIN_WIDTH = 0.05, 3.9
 LOST_LEFT = 4.75
+RULE_WIDTH = 58  # characters of a line that fit into a box
 LOST_WIDTH = WIDTH_IN - LOST_LEFT - 0.05
 
 
 def write_flow_figure(
     path: str | Path, flow: list[dict], characteristics: dict, populations: pa.Table, is_simulated: bool
 ) -> None:
-    """From every potassium value to the two populations; `flow` is the list of steps of cohort/flow.json."""
+    """From every value of the analyte to the two populations; `flow` is the list of steps of cohort/flow.json."""
     steps = [_step_lines(step) for step in flow]
     losses = [_loss_lines(step) for step in flow]
     ends = [_population_lines(name, characteristics[name], populations) for name in ("generic", "personal")]
@@ -53,7 +55,7 @@ def count_words(step: dict) -> str:
 
 def _step_lines(step: dict) -> list[str]:
     name = step["step"]
-    return [name[:1].upper() + name[1:], count_words(step)]
+    return [name[:1].upper() + name[1:], count_words(step), *textwrap.wrap(step["rule"] or "", RULE_WIDTH)]
 
 
 def _loss_lines(step: dict) -> list[str]:

@@ -60,19 +60,31 @@ def answer(study: Study, summary: dict) -> str:
 
 
 def characteristics_rows(ours: dict, analyte: Analyte, marks: dict[str, str]) -> list[dict]:
-    """Table 1: each row a name and four cells, generic and personal, ours beside the paper's."""
+    """Table 1: each row a name and four cells, generic and personal, ours beside the paper's.
 
-    def row(name: str, key: str, show) -> dict:
+    Shares are of those of whom it is known; a row says how many are missing where some are.
+    """
+
+    def row(name: str, key: str, show, missing: str = "") -> dict:
         cells = [
             show(of[population][key]) for population in ("generic", "personal") for of in (ours, paper.CHARACTERISTICS)
         ]
+        for place, population in ((0, "generic"), (2, "personal")):
+            if missing and ours[population]["missing"][missing]:
+                cells[place] += f"; {count(ours[population]['missing'][missing])} missing"
         return {"name": name, "cells": cells, "marks": [""] * 4}
+
+    def group_row(group: str) -> dict:
+        return row(f"{group[:1].upper()}{group[1:]}, n (%)", "ethnicity", lambda groups: _group(groups, group))
 
     value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
     rows = [
         row("Patients", "n", count),
-        row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr),
-        row("Men, n (%)", "men", _share),
+        row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr, "age"),
+        row("Men, n (%)", "men", _share, "gender"),
+        *map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"]),
+        row("Height, cm, median (IQR)", "height_cm_median_iqr", _median_iqr_one_digit, "height"),
+        row("Weight, kg, median (IQR)", "weight_kg_median_iqr", _median_iqr_one_digit, "weight"),
         row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _two_digits),
         row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _two_digits),
         row("Draws used", "draws", count),
@@ -153,6 +165,15 @@ def _mark(note: str, marks: dict[str, str]) -> str:
 def _median_iqr(values: list[float | None]) -> str:
     median, low, high = values
     return MISSING if median is None else f"{median:.0f} ({low:.0f}-{high:.0f})"
+
+
+def _median_iqr_one_digit(values: list[float | None]) -> str:
+    median, low, high = values
+    return MISSING if median is None else f"{median:.1f} ({low:.1f}-{high:.1f})"
+
+
+def _group(groups: dict[str, int] | None, group: str) -> str:
+    return MISSING if groups is None else _share([groups[group], groups[group] / sum(groups.values())])
 
 
 def _share(values: list) -> str:

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from kalemia.config import Simulation
+from kalemia.config import Analyte, Simulation
 from kalemia.errors import UserError
 from kalemia.simulate.bedside import shortcut_at
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
+from kalemia.simulate.course import Classes
 from kalemia.simulate.people import Person, cohort
 from kalemia.simulate.physiology import WAVES
 from kalemia.simulate.recordings import recording_name, stretch_start, write_recordings
@@ -18,17 +19,18 @@ WAVEFORMS = "mimic3wdb-matched/1.0"
 TABLES = "mimiciii/1.4"
 
 
-def simulate_cohort(folder: Path, settings: Simulation, seed: int, item_id: int, processes: int) -> None:
+def simulate_cohort(folder: Path, settings: Simulation, analyte: Analyte, seed: int, processes: int) -> None:
     """Write a simulated cohort below `folder`, and what was planted in it as ``truth.json``, last.
 
-    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``. Potassium is reported as LABEVENTS item
-    `item_id`. `processes` jobs work at a time; the bytes do not depend on it. They are threads, which numpy lets run
-    side by side, so nothing is copied between processes. Raises `UserError` where there are recordings already.
+    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``. Potassium is reported as the first item of
+    `analyte`, and people have episodes of what it calls positive: too much potassium, or too little. `processes` jobs
+    work at a time; the bytes do not depend on it. They are threads, which numpy lets run side by side, so nothing is
+    copied between processes. Raises `UserError` where there are recordings already.
     """
     folder = Path(folder)
     if (folder / WAVEFORMS).exists():
         raise UserError(f"{folder}: holds recordings already; choose another folder or delete this one")
-    people = cohort(settings, seed)
+    people, item_id = cohort(settings, Classes(analyte.positive, analyte.negative), seed), analyte.items[0]
     labs, row_of_draw = lab_rows(people, item_id, seed)
     write_tables(folder / TABLES, people, labs, item_id, seed)
     with ThreadPoolExecutor(processes) as pool:
@@ -72,7 +74,7 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
         "subject_id": person.subject_id,
         "population": person.population,
         "cause": person.cause,
-        "hyperkalemic": person.hyperkalemic,
+        "positive": person.positive,
         "single_episode": person.single_episode,
         "responsive": person.responsive,
         "sensitivity": person.heart.sensitivity,

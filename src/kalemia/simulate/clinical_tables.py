@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.seeds import rng
+from kalemia.simulate import charted
 from kalemia.simulate.people import Admission, Person
 
 COLUMNS = {
@@ -35,9 +36,20 @@ OTHERS = (
 )
 # What laboratories report beside plain values, as VALUE and VALUENUM: beyond the range, nothing at all, contaminated.
 ODD_RESULTS = (("GREATER THAN 10", None), (">10.0", None), (None, None), ("24.6", 24.6))
+# About the shares of the paper's Table 1.
+ETHNICITIES = {
+    "WHITE": 0.63,
+    "BLACK/AFRICAN AMERICAN": 0.12,
+    "HISPANIC OR LATINO": 0.05,
+    "ASIAN": 0.03,
+    "AMERICAN INDIAN/ALASKA NATIVE": 0.01,
+    "OTHER": 0.03,
+    "UNKNOWN/NOT SPECIFIED": 0.13,
+}
 FIRST_LAB_ROW = 8_000_001
 FIBRILLATION, PACEMAKER = "42731", ("3783", "3772")
-HYPERPOTASSEMIA, HEMODIALYSIS = "2767", "3995"
+HYPERPOTASSEMIA, HYPOPOTASSEMIA, HEMODIALYSIS = "2767", "2768", "3995"
+LOW = 3.5  # mEq/L
 DIAGNOSES = ("4019", "25000", "5849", "4280", "51881", "2724", "99592", "486", "2859", "5856")
 PROCEDURES = ("3893", "966", "9604", "9671", "3891")
 
@@ -67,19 +79,20 @@ def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[li
 
 
 def write_tables(folder: Path, people: list[Person], labs: list[list], item_id: int, seed: int) -> None:
-    """Write every table of `COLUMNS` into `folder`."""
+    """Write every table of `COLUMNS` and of `charted.COLUMNS` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     stays = [(person, admission) for person in people for admission in person.admissions]
     rows = {
         "PATIENTS": _numbered([_patient(person) for person in people]),
-        "ADMISSIONS": _numbered([_admission(*stay, rng(seed, "admission", stay[1].hadm_id)) for stay in stays]),
+        "ADMISSIONS": _numbered([_admission(*stay, rng(seed, "ethnicity", stay[0].subject_id)) for stay in stays]),
         "ICUSTAYS": _numbered([_icu_stay(*stay) for stay in stays]),
         "LABEVENTS": labs,
         "D_LABITEMS": _numbered(_lab_items(item_id)),
         "DIAGNOSES_ICD": _numbered([row for stay in stays for row in _coded(*stay, _diagnoses(*stay, seed))]),
         "PROCEDURES_ICD": _numbered([row for stay in stays for row in _coded(*stay, _procedures(*stay, seed))]),
     }
-    for name, columns in COLUMNS.items():
+    rows |= {name: _numbered(mine) for name, mine in charted.charted_rows(people, seed).items()}
+    for name, columns in (COLUMNS | charted.COLUMNS).items():
         _write_csv(folder / f"{name}.csv.gz", columns.split(), rows[name])
 
 
@@ -105,13 +118,11 @@ def _patient(person: Person) -> list:
 
 
 def _admission(person: Person, admission: Admission, random: np.random.Generator) -> list:
-    ethnicity = random.choice(
-        ["WHITE", "BLACK/AFRICAN AMERICAN", "HISPANIC OR LATINO", "ASIAN", "UNKNOWN/NOT SPECIFIED"]
-    )
+    ethnicity = random.choice(list(ETHNICITIES), p=list(ETHNICITIES.values()))
     return [
         *(person.subject_id, admission.hadm_id, admission.admitted, admission.discharged, None),
         *("EMERGENCY", "EMERGENCY ROOM ADMIT", "HOME", "Medicare", None, None, None, str(ethnicity), None, None),
-        *("RENAL FAILURE" if person.hyperkalemic else "SEPSIS", 0, 1),
+        *("RENAL FAILURE" if person.positive else "SEPSIS", 0, 1),
     ]
 
 
@@ -139,8 +150,9 @@ def _lab_items(item_id: int) -> list[list]:
 
 def _diagnoses(person: Person, admission: Admission, seed: int) -> list[str]:
     codes = rng(seed, "diagnoses", admission.hadm_id).permutation(DIAGNOSES)[:4].tolist()
-    if any(draw.label == 1 for draw in admission.draws):
-        codes.insert(1, HYPERPOTASSEMIA)
+    positive = [draw.reported for draw in admission.draws if draw.label == 1]
+    if positive:
+        codes.insert(1, HYPOPOTASSEMIA if max(positive) < LOW else HYPERPOTASSEMIA)
     if person.cause == "coded atrial fibrillation":
         codes.insert(2, FIBRILLATION)
     return codes

@@ -6,8 +6,8 @@ from itertools import count
 
 import numpy as np
 
-HYPER_ABOVE = 5.5  # mEq/L
-NORMO_FROM, NORMO_TO = 3.5, 5.0
+from kalemia.config import Range
+
 MEAN_HOURS = 5.5  # between draws
 
 # How the monitor covers the minutes before a draw, and how often. Independent of potassium.
@@ -32,14 +32,29 @@ class Draw:
     potassium: float  # mEq/L in the blood
     reported: float  # mEq/L, as the laboratory gives it, one decimal
     coverage: str | None
+    label: int | None  # 1 positive, 0 negative, None neither
     stretch: int | None = None
 
-    @property
-    def label(self) -> int | None:
-        """1 hyperkalemic, 0 normokalemic, None between or below."""
-        if self.reported > HYPER_ABOVE:
+
+@dataclass(frozen=True)
+class Classes:
+    """Which values are positive and which negative, in mEq/L: too much potassium, or too little."""
+
+    positive: Range
+    negative: Range
+
+    def label(self, reported: float) -> int | None:
+        """1 positive, 0 negative, None neither."""
+        if self.positive.contains(reported):
             return 1
-        return 0 if NORMO_FROM <= self.reported <= NORMO_TO else None
+        return 0 if self.negative.contains(reported) else None
+
+    def positive_level(self, random: np.random.Generator) -> float:
+        """Of a positive episode: well beyond the bound, more so where it is a bound from below."""
+        above, below = max(self.positive.above, self.positive.from_), min(self.positive.to, self.positive.below)
+        if np.isfinite(above):
+            return float(np.clip(random.normal(above + 0.8, 0.55), above + 0.3, above + 2.4))
+        return float(np.clip(random.normal(below - 0.6, 0.2), below - 1.1, below - 0.2))
 
 
 @dataclass(frozen=True)
@@ -66,41 +81,41 @@ def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], ran
         memory = np.exp(-passed / 6)
         wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * random.standard_normal()
         values[i], last = value + wander, hour
-    return np.clip(values, 2.6, 8.4)
+    return np.clip(values, 2.0, 8.4)
 
 
-def draws_with_episodes(n: int, noise: float, random: np.random.Generator) -> list[Draw]:
+def draws_with_episodes(n: int, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
     """About `n` draws through several episodes of both kinds, at least ten usable ones of each class.
 
     They can also be divided in time: among the last quarter are two usable ones of each class.
     """
-    tried = (_draws(size, _alternating_episodes(random), noise, random) for size in _sizes(n))
+    tried = (_draws(size, _alternating_episodes(classes, random), classes, noise, random) for size in _sizes(n))
     return next(draws for draws in tried if _has_ten_of_each(draws) and _can_be_divided_in_time(draws))
 
 
-def draws_with_one_episode(n: int, noise: float, random: np.random.Generator) -> list[Draw]:
-    """As `draws_with_episodes`, but all hyperkalemic draws follow each other, first or last."""
-    tried = (_draws(size, _one_turn(size, 0.46, 0.54, random), noise, random) for size in _sizes(n))
+def draws_with_one_episode(n: int, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
+    """As `draws_with_episodes`, but all positive draws follow each other, first or last."""
+    tried = (_draws(size, _one_turn(size, 0.46, 0.54, classes, random), classes, noise, random) for size in _sizes(n))
     return next(draws for draws in tried if _has_ten_of_each(draws) and _turns(draws) == 1)
 
 
-def few_draws(n: int, hyperkalemic: bool, noise: float, random: np.random.Generator) -> list[Draw]:
-    """About `n` draws, at least one usable: a hyperkalemic one, or a normokalemic one and none hyperkalemic."""
+def few_draws(n: int, positive: bool, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
+    """About `n` draws, at least one usable: a positive one, or a negative one and none positive."""
     while True:
         size = max(1, n + int(random.integers(-1, 2)))
-        episodes = _one_turn(size, 0, 1, random) if hyperkalemic else [(0, _normal_level(random))]
-        draws = _draws(size, episodes, noise, random)
+        episodes = _one_turn(size, 0, 1, classes, random) if positive else [(0, _normal_level(random))]
+        draws = _draws(size, episodes, classes, noise, random)
         usable = _labels(draws)
-        if hyperkalemic and 1 in usable:
+        if positive and 1 in usable:
             return draws
-        if not hyperkalemic and 0 in usable and all(draw.label != 1 for draw in draws):
+        if not positive and 0 in usable and all(draw.label != 1 for draw in draws):
             return draws
 
 
-def draws_elsewhere(n: int, random: np.random.Generator) -> list[Draw]:
+def draws_elsewhere(n: int, classes: Classes, random: np.random.Generator) -> list[Draw]:
     """Draws of an unremarkable stay without any recording."""
     hours = _draw_hours(n, random)
-    return _measured(hours, potassium_course(hours, [(0, _normal_level(random))], random), [None] * n, random)
+    return _measured(hours, potassium_course(hours, [(0, _normal_level(random))], random), [None] * n, classes, random)
 
 
 def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
@@ -127,21 +142,28 @@ def _sizes(n: int) -> Iterator[int]:
     return (n + attempt // 100 for attempt in count())
 
 
-def _draws(n: int, episodes: list[tuple[float, float]], noise: float, random: np.random.Generator) -> list[Draw]:
+def _draws(
+    n: int, episodes: list[tuple[float, float]], classes: Classes, noise: float, random: np.random.Generator
+) -> list[Draw]:
     hours = _draw_hours(n, random)
     share = np.array(list(COVERAGE.values()))
     share[list(COVERAGE).index("poor")] *= min(noise, 3)
     coverage = random.choice(list(COVERAGE), n, p=share / share.sum())
-    return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), random)
+    return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), classes, random)
 
 
 def _measured(
-    hours: np.ndarray, potassium: np.ndarray, coverage: list[str | None], random: np.random.Generator
+    hours: np.ndarray,
+    potassium: np.ndarray,
+    coverage: list[str | None],
+    classes: Classes,
+    random: np.random.Generator,
 ) -> list[Draw]:
     """Draws whose laboratory values carry an analytic error of one percent."""
     reported = np.round(potassium * (1 + 0.01 * random.standard_normal(len(potassium))), 1)
     return [
-        Draw(*map(float, values), cover) for *values, cover in zip(hours, potassium, reported, coverage, strict=True)
+        Draw(*map(float, values), cover, classes.label(values[-1]))
+        for *values, cover in zip(hours, potassium, reported, coverage, strict=True)
     ]
 
 
@@ -150,25 +172,23 @@ def _draw_hours(n: int, random: np.random.Generator) -> np.ndarray:
     return np.round(random.uniform(6, 20) * 60 + np.cumsum(random.uniform(3 * 60, 8 * 60, n))) / 60
 
 
-def _alternating_episodes(random: np.random.Generator) -> list[tuple[float, float]]:
-    """Episodes of 18 to 30 hours each, in turn with and without hyperkalemia."""
-    levels = [_high_level, _normal_level][:: random.choice([1, -1])] * 30
+def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list[tuple[float, float]]:
+    """Episodes of 18 to 30 hours each, in turn positive and not."""
+    levels = [classes.positive_level, _normal_level][:: random.choice([1, -1])] * 30
     lengths = random.uniform(18, 30, len(levels))
     return [(float(start), level(random)) for start, level in zip(np.cumsum(lengths) - 18, levels, strict=True)]
 
 
-def _one_turn(n: int, low: float, high: float, random: np.random.Generator) -> list[tuple[float, float]]:
-    """Two episodes, one of them hyperkalemic, that meet after `low` to `high` of the time of `n` draws."""
-    before, after = (_high_level(random), _normal_level(random))[:: random.choice([1, -1])]
+def _one_turn(
+    n: int, low: float, high: float, classes: Classes, random: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Two episodes, one of them positive, that meet after `low` to `high` of the time of `n` draws."""
+    before, after = (classes.positive_level(random), _normal_level(random))[:: random.choice([1, -1])]
     return [(0, before), (MEAN_HOURS * n * random.uniform(low, high), after)]
 
 
-def _high_level(random: np.random.Generator) -> float:
-    return float(np.clip(random.normal(6.3, 0.55), 5.8, 7.9))
-
-
 def _normal_level(random: np.random.Generator) -> float:
-    """Of an episode without hyperkalemia: mostly normal, now and then just below or just above."""
+    """Of an episode in between: mostly normal, now and then just below or just above."""
     return float(random.choice([np.clip(random.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from kalemia.config import Simulation
 from kalemia.seeds import rng
 from kalemia.simulate import course
-from kalemia.simulate.course import Draw, Stretch
+from kalemia.simulate.course import Classes, Draw, Stretch
 from kalemia.simulate.physiology import Heart, random_heart
 
 FIRST_SUBJECT = 200_001
@@ -47,7 +47,7 @@ class Person:
     subject_id: int
     population: str  # intended: personal, generic, excluded
     cause: str | None  # of exclusion
-    hyperkalemic: bool  # at least once
+    positive: bool  # at least once
     single_episode: bool
     responsive: bool
     sex: str
@@ -68,17 +68,17 @@ class _Part:
     """The part somebody is cast for."""
 
     population: str
-    hyperkalemic: bool
+    positive: bool
     cause: str | None = None
     single_episode: bool = False
     responsive: bool = True
 
 
-def cohort(settings: Simulation, seed: int) -> list[Person]:
+def cohort(settings: Simulation, classes: Classes, seed: int) -> list[Person]:
     """Everybody, by rising subject id. The parts are dealt out at random, the shares exactly as set."""
     parts = _parts(settings, seed)
     order = rng(seed, "parts").permutation(len(parts))
-    return [_person(FIRST_SUBJECT + i, parts[part], settings, seed) for i, part in enumerate(order)]
+    return [_person(FIRST_SUBJECT + i, parts[part], settings, classes, seed) for i, part in enumerate(order)]
 
 
 def _parts(settings: Simulation, seed: int) -> list[_Part]:
@@ -98,11 +98,11 @@ def _responsive(group: list[_Part], unresponsive_share: float, seed: int) -> np.
     return rng(seed, "responsive", len(group)).permutation(answers)
 
 
-def _person(subject_id: int, part: _Part, settings: Simulation, seed: int) -> Person:
+def _person(subject_id: int, part: _Part, settings: Simulation, classes: Classes, seed: int) -> Person:
     life, stay = rng(seed, "person", subject_id), rng(seed, "stay", subject_id)
     sensitivity = float(np.clip(np.exp(0.2 * life.standard_normal()), 0.65, 1.6)) if part.responsive else UNRESPONSIVE
     heart = random_heart(life, sensitivity, "atrial fibrillation" in (part.cause or ""))
-    admissions = _admissions(subject_id, _draws_of(part, settings, stay), stay)
+    admissions = _admissions(subject_id, _draws_of(part, settings, classes, stay), classes, stay)
     draws = list(admissions[-1].draws)
     stretches, numbers = course.stretches_of_recording(draws, stay)
     drawn = tuple(replace(draw, stretch=number) for draw, number in zip(draws, numbers, strict=True))
@@ -112,7 +112,7 @@ def _person(subject_id: int, part: _Part, settings: Simulation, seed: int) -> Pe
         subject_id=subject_id,
         population=part.population,
         cause=part.cause,
-        hyperkalemic=part.hyperkalemic,
+        positive=part.positive,
         single_episode=part.single_episode,
         responsive=part.responsive,
         sex="M" if life.random() < 0.6 else "F",
@@ -124,25 +124,25 @@ def _person(subject_id: int, part: _Part, settings: Simulation, seed: int) -> Pe
     )
 
 
-def _draws_of(part: _Part, settings: Simulation, stay: np.random.Generator) -> list[Draw]:
+def _draws_of(part: _Part, settings: Simulation, classes: Classes, stay: np.random.Generator) -> list[Draw]:
     if part.single_episode:
-        return course.draws_with_one_episode(settings.draws_per_personal_patient, settings.noise, stay)
+        return course.draws_with_one_episode(settings.draws_per_personal_patient, classes, settings.noise, stay)
     if part.population == "personal":
-        return course.draws_with_episodes(settings.draws_per_personal_patient, settings.noise, stay)
-    draws = course.few_draws(settings.draws_per_generic_patient, part.hyperkalemic, settings.noise, stay)
+        return course.draws_with_episodes(settings.draws_per_personal_patient, classes, settings.noise, stay)
+    draws = course.few_draws(settings.draws_per_generic_patient, part.positive, classes, settings.noise, stay)
     if part.cause == "monitor off before every draw":
         return [replace(draw, coverage="off") for draw in draws]
     return draws
 
 
-def _admissions(subject_id: int, draws: list[Draw], stay: np.random.Generator) -> list[Admission]:
+def _admissions(subject_id: int, draws: list[Draw], classes: Classes, stay: np.random.Generator) -> list[Admission]:
     """The stay with these draws, and for two in five people an earlier one that nobody recorded."""
     number = 10 * (subject_id - FIRST_SUBJECT)
     admitted = datetime(2110, 1, 1) + timedelta(minutes=int(stay.integers(0, 80 * 365 * 1440)))
     monitored = _admission(number, admitted, draws, stay)
     if stay.random() > 0.4:
         return [monitored]
-    elsewhere = course.draws_elsewhere(int(stay.integers(1, 4)), stay)
+    elsewhere = course.draws_elsewhere(int(stay.integers(1, 4)), classes, stay)
     before = admitted - timedelta(minutes=int(stay.integers(60 * 1440, 500 * 1440)))
     return [_admission(number + 1, before, elsewhere, stay), monitored]
 

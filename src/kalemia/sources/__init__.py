@@ -85,11 +85,14 @@ class Source(Protocol):
     def names(self) -> dict[int, list[str]]:
         """The names of every subject's recordings."""
 
-    def may_hold(self, name: str, time: datetime) -> bool:
-        """Whether a recording could have been running at a time, as far as its name says; no header is read."""
+    def began(self, name: str) -> datetime:
+        """When a recording began at the earliest, as far as can be said without reading its header."""
 
     def recording(self, name: str) -> Recording:
         """What the recording's header says; raises `UnreadableRecordingError`."""
+
+    def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
+        """How many of the samples [start, stop) should hold the lead, by headers alone."""
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead."""
@@ -99,6 +102,9 @@ class Source(Protocol):
 
     def coded_reasons(self) -> dict[int, str]:
         """Why subjects are left out by what they were diagnosed or treated for."""
+
+    def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
+        """From when to when every subject was in hospital, as far as it is known."""
 
 
 class UnreadableRecordingError(Exception):

@@ -71,8 +71,8 @@ class Own:
             names.setdefault(row.subject_id, []).append(name)
         return names
 
-    def may_hold(self, name: str, time: datetime) -> bool:
-        return self._rows[name].start <= time
+    def began(self, name: str) -> datetime:
+        return self._rows[name].start
 
     def recording(self, name: str) -> Recording:
         """One segment, counted in samples at 125 Hz whatever the file's rate; raises `UnreadableRecordingError`."""
@@ -80,6 +80,10 @@ class Own:
         n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
         segment = Segment(Path(name).stem, 0, n_samples)
         return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,))
+
+    def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
+        """All that was recorded: a recording of one's own is of its lead alone."""
+        return recording.recorded_samples(start, stop)
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) at 125 Hz of the lead that recordings.csv names; `lead` is PhysioNet's and not used.
@@ -110,11 +114,16 @@ class Own:
             "CHARTTIME": pa.array([time for _, time, _ in self._draws], pa.timestamp("us")),
             "VALUE": pa.array([value for _, _, value in self._draws], pa.string()),
             "VALUENUM": pa.array([_number(value) for _, _, value in self._draws], pa.float64()),
+            "VALUEUOM": pa.nulls(len(self._draws), pa.string()),  # checked when the file was read
         }
         return pa.table(columns)
 
     def coded_reasons(self) -> dict[int, str]:
         """None: there are no codes, so whom to leave out is decided by who is in the files."""
+        return {}
+
+    def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
+        """Unknown."""
         return {}
 
     def _row(self, where: str, line: dict[str, str]) -> _Row:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import wfdb
 
-from kalemia import labs
+from kalemia import mimic
 from kalemia.errors import UserError
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources.faults import converter_range, faults_of
@@ -39,7 +39,9 @@ class PhysioNet:
         return self.mirror.fetched_bytes
 
     def names(self) -> dict[int, list[str]]:
-        """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, in the order of RECORDS-waveforms."""
+        """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, each once, in the order of
+        RECORDS-waveforms.
+        """
         names: dict[int, list[str]] = {}
         for number, line in enumerate(self._records().split("\n"), start=1):
             if not line.strip():
@@ -50,11 +52,11 @@ class PhysioNet:
                     f"{self.mirror.where}/RECORDS-waveforms, line {number}: {line!r} is not a recording's name"
                 )
             names.setdefault(int(match[1]), []).append(line.strip())
-        return names
+        return {subject: list(dict.fromkeys(mine)) for subject, mine in names.items()}
 
-    def may_hold(self, name: str, time: datetime) -> bool:
-        """Whether the recording began before `time`; its name says when, to the minute."""
-        return datetime.strptime(_NAME.fullmatch(name)[2], "%Y-%m-%d-%H-%M") <= time
+    def began(self, name: str) -> datetime:
+        """The minute in which the recording began; its name says it."""
+        return datetime(*map(int, _NAME.fullmatch(name)[2].split("-")))
 
     def recording(self, name: str) -> Recording:
         """The master header of a recording; raises `UnreadableRecordingError`."""
@@ -87,6 +89,20 @@ class PhysioNet:
         subject_id = int(_NAME.fullmatch(name)[1])
         return Recording(subject_id, name, header.base_datetime, float(header.fs), stops[-1], segments, layout)
 
+    def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
+        """Of [start, stop), the samples of segments whose header names the lead; none if the layout does not.
+
+        A segment whose header cannot be read counts as one without the lead.
+        """
+        folder = recording.name.rsplit("/", 1)[0]
+        if not self._may_have(recording, folder, lead):
+            return 0
+        return sum(
+            min(stop, segment.stop) - max(start, segment.start)
+            for segment in recording.segments
+            if segment.start < stop and segment.stop > start and self._has(f"{folder}/{segment.name}", lead)
+        )
+
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead, each segment scaled by its own header's gain and baseline.
 
@@ -110,10 +126,17 @@ class PhysioNet:
         return excerpt
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
-        return labs.analyte_rows(self._tables, items)
+        return mimic.analyte_rows(self._tables, items)
 
     def coded_reasons(self) -> dict[int, str]:
-        return labs.coded_reasons(self._tables)
+        return mimic.coded_reasons(self._tables)
+
+    def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
+        stays: dict[int, list[tuple[datetime, datetime]]] = {}
+        for row in mimic.admissions(self._tables).to_pylist():
+            if row["ADMITTIME"] and row["DISCHTIME"]:
+                stays.setdefault(row["SUBJECT_ID"], []).append((row["ADMITTIME"], row["DISCHTIME"]))
+        return stays
 
     def _records(self) -> str:
         try:
@@ -132,6 +155,12 @@ class PhysioNet:
             )
         except (FileNotFoundError, UnreadableRecordingError):
             return True
+
+    def _has(self, record: str, lead: str) -> bool:
+        try:
+            return lead in _header(self.mirror.header(record)).sig_name
+        except (FileNotFoundError, UnreadableRecordingError):
+            return False
 
     def _read_segment(
         self, excerpt: LeadExcerpt, record: str, segment: Segment, lead: str, first: int, last: int, origin: int

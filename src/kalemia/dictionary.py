@@ -1,0 +1,56 @@
+"""What ICD-9 codes, items and drugs of MIMIC-III mean here, from the package's data files, each row with its source."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+# The tables of MIMIC-III that Kalemia needs, and what it reads besides where they are given.
+TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
+BODY_TABLE = "CHARTEVENTS"
+TREATMENT_TABLES = ("INPUTEVENTS_MV", "INPUTEVENTS_CV", "PRESCRIPTIONS", "PROCEDUREEVENTS_MV")
+MORE_TABLES = (BODY_TABLE, *TREATMENT_TABLES)
+TREATMENTS = ("calcium", "insulin", "bicarbonate", "dialysis")
+
+
+@dataclass(frozen=True)
+class Code:
+    """A beginning of ICD-9 codes, as MIMIC writes them without the point, that leaves a subject out."""
+
+    table: str
+    prefix: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """An ITEMID of a table and what it stands for: one of `TREATMENTS`, or height (cm) or weight (kg) by `factor`."""
+
+    meaning: str
+    table: str
+    item: int
+    factor: float
+
+
+@cache
+def excluding_codes() -> tuple[Code, ...]:
+    """Atrial fibrillation and pacing: data/icd9.csv."""
+    return tuple(Code(row["table"], row["prefix"], row["reason"]) for row in _rows("icd9"))
+
+
+@cache
+def items_of(table: str) -> tuple[Item, ...]:
+    """The items of one table that mean something here: data/items.csv."""
+    rows = [row for row in _rows("items") if row["table"] == table]
+    return tuple(Item(row["meaning"], table, int(row["item"]), float(row["factor"] or 1)) for row in rows)
+
+
+@cache
+def drug_patterns() -> dict[str, str]:
+    """Treatment -> regular expression, lower case, that is found in the names of its drugs: data/drugs.csv."""
+    return {row["meaning"]: row["pattern"] for row in _rows("drugs")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (files("kalemia") / f"data/{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,160 @@
+"""What was known at a draw: never anything from later, and null where nothing could tell."""
+
+import dataclasses
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalemia.context import write_context
+from kalemia.dictionary import TREATMENT_TABLES, TREATMENTS, items_of
+from kalemia.labs import draws_from_rows
+from kalemia.mimic import analyte_rows
+from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.treatments import Courses, was_given
+from mirror import lab_row, write_tables
+
+START = datetime(2150, 1, 10)
+
+
+def _at(hours):
+    return START + timedelta(hours=hours)
+
+
+def _context(folder, study, labs, rates=(), **tables):
+    """The context of draws (subject, hours, value), with tables of which `None` is not there."""
+    rows = [lab_row(i, subject, _at(hours), value) for i, (subject, hours, value) in enumerate(labs)]
+    write_tables(folder, LABEVENTS=rows, **tables)
+    draws = draws_from_rows(analyte_rows(folder, study.analyte.items), study.analyte)
+    for name in ("recording", "sample_from", "sample_to", "candidate"):
+        draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
+    write_table(folder / "draws.parquet", "draws", draws)
+    quality = [{"draw_id": draw, "heart_rate_bpm": rate} for draw, rate in rates]
+    write_table(folder / "q.parquet", "quality", table_from_rows("quality", quality))
+    given = [table for table in TREATMENT_TABLES if table in tables]
+    write_context(
+        folder / "draws.parquet", [folder / "q.parquet"], folder, given, study.context, "", folder / "context.parquet"
+    )
+    return {row["draw_id"]: row for row in read_table(folder / "context.parquet", "context").to_pylist()}
+
+
+def test_a_value_counts_from_when_its_result_is_known(tmp_path, study):
+    rows = _context(tmp_path, study, [(10, 0, 6.1), (10, 0.99, 4.0), (10, 1, 5.2), (10, 2, 4.1), (11, 5, 4.2)])
+    assert [rows[i]["last_potassium"] for i in (0, 1, 4)] == [None, None, None]
+    assert rows[2]["last_potassium"] == pytest.approx(6.1)
+    assert (rows[2]["last_label"], rows[2]["hours_since_last"]) == (1, 1)
+    assert (rows[3]["last_potassium"], rows[3]["last_label"]) == (pytest.approx(5.2), None)
+
+
+def test_values_that_cannot_be_relied_on_are_not_known(tmp_path, study):
+    rows = _context(tmp_path, study, [(10, 0, 4.4), (10, 1, 99.0), (10, 3, 4.1)])
+    assert rows[2]["last_potassium"] == pytest.approx(4.4)
+
+
+@given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))
+def test_the_last_value_is_that_of_a_plain_search(tmp_path_factory, study, drawn):
+    labs = [(subject, hours / 4, value) for subject, hours, value in drawn]
+    context = dataclasses.replace(study.context, result_hours=1.5)
+    rows = _context(tmp_path_factory.mktemp("c"), dataclasses.replace(study, context=context), labs)
+    for i, (subject, hours, _) in enumerate(labs):
+        known = [(h, -k, labs[k][2]) for k, (s, h, _) in enumerate(labs) if s == subject and h + 1.5 <= hours]
+        expected = max(known)[2] if known else None
+        assert rows[i]["last_potassium"] == (expected and pytest.approx(expected))
+
+
+def test_the_admission_is_that_in_which_the_draw_was_taken(tmp_path, study):
+    stays = [f'1,10,100,{_at(-5)},{_at(10)},"WHITE"', f'2,10,101,{_at(100)},{_at(200)},"WHITE"']
+    rows = _context(tmp_path, study, [(10, 0, 4.0), (10, 50, 4.0), (10, 110, 4.0)], ADMISSIONS=stays)
+    assert [rows[i]["admission_id"] for i in range(3)] == [100, None, 101]
+    assert [rows[i]["hours_since_admission"] for i in range(3)] == [5, None, 10]
+
+
+def test_heart_rate_is_the_excerpt_s(tmp_path, study):
+    rows = _context(tmp_path, study, [(10, 0, 4.0), (10, 5, 4.0), (10, 9, 4.0)], rates=[(0, 81.5), (1, None)])
+    assert [rows[i]["heart_rate_bpm"] for i in range(3)] == [81.5, None, None]
+
+
+EVERY_TABLE = dict.fromkeys(TREATMENT_TABLES, ())
+
+
+def _bolus(subject, hours, item, status="FinishedRunning"):
+    return f'1,{subject},{_at(hours)},{_at(hours + 1 / 60)},{item},10,"{status}"'
+
+
+def test_a_treatment_counts_for_the_hours_before_a_draw(tmp_path, study):
+    events = [_bolus(10, 1, 223258), _bolus(10, 20, 221456, "Rewritten"), _bolus(11, 3, 220995)]
+    labs = [(10, 0.9, 4.0), (10, 2, 4.0), (10, 7, 4.0), (10, 7.1, 4.0), (10, 21, 4.0), (11, 4, 4.0)]
+    rows = _context(tmp_path, study, labs, **EVERY_TABLE | {"INPUTEVENTS_MV": events})
+    assert [rows[i]["insulin"] for i in range(6)] == [False, True, True, False, False, False]
+    assert [rows[i]["bicarbonate"] for i in range(6)] == [False] * 5 + [True]
+    assert not any(row["calcium"] or row["dialysis"] for row in rows.values())
+
+
+def test_a_table_that_is_not_there_makes_no_answer_of_silence(tmp_path, study):
+    events = [_bolus(10, 1, 223258)]
+    rows = _context(tmp_path, study, [(10, 2, 4.0), (10, 90, 4.0)], INPUTEVENTS_MV=events)
+    assert [rows[i]["insulin"] for i in (0, 1)] == [True, None]
+    assert rows[0]["dialysis"] is None
+    assert [_context(tmp_path, study, [(10, 2, 4.0)])[0][name] for name in TREATMENTS] == [None] * 4
+
+
+def test_dialysis_lasts_and_the_older_system_tells_moments(tmp_path, study):
+    session = [f'1,10,{_at(0)},{_at(20)},225802,"FinishedRunning"']
+    moments = [f"1,11,{_at(1)},30045,,2", f"2,11,{_at(30)},30045,0,", f"3,11,{_at(2)},30023,1000,"]
+    tables = EVERY_TABLE | {"PROCEDUREEVENTS_MV": session, "INPUTEVENTS_CV": moments}
+    rows = _context(
+        tmp_path, study, [(10, 15, 4.0), (10, 25, 4.0), (10, 27, 4.0), (11, 3, 4.0), (11, 31, 4.0)], **tables
+    )
+    assert [rows[i]["dialysis"] for i in range(5)] == [True, True, False, False, False]
+    assert [rows[i]["insulin"] for i in range(5)] == [False, False, False, True, False]
+    assert rows[3]["calcium"]
+
+
+def test_an_order_is_sure_only_between_its_first_and_last_day(tmp_path, study):
+    order = [f'1,10,{_at(0)},{_at(72)},"Insulin Human Regular"']
+    rows = _context(
+        tmp_path, study, [(10, h, 4.0) for h in (-1, 5, 25, 60, 80, 110)], **EVERY_TABLE | {"PRESCRIPTIONS": order}
+    )
+    assert [rows[i]["insulin"] for i in range(6)] == [False, None, True, True, None, False]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10)), max_size=6),
+    st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    st.integers(1, 8),
+)
+def test_under_way_is_that_of_a_plain_search(courses, draws, hours):
+    times = np.array([_at(h) for h in sorted(draws)], "datetime64[us]")
+    spans = [(np.datetime64(_at(start), "us"), np.datetime64(_at(start + length), "us")) for start, length in courses]
+    found = was_given(Courses({7: spans} if spans else {}, {}, True), times, {7: slice(0, len(times))}, hours)
+    expected = [any(s < h and s + length >= h - hours for s, length in courses) for h in sorted(draws)]
+    assert found.to_pylist() == expected
+
+
+def test_every_item_has_a_source_and_every_treatment_its_items():
+    tables = (*TREATMENT_TABLES, "CHARTEVENTS")
+    items = [item for table in tables for item in items_of(table)]
+    assert {item.meaning for item in items} == {*TREATMENTS, "height", "weight"}
+    assert len({(item.meaning, item.table, item.item) for item in items}) == len(items)
+
+
+@pytest.mark.realdata
+def test_the_real_tables_of_treatments_can_be_read(study, real_data, tmp_path):
+    tables = real_data / "mimiciii-demo"
+    draws = draws_from_rows(
+        analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822))
+    )
+    for name in ("recording", "sample_from", "sample_to", "candidate"):
+        draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
+    write_table(tmp_path / "d.parquet", "draws", draws)
+    write_context(tmp_path / "d.parquet", [], tables, TREATMENT_TABLES, study.context, "", tmp_path / "c.parquet")
+    rows = read_table(tmp_path / "c.parquet", "context").to_pylist()
+    assert len(rows) == 2535
+    for name in TREATMENTS:
+        answers = [row[name] for row in rows]
+        assert 10 < answers.count(True) < 1500
+        assert answers.count(False) > 500
+    within = [row for row in rows if row["hours_since_admission"] is not None and row["hours_since_admission"] >= 0]
+    assert len(within) > 1900
