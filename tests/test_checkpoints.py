@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from datetime import datetime
 
@@ -83,7 +84,7 @@ def test_metadata_are_one_value_since_several_have_no_order(tmp_path):
     save_checkpoint(tmp_path / "a", tensors(), LINEAGE)
     with safe_open(tmp_path / "a", framework="pt") as file:
         (text,) = file.metadata().values()
-    assert json.loads(text)["lineage"]["architecture"] == {"depth": 18, "width": 1}
+    assert json.loads(text)["lineage"]["architecture"] == json.loads(json.dumps(dataclasses.asdict(ARCHITECTURE)))
 
 
 def test_nothing_is_left_of_a_checkpoint_that_could_not_be_written(tmp_path):
@@ -135,9 +136,15 @@ def test_generic_network_comes_back(tmp_path):
 def test_another_architecture_is_refused(tmp_path):
     path = write_generic_model(tmp_path / "generic.safetensors", NETWORK)
     with pytest.raises(
-        UserError, match=r"generic\.safetensors: holds a network of depth 18 and width 2, but .* 34 and 2"
+        UserError, match=r"generic\.safetensors: holds a network of depth 18 and width 2, but .* depth 34 and width 4;"
     ):
-        load_generic(path, config.Network(34, 2))
+        load_generic(path, config.Network(34, 4))
+
+
+def test_a_network_that_takes_other_beats_is_refused(tmp_path):
+    path = write_generic_model(tmp_path / "generic.safetensors", NETWORK)
+    with pytest.raises(UserError, match=r"normalization none, but the configuration says normalization draw;"):
+        load_generic(path, dataclasses.replace(NETWORK, normalization="draw"))
 
 
 def test_tensors_that_are_not_the_architectures_are_refused(tmp_path):

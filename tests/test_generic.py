@@ -35,7 +35,7 @@ def study(tmp_path_factory):
 def test_the_planted_sign_is_learned(study):
     metrics = read_json(study.metrics)
     assert metrics["test"]["accuracy"] == 1
-    assert metrics["test"]["beat_accuracy"] > 0.9
+    assert metrics["test"]["beats"]["accuracy"][0] > 0.9
 
 
 def test_metrics_are_those_of_the_predictions_of_each_split(study):
@@ -44,7 +44,9 @@ def test_metrics_are_those_of_the_predictions_of_each_split(study):
     for split in ("train", "validation", "test"):
         of_draws = role_metrics(predictions, split)
         assert of_draws == {name: metrics[split][name] for name in of_draws}
-        assert metrics[split]["n_beats"] == 8 * 60
+        assert metrics[split]["beats"]["n"] == 8 * 60
+        assert metrics[split]["draws"]["accuracy"][0] == of_draws["accuracy"]
+        assert metrics[split]["draws"]["auroc"][0] == pytest.approx(of_draws["auc"])
 
 
 def test_predictions_have_one_row_a_listed_draw_in_order_of_time(study):

@@ -61,7 +61,7 @@ class Patient:
         out = self.outputs(0)
         self.pass_through()
         write_round_0(
-            self.split, self.shard, self.features, self.generic, self.context, config.Range(above=5.5), "vote",
+            self.split, self.shard, self.features, self.generic, self.context, NETWORK, config.Range(above=5.5), "vote",
             "a-digest", out.predictions, out.metrics, self.folder / "baselines.parquet",
         )  # fmt: skip
         return out
@@ -276,17 +276,17 @@ def test_what_passed_the_frozen_stages_once_trains_as_the_full_forward_pass_does
 
 def test_features_of_another_generic_model_or_other_beats_are_refused(patient, tmp_path):
     patient.pass_through()
-    beats_mv = read_beats(patient.shard).beats_mv
+    inputs = read_beats(patient.shard).inputs
     other = write_generic_model(tmp_path / "newer.safetensors", seed=8)
     with pytest.raises(UserError, match=r"features\.safetensors: was made from another generic model or other beats"):
-        read_inputs(patient.features, patient.shard, other, beats_mv, 3)
+        read_inputs(patient.features, patient.shard, other, inputs, 3)
     rewrite_beats(patient.shard, patient.draws[:1], 1.0)
     with pytest.raises(UserError, match=r"features\.safetensors: was made from another generic model or other beats"):
-        read_inputs(patient.features, patient.shard, patient.generic, beats_mv, 3)
+        read_inputs(patient.features, patient.shard, patient.generic, inputs, 3)
 
 
 def test_a_round_goes_on_where_the_one_before_stopped(patient):
-    still = dataclasses.replace(ARM, learning_rate=1e-30)
+    still = dataclasses.replace(ARM, learning_rate=0.0)
     first = patient.train(1)
     second = patient.train(2, still)
     before, after = weights(first.model), weights(second.model)

@@ -3,8 +3,23 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from kalemia.resnet import N_STAGES, STRIDE, BasicBlock, conv, resnet, resnet18, resnet34, resnet50, resnet101
+from kalemia import config
+from kalemia.resnet import (
+    N_STAGES,
+    STRIDE,
+    BasicBlock,
+    Conv,
+    NormRelu,
+    _inside,
+    built,
+    resnet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+)
 
 BEATS_MV = torch.randn(5, 120, generator=torch.Generator().manual_seed(1))
 
@@ -28,13 +43,90 @@ def performed_multiply_adds(network: nn.Module) -> int:
     counts = []
 
     def count(layer, _, output):
-        counts.append(layer.weight.numel() * (output.shape[-1] if isinstance(layer, nn.Conv1d) else 1))
+        counts.append(layer.weight.numel() * (output.shape[-1] if isinstance(layer, Conv) else 1))
 
     for layer in network.modules():
-        if isinstance(layer, (nn.Conv1d, nn.Linear)):
+        if isinstance(layer, (Conv, nn.Linear)):
             layer.register_forward_hook(count)
     network.eval()(BEATS_MV[:1])
     return sum(counts)
+
+
+def written_another_way(network: nn.Module, beats_mv: torch.Tensor, training: bool) -> torch.Tensor:
+    """The logits of a bottleneck network, from its weights by name and torch's one-dimensional functions alone."""
+    tensors = network.state_dict()
+
+    def activated(features, name):
+        mean, variance = tensors[f"{name}.running_mean"], tensors[f"{name}.running_var"]
+        if training:
+            mean, variance = features.mean(dim=(0, 2)), features.var(dim=(0, 2), correction=0)
+        standard = (features - mean[:, None]) / torch.sqrt(variance[:, None] + 1e-5)
+        return (standard * tensors[f"{name}.weight"][:, None] + tensors[f"{name}.bias"][:, None]).clamp(min=0)
+
+    def convolved(features, name, stride):
+        weight = tensors[f"{name}.weight"]
+        return functional.conv1d(features, weight, stride=stride, padding=weight.shape[2] // 2)
+
+    features = functional.max_pool1d(activated(convolved(beats_mv[:, None], "stem.0", 2), "stem.1"), 3, 2, 1)
+    for stage, n_units in enumerate((3, 4, 6, 3), start=1):
+        for unit in range(n_units):
+            name, stride = f"stage{stage}.{unit}", 2 if unit == 0 and stage > 1 else 1
+            before = features if (stage, unit) == (1, 0) else activated(features, f"{name}.preactivation")
+            shortcut = convolved(before, f"{name}.projection", stride) if unit == 0 else features
+            narrow = activated(convolved(before, f"{name}.residual.0", 1), f"{name}.residual.1")
+            middle = activated(convolved(narrow, f"{name}.residual.2", stride), f"{name}.residual.3")
+            features = shortcut + convolved(middle, f"{name}.residual.4", 1)
+    return activated(features, "norm").mean(dim=2) @ tensors["head.weight"][0] + tensors["head.bias"]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_forward_pass_written_another_way_agrees(training):
+    network = resnet50(width=16).train(training)
+    generator = torch.Generator().manual_seed(2)
+    for module in network.modules():
+        if isinstance(module, NormRelu):
+            module.running_mean.uniform_(-0.1, 0.1, generator=generator)
+            module.running_var.uniform_(0.05, 0.15, generator=generator)
+            module.weight.data.uniform_(0.2, 0.8, generator=generator)
+            module.bias.data.uniform_(-0.1, 0.1, generator=generator)
+    beats_mv = torch.randn(64, 120, generator=generator)
+    expected = written_another_way(network, beats_mv, training)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(network(beats_mv), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_callers_see_one_dimension_and_weights_of_outputs_inputs_size():
+    network = resnet50(width=4)
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if tensor.ndim > 1}
+    assert shapes["stem.0.weight"] == (4, 1, 7)
+    assert shapes["stage2.0.residual.2.weight"] == (8, 8, 3)
+    assert all(len(shape) == 3 for name, shape in shapes.items() if name != "head.weight")
+
+
+@pytest.mark.parametrize("stage", range(N_STAGES))
+def test_features_go_in_again_in_whatever_order_they_lie_in_memory(stage):
+    network = resnet50(width=4).eval()
+    features = network.features(BEATS_MV, upto=stage)
+    assert torch.equal(network.from_features(features.contiguous(), stage), network.from_features(features, stage))
+
+
+def test_features_and_weights_are_handed_on_without_a_copy():
+    network = resnet50(width=4)
+    features = network.features(BEATS_MV, upto=1)
+    assert _inside(features).data_ptr() == features.data_ptr()
+    for module in network.modules():
+        if isinstance(module, Conv):
+            assert module.weight.unsqueeze(2).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_intervals_reach_the_logit_and_the_head_has_its_columns():
+    architecture = config.Network(18, 2, rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
+    network = built(architecture).eval()
+    beats = torch.cat([BEATS_MV, torch.full((5, 2), 0.8)], dim=1)
+    outputs = network(beats)
+    assert outputs.shape == (5, 4)
+    beats[:, -1] = 0.6
+    assert not torch.equal(network(beats), outputs)
 
 
 def test_resnet50_has_15_95_million_parameters():
@@ -53,7 +145,7 @@ def test_depth_counts_the_layers_without_projections(build, depth):
     layers = [
         name
         for name, layer in network.named_modules()
-        if isinstance(layer, (nn.Conv1d, nn.Linear)) and "projection" not in name
+        if isinstance(layer, (Conv, nn.Linear)) and "projection" not in name
     ]
     assert len(layers) == depth
 
@@ -67,7 +159,7 @@ def test_stages_have_the_published_widths_and_strides(depth, expansion):
 
 
 def test_bottleneck_strides_in_its_wide_convolution():
-    strides = [layer.stride[0] for layer in resnet(50, 2).stage2[0].residual if isinstance(layer, nn.Conv1d)]
+    strides = [layer.stride for layer in resnet(50, 2).stage2[0].residual if isinstance(layer, Conv)]
     assert strides == [1, 2, 1]
 
 
@@ -83,14 +175,14 @@ def test_logits_from_the_features_of_any_stage_are_the_logits_of_the_beats(depth
 def test_block_without_residual_is_the_identity():
     block = BasicBlock(4, 4, stride=1, first=False)
     nn.init.zeros_(block.residual[-1].weight)
-    features = torch.linspace(-1, 1, 2 * 4 * 30).reshape(2, 4, 30)
+    features = torch.linspace(-1, 1, 2 * 4 * 30).reshape(2, 4, 1, 30)
     assert torch.equal(block(features), features)
 
 
 def test_projection_sees_the_activated_input():
     block = BasicBlock(4, 8, stride=2, first=False).eval()
     nn.init.zeros_(block.residual[-1].weight)
-    assert torch.count_nonzero(block(torch.full((2, 4, 30), -1.0))) == 0
+    assert torch.count_nonzero(block(torch.full((2, 4, 1, 30), -1.0))) == 0
 
 
 def test_only_the_first_unit_is_activated_by_the_stem():
@@ -103,16 +195,16 @@ def test_only_the_first_unit_is_activated_by_the_stem():
 @pytest.mark.parametrize("size", [1, 3, 7])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_output_step_lies_at_input_step_times_stride(size, stride):
-    layer = conv(1, 1, size, stride)
+    layer = Conv(1, 1, size, stride)
     nn.init.zeros_(layer.weight)
     layer.weight.data[0, 0, size // 2] = 1
-    assert torch.equal(layer(BEATS_MV[:, None, :]), BEATS_MV[:, None, ::stride])
+    assert torch.equal(layer(BEATS_MV[:, None, None, :]), BEATS_MV[:, None, None, ::stride])
 
 
 def test_strides_of_the_network_multiply_to_the_stride_of_its_last_map():
     network = resnet(50, 2)
     on_the_way = [network.stem[0], network.stem[2], *(stage[0].projection for stage in network.stages[1:])]
-    strides = [layer.stride[0] if isinstance(layer.stride, tuple) else layer.stride for layer in on_the_way]
+    strides = [layer.stride[1] if isinstance(layer.stride, tuple) else layer.stride for layer in on_the_way]
     assert math.prod(strides) == STRIDE
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.config import Range
+from kalemia.config import Network, Range
 from kalemia.ecg.measures import beat_measures
 from kalemia.features import Origin, load_features
 from kalemia.logistic import fit_logistic, fit_offset
@@ -53,6 +53,7 @@ def write_round_0(
     features_path: str | Path,
     generic_path: str | Path,
     context_path: str | Path,
+    network: Network,
     positive: Range,
     decision: str,
     digest: str,
@@ -65,10 +66,10 @@ def write_round_0(
     Of a patient who has no split there are no baselines. Raises `UserError` where the files do not belong together.
     """
     split, beats = read_split(split_path), read_table(shard_path, "beats", ["draw_id", "rr_after_ms"])
-    pooled, logits = load_features(features_path, ("pooled", "logits"), Origin.of(generic_path, shard_path))
+    pooled, outputs = load_features(features_path, ("pooled", "outputs"), Origin.of(generic_path, shard_path))
     beat_set = read_beats(shard_path)
-    write_scores(logits, beat_set.rows, split, 0, decision, digest, predictions_path, metrics_path)
-    predictions = draw_predictions(logits, beat_set.rows, {}, decision)
+    write_scores(outputs, beat_set.rows, split, 0, network, decision, digest, predictions_path, metrics_path)
+    predictions = draw_predictions(outputs, beat_set.rows, {}, decision)
     context = read_table(context_path, "context")
     context = context.filter(pc.equal(context["subject_id"], split["subject_id"]))
     rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)

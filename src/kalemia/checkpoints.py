@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kalemia import __version__, config
 from kalemia.errors import UserError
-from kalemia.resnet import ResNet, resnet
+from kalemia.resnet import ResNet, built
 from kalemia.tables import file_hash, whole_file
 
 Tensors = dict[str, Tensor]
@@ -48,7 +48,7 @@ class Lineage:
         return cls(
             **fields
             | {
-                "architecture": config.Network(**fields["architecture"]),
+                "architecture": _architecture(fields["architecture"]),
                 "draws": tuple(fields["draws"]),
                 "cut_off": datetime.fromisoformat(fields["cut_off"]),
             }
@@ -116,18 +116,26 @@ def load_round(path: str | Path, generic_path: str | Path, architecture: config.
 
 def _network(path: str | Path, tensors: Tensors, lineage: Lineage, architecture: config.Network) -> ResNet:
     if lineage.architecture != architecture:
-        found, asked = lineage.architecture, architecture
+        found, asked = dataclasses.asdict(lineage.architecture), dataclasses.asdict(architecture)
+        differ = [key for key in asked if found[key] != asked[key]]
         raise _unusable(
             path,
-            f"holds a network of depth {found.depth} and width {found.width},"
-            f" but the configuration says {asked.depth} and {asked.width}",
+            f"holds a network of {_values(found, differ)}, but the configuration says {_values(asked, differ)}",
         )
-    network = resnet(architecture.depth, architecture.width)
+    network = built(architecture)
     try:
         network.load_state_dict(tensors)
     except RuntimeError:
         raise _unusable(path, "its tensors are not those of the network that its lineage names") from None
     return network
+
+
+def _architecture(fields: dict) -> config.Network:
+    return config.Network(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+
+
+def _values(fields: dict, keys: list[str]) -> str:
+    return " and ".join(f"{key} {fields[key]}" for key in keys)
 
 
 def _content_hash(tensors: Tensors) -> str:

@@ -3,10 +3,11 @@
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import json
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -166,18 +167,40 @@ class Populations:
 
 @dataclass(frozen=True)
 class Network:
+    """What has a default here goes beyond the paper, and the default leaves it out."""
+
     depth: int
     width: int
+    normalization: str = "none"
+    rr_intervals: bool = False
+    analyte_head: str = "none"
+    analyte_cuts: tuple[float, ...] = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    amplitude: float = 0.0
+    baseline: float = 0.0
+    shift: int = 0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
 class Generic:
+    """What has a default here goes beyond the paper, and the default leaves it out."""
+
     epochs: int
     batch_size: int
     learning_rate: float
     patience: int
     factor: float
     threads: int
+    precision: str = "auto"
+    compile: bool = False
+    early_stop: int | None = None
+    sampling: str = "beat"
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = Augmentation()
 
 
 @dataclass(frozen=True)
@@ -201,7 +224,7 @@ class Arm:
     epochs: int
     batch_size: int
     learning_rate: float
-    nulls: dict[str, int]
+    nulls: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -335,7 +358,7 @@ RECIPES = {
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
     "arms": Recipe(2, ("seed", "personal", "arms")),
-    "generic": Recipe(1, ("seed", "network", "generic", "evaluation")),
+    "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(2, ("seed", "personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
@@ -439,6 +462,9 @@ def _check_order(study: Study) -> None:
                 f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
                 " could hold the same beats"
             )
+    cuts = study.network.analyte_cuts
+    if any(low >= high for low, high in itertools.pairwise(cuts)):
+        raise UserError("config: network.analyte_cuts: must ascend")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 

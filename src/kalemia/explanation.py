@@ -40,7 +40,7 @@ def explain_subject(
     weights.
     """
     device = set_up_torch(threads=1)
-    beats = read_beats(shard_path)
+    beats = read_beats(shard_path, network)
     labeled = beats.take(beats.rows["label"].is_valid().to_numpy(zero_copy_only=False))
     shown = spread_beats(labeled, settings.beats_per_draw)
     models, roles = {"generic": load_generic(generic_path, network)[0]}, {"generic": {}}
@@ -57,15 +57,15 @@ def explain_subject(
         model.to(device).eval()
         gradcam += [{"model": name} | row for row in _gradcam_rows(model, labeled)]
         positions = embedded(
-            pooled_features(model, shown.beats_mv), settings.perplexity, seed_of(seed, "t-SNE", subject_id)
+            pooled_features(model, shown.inputs), settings.perplexity, seed_of(seed, "t-SNE", subject_id)
         )
         embedding += [{"model": name} | row for row in _embedding_rows(shown, positions, roles[name])]
     write_table(gradcam_path, "gradcam", table_from_rows("gradcam", gradcam), digest)
     write_table(embedding_path, "embedding", table_from_rows("embedding", embedding), digest)
 
 
-def attention(model: ResNet, beat_mv: np.ndarray, label: int) -> np.ndarray:
-    """Grad-CAM of the last convolution over one beat (120,) in mV: (120,), from 0 to 1.
+def attention(model: ResNet, beat_input: np.ndarray, label: int) -> np.ndarray:
+    """Grad-CAM of the last convolution over what the network takes of one beat: (120,), from 0 to 1.
 
     The map is that of the last stage after its norm and rectifier. Only averaging and one linear layer follow, so the
     gradient of the score with respect to a channel, averaged over time, is the head's weight of the channel but for a
@@ -75,17 +75,17 @@ def attention(model: ResNet, beat_mv: np.ndarray, label: int) -> np.ndarray:
     """
     with torch.inference_mode():
         device = model.head.weight.device
-        channels = model.activation(model.features(beat_tensor(beat_mv[None], device)))[0].double().cpu().numpy()
+        channels = model.activation(model.features(beat_tensor(beat_input[None], device)))[0].double().cpu().numpy()
         weights = model.head.weight[0].double().cpu().numpy()
     at_steps = np.maximum((weights if label == 1 else -weights) @ channels, 0)
     at_samples = np.interp(np.arange(BEAT_SAMPLES), STRIDE * np.arange(len(at_steps)), at_steps)
     return at_samples / (at_samples.max() or 1.0)
 
 
-def pooled_features(model: ResNet, beats_mv: np.ndarray) -> np.ndarray:
-    """What the head sees of beats (n, 120) in mV: (n, channels)."""
+def pooled_features(model: ResNet, inputs: np.ndarray) -> np.ndarray:
+    """What the head sees of inputs (n, ...) of the network: (n, channels)."""
     with torch.inference_mode():
-        features = model.features(beat_tensor(beats_mv, model.head.weight.device))
+        features = model.features(beat_tensor(inputs, model.head.weight.device))
         return model.pooled(features).cpu().numpy()
 
 
@@ -119,8 +119,11 @@ def _gradcam_rows(model: ResNet, labeled: BeatSet) -> list[dict]:
     labels = labeled.rows["label"].to_numpy()
     rows = []
     for label in np.unique(labels)[::-1]:
-        mean_mv = labeled.beats_mv[labels == label].mean(axis=0, dtype=np.float64).astype(np.float32)
-        rows.append({"label": label, "mean_beat": mean_mv, "attention": attention(model, mean_mv, label)})
+        mean_mv, mean_input = (
+            numbers[labels == label].mean(axis=0, dtype=np.float64).astype(np.float32)
+            for numbers in (labeled.beats_mv, labeled.inputs)
+        )
+        rows.append({"label": label, "mean_beat": mean_mv, "attention": attention(model, mean_input, label)})
     return rows
 
 

@@ -31,7 +31,7 @@ def save_features(path: str | Path, arrays: dict[str, np.ndarray], origin: Origi
     """Write float32 arrays, one row a beat in the order of the shard, whole or not at all.
 
     stage-3, or another number: (n, channels, steps), out of the last frozen stage. pooled: (n, channels), what the head
-    averages. logits: (n,).
+    averages. outputs: (n,) logits, or (n, columns) where the network has another head too.
     """
     with whole_file(path) as beside:
         save_file(arrays, beside, {"origin": json.dumps(vars(origin), sort_keys=True)})

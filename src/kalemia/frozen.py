@@ -17,10 +17,10 @@ BEATS = -1  # the seam below the stem: nothing is frozen
 
 
 class Above(nn.Module):
-    """What an arm trains of a network, as a network of its own: from what comes out of stage `after` to logits (n,).
+    """What an arm trains of a network, as a network of its own: from what comes out of stage `after` on.
 
-    After `BEATS` it takes beats (n, 120), after stage 4 the pooled features (n, channels), which only the head is
-    above, otherwise the feature map (n, channels, steps).
+    After `BEATS` it takes what the network takes, after stage 4 the pooled features (n, channels), with only the
+    head above, otherwise the feature map (n, channels, steps).
     """
 
     def __init__(self, network: ResNet, after: int):
@@ -52,37 +52,35 @@ def write_features(
     device = set_up_torch(threads)
     model = load_generic(generic_path, network)[0].to(device)
     after = N_STAGES - trained_stages
-    beats = beat_tensor(read_beats(shard_path).beats_mv, device)
-    stage, pooled, logits = features_of(model, beats, after)
-    arrays = {f"stage-{after}": stage, "pooled": pooled, "logits": logits}
+    inputs = beat_tensor(read_beats(shard_path, network).inputs, device)
+    stage, pooled, outputs = features_of(model, inputs, after)
+    arrays = {f"stage-{after}": stage, "pooled": pooled, "outputs": outputs}
     save_features(
-        path, {name: array.cpu().numpy() for name, array in arrays.items()}, Origin.of(generic_path, shard_path)
+        path,
+        {name: array.cpu().contiguous().numpy() for name, array in arrays.items()},
+        Origin.of(generic_path, shard_path),
     )
 
 
-def features_of(model: ResNet, beats: Tensor, after: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The feature map out of stage `after`, the pooled features and the logits of beats (n, 120); nothing adapts."""
+def features_of(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The feature map out of stage `after`, the pooled features and the outputs of inputs (n, ...); nothing adapts."""
     model.eval()
     parts = []
     with torch.inference_mode():
-        for batch in beats.split(EVALUATION_BATCH):
+        for batch in inputs.split(EVALUATION_BATCH):
             stage = model.features(batch, after)
-            last = stage
-            for later in model.stages[after + 1 :]:
-                last = later(last)
-            pooled = model.pooled(last)
+            pooled = model.pooled(model.onward(stage, after))
             parts.append((stage, pooled, model.head(pooled).squeeze(-1)))
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
 def read_inputs(
-    features_path: str | Path, shard_path: str | Path, generic_path: str | Path, beats_mv: np.ndarray, after: int
+    features_path: str | Path, shard_path: str | Path, generic_path: str | Path, inputs: np.ndarray, after: int
 ) -> Tensor:
     """What `Above` takes of a patient's beats (n, ...), on the CPU in the order of the shard: from the features file,
-    unless it is the beats themselves (n, 120).
+    unless it is what the whole network takes, `inputs` (n, ...).
     """
     if after == BEATS:
-        return beat_tensor(beats_mv, torch.device("cpu"))
+        return beat_tensor(inputs, torch.device("cpu"))
     name = "pooled" if after == N_STAGES else f"stage-{after}"
-    (inputs,) = load_features(features_path, (name,), Origin.of(generic_path, shard_path))
-    return torch.from_numpy(inputs)
+    return torch.from_numpy(*load_features(features_path, (name,), Origin.of(generic_path, shard_path)))

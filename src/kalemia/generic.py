@@ -11,13 +11,16 @@ import torch
 
 from kalemia import config
 from kalemia.checkpoints import Lineage, save_checkpoint, trained_tensors
+from kalemia.discrimination import discrimination
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
-from kalemia.predictions import BeatSet, beat_logits, beat_tensor, concatenated, draw_predictions, read_beats
-from kalemia.resnet import ResNet, resnet
-from kalemia.seeds import seed_of
+from kalemia.objective import Objective, first_column
+from kalemia.predictions import BeatSet, beat_outputs, beat_tensor, concatenated, draw_predictions, read_beats
+from kalemia.resnet import ResNet, built
+from kalemia.resume import StateFile, training_identity
+from kalemia.seeds import rng, seed_of
 from kalemia.tables import read_table, table_from_rows, write_json, write_table
-from kalemia.training import set_up_torch, train
+from kalemia.training import Options, set_up_torch, train
 
 log = logging.getLogger("kalemia")
 
@@ -44,14 +47,17 @@ def train_generic(
     `UserError` as `read_splits`, and where training diverges.
     """
     device = set_up_torch(settings.threads)
-    splits = read_splits(draws_path, shard_paths)
+    splits = read_splits(draws_path, shard_paths, network)
     log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
-    model = resnet(network.depth, network.width, seed_of(seed, "generic", "weights")).to(device)
-    validation = _tensors(splits["validation"], device)
-    history = train(model, *_tensors(splits["train"], device), settings, seed_of(seed, "generic"), validation)
+    model = built(network, seed_of(seed, "generic", "weights")).to(device)
+    objective = Objective.of(network, settings.label_smoothing)
+    learned, validation = (_tensors(splits[split], objective, device) for split in ("train", "validation"))
+    state = StateFile(f"{model_path}.state", training_identity(digest, device, *learned, *validation))
+    options = _options(settings, objective, splits["train"], device, state)
+    history = train(model, *learned, settings, seed_of(seed, "generic"), validation, options)
     save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
     write_table(history_path, "history", table_from_rows("history", history), digest)
-    scores = {split: _scores(model, beats, split, decision) for split, beats in splits.items()}
+    scores = {split: _scores(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
     predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
     by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
     write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
@@ -59,9 +65,12 @@ def train_generic(
     best = min(history, key=lambda row: row["validation_loss"])
     n_parameters = sum(weight.numel() for weight in model.parameters())
     write_json(metrics_path, metrics | {"n_parameters": n_parameters, "best_epoch": best["epoch"]})
+    state.remove()
 
 
-def read_splits(draws_path: str | Path, shard_paths: Iterable[str | Path]) -> dict[str, BeatSet]:
+def read_splits(
+    draws_path: str | Path, shard_paths: Iterable[str | Path], network: config.Network | None = None
+) -> dict[str, BeatSet]:
     """The beats of the listed draws by split, labeled as the list says; shards in the order of their names.
 
     Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
@@ -74,7 +83,7 @@ def read_splits(draws_path: str | Path, shard_paths: Iterable[str | Path]) -> di
     _refuse_missing_class(draws_path, labels, split_of_draw)
     parts, found = {split: [] for split in SPLITS}, set()
     for path in sorted(map(str, shard_paths)):
-        beats = read_beats(path)
+        beats = read_beats(path, network)
         beats = beats.take(np.isin(beats.draw_ids, ids))
         found.update(beats.draw_ids.tolist())
         place = np.searchsorted(ids, beats.draw_ids)
@@ -104,9 +113,25 @@ def _refuse_shared_subject(draws_path: str | Path, draws: pa.Table) -> None:
             raise UserError(f"{draws_path}: subject {subject} is in two splits; delete the file and run again")
 
 
-def _tensors(beats: BeatSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    labels = torch.from_numpy(beats.rows["label"].to_numpy().astype(np.float32))
-    return beat_tensor(beats.beats_mv, device), labels.to(device)
+def _tensors(beats: BeatSet, objective: Objective, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the network takes, and what it should say."""
+    targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["potassium"].to_numpy())
+    return beat_tensor(beats.inputs, device), targets.to(device)
+
+
+def _options(
+    settings: config.Generic, objective: Objective, learned: BeatSet, device: torch.device, state: StateFile
+) -> Options:
+    subjects = torch.from_numpy(learned.rows["subject_id"].to_numpy().astype(np.int64))
+    return Options(
+        objective=objective,
+        precision=settings.precision,
+        compile=settings.compile,
+        early_stop=settings.early_stop,
+        subjects=subjects if settings.sampling == "subject" else None,
+        augmentation=settings.augmentation if settings.augmentation != config.Augmentation() else None,
+        state=state,
+    )
 
 
 def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -> Lineage:
@@ -121,10 +146,18 @@ def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -
     )
 
 
-def _scores(model: ResNet, beats: BeatSet, split: str, decision: str) -> tuple[pa.Table, dict]:
-    """The split's predictions and metrics."""
-    logits = beat_logits(model, beats.beats_mv)
-    predictions = draw_predictions(logits, beats.rows, dict.fromkeys(beats.draw_ids.tolist(), split), decision)
-    right = (logits > 0) == (beats.rows["label"].to_numpy() == 1)
-    metrics = role_metrics(predictions, split)
-    return predictions, metrics | {"beat_accuracy": float(np.mean(right)), "n_beats": len(beats)}
+def _scores(
+    model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective, seed: int
+) -> tuple[pa.Table, dict]:
+    """The split's predictions and metrics, of its draws and of its beats."""
+    outputs, roles = beat_outputs(model, beats.inputs), dict.fromkeys(beats.draw_ids.tolist(), split)
+    draws = draw_predictions(outputs, beats.rows, roles, decision, objective)
+    logits, of_draws = first_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
+    metrics = role_metrics(draws, split)
+    for unit, rows, scores in (("draws", draws, of_draws), ("beats", beats.rows, (logits, logits > 0))):
+        labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()
+        metrics[unit] = discrimination(labels, *scores, subjects, rng(seed, "bootstrap", split, unit))
+    if objective.head != "none":
+        error = draws["estimate"].to_numpy() - draws["potassium"].to_numpy()
+        metrics["mean_absolute_error"] = float(np.mean(np.abs(error)))
+    return draws, metrics

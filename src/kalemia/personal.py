@@ -13,13 +13,14 @@ from kalemia import config
 from kalemia.checkpoints import Lineage, load_generic, load_round, save_checkpoint, trained_tensors
 from kalemia.errors import UserError
 from kalemia.frozen import Above, read_inputs, seam
+from kalemia.objective import Objective
 from kalemia.predictions import read_beats
-from kalemia.resnet import ResNet, resnet
+from kalemia.resnet import ResNet, built
 from kalemia.rounds import learned_through, write_scores
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
 from kalemia.tables import file_hash
-from kalemia.training import logits_of, set_up_torch, train
+from kalemia.training import Options, outputs_of, set_up_torch, train
 
 log = logging.getLogger("kalemia")
 
@@ -50,7 +51,7 @@ def train_round(
     where split, shard, features and weights do not belong together.
     """
     device = set_up_torch(personal.threads)
-    split, beats = read_split(split_path), read_beats(shard_path)
+    split, beats = read_split(split_path), read_beats(shard_path, network)
     if round_ > len(split["rounds"]):
         raise UserError(
             f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so round {round_} cannot be"
@@ -61,11 +62,14 @@ def train_round(
         model, previous = load_round(previous_path, generic_path, network)
         _refuse_stranger(previous_path, previous, split, round_ - 1, digest)
     above = opened(model, arm, personal.trained_stages).to(device)
-    inputs = read_inputs(features_path, shard_path, generic_path, beats.beats_mv, above.after).to(device)
+    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
     pairs = pairs_of_round(split["rounds"], round_, arm.replay)
     log.info("learning from %s in round %d", pairs, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
-    learn(above, inputs, beats.draw_ids, pairs, arm, of_round, shard_path)
+    objective = Objective.of(network)
+    learn(
+        above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), pairs, arm, of_round, objective, shard_path
+    )
     learned = learned_through(split, round_)
     lineage = Lineage(
         kind="personal",
@@ -80,14 +84,14 @@ def train_round(
         round=round_,
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
-    logits = logits_of(above, inputs).cpu().numpy()
-    write_scores(logits, beats.rows, split, round_, decision, digest, predictions_path, metrics_path)
+    outputs = outputs_of(above, inputs).cpu().numpy()
+    write_scores(outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path)
 
 
 def first_network(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
     if arm.trained == "scratch":
-        return resnet(network.depth, network.width, seed)
+        return built(network, seed)
     model, _ = load_generic(generic_path, network)
     model.reset_head(seed)
     return model
@@ -111,22 +115,26 @@ def learn(
     above: Above,
     inputs: Tensor,
     draw_ids: np.ndarray,
+    analyte: np.ndarray,
     pairs: list,
     arm: config.Arm,
     seed: int,
+    objective: Objective,
     where: str | Path,
 ) -> None:
     """Train `above` in place on the beats of some pairs of draws.
 
-    inputs: what it takes of all the patient's beats (n, ...). draw_ids: int64 (n,). Raises `UserError`, naming `where`
-    the beats come from, if a draw of the pairs has none.
+    inputs: what it takes of all the patient's beats (n, ...). draw_ids: int64 (n,). analyte: the value that goes with
+    each beat's label (n,), for networks with a head for it. Raises `UserError`, naming `where` the beats come from,
+    if a draw of the pairs has none.
     """
     missing = sorted({draw for pair in pairs for draw in pair} - set(draw_ids.tolist()))
     if missing:
         raise UserError(f"{where}: has no beats of draw {missing[0]}, which the split learns from; run again")
     places = np.flatnonzero(np.isin(draw_ids, pairs))
-    labels = np.isin(draw_ids[places], [positive for positive, _ in pairs]).astype(np.float32)
-    train(above, inputs[torch.from_numpy(places)], torch.from_numpy(labels).to(inputs.device), arm, seed)
+    labels = np.isin(draw_ids[places], [positive for positive, _ in pairs])
+    targets = objective.targets(labels, analyte[places]).to(inputs.device)
+    train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=Options(objective))
 
 
 def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from kalemia.config import Network
 from kalemia.evaluation import role_metrics
+from kalemia.objective import Objective
 from kalemia.predictions import draw_predictions
 from kalemia.tables import write_json, write_table
 
@@ -21,17 +23,19 @@ def roles_of_draws(split: dict, round_: int) -> dict[int, str]:
 
 
 def write_scores(
-    logits: np.ndarray,
+    outputs: np.ndarray,
     rows: pa.Table,
     split: dict,
     round_: int,
+    network: Network,
     decision: str,
     digest: str,
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Write the predictions and the metrics of a round from its beats' logits (n,) and `DRAW_COLUMNS` (n)."""
-    predictions = draw_predictions(logits, rows, roles_of_draws(split, round_), decision)
+    """Write the predictions and the metrics of a round from what `network` says of beats, and `DRAW_COLUMNS` (n)."""
+    roles = roles_of_draws(split, round_)
+    predictions = draw_predictions(outputs, rows, roles, decision, Objective.of(network))
     write_table(predictions_path, "predictions", predictions, digest)
     about = {
         "subject_id": split["subject_id"],

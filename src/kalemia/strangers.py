@@ -9,13 +9,13 @@ from kalemia import config
 from kalemia.checkpoints import load_generic, load_round
 from kalemia.evaluation import round_of_path
 from kalemia.frozen import seam
-from kalemia.nulls import above_seam, labels_of, metrics_by
+from kalemia.nulls import above_seam, metrics_by
 from kalemia.personal import opened
 from kalemia.predictions import read_beats
 from kalemia.seeds import rng
 from kalemia.splits import read_split
 from kalemia.tables import table_from_rows, write_table
-from kalemia.training import logits_of, set_up_torch
+from kalemia.training import outputs_of, set_up_torch
 
 
 def write_strangers(
@@ -41,9 +41,9 @@ def write_strangers(
     after = seam(arm, personal.trained_stages)
     tests, inputs = {}, {}
     for (subject, split), shard in zip(splits.items(), shard_paths, strict=True):
-        beats = read_beats(shard)
+        beats = read_beats(shard, network)
         tests[subject] = beats.take(np.isin(beats.draw_ids, split["test"]))
-        inputs[subject] = above_seam(generic, tests[subject].beats_mv, after)
+        inputs[subject] = above_seam(generic, tests[subject].inputs, after)
     chosen = {subject: strangers(subject, list(splits), arm.nulls["stranger"], seed) for subject in splits}
     rows = []
     for round_path in round_paths:
@@ -51,8 +51,9 @@ def write_strangers(
         above = opened(load_round(round_path, generic_path, network)[0].to(device), arm, personal.trained_stages)
         for subject, others in chosen.items():
             if owner in others:
-                labels = labels_of(splits[subject])
-                metrics = metrics_by(logits_of(above, inputs[subject]).cpu().numpy(), tests[subject], labels, decision)
+                outputs = outputs_of(above, inputs[subject]).cpu().numpy()
+                label_of = {row["draw_id"]: row["label"] for row in splits[subject]["draws"]}
+                metrics = metrics_by(outputs, tests[subject], label_of, decision)
                 about = {"arm": splits[subject]["arm"], "subject_id": subject, "kind": "stranger", "seed": owner}
                 rows.append(about | {"repeat": others.index(owner)} | metrics)
     rows.sort(key=lambda row: (row["subject_id"], row["repeat"]))

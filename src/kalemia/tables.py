@@ -238,6 +238,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("logit", pa.float64()),  # mean over the beats
             ("probability", pa.float64()),  # sigmoid of that mean
             ("decision", pa.int8()),
+            ("estimate", pa.float64()),  # mean over the beats, mEq/L; null without a head for the analyte
         ]
     ),
     # one row a personal patient, arm and round, over the test draws

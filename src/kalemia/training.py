@@ -1,20 +1,26 @@
 """The training loop that generic and personal training share.
 
-All beats lie in one tensor on the device, and each epoch walks through them in an order of its own that follows from
-the seed and the epoch's number: whatever an epoch needs from the past is in the network, the optimizer and the plateau.
+All beats lie in one tensor on the device, and each epoch walks through them in an order of its own. Whatever is random
+follows from the seed and the epoch's number, so that what an epoch needs from the past is in `Progress` alone.
 """
 
 import logging
 import math
-import os
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kalemia import config
+from kalemia.augmentation import augmented
 from kalemia.errors import UserError
+from kalemia.objective import LABEL_ALONE, Objective, first_column
+from kalemia.optimization import Adam, Plateau
+from kalemia.resume import StateFile, Tensors
 from kalemia.seeds import seed_of
 
 log = logging.getLogger("kalemia")
@@ -22,136 +28,225 @@ log = logging.getLogger("kalemia")
 EVALUATION_BATCH = 1024
 
 
-class Adam:
-    """Adam with its published constants (Kingma and Ba 2015, algorithm 1), as torch.optim.Adam computes it.
+@dataclass(frozen=True)
+class Options:
+    """What a training may do beyond the paper's; every default leaves it out.
 
-    Torch's own imports a compiler at its first step, which takes longer than a whole round of personal training; and
-    its state is a nest of objects where this is plain tensors.
+    precision: float32 or bfloat16 (autocast); auto is bfloat16 on a GPU and float32 on a CPU. early_stop: epochs in a
+    row without a better validation loss. subjects: int64 (n,) on the device, whose beat each is; then every person is
+    as likely as every other. state: where to go on from after a kill; the caller removes it when all is written.
     """
 
-    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+    objective: Objective = LABEL_ALONE
+    precision: str = "auto"
+    compile: bool = False
+    early_stop: int | None = None
+    subjects: Tensor | None = None
+    augmentation: config.Augmentation | None = None
+    state: StateFile | None = None
 
-    def __init__(self, parameters: list[Tensor], learning_rate: float):
-        self.parameters = parameters
-        self.learning_rate = learning_rate
-        self.steps = 0
-        self.means = [torch.zeros_like(parameter) for parameter in parameters]
-        self.squares = [torch.zeros_like(parameter) for parameter in parameters]
+
+@dataclass
+class Progress:
+    """All that changes from epoch to epoch."""
+
+    network: nn.Module
+    optimizer: Adam
+    plateau: Plateau
+    best: Tensors = field(default_factory=dict)  # the weights of the least validation loss
+    history: list[dict] = field(default_factory=list)
+
+    @property
+    def epochs_since_best(self) -> int:
+        losses = [row["validation_loss"] for row in self.history if "validation_loss" in row]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+    def learn_from_validation(self, loss: float) -> None:
+        """Keep the weights if the loss is the least so far; reduce the learning rate if it stays."""
+        if self.plateau.improves(loss):
+            self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+
+    def save(self, file: StateFile) -> None:
+        """All of it, so that `restore` goes on to the same bytes."""
+        best = {f"best.{name}": tensor for name, tensor in self.best.items()}
+        about = {
+            "learning_rate": self.optimizer.learning_rate,
+            "best_loss": self.plateau.best_loss,
+            "epochs_without": self.plateau.epochs_without,
+            "history": self.history,
+        }
+        file.save(self._moving() | best, about)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move the parameters along their gradients, and forget the gradients."""
-        self.steps += 1
-        rate = self.learning_rate / (1 - self.BETA1**self.steps)
-        correction = math.sqrt(1 - self.BETA2**self.steps)
-        for parameter, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
-            mean.lerp_(parameter.grad, 1 - self.BETA1)
-            square.mul_(self.BETA2).addcmul_(parameter.grad, parameter.grad, value=1 - self.BETA2)
-            parameter.addcdiv_(mean, (square.sqrt() / correction).add_(self.EPSILON), value=-rate)
-            parameter.grad = None
+    def restore(self, file: StateFile) -> None:
+        """Go back to what the file holds, if this training wrote it."""
+        saved = file.load()
+        if saved is None:
+            return
+        tensors, about = saved
+        for name, tensor in self._moving().items():
+            tensor.copy_(tensors[name])
+        weights = self.network.state_dict()
+        self.best = {name: tensors[f"best.{name}"].to(weights[name]) for name in weights if f"best.{name}" in tensors}
+        self.optimizer.learning_rate = about["learning_rate"]
+        self.plateau.best_loss, self.plateau.epochs_without = about["best_loss"], about["epochs_without"]
+        self.history = about["history"]
+        log.info("going on after epoch %d, from %s", len(self.history), file.path)
 
-
-class Plateau:
-    """Multiplies the learning rate with `factor` after `patience` epochs in a row without a better validation loss."""
-
-    def __init__(self, optimizer: Adam, patience: int, factor: float):
-        self.optimizer, self.patience, self.factor = optimizer, patience, factor
-        self.best_loss = math.inf
-        self.epochs_without = 0
-
-    def improves(self, loss: float) -> bool:
-        """Whether an epoch's validation loss is the best so far."""
-        if loss < self.best_loss:
-            self.best_loss, self.epochs_without = loss, 0
-            return True
-        self.epochs_without += 1
-        if self.epochs_without >= self.patience:
-            self.optimizer.learning_rate *= self.factor
-            self.epochs_without = 0
-        return False
+    def _moving(self) -> Tensors:
+        """The tensors that every step changes, not copied."""
+        adam = {"steps": self.optimizer.steps, "means": self.optimizer.means, "squares": self.optimizer.squares}
+        numbered = {f"adam.{kind}.{i}": tensor for kind, several in adam.items() for i, tensor in enumerate(several)}
+        return {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()} | numbered
 
 
 def set_up_torch(threads: int) -> torch.device:
-    """The device to compute on, after making torch deterministic with a given number of CPU threads.
+    """The device to compute on; on the CPU, torch is made deterministic, with a given number of threads.
 
-    The setting is the one of `torch.use_deterministic_algorithms`, which would import a compiler.
+    The setting is the one of `torch.use_deterministic_algorithms`, which would import a compiler. On a GPU the fastest
+    kernels are taken instead.
     """
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # without it CUDA's matrix products are not deterministic
     torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+        return torch.device("cuda")
     torch.set_deterministic_debug_mode("error")
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cpu")
 
 
 def train(
     network: nn.Module,
-    beats: Tensor,
-    labels: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
     settings: config.Generic | config.Arm,
     seed: int,
     validation: tuple[Tensor, Tensor] | None = None,
+    options: Options = Options(),
 ) -> list[dict]:
     """Train `network` in place and return one row of the history an epoch.
 
-    `beats` are whatever the network takes, one each along the first axis, and `labels` float32 0 or 1 (n,), both on the
-    network's device. With `validation`, beats and labels too, the learning rate follows the validation loss
-    (`settings.patience` and `settings.factor`) and the network is left with the weights of the least; without, with
-    those of the last epoch. Raises `UserError` when the loss is no longer a number.
+    `inputs` are whatever the network takes, one each along the first axis, and `targets` what `options.objective` made
+    of their labels, both on the network's device. With `validation`, inputs and targets too, the learning rate follows
+    the validation loss (`settings.patience` and `settings.factor`) and the network is left with the weights of the
+    least; without, with those of the last epoch. Raises `UserError` when the loss is no longer a number.
     """
     optimizer = Adam([weight for weight in network.parameters() if weight.requires_grad], settings.learning_rate)
-    plateau = Plateau(optimizer, settings.patience, settings.factor) if validation else None
-    history, best = [], None
-    for epoch in range(1, settings.epochs + 1):
-        started = time.monotonic()
+    patience, factor = (settings.patience, settings.factor) if validation else (settings.epochs, 1.0)
+    progress = Progress(network, optimizer, Plateau(optimizer, patience, factor))
+    if options.state:
+        progress.restore(options.state)
+    learner = _compiled(network, inputs.device) if options.compile else network
+    while len(progress.history) < settings.epochs and not _stops_early(progress, options.early_stop):
+        started, epoch = time.monotonic(), len(progress.history) + 1
         row = {"epoch": epoch, "learning_rate": optimizer.learning_rate}
-        order = torch.randperm(len(beats), generator=torch.Generator().manual_seed(seed_of(seed, "order", epoch)))
-        row["train_loss"], row["train_accuracy"] = _learn(network, optimizer, beats, labels, order, settings.batch_size)
+        order = epoch_order(len(inputs), seed_of(seed, "order", epoch), options.subjects)
+        batches = _batches(order.to(inputs.device), settings.batch_size)
+        alter = _alteration(options.augmentation, seed_of(seed, "augmentation", epoch), inputs.device)
+        row["train_loss"], row["train_accuracy"] = _learn(learner, optimizer, inputs, targets, batches, alter, options)
         if not math.isfinite(row["train_loss"]):
             raise UserError(
                 f"training: the loss is no number in epoch {epoch}; choose a lower learning_rate and run again"
             )
         if validation:
-            row["validation_loss"], row["validation_accuracy"] = loss_and_accuracy(network, *validation)
-            if plateau.improves(row["validation_loss"]):
-                best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            row["validation_loss"], row["validation_accuracy"] = loss_and_accuracy(
+                network, *validation, options.precision
+            )
+            progress.learn_from_validation(row["validation_loss"])
         row["seconds"] = time.monotonic() - started
-        history.append(row)
-        _log_progress(history, settings.epochs, len(beats))
-    if best is not None:
-        network.load_state_dict(best)
-    return history
+        progress.history.append(row)
+        _log_progress(progress.history, settings.epochs, len(inputs))
+        if options.state:
+            progress.save(options.state)
+    if progress.best:
+        network.load_state_dict(progress.best)
+    return progress.history
 
 
-def logits_of(network: nn.Module, beats: Tensor) -> Tensor:
-    """The network's logits (n,) in evaluation mode, on its device."""
+def outputs_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
+    """The network's outputs in evaluation mode, float32 (n,) or (n, columns), on its device."""
     network.eval()
-    with torch.inference_mode():
-        return torch.cat([network(batch) for batch in beats.split(EVALUATION_BATCH)])
+    with torch.inference_mode(), _arithmetic(precision, inputs.device):
+        return torch.cat([network(batch).float() for batch in inputs.split(EVALUATION_BATCH)])
 
 
-def loss_and_accuracy(network: nn.Module, beats: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Mean binary cross-entropy, and share of the beats whose logit lies on their label's side of 0."""
-    logits = logits_of(network, beats)
+def logits_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
+    """The label's logits (n,), as `outputs_of`."""
+    return first_column(outputs_of(network, inputs, precision))
+
+
+def loss_and_accuracy(
+    network: nn.Module, inputs: Tensor, targets: Tensor, precision: str = "float32"
+) -> tuple[float, float]:
+    """Of the label: the mean cross-entropy, and the share of beats whose logit lies on their label's side of 0."""
+    logits, labels = logits_of(network, inputs, precision), first_column(targets)
     loss = binary_cross_entropy_with_logits(logits.double(), labels.double())
     return loss.item(), ((logits > 0) == (labels > 0)).double().mean().item()
 
 
+def epoch_order(n_beats: int, seed: int, subjects: Tensor | None = None) -> Tensor:
+    """The places (n,) of an epoch's beats in the order they are learned, on the CPU.
+
+    Every beat once; or with the subject of every beat, int64 (n,), as many drawn with replacement, each subject as
+    likely as any other and so are the beats within it.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if subjects is None:
+        return torch.randperm(n_beats, generator=generator)
+    _, subject, n_of_subject = torch.unique(subjects.cpu(), return_inverse=True, return_counts=True)
+    by_subject = torch.argsort(subject, stable=True)
+    first = torch.cumsum(n_of_subject, 0) - n_of_subject
+    drawn = torch.randint(len(n_of_subject), (n_beats,), generator=generator)
+    within = torch.rand(n_beats, generator=generator, dtype=torch.float64) * n_of_subject[drawn]
+    return by_subject[first[drawn] + within.long()]
+
+
 def _learn(
-    network: nn.Module, optimizer: Adam, beats: Tensor, labels: Tensor, order: Tensor, batch_size: int
+    learner: Callable[[Tensor], Tensor],
+    optimizer: Adam,
+    inputs: Tensor,
+    targets: Tensor,
+    batches: list[Tensor],
+    alter: Callable[[Tensor], Tensor],
+    options: Options,
 ) -> tuple[float, float]:
     """One epoch; its mean loss and its accuracy, as they were while learning."""
-    network.train()
-    loss_sum = torch.zeros((), dtype=torch.float64, device=beats.device)
-    n_right = torch.zeros((), dtype=torch.int64, device=beats.device)
-    for batch in _batches(order.to(beats.device), batch_size):
-        logits = network(beats[batch])
-        loss = binary_cross_entropy_with_logits(logits, labels[batch])
+    learner.train()
+    loss_sum = torch.zeros((), dtype=torch.float64, device=inputs.device)
+    n_right = torch.zeros((), dtype=torch.int64, device=inputs.device)
+    for batch in batches:
+        wanted = targets[batch]
+        with _arithmetic(options.precision, inputs.device):
+            outputs = learner(alter(inputs[batch]))
+        outputs = outputs.float()
+        loss = options.objective.loss(outputs, wanted)
         loss.backward()
         optimizer.step()
         loss_sum += loss.detach().double() * len(batch)
-        n_right += ((logits > 0) == (labels[batch] > 0)).sum()
-    return loss_sum.item() / len(order), n_right.item() / len(order)
+        n_right += ((first_column(outputs) > 0) == (first_column(wanted) > 0)).sum()
+    n_seen = sum(map(len, batches))
+    return loss_sum.item() / n_seen, n_right.item() / n_seen
+
+
+def _arithmetic(precision: str, device: torch.device) -> AbstractContextManager:
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
+
+
+def _alteration(settings: config.Augmentation | None, seed: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What is done to each batch of an epoch before it is learned."""
+    if settings is None:
+        return lambda inputs: inputs
+    generator = torch.Generator(device).manual_seed(seed)
+    return lambda inputs: augmented(inputs, settings, generator)
+
+
+def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
+    """On a GPU as CUDA graphs, which takes away the cost of starting each kernel."""
+    return torch.compile(network, mode="reduce-overhead" if device.type == "cuda" else "default")
+
+
+def _stops_early(progress: Progress, patience: int | None) -> bool:
+    return patience is not None and progress.epochs_since_best >= patience
 
 
 def _batches(order: Tensor, batch_size: int) -> list[Tensor]:

@@ -13,6 +13,7 @@ with job_log(snakemake.log[0]):
         features_path=snakemake.input.features,
         generic_path=snakemake.input.generic,
         context_path=snakemake.input.context,
+        network=study.network,
         positive=study.analyte.positive,
         decision=study.evaluation.decision,
         digest=study.digest("baselines"),
