@@ -1,6 +1,8 @@
 """The report: figures as SVG, one page for the study and one for each patient."""
 
 # Here and not where they are drawn, so that a workflow can name its files without importing matplotlib.
-STUDY_FIGURES = ("flow", "generic", "rounds", "rounds-by-class", "arms", "gradcam", "embedding")  # figures/{name}.svg
+STUDY_FIGURES = (  # figures/{name}.svg
+    "flow", "generic", "verdict", "rounds", "rounds-by-class", "baselines", "arms", "leakage", "gradcam", "embedding"
+)  # fmt: skip
 PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
