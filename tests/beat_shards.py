@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from kalemia import config
 from kalemia.checkpoints import Lineage, save_checkpoint
-from kalemia.resnet import resnet
+from kalemia.resnet import built
 from kalemia.seeds import rng
 from kalemia.tables import BEAT_SAMPLES, R_INDEX, SCHEMAS, table_from_rows, write_json, write_table
 
@@ -106,5 +106,5 @@ def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list
 def write_generic_model(path, network: config.Network = NETWORK, seed: int = 7) -> str:
     """An untrained generic model."""
     lineage = Lineage("generic", network, "generic-digest", draws=(1, 2), cut_off=START)
-    save_checkpoint(path, resnet(network.depth, network.width, seed).state_dict(), lineage)
+    save_checkpoint(path, built(network, seed).state_dict(), lineage)
     return str(path)

@@ -316,7 +316,7 @@ def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results, stud
     assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) b" in page.words
     assert "610 (59.6%) a" in page.words
     assert "sample SD of 16 values between 0 and 1 is 0.300 at most" in page.words
-    assert "train 70 35 0.886 0.724" in page.words
+    assert "train, draws 70 35 0.886 (0.826 to 0.926) 0.724 0.951 (0.891 to 0.991) 0.861 (0.801 to 0.901)" in page.words
 
 
 def test_page_says_who_is_not_evaluable_and_why(results):

@@ -13,9 +13,10 @@ from torch import nn
 from beat_shards import simulated_beats
 from kalemia import config
 from kalemia.errors import UserError
+from kalemia.objective import Objective
 from kalemia.optimization import Adam, Plateau
 from kalemia.resnet import resnet
-from kalemia.training import logits_of, loss_and_accuracy, set_up_torch, train
+from kalemia.training import Options, epoch_order, logits_of, loss_and_accuracy, outputs_of, set_up_torch, train
 
 GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
@@ -153,6 +154,84 @@ def test_one_beat_can_be_learned_from():
         resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 0.2, "blocks", "adapt", False, 1, 8, 1e-3), 1
     )
     assert math.isfinite(row["train_loss"])
+
+
+def test_early_stop_ends_after_so_many_epochs_without_a_better_loss():
+    beats, labels = lesson(800)
+    settings = config.Generic(epochs=9, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
+    worse_and_worse = beats, 1 - labels
+    history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, Options(early_stop=2))
+    assert len(history) == 3
+    assert history[0]["validation_loss"] < min(row["validation_loss"] for row in history[1:])
+
+
+def test_subject_sampling_draws_every_person_as_often_and_each_beat_of_theirs():
+    subjects = torch.tensor([7] * 900 + [3] * 90 + [5] * 10)
+    counts = torch.bincount(epoch_order(3000, 1, subjects.repeat(3)) % 1000, minlength=1000)
+    assert counts.sum() == 3000
+    for subject in (7, 3, 5):
+        assert counts[subjects == subject].sum().item() == pytest.approx(1000, abs=120)
+    assert (counts[subjects == 5] > 50).all()
+    assert torch.equal(epoch_order(3000, 1, subjects.repeat(3)), epoch_order(3000, 1, subjects.repeat(3)))
+
+
+def test_augmentation_reaches_what_is_learned_and_follows_from_the_seed():
+    options = Options(augmentation=config.Augmentation(noise=0.5))
+    plain, noisy, again = (
+        state_after(resnet(18, 2), *lesson(), ARM, 1, options=chosen) for chosen in (Options(), options, options)
+    )
+    assert not same(plain, noisy)
+    assert same(noisy, again)
+
+
+def test_bfloat16_learns_as_float32_does():
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        network = resnet(18, 4, seed=1)
+        train(network, *lesson(800), GENERIC, 1, lesson(200, seed=2), Options(precision=precision))
+        assert all(tensor.dtype != torch.bfloat16 for tensor in network.state_dict().values())
+        losses[precision] = loss_and_accuracy(network, *lesson(400, seed=3))
+    assert losses["float32"] != losses["bfloat16"]
+    assert losses["bfloat16"][0] < 0.05
+    assert losses["bfloat16"][1] > 0.98
+
+
+def test_on_a_cpu_the_precision_is_float32_unless_asked_otherwise():
+    plain, asked = (
+        state_after(resnet(18, 2), *lesson(), ARM, 1, options=Options(precision=precision))
+        for precision in ("auto", "float32")
+    )
+    assert same(plain, asked)
+
+
+def test_a_head_for_the_analyte_learns_beside_the_label_s():
+    beats, labels = lesson(800)
+    objective = Objective("regression", (4.0, 5.0, 6.0))
+    targets = objective.targets(labels.numpy(), 4.1 + 2.1 * labels.numpy())
+    network = resnet(18, 4, outputs=2)
+    train(network, beats, targets, GENERIC, 1, (beats, targets), Options(objective))
+    estimates = objective.estimates(outputs_of(network, beats).numpy())
+    assert np.abs(estimates - 4.1 - 2.1 * labels.numpy()).mean() < 0.3
+    assert loss_and_accuracy(network, beats, targets)[1] > 0.95
+
+
+@pytest.mark.parametrize("through", [-1, 2, 3])
+def test_gradients_reach_every_unfrozen_parameter_and_no_frozen_one(through, monkeypatch):
+    network, reached = resnet(50, 2), set()
+    network.freeze_through(through)
+
+    def noted(adam):
+        reached.update(id(weight) for weight in adam.parameters if weight.grad is not None and weight.grad.any())
+        frozen = [weight for weight in network.parameters() if not weight.requires_grad]
+        assert all(weight.grad is None for weight in frozen)
+        for weight in adam.parameters:
+            weight.grad = None
+
+    monkeypatch.setattr(Adam, "step", noted)
+    train(network, *lesson(), ARM, 1)
+    unfrozen = {name for name, weight in network.named_parameters() if id(weight) in reached}
+    assert unfrozen == {name for name, weight in network.named_parameters() if weight.requires_grad}
+    assert unfrozen == set(network.trained_names()) - {name for name, _ in network.named_buffers()}
 
 
 def test_diverging_training_is_refused_with_what_to_do():

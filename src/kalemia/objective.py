@@ -37,10 +37,10 @@ class Objective:
         """Float32 (n,), or (n, 1 + columns of the head), from labels (n,) 0 or 1 and values of the analyte (n,)."""
         import torch
 
-        label = torch.from_numpy(np.asarray(labels, np.float32))
+        label = torch.from_numpy(np.array(labels, np.float32))
         if self.head == "none":
             return label
-        value = torch.from_numpy(np.asarray(analyte, np.float32))[:, None]
+        value = torch.from_numpy(np.array(analyte, np.float32))[:, None]
         cuts = torch.tensor(self.cuts)
         columns = (value > cuts).float() if self.head == "ordinal" else (value - cuts.mean()) / cuts.std()
         return torch.cat([label[:, None], columns], dim=1)

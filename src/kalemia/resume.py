@@ -53,8 +53,9 @@ class StateFile:
         return tensors, metadata["about"]
 
     def remove(self) -> None:
-        """To be called once the training's outputs are written."""
-        self.path.unlink(missing_ok=True)
+        """To be called once the training's outputs are written; takes away what a kill left half written, too."""
+        for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.part")]:
+            path.unlink(missing_ok=True)
 
 
 def training_identity(digest: str, device: torch.device, *tensors: Tensor) -> str:

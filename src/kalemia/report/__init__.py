@@ -2,7 +2,17 @@
 
 # Here and not where they are drawn, so that a workflow can name its files without importing matplotlib.
 STUDY_FIGURES = (  # figures/{name}.svg
-    "flow", "generic", "verdict", "rounds", "rounds-by-class", "baselines", "arms", "leakage", "gradcam", "embedding"
-)  # fmt: skip
+    "flow",
+    "generic",
+    "calibration",
+    "verdict",
+    "rounds",
+    "rounds-by-class",
+    "baselines",
+    "arms",
+    "leakage",
+    "gradcam",
+    "embedding",
+)
 PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

@@ -32,6 +32,7 @@ def write_study_figures(study: Study, results: str | Path, subjects: list[str]) 
     data, explanations = read_study(results), read_explanations(results, subjects)
     write_flow_figure(folder / "flow.svg", data.flow, data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
+    write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
     write_verdict_figure(folder / "verdict.svg", data, arms, simulated)
     write_baselines_figure(folder / "baselines.svg", data, arms, simulated)
     write_leakage_figure(folder / "leakage.svg", data, arms, simulated)
@@ -56,6 +57,26 @@ def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: boo
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+
+
+def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool) -> None:
+    """The share of positives over the generic network's predicted probability: a panel a split, draws and beats."""
+    splits = ("train", "validation", "test")
+    with svg_figure(path, "Calibration of the generic network on each split.", 3.3, is_simulated) as figure:
+        for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):
+            axes.plot([0, 1], [0, 1], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
+            for unit, color, marker in (("beats", LIGHT["generic"], "s"), ("draws", LIGHT["ink"], "o")):
+                tenths = metrics[split][unit]["calibration"]
+                predicted = [tenth["predicted"] for tenth in tenths]
+                share, low, high = zip(*(tenth["observed"] for tenth in tenths), strict=True)
+                axes.vlines(predicted, low, high, color=color, lw=1.4)
+                axes.plot(predicted, share, color=color, lw=1.2, marker=marker, ms=4.5, label=unit)
+            axes.set_title(split)
+            axes.set_xlim(-0.03, 1.03)
+            axes.set_xlabel("predicted probability")
+            share_axis(axes)
+        figure.axes[0].set_ylabel("share positive")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 
 
 def write_rounds_figure(

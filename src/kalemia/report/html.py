@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from kalemia.errors import UserError
 from kalemia.report.palette import DARK, LIGHT
-from kalemia.report.words import bounds, count, mean_sd, number, percent
+from kalemia.report.words import bounds, count, interval, mean_sd, number, percent
 from kalemia.tables import whole_file
 
 FOLDER = Path(__file__).parent
@@ -25,7 +25,9 @@ def write_html(path: str | Path, template: str, **values) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, count=count, mean_sd=mean_sd, percent=percent, bounds=bounds)
+    environment.filters.update(
+        number=number, count=count, mean_sd=mean_sd, percent=percent, bounds=bounds, interval=interval
+    )
     css = Markup((FOLDER / "report.css").read_text("utf-8"))
     with whole_file(path) as beside:
         page = environment.get_template(template).render(css=css, light=LIGHT, dark=DARK, **values)

@@ -106,8 +106,12 @@ def characteristics_rows(ours: dict, analyte: Analyte, marks: dict[str, str]) ->
 
 
 def generic_rows(metrics: dict) -> list[dict]:
-    """The generic network by split, with the accuracy that the paper gives."""
-    return [{"split": split, **metrics[split], "published": paper.GENERIC_ACCURACY[split]} for split in SPLITS]
+    """The generic network by split and unit, with the accuracy that the paper gives."""
+    return [
+        {"split": split, "unit": unit, **metrics[split][unit], "published": paper.GENERIC_ACCURACY[split]}
+        for split in SPLITS
+        for unit in ("draws", "beats")
+    ]
 
 
 def metric_table(metric: str, study: Study, summary: dict, marks: dict[str, str]) -> dict:

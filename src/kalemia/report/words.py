@@ -29,6 +29,12 @@ def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
     return MISSING if _unknown(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
 
 
+def interval(values: Sequence[float | None], digits: int = 3) -> str:
+    """For example ``0.627 (0.581 to 0.669)``; a dash for what is not known."""
+    value, low, high = values
+    return MISSING if _unknown(value) else f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
 def bounds(range_: Range) -> str:
     """For example ``above 5.5`` or ``from 3.5 to 5``."""
     parts = [(range_.above, "above"), (range_.from_, "from"), (range_.to, "to"), (range_.below, "below")]

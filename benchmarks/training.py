@@ -1,0 +1,453 @@
+"""How fast the generic network trains, beside a plain PyTorch loop and Keras, on the CPU or GPU that is there.
+
+    python benchmarks/training.py --keras /path/to/python/with/tensorflow
+
+Contenders take turns in short slices of the same batches, and what is printed are medians over the slices: another
+program on the machine then slows all of them. Every ratio is of two slices that follow each other. On a GPU the paper's
+whole training is run too.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+BLOCKS = (3, 4, 6, 3)
+SAMPLES = 120
+PAPER = {"epochs": 50, "train": 324_710, "validation": 104_956}
+
+
+def simulated_beats(n_beats: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Beats (n, 120) whose T wave tells the label in part, and float32 labels (n,)."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n_beats)
+    at = np.arange(SAMPLES)
+    height = 0.3 + 0.1 * labels + random.normal(0, 0.1, n_beats)
+    shape = np.exp(-0.5 * ((at - 40) / 2) ** 2)
+    beats_mv = (
+        shape + height[:, None] * np.exp(-0.5 * ((at - 75) / 8) ** 2) + random.normal(0, 0.05, (n_beats, SAMPLES))
+    )
+    return beats_mv.astype(np.float32), labels.astype(np.float32)
+
+
+# --- Keras, in a process of its own with another interpreter; nothing above this line needs torch
+
+
+def serve_keras(width: int, batch: int, n_batches: int, threads: int) -> None:
+    """Train a slice for every line on standard input, and answer with its seconds."""
+    import os
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    beats, labels = simulated_beats(batch * n_batches, 1)
+    model = keras_network(width)
+    answer = {"parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)), "tf": tf.__version__}
+    model.fit(beats[:batch, :, None], labels[:batch], batch_size=batch, verbose=0)
+    print(json.dumps(answer), flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        model.fit(beats[:, :, None], labels, batch_size=batch, verbose=0)
+        print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+
+
+def keras_network(width: int):
+    import keras
+    from keras import layers
+
+    def conv(features, outputs, size, stride=1):
+        if size > 1:
+            features = layers.ZeroPadding1D(size // 2)(features)
+        return layers.Conv1D(outputs, size, stride, use_bias=False, kernel_initializer="he_normal")(features)
+
+    def activated(features):
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(features))
+
+    given = keras.Input((SAMPLES, 1))
+    features = layers.MaxPooling1D(3, 2, padding="same")(activated(conv(given, width, 7, 2)))
+    for stage, n_units in enumerate(BLOCKS):
+        narrow = width << stage
+        for unit in range(n_units):
+            stride = 2 if unit == 0 and stage else 1
+            before = features if (stage, unit) == (0, 0) else activated(features)
+            shortcut = conv(before, 4 * narrow, 1, stride) if unit == 0 else features
+            residual = activated(conv(activated(conv(before, narrow, 1)), narrow, 3, stride))
+            features = layers.Add()([conv(residual, 4 * narrow, 1), shortcut])
+    model = keras.Model(given, layers.Dense(1)(layers.GlobalAveragePooling1D()(activated(features))))
+    model.compile(keras.optimizers.Adam(5e-5), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    return model
+
+
+class Keras:
+    """A slice of Keras's, asked of its process."""
+
+    def __init__(self, python: str, width: int, given: argparse.Namespace, n_batches: int):
+        sizes = [width, given.batch, n_batches, given.threads]
+        command = [python, __file__, "--serve-keras", *map(str, sizes)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.about = json.loads(self.process.stdout.readline())
+
+    def __call__(self) -> float:
+        print(file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())["seconds"]
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+# --- a plain PyTorch loop
+
+
+def plain_network(width: int):
+    """The same network, as one writes it first: nn.Conv1d and nn.BatchNorm1d."""
+    from torch import nn
+
+    def conv(inputs, outputs, size, stride=1):
+        return nn.Conv1d(inputs, outputs, size, stride, size // 2, bias=False)
+
+    def activation(channels):
+        return nn.Sequential(nn.BatchNorm1d(channels), nn.ReLU(inplace=True))
+
+    class Unit(nn.Module):
+        def __init__(self, inputs, narrow, stride, first, projects):
+            super().__init__()
+            self.before = nn.Identity() if first else activation(inputs)
+            self.projection = conv(inputs, 4 * narrow, 1, stride) if projects else None
+            self.residual = nn.Sequential(
+                conv(inputs, narrow, 1),
+                activation(narrow),
+                conv(narrow, narrow, 3, stride),
+                activation(narrow),
+                conv(narrow, 4 * narrow, 1),
+            )
+
+        def forward(self, features):
+            before = self.before(features)
+            return self.residual(before) + (self.projection(before) if self.projection else features)
+
+    layers, inputs = [conv(1, width, 7, 2), activation(width), nn.MaxPool1d(3, 2, 1)], width
+    for stage, n_units in enumerate(BLOCKS):
+        for unit in range(n_units):
+            stride = 2 if unit == 0 and stage else 1
+            layers.append(Unit(inputs, width << stage, stride, (stage, unit) == (0, 0), unit == 0))
+            inputs = 4 * (width << stage)
+    return nn.Sequential(
+        *layers,
+        activation(inputs),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(0),
+        nn.Unflatten(0, (-1, inputs)),
+        nn.Linear(inputs, 1),
+        nn.Flatten(0),
+    )
+
+
+class Plain:
+    """A slice of a loop over a DataLoader, as in any tutorial."""
+
+    def __init__(self, width: int, beats, labels, batch: int, device):
+        import torch
+        from torch.utils.data import DataLoader, TensorDataset
+
+        self.network, self.device = plain_network(width).to(device), device
+        self.loader = DataLoader(TensorDataset(beats[:, None], labels), batch, shuffle=True)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), 5e-5)
+        self.loss = torch.nn.BCEWithLogitsLoss()
+
+    def __call__(self) -> float:
+        began = time.perf_counter()
+        self.network.train()
+        for beats, labels in self.loader:
+            loss = self.loss(self.network(beats.to(self.device)), labels.to(self.device))
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        wait_for(self.device)
+        return time.perf_counter() - began
+
+
+# --- Kalemia
+
+
+class Ours:
+    """A slice of `kalemia.training.train`: one epoch over the same batches."""
+
+    def __init__(self, width: int, beats, labels, batch: int, device, **options):
+        from kalemia import config
+        from kalemia.resnet import resnet50
+        from kalemia.training import Options
+
+        self.network, self.device = resnet50(width).to(device), device
+        self.lesson = beats.to(device), labels.to(device)
+        self.settings = config.Generic(1, batch, 5e-5, 3, 0.5, 1)
+        self.options = Options(**options)
+
+    def __call__(self) -> float:
+        from kalemia.training import train
+
+        began = time.perf_counter()
+        train(self.network, *self.lesson, self.settings, 1, options=self.options)
+        wait_for(self.device)
+        return time.perf_counter() - began
+
+
+def wait_for(device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def flop_of_beat(width: int) -> float:
+    """Forward, a multiply-add counted as two."""
+    import torch
+
+    from kalemia.resnet import Conv, resnet50
+
+    network, counts = resnet50(width).eval(), []
+
+    def count(layer, _, output):
+        counts.append(2 * layer.weight.numel() * output.shape[-1])
+
+    for layer in network.modules():
+        if isinstance(layer, Conv):
+            layer.register_forward_hook(count)
+    network(torch.zeros(1, SAMPLES))
+    return float(sum(counts))
+
+
+def outside_share(contender: Ours) -> float:
+    """The share of a slice that is neither forward, nor backward, nor optimizer; CPU only, where calls take turns."""
+    import torch
+
+    from kalemia.optimization import Adam
+
+    inside = [0.0]
+
+    def timed(call):
+        def measured(*given, **named):
+            began = time.perf_counter()
+            result = call(*given, **named)
+            inside[0] += time.perf_counter() - began
+            return result
+
+        return measured
+
+    forward, backward, step = type(contender.network).forward, torch.Tensor.backward, Adam.step
+    type(contender.network).forward, torch.Tensor.backward, Adam.step = timed(forward), timed(backward), timed(step)
+    try:
+        seconds = contender()
+    finally:
+        type(contender.network).forward, torch.Tensor.backward, Adam.step = forward, backward, step
+    return 1 - inside[0] / seconds
+
+
+class Product:
+    """A large product of matrices, in operations a second."""
+
+    def __init__(self, device, dtype):
+        import torch
+
+        side = 2048 if device.type == "cpu" else 16384
+        self.a, self.b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+        self.device, self.flop = device, 2 * side**3
+
+    def __call__(self) -> float:
+        began = time.perf_counter()
+        self.a @ self.b
+        wait_for(self.device)
+        return self.flop / (time.perf_counter() - began)
+
+
+class Convolution(Product):
+    """A large convolution of size 3 in channels-last memory."""
+
+    def __init__(self, device, dtype):
+        import torch
+
+        n, channels, steps = (64, 512, 32) if device.type == "cpu" else (4096, 512, 32)
+        self.features = torch.randn(n, channels, 1, steps, device=device, dtype=dtype)
+        self.features = self.features.contiguous(memory_format=torch.channels_last)
+        self.weight = torch.randn(channels, channels, 1, 3, device=device, dtype=dtype)
+        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
+        self.device, self.flop = device, 2 * n * channels * channels * 3 * steps
+
+    def __call__(self) -> float:
+        import torch
+
+        began = time.perf_counter()
+        torch.nn.functional.conv2d(self.features, self.weight, padding=(0, 1))
+        wait_for(self.device)
+        return self.flop / (time.perf_counter() - began)
+
+
+def measured_peaks(device) -> dict[str, float]:
+    """The best of many tries, in operations a second."""
+    import torch
+
+    peaks = {}
+    with torch.inference_mode():
+        for name, kind in (("product", Product), ("convolution", Convolution)):
+            for dtype in (torch.float32, torch.bfloat16):
+                task = kind(device, dtype)
+                peaks[f"{name}, {str(dtype).removeprefix('torch.')}"] = max(task() for _ in range(20))
+    return peaks
+
+
+def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float]) -> None:
+    import torch
+
+    n_batches = given.batches or max(2, 128 // width)
+    beats, labels = map(torch.from_numpy, simulated_beats(given.batch * n_batches, 1))
+    task = width, beats, labels, given.batch, device
+    contenders = {
+        "plain PyTorch, Conv1d, DataLoader": Plain(*task),
+        "Kalemia, float32": Ours(*task, precision="float32"),
+        "Kalemia, bfloat16": Ours(*task, precision="bfloat16"),
+    }
+    if given.compile:
+        contenders["Kalemia, bfloat16, compiled"] = Ours(*task, precision="bfloat16", compile=True)
+    if given.keras:
+        contenders["Keras on TensorFlow"] = Keras(given.keras, width, given, n_batches)
+    sizes = {
+        sum(weight.numel() for weight in each.network.parameters())
+        for each in contenders.values()
+        if hasattr(each, "network")
+    }
+    sizes |= {each.about["parameters"] for each in contenders.values() if isinstance(each, Keras)}
+    if len(sizes) != 1:
+        sys.exit(f"these are different networks: {sizes} parameters")
+    for contender in contenders.values():
+        contender()
+    seconds = {name: [] for name in contenders}
+    for _ in range(given.slices):
+        for name, contender in contenders.items():
+            seconds[name].append(contender())
+    flop, n_beats, first = 3 * flop_of_beat(width), len(beats), "plain PyTorch, Conv1d, DataLoader"
+    print(f"\nwidth {width}, {sizes.pop():,} parameters, batch {given.batch}, {given.slices} slices of {n_beats} beats")
+    print(f"{'':36}{'beats/s':>9}{'times plain':>13}{'(range)':>15}{'GFLOP/s':>9}{'of peak':>9}")
+    for name, mine in seconds.items():
+        ratios = [other / one for one, other in zip(mine, seconds[first], strict=True)]
+        rate = n_beats / statistics.median(mine)
+        peak = peaks["convolution, bfloat16" if "bfloat16" in name else "convolution, float32"]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        print(
+            f"{name:36}{rate:9.0f}{statistics.median(ratios):13.2f}{spread:>15}"
+            f"{rate * flop / 1e9:9.0f}{rate * flop / peak:9.0%}"
+        )
+    if device.type == "cpu":
+        share = statistics.median(outside_share(contenders["Kalemia, float32"]) for _ in range(given.slices))
+        print(f"outside forward, backward and optimizer: {share:.2%} of Kalemia's time in float32")
+    if given.keras:
+        contenders["Keras on TensorFlow"].close()
+
+
+def compare_precision(device, seeds: int = 4) -> None:
+    """Validation loss of short trainings in both precisions, over seeds."""
+    import torch
+
+    from kalemia import config
+    from kalemia.resnet import resnet50
+    from kalemia.training import Options, train
+
+    lesson, validation = (
+        tuple(torch.from_numpy(part).to(device) for part in simulated_beats(n_beats, seed))
+        for n_beats, seed in ((4096, 1), (2048, 2))
+    )
+    settings = config.Generic(5, 256, 1e-3, 3, 0.5, 1)
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        for seed in range(seeds):
+            network = resnet50(8, seed).to(device)
+            history = train(network, *lesson, settings, seed, validation, Options(precision=precision))
+            losses.setdefault(precision, []).append(min(row["validation_loss"] for row in history))
+    print("\nleast validation loss of 50 layers of width 8, 5 epochs, mean (SD) over seeds")
+    for precision, values in losses.items():
+        print(f"{precision:10} {statistics.mean(values):.4f} ({statistics.stdev(values):.4f})")
+    pairs = [one - other for one, other in zip(losses["bfloat16"], losses["float32"], strict=True)]
+    print(f"difference {statistics.mean(pairs):+.4f} ({statistics.stdev(pairs):.4f}), seed by seed")
+
+
+def train_as_the_paper(device, peaks: dict[str, float], compiled: bool) -> None:
+    """The paper's network, beats, batch and epochs, validation included."""
+    import torch
+
+    from kalemia import config
+    from kalemia.resnet import resnet50
+    from kalemia.training import Options, train
+
+    lesson, validation = (
+        tuple(torch.from_numpy(part).to(device) for part in simulated_beats(PAPER[split], seed))
+        for split, seed in (("train", 1), ("validation", 2))
+    )
+    network, options = resnet50(64).to(device), Options(precision="bfloat16", compile=compiled)
+    train(
+        network,
+        *(part[: 4 * 1024 + 102] for part in lesson),
+        config.Generic(1, 1024, 5e-5, 3, 0.5, 1),
+        1,
+        validation,
+        options,
+    )
+    wait_for(device)
+    began = time.perf_counter()
+    train(network, *lesson, config.Generic(PAPER["epochs"], 1024, 5e-5, 3, 0.5, 1), 1, validation, options)
+    wait_for(device)
+    seconds = time.perf_counter() - began
+    flop = flop_of_beat(64) * PAPER["epochs"] * (3 * PAPER["train"] + PAPER["validation"])
+    print(
+        f"\nthe paper's training, bfloat16{', compiled' if compiled else ''}: {seconds:.1f} s,"
+        f" {flop / seconds / 1e12:.0f} TFLOP/s, {flop / seconds / peaks['product, bfloat16']:.0%} of the measured product"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--widths", type=int, nargs="+", default=[64, 16])
+    parser.add_argument("--batch", type=int, default=1024, help="the paper's")
+    parser.add_argument("--batches", type=int, help="of a slice (default 128 / width)")
+    parser.add_argument("--slices", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as a contender (always on a GPU)")
+    parser.add_argument(
+        "--keras", metavar="PYTHON", help="an interpreter that has tensorflow, for Keras as a contender"
+    )
+    parser.add_argument("--serve-keras", type=int, nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve_keras:
+        serve_keras(*given.serve_keras)
+        return
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+    from kalemia.training import set_up_torch
+
+    device = set_up_torch(given.threads)
+    given.compile |= device.type == "cuda"
+    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{given.threads} CPU threads"
+    print(f"{where}, torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
+    peaks = measured_peaks(device)
+    for name, rate in peaks.items():
+        print(f"a large {name}: {rate / 1e9:.0f} GFLOP/s")
+    if not given.keras:
+        print("Keras is left out: name an interpreter that has tensorflow with --keras")
+    for width in given.widths:
+        race(width, given, device, peaks)
+    compare_precision(device)
+    if device.type == "cuda":
+        for compiled in (False, True):
+            train_as_the_paper(device, peaks, compiled)
+
+
+if __name__ == "__main__":
+    main()

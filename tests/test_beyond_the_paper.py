@@ -1,0 +1,106 @@
+"""The options that the paper does not have, all together, from shards through both trainings to the explanation."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from beat_shards import write_generic_cohort, write_shard, write_split
+from kalemia import config
+from kalemia.checkpoints import load_generic
+from kalemia.errors import UserError
+from kalemia.explanation import explain_subject
+from kalemia.generic import train_generic
+from kalemia.personal import score_generic, train_round
+from kalemia.predictions import concatenated, read_beats
+from kalemia.tables import read_json, read_table, table_from_rows, write_table
+
+NETWORK = config.Network(18, 4, "draw", rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
+SETTINGS = config.Generic(
+    epochs=4, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1, precision="bfloat16",
+    early_stop=3, sampling="subject", label_smoothing=0.1,
+    augmentation=config.Augmentation(amplitude=0.1, baseline=0.05, shift=2, noise=0.05),
+)  # fmt: skip
+ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-3)
+SUBJECT = 10059
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beyond")
+    draws_path, shards = write_generic_cohort(folder / "cohort", subjects_per_split=8, beats_per_draw=60)
+    names = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
+    generic = dict(zip(("model", "history", "predictions", "metrics"), (folder / name for name in names), strict=True))
+    train_generic(draws_path, shards, NETWORK, SETTINGS, 2022, "a-digest", "vote", *generic.values())
+    shard = folder / "p010059.parquet"
+    draws = write_shard(shard, SUBJECT, [1, 0, 1, 0], beats_per_draw=12)
+    split = write_split(folder / "split.json", SUBJECT, [tuple(draws[:2])], draws[2:])
+    for_both = NETWORK, "a-digest", "vote", 1
+    score_generic(split, shard, generic["model"], *for_both, folder / "0.parquet", folder / "0.json")
+    train_round(
+        1, split, shard, generic["model"], None, NETWORK, ARM, 2022, "a-digest", "vote", 1,
+        folder / "1.safetensors", folder / "1.parquet", folder / "1.json",
+    )  # fmt: skip
+    return SimpleNamespace(folder=folder, shard=shard, split=split, draws=draws, **generic)
+
+
+def test_the_planted_sign_is_learned(study):
+    assert read_json(study.metrics)["test"]["beats"]["accuracy"][0] > 0.9
+
+
+def test_the_analyte_is_estimated_and_its_error_told(study):
+    rows = read_table(study.predictions, "predictions").to_pylist()
+    errors = [abs(row["estimate"] - row["potassium"]) for row in rows if row["role"] == "test"]
+    assert read_json(study.metrics)["test"]["mean_absolute_error"] == pytest.approx(np.mean(errors), abs=1e-6)
+    assert np.mean(errors) < 0.8
+
+
+@pytest.mark.parametrize("round_", [0, 1])
+def test_personal_rounds_take_what_the_generic_network_took(study, round_):
+    rows = read_table(study.folder / f"{round_}.parquet", "predictions").to_pylist()
+    assert [row["draw_id"] for row in rows] == study.draws
+    assert all(3 < row["estimate"] < 7 for row in rows)
+    assert read_json(study.folder / "0.json")["auc"] == 1
+
+
+def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):
+    arms = {"paper": (study.split, study.folder / "1.safetensors")}
+    settings = config.Explanation(beats_per_draw=4, perplexity=5.0)
+    outputs = tmp_path / "gradcam.parquet", tmp_path / "embedding.parquet"
+    explain_subject(SUBJECT, study.shard, study.model, arms, NETWORK, settings, 1, "a-digest", *outputs)
+    beats = read_beats(study.shard)
+    positive_mv = beats.beats_mv[beats.rows["label"].to_numpy() == 1].mean(axis=0)
+    (row,) = (
+        row for row in read_table(outputs[0], "gradcam").to_pylist() if (row["model"], row["label"]) == ("generic", 1)
+    )
+    assert row["mean_beat"] == pytest.approx(positive_mv, abs=1e-5)
+    assert len(row["attention"]) == 120
+
+
+def test_a_configuration_without_the_options_refuses_the_network(study):
+    with pytest.raises(UserError, match="holds a network of normalization draw and rr_intervals True and analyte_head"):
+        load_generic(study.model, config.Network(18, 4))
+
+
+def test_inputs_are_the_beats_themselves_unless_the_network_takes_more(study):
+    plain = read_beats(study.shard, config.Network(18, 4))
+    assert plain.inputs is plain.beats_mv
+    assert plain.take(np.arange(3)).inputs is not plain.inputs
+    parts = [plain.take(np.arange(3)), plain.take(np.arange(3, 7))]
+    assert concatenated(parts).inputs is not None
+    assert np.array_equal(concatenated(parts).inputs, plain.beats_mv[:7])
+    full = read_beats(study.shard, NETWORK)
+    assert full.inputs.shape == (48, 122)
+    assert full.inputs[:, 120:] == pytest.approx(0.8)
+    assert np.array_equal(concatenated([full.take(np.arange(3)), full.take(np.arange(3, 7))]).inputs, full.inputs[:7])
+    assert np.array_equal(full.beats_mv, plain.beats_mv)
+
+
+def test_an_interval_that_is_no_number_is_refused_where_it_is_taken(tmp_path):
+    write_shard(tmp_path / "p1.parquet", 1, [1, 0], beats_per_draw=2)
+    rows = read_table(tmp_path / "p1.parquet", "beats").to_pylist()
+    rows[3]["rr_after_ms"] = float("nan")
+    write_table(tmp_path / "p1.parquet", "beats", table_from_rows("beats", rows))
+    assert len(read_beats(tmp_path / "p1.parquet")) == 4
+    with pytest.raises(UserError, match=r"p1\.parquet: draw 1001 has a beat with an interval that is no finite"):
+        read_beats(tmp_path / "p1.parquet", NETWORK)
