@@ -22,16 +22,20 @@ HEADER = '"ROW_ID","SUBJECT_ID","HADM_ID","ITEMID","CHARTTIME","VALUE","VALUENUM
 REPEATS = 3
 
 
-def write_table(path: Path, rows: int) -> None:
-    """Rows in the form of the real ones, one in 33 potassium, the rest of 700 other items."""
+def write_table(path: Path, rows: int, subjects: np.ndarray | None = None) -> None:
+    """Rows in the form of the real ones, one in 33 potassium, the rest of 700 other items; of 99,998 subjects, or of
+    those given.
+    """
+    subjects = np.arange(1, 99_999) if subjects is None else subjects
     others = np.setdiff1d(np.arange(50800, 51555), ITEMS)[:700]
     with gzip.open(path, "wb", compresslevel=6) as file:
         file.write(HEADER.encode())
         for first in range(0, rows, 200_000):
             rng, n = np.random.default_rng(first), min(200_000, rows - first)
             item = np.where(rng.random(n) < 0.03, rng.choice(ITEMS, n), rng.choice(others, n))
-            subject, admission = np.sort(rng.integers(1, 99_999, n)), rng.integers(100_000, 199_999, n)
-            value, flag = np.round(rng.random(n) * 20, 1), np.where(rng.random(n) < 0.3, '"abnormal"', "")
+            subject, admission = np.sort(rng.choice(subjects, n)), rng.integers(100_000, 199_999, n)
+            value = np.where(np.isin(item, ITEMS), rng.normal(4.4, 0.8, n), rng.random(n) * 20).round(1)
+            flag = np.where(rng.random(n) < 0.3, '"abnormal"', "")
             hour, minute, day = rng.integers(0, 24, n), rng.integers(0, 60, n), rng.integers(1, 28, n)
             lines = (
                 f"{first + i},{subject[i]},{admission[i]},{item[i]},21{subject[i] % 90 + 10}-{subject[i] % 12 + 1:02d}-"

@@ -91,6 +91,20 @@ def test_the_window_sticks_out_of_the_recording_by_the_slack_at_most(study, minu
     assert (_match([_recording()], cohort, minutes=minutes) is not None) == fits
 
 
+@pytest.mark.parametrize(("leads", "expected"), [(["II", "V"], (3, 1)), (["V"], (0, 0)), (["II"], (6, 2))])
+def test_samples_of_the_lead_are_counted_by_headers_alone(tmp_path, leads, expected):
+    minutes_mv = np.zeros(MINUTE)
+    of = [({lead: np.tile(minutes_mv, 3)}, 50) for lead in (leads * 2)[:2]]
+    name = write_record(tmp_path, 10, START, 3_000_001, [of[0], MINUTE, of[1]])
+    for path in tmp_path.rglob("*.dat"):
+        path.unlink()
+    source = PhysioNet(tmp_path)
+    recording = source.recording(name)
+    whole = source.lead_samples(recording, "II", 0, recording.n_samples)
+    assert whole == expected[0] * MINUTE
+    assert source.lead_samples(recording, "II", 2 * MINUTE, 5 * MINUTE) == expected[1] * MINUTE
+
+
 def test_codes_of_fibrillation_and_pacing(tmp_path):
     write_tables(
         tmp_path,

@@ -48,6 +48,7 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
         ("quality", "amplitude", [2, 0.5]),
         ("beats", "min_per_draw", 201),
         ("cohort", "min_recorded_minutes", 11),
+        ("cohort", "slack_minutes", 10),
         ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
         ("analyte", "negative", {"from": 5.0, "to": 3.5}),
         ("simulation", "single_episode_patients", 7),
@@ -140,3 +141,19 @@ def test_where_the_data_lie_is_no_part_of_any_digest(config):
     config["source"] |= {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
     after = Study.from_config(config)
     assert [before.digest(stage) for stage in RECIPES] == [after.digest(stage) for stage in RECIPES]
+
+
+def test_null_lifts_a_bound_of_the_default(config, schema):
+    config["analyte"]["positive"] |= {"above": None, "below": 3.5}
+    check_config(config, schema)
+    assert Study.from_config(config).analyte.positive == Range(below=3.5)
+
+
+@pytest.mark.parametrize(
+    "analyte", [{"name": "calcium"}, {"positive": {"above": 8.0}}, {"positive": {"above": None, "below": 2.0}}]
+)
+def test_the_simulation_refuses_an_analyte_that_it_does_not_know(config, schema, analyte):
+    config["analyte"] |= analyte
+    assert _error(config, schema).startswith("config: analyte: source.kind simulated knows potassium alone")
+    config["source"] |= {"kind": "physionet", "waveforms": "https://example.org", "tables": "https://example.org"}
+    check_config(config, schema)

@@ -118,3 +118,43 @@ def test_a_generic_split_without_a_class_is_one_clear_line(tmp_path, study, peop
     only_negative = [row for row in people if row["subject_id"] in (1, 3)]
     with pytest.raises(UserError, match=r"the generic .* split has no .* draw"):
         _write(tmp_path, study, only_negative)
+
+
+def _both_and_single(seed=0):
+    usable = {}
+    for subject in range(60):
+        labels = {0: [1, 1, 1, 0], 1: [1], 2: [0], 3: [1, 0, 0]}[subject % 4]
+        usable[subject] = _rows(subject, labels, 10 * subject)
+    return usable
+
+
+def test_within_people_who_have_both_classes_give_as_many_of_either(study):
+    settings = dataclasses.replace(study.populations, generic_set="within")
+    rows = generic_draws(_both_and_single(), settings, 1)
+    count = {}
+    for row in rows:
+        count.setdefault(row["subject_id"], Counter())[row["label"]] += 1
+    assert all(count[subject] == {1: 1, 0: 1} for subject in range(60) if subject % 4 in (0, 3))
+    labels = Counter(row["label"] for row in rows)
+    assert labels[0] == labels[1] == 45
+    few = generic_draws(_both_and_single(), dataclasses.replace(settings, generic_patients=40), 1)
+    assert len({row["subject_id"] for row in few}) == 40
+
+
+def test_within_is_balanced_where_nobody_has_both(study):
+    usable = {s: mine for s, mine in _both_and_single().items() if s % 4 in (1, 2)}
+    for generic_set in ("balanced", "within"):
+        settings = dataclasses.replace(study.populations, generic_set=generic_set)
+        assert len(generic_draws(usable, settings, 1)) == 30
+
+
+@pytest.mark.parametrize("generic_set", ["balanced", "within"])
+def test_the_split_has_its_shares_within_either_class(study, generic_set):
+    usable = {s: _rows(s, [1, 0] if s % 3 else [0], 10 * s) for s in range(6000)}
+    settings = dataclasses.replace(study.populations, generic_set=generic_set)
+    rows = generic_draws(usable, settings, 1)
+    for label in (1, 0):
+        people = {row["subject_id"]: row["split"] for row in rows if row["label"] == label}
+        shares = Counter(people.values())
+        assert shares["train"] / len(people) == pytest.approx(0.6, abs=0.03)
+        assert shares["validation"] / len(people) == pytest.approx(0.2, abs=0.03)
