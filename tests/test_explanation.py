@@ -16,7 +16,9 @@ from kalemia.resnet import N_STAGES, STRIDE, resnet
 from kalemia.tables import read_table
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
-PERSONAL = config.Personal(max_rounds=5, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1)
+PERSONAL = config.Personal(
+    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+)
 SETTINGS = config.Explanation(beats_per_draw=5, perplexity=30.0)
 SUBJECT = 200001
 BEAT_MV = simulated_beats(1, 1, np.random.default_rng(1))[0]

@@ -21,7 +21,9 @@ from kalemia.tables import empty_table, read_json, read_table, write_table
 from kalemia.training import train
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
-PERSONAL = config.Personal(max_rounds=5, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1)
+PERSONAL = config.Personal(
+    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+)
 SUBJECT, OTHER = 200001, 200002
 LABELS = [1, 0, 1, 0, 1, 0, 1, 0, None]
 

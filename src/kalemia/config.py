@@ -41,6 +41,7 @@ class Simulation:
     single_episode_patients: int
     draws_per_generic_patient: int
     draws_per_personal_patient: int
+    hours_between_draws: float
     potassium_effect: float
     unresponsive_share: float
     noise: float
@@ -206,6 +207,7 @@ class Generic:
 @dataclass(frozen=True)
 class Personal:
     max_rounds: int
+    pairs_per_round: int
     held_out: float
     min_test_draws: int
     trained_stages: int
@@ -335,6 +337,8 @@ class Recipe:
     uses: tuple[str, ...]
 
 
+_SPLITTING = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_out", "personal.min_test_draws")
+
 # Raise a stage's version when its code makes another output from the same input.
 RECIPES = {
     "source": Recipe(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
@@ -359,10 +363,10 @@ RECIPES = {
     "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
     "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),
-    "split": Recipe(2, ("seed", "personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
+    "split": Recipe(2, ("seed", *_SPLITTING)),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
-    "nulls": Recipe(1, ("personal.max_rounds", "personal.held_out", "personal.min_test_draws")),
+    "nulls": Recipe(1, _SPLITTING),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
     "evaluation": Recipe(2, ("seed",)),
     "explanation": Recipe(1, ("seed", "explanation")),

@@ -35,27 +35,17 @@ def runs(labeled: Sequence[Draw]) -> list[int]:
 
 
 def episodes(labeled: Sequence[Draw]) -> list[list[Draw]]:
-    """The draws in groups that share neither a run nor a recording with each other, each in the order of time.
-
-    `labeled` as `in_time` returns it. A recording that reaches over two runs joins them.
-    """
-    keys = [[("run", run)] for run in runs(labeled)]
-    for draw, mine in zip(labeled, keys, strict=True):
-        if draw.recording is not None:
-            mine.append(("recording", draw.recording))
-    return _joined(labeled, keys)
+    """The draws of each run, in the order of time; `labeled` as `in_time` returns it."""
+    return _by_key(labeled, runs(labeled))
 
 
 def admissions(labeled: Sequence[Draw]) -> list[list[Draw]]:
-    """The draws by admission, each in the order of time; draws outside of any admission are one more group."""
-    return _joined(labeled, [[draw.admission] for draw in labeled])
+    """The draws of each admission, in the order of time."""
+    return _by_key(labeled, [draw.admission for draw in labeled])
 
 
-def _joined(draws: Sequence[Draw], keys: Sequence[Sequence[Hashable]]) -> list[list[Draw]]:
-    """Draws that share a key, directly or by way of others, in one group; groups in the order of their first draw."""
-    groups: list[tuple[set[Hashable], list[Draw]]] = []
-    for draw, mine in zip(draws, keys, strict=True):
-        joined = [group for group in groups if group[0].intersection(mine)]
-        groups = [group for group in groups if group not in joined]
-        groups.append((set(mine).union(*(names for names, _ in joined)), [*(d for _, g in joined for d in g), draw]))
-    return sorted((in_time(group) for _, group in groups), key=lambda group: (group[0].time, group[0].draw_id))
+def _by_key(draws: Sequence[Draw], keys: Sequence[Hashable]) -> list[list[Draw]]:
+    groups: dict[Hashable, list[Draw]] = {}
+    for draw, key in zip(draws, keys, strict=True):
+        groups.setdefault(key, []).append(draw)
+    return list(groups.values())

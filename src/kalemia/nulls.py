@@ -18,7 +18,7 @@ from kalemia.evaluation import role_metrics
 from kalemia.frozen import BEATS, features_of, read_inputs, seam
 from kalemia.normalization import normalized
 from kalemia.objective import Objective
-from kalemia.personal import learn, opened, pairs_of_round
+from kalemia.personal import learn, opened, rounds_of_lesson
 from kalemia.predictions import RR_COLUMNS, BeatSet, beat_tensor, draw_predictions, read_beats
 from kalemia.resnet import N_STAGES, ResNet, built
 from kalemia.seeds import rng, seed_of
@@ -110,9 +110,10 @@ def shuffled(truth: Split, draws: Sequence[Draw], seed: int) -> Null:
     """The labels of the draws learned from dealt out anew among them, and pairs formed of them in the order of time."""
     learned = [draw.draw_id for draw in draws if draw.draw_id in truth.learned]
     source = dict(zip(learned, rng(seed, "labels").permutation(learned).tolist(), strict=True))
-    positives = {positive for positive, _ in truth.rounds}
-    sides = [[draw for draw in learned if (source[draw] in positives) == positive] for positive in (True, False)]
-    return Null(seed, Split(tuple(zip(*sides, strict=True)), truth.test), source)
+    positives = {draw for pairs in truth.rounds for draw in pairs[::2]}
+    sides = [iter([draw for draw in learned if (source[draw] in positives) == positive]) for positive in (True, False)]
+    rounds = tuple(tuple(next(sides[place % 2]) for place in range(len(pairs))) for pairs in truth.rounds)
+    return Null(seed, Split(rounds, truth.test), source)
 
 
 def shifted(draws: Sequence[Draw], steps: int) -> dict[int, int]:
@@ -179,9 +180,9 @@ def _learn_all(above, inputs: Tensor, beats: BeatSet, null: Null, arm: config.Ar
     moved = null.moved(value_of)
     analyte = np.array([moved[draw] for draw in beats.draw_ids.tolist()])
     for round_ in range(1, len(null.split.rounds) + 1):
-        pairs = [list(pair) for pair in pairs_of_round(null.split.rounds, round_, arm.replay)]
+        lesson = list(rounds_of_lesson(null.split.rounds, round_, arm.replay))
         seed = seed_of(null.seed, "round", round_)
-        learn(above, inputs, beats.draw_ids, analyte, pairs, arm, seed, objective, "the shard")
+        learn(above, inputs, beats.draw_ids, analyte, lesson, arm, seed, objective, "the shard")
 
 
 @contextmanager

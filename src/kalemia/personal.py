@@ -42,10 +42,10 @@ def train_round(
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Learn from the split's pair number `round_` (from 1), store what was trained, and score all the patient's draws.
+    """Learn from the draws of the split's round `round_` (from 1), store what was trained, and score all draws.
 
     The first round starts as `first_network`, each other from the round before (`previous_path`). With `arm.replay`
-    the pairs of earlier rounds are learned from again. A pair's first draw is positive and its second negative,
+    the draws of earlier rounds are learned from again. A round's draws are in turn positive and negative,
     whatever the shard says; all their beats are used, so the class with more beats weighs more. There is no
     validation: the last epoch counts. What lies below the arm's seam comes from the features file. Raises `UserError`
     where split, shard, features and weights do not belong together.
@@ -63,12 +63,12 @@ def train_round(
         _refuse_stranger(previous_path, previous, split, round_ - 1, digest)
     above = opened(model, arm, personal.trained_stages).to(device)
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
-    pairs = pairs_of_round(split["rounds"], round_, arm.replay)
-    log.info("learning from %s in round %d", pairs, round_)
+    lesson = rounds_of_lesson(split["rounds"], round_, arm.replay)
+    log.info("learning from %s in round %d", lesson, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
     objective = Objective.of(network)
     learn(
-        above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), pairs, arm, of_round, objective, shard_path
+        above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), lesson, arm, of_round, objective, shard_path
     )
     learned = learned_through(split, round_)
     lineage = Lineage(
@@ -106,8 +106,8 @@ def opened(model: ResNet, arm: config.Arm, trained_stages: int) -> Above:
     return Above(model, after)
 
 
-def pairs_of_round(rounds: list, round_: int, replay: bool) -> list:
-    """The (positive, negative) pairs that a round (from 1) learns from."""
+def rounds_of_lesson(rounds: list, round_: int, replay: bool) -> list:
+    """The draws that a round (from 1) learns from, those of earlier rounds too where they are replayed."""
     return rounds[0 if replay else round_ - 1 : round_]
 
 
@@ -116,23 +116,24 @@ def learn(
     inputs: Tensor,
     draw_ids: np.ndarray,
     analyte: np.ndarray,
-    pairs: list,
+    rounds: list,
     arm: config.Arm,
     seed: int,
     objective: Objective,
     where: str | Path,
 ) -> None:
-    """Train `above` in place on the beats of some pairs of draws.
+    """Train `above` in place on the beats of some rounds' draws, in turn positive and negative.
 
     inputs: what it takes of all the patient's beats (n, ...). draw_ids: int64 (n,). analyte: the value that goes with
     each beat's label (n,), for networks with a head for it. Raises `UserError`, naming `where` the beats come from,
-    if a draw of the pairs has none.
+    if one of the draws has none.
     """
-    missing = sorted({draw for pair in pairs for draw in pair} - set(draw_ids.tolist()))
+    learned = [draw for pairs in rounds for draw in pairs]
+    missing = sorted(set(learned) - set(draw_ids.tolist()))
     if missing:
         raise UserError(f"{where}: has no beats of draw {missing[0]}, which the split learns from; run again")
-    places = np.flatnonzero(np.isin(draw_ids, pairs))
-    labels = np.isin(draw_ids[places], [positive for positive, _ in pairs])
+    places = np.flatnonzero(np.isin(draw_ids, learned))
+    labels = np.isin(draw_ids[places], [draw for pairs in rounds for draw in pairs[::2]])
     targets = objective.targets(labels, analyte[places]).to(inputs.device)
     train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=Options(objective))
 

@@ -18,13 +18,13 @@ _ORDERS = 64  # in which whole episodes or admissions are tried
 
 @dataclass(frozen=True)
 class Split:
-    """What each round learns from, a (positive, negative) pair of draw ids, and what is tested on.
+    """What each round learns from, draw ids in turn positive and negative, and what is tested on.
 
     `test_from` is the first instant of the test period, for protocols that have one. Where the protocol is impossible
     `reason` says why, and there are no rounds and no test.
     """
 
-    rounds: tuple[tuple[int, int], ...] = ()
+    rounds: tuple[tuple[int, ...], ...] = ()
     test: tuple[int, ...] = ()
     test_from: datetime | None = None
     reason: str | None = None
@@ -98,8 +98,9 @@ def whole_split(
 ) -> Split:
     """Whole units (episodes, admissions) are held out; the draws of the others are paired in random order.
 
-    Of those choices that leave both classes on both sides, found by taking units into the test in many random orders,
-    the one whose test is nearest to a share of `held_out`.
+    Draws of the others that share a recording with a test draw are on neither side, if the units are episodes. Of those
+    choices that leave both classes on both sides, found by taking units into the test in many random orders, the one
+    whose test is nearest to a share of `held_out`.
     """
     if len(units) == 1:
         return Split(reason=f"all draws lie in one {unit}")
@@ -111,7 +112,8 @@ def whole_split(
             distance = abs(len(test) / n_draws - settings.held_out)
             if distance >= nearest or not _enough(test, settings):
                 continue
-            train = [draw for i in order[n_held_out:] for draw in units[i]]
+            heard = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}
+            train = [draw for i in order[n_held_out:] for draw in units[i] if draw.recording not in heard]
             rounds = _rounds([train[i] for i in random.permutation(len(train))], settings, test, purge_hours)
             if rounds:
                 best, nearest = Split(rounds, _sorted_ids(test)), distance
@@ -124,10 +126,14 @@ def _enough(test: Sequence[Draw], settings: Personal) -> bool:
 
 def _rounds(
     train: Sequence[Draw], settings: Personal, test: Sequence[Draw] = (), purge_hours: float = 0.0
-) -> tuple[tuple[int, int], ...]:
-    """Pairs of a positive and a negative draw, in the order given, none of them too near to a test draw."""
+) -> tuple[tuple[int, ...], ...]:
+    """Rounds of pairs of a positive and a negative draw, in the order given, none of them too near to a test draw."""
     kept = [draw for draw in train if all(hours_between(draw.time, other.time) >= purge_hours for other in test)]
-    return tuple(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))[: settings.max_rounds]
+    pairs = list(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))
+    step = settings.pairs_per_round
+    return tuple(
+        tuple(draw for pair in pairs[first : first + step] for draw in pair) for first in range(0, len(pairs), step)
+    )[: settings.max_rounds]
 
 
 def _of_label(draws: Sequence[Draw], label: int) -> list[int]:

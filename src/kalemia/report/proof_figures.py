@@ -1,6 +1,5 @@
 """The figures of the proof: arms among their nulls, against their baselines, and by distance to training."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,11 @@ from matplotlib.lines import Line2D
 from kalemia.report.canvas import share_axis, svg_figure, write_remark
 from kalemia.report.inputs import StudyResults
 from kalemia.report.palette import LIGHT, model_color
+from kalemia.report.proof import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.words import number, plural
 from kalemia.verdict import words
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
-DISTANCE_EDGES_HOURS = (0.0, 6.0, 12.0, 24.0, 48.0, np.inf)
 
 
 def write_verdict_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
@@ -95,26 +94,6 @@ def write_leakage_figure(path: str | Path, data: StudyResults, arms: list[str], 
         marks += [Line2D([], [], color=LIGHT["ink"], marker="o", lw=2, label="after the last round (color of the arm)")]
         marks += [Line2D([], [], lw=0, label="numbers: test draws")]
         figure.legend(handles=marks, loc="outside upper left", ncols=3)
-
-
-def by_distance(rows: list[dict], name: str) -> list[tuple[int, int, float]]:
-    """(place, number of draws, mean of `name`) in each of the bins of hours to training."""
-    hours = np.array([row["hours_to_training"] for row in rows])
-    values = np.array([row[name] for row in rows])
-    which = np.searchsorted(DISTANCE_EDGES_HOURS, hours, side="right") - 1
-    return [
-        (place, int(np.sum(which == place)), float(values[which == place].mean()) if np.any(which == place) else np.nan)
-        for place in range(len(DISTANCE_EDGES_HOURS) - 1)
-    ]
-
-
-def distance_names() -> list[str]:
-    """What the bins of hours are called."""
-    edges = DISTANCE_EDGES_HOURS
-    return [
-        f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+"
-        for low, high in itertools.pairwise(edges)
-    ]
 
 
 def _draw_nulls(axes: Axes, found: dict, color: str) -> None:
