@@ -39,7 +39,7 @@ def heard_of_draws(beats: pa.Table) -> dict[int, Heard]:
 def audit(train: Iterable[int], test: Iterable[int], draws: Sequence[Draw], heard: dict[int, Heard]) -> dict:
     """How near training comes to the test, by the columns of a table of kind "leakage" from n_train on.
 
-    `draws` are all labeled draws of the patient. A recording, segment, admission or episode (a run of one label) is
+    `draws` are all usable draws of the patient. A recording, segment, admission or episode (a run of one label) is
     shared where it holds draws of both sides; beats are where two draws' R peaks overlap in time in one recording.
     """
     labeled = in_time(draws)

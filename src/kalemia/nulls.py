@@ -117,7 +117,7 @@ def shuffled(truth: Split, draws: Sequence[Draw], seed: int) -> Null:
 
 
 def shifted(draws: Sequence[Draw], steps: int) -> dict[int, int]:
-    """For labeled draws in time the draw `steps` before each, whose label it takes; before the first comes the last."""
+    """For draws in time the draw `steps` before each, whose label (or none) it takes; the last come before the first."""
     return {draw.draw_id: draws[i - steps].draw_id for i, draw in enumerate(draws)}
 
 

@@ -159,7 +159,7 @@ def write_split(
 
     Raises `UserError` where the split does not keep the promise of the protocol.
     """
-    labeled = in_time(draws)
+    everything = sorted(draws, key=lambda draw: (draw.time, draw.draw_id))
     content = {
         "arm": arm_name,
         "protocol": arm.protocol,
@@ -171,8 +171,8 @@ def write_split(
         "rounds": [list(pair) for pair in split.rounds],
         "test": list(split.test),
         "test_from": split.test_from and split.test_from.isoformat(),
-        "leakage": audit(split.learned, split.test, labeled, heard) if split.rounds else None,
-        "draws": [_draw_json(draw, heard) for draw in labeled],
+        "leakage": audit(split.learned, split.test, draws, heard) if split.rounds else None,
+        "draws": [_draw_json(draw, heard) for draw in everything],
     }
     _refuse_leak(path, content)
     write_json(path, content)
@@ -186,7 +186,7 @@ def read_split(path) -> dict:
 
 
 def draws_of(split: dict) -> tuple[list[Draw], dict[int, Heard]]:
-    """The labeled draws of a file of `write_split` in the order of time, and where their beats lie."""
+    """All usable draws of a file of `write_split` in the order of time, and where their beats lie."""
     draws, heard = [], {}
     for row in split["draws"]:
         time = datetime.fromisoformat(row["time"])

@@ -1,5 +1,7 @@
 """The tables of the proof on the study's page: the verdict on each arm, baselines, nulls, and leakage."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from kalemia.config import Arm
@@ -75,7 +77,7 @@ def distance_names() -> list[str]:
     """What the bins of hours are called."""
     edges = DISTANCE_EDGES_HOURS
     return [
-        f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in itertools.pairwise(edges)
+        f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)
     ]
 
 
