@@ -117,7 +117,7 @@ def shuffled(truth: Split, draws: Sequence[Draw], seed: int) -> Null:
 
 
 def shifted(draws: Sequence[Draw], steps: int) -> dict[int, int]:
-    """For draws in time the draw `steps` before each, whose label (or none) it takes; the last come before the first."""
+    """For draws in time the draw `steps` before each, whose label (or none) it takes; the last precede the first."""
     return {draw.draw_id: draws[i - steps].draw_id for i, draw in enumerate(draws)}
 
 
