@@ -3,8 +3,9 @@
     python benchmarks/training.py --keras /path/to/python/with/tensorflow
 
 Contenders take turns in short slices of the same batches, and what is printed are medians over the slices: another
-program on the machine then slows all of them. Every ratio is of two slices that follow each other. On a GPU the paper's
-whole training is run too.
+program on the machine then slows all of them. Every ratio is of two slices of the same turn. On a machine that is
+never quiet, `--threads 1 --processor-time` counts only what a contender itself computed. On a GPU the paper's whole
+training is run too.
 """
 
 import argparse
@@ -13,10 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
+CLOCK = time.process_time if "--processor-time" in sys.argv else time.perf_counter
 BLOCKS = (3, 4, 6, 3)
 SAMPLES = 120
 PAPER = {"epochs": 50, "train": 324_710, "validation": 104_956}
@@ -49,13 +54,13 @@ def serve_keras(width: int, batch: int, n_batches: int, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     beats, labels = simulated_beats(batch * n_batches, 1)
     model = keras_network(width)
-    answer = {"parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)), "tf": tf.__version__}
+    answer = {"parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights))}
     model.fit(beats[:batch, :, None], labels[:batch], batch_size=batch, verbose=0)
     print(json.dumps(answer), flush=True)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began = CLOCK()
         model.fit(beats[:, :, None], labels, batch_size=batch, verbose=0)
-        print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+        print(json.dumps({"seconds": CLOCK() - began}), flush=True)
 
 
 def keras_network(width: int):
@@ -91,10 +96,11 @@ class Keras:
     def __init__(self, python: str, width: int, given: argparse.Namespace, n_batches: int):
         sizes = [width, given.batch, n_batches, given.threads]
         command = [python, __file__, "--serve-keras", *map(str, sizes)]
+        command += ["--processor-time"] if given.processor_time else []
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        self.about = json.loads(self.process.stdout.readline())
+        self.n_parameters = json.loads(self.process.stdout.readline())["parameters"]
 
     def __call__(self) -> float:
         print(file=self.process.stdin, flush=True)
@@ -161,19 +167,20 @@ class Plain:
 
         self.network, self.device = plain_network(width).to(device), device
         self.loader = DataLoader(TensorDataset(beats[:, None], labels), batch, shuffle=True)
+        self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
         self.optimizer = torch.optim.Adam(self.network.parameters(), 5e-5)
         self.loss = torch.nn.BCEWithLogitsLoss()
 
     def __call__(self) -> float:
-        began = time.perf_counter()
+        return timed(self.epoch, self.device)
+
+    def epoch(self) -> None:
         self.network.train()
         for beats, labels in self.loader:
             loss = self.loss(self.network(beats.to(self.device)), labels.to(self.device))
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-        wait_for(self.device)
-        return time.perf_counter() - began
 
 
 # --- Kalemia
@@ -188,6 +195,7 @@ class Ours:
         from kalemia.training import Options
 
         self.network, self.device = resnet50(width).to(device), device
+        self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
         self.lesson = beats.to(device), labels.to(device)
         self.settings = config.Generic(1, batch, 5e-5, 3, 0.5, 1)
         self.options = Options(**options)
@@ -195,17 +203,8 @@ class Ours:
     def __call__(self) -> float:
         from kalemia.training import train
 
-        began = time.perf_counter()
-        train(self.network, *self.lesson, self.settings, 1, options=self.options)
-        wait_for(self.device)
-        return time.perf_counter() - began
-
-
-def wait_for(device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+        epoch = partial(train, self.network, *self.lesson, self.settings, 1, options=self.options)
+        return timed(epoch, self.device)
 
 
 def flop_of_beat(width: int) -> float:
@@ -232,76 +231,55 @@ def outside_share(contender: Ours) -> float:
 
     from kalemia.optimization import Adam
 
-    inside = [0.0]
+    inside = []
 
-    def timed(call):
-        def measured(*given, **named):
-            began = time.perf_counter()
-            result = call(*given, **named)
-            inside[0] += time.perf_counter() - began
-            return result
+    def noted(call):
+        def measured(*given):
+            result = []
+            inside.append(timed(lambda: result.append(call(*given)), contender.device))
+            return result[0]
 
         return measured
 
-    forward, backward, step = type(contender.network).forward, torch.Tensor.backward, Adam.step
-    type(contender.network).forward, torch.Tensor.backward, Adam.step = timed(forward), timed(backward), timed(step)
-    try:
+    parts = [(type(contender.network), "forward"), (torch.Tensor, "backward"), (Adam, "step")]
+    with ExitStack() as patched:
+        for owner, name in parts:
+            patched.enter_context(patch.object(owner, name, noted(getattr(owner, name))))
         seconds = contender()
-    finally:
-        type(contender.network).forward, torch.Tensor.backward, Adam.step = forward, backward, step
-    return 1 - inside[0] / seconds
-
-
-class Product:
-    """A large product of matrices, in operations a second."""
-
-    def __init__(self, device, dtype):
-        import torch
-
-        side = 2048 if device.type == "cpu" else 16384
-        self.a, self.b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-        self.device, self.flop = device, 2 * side**3
-
-    def __call__(self) -> float:
-        began = time.perf_counter()
-        self.a @ self.b
-        wait_for(self.device)
-        return self.flop / (time.perf_counter() - began)
-
-
-class Convolution(Product):
-    """A large convolution of size 3 in channels-last memory."""
-
-    def __init__(self, device, dtype):
-        import torch
-
-        n, channels, steps = (64, 512, 32) if device.type == "cpu" else (4096, 512, 32)
-        self.features = torch.randn(n, channels, 1, steps, device=device, dtype=dtype)
-        self.features = self.features.contiguous(memory_format=torch.channels_last)
-        self.weight = torch.randn(channels, channels, 1, 3, device=device, dtype=dtype)
-        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
-        self.device, self.flop = device, 2 * n * channels * channels * 3 * steps
-
-    def __call__(self) -> float:
-        import torch
-
-        began = time.perf_counter()
-        torch.nn.functional.conv2d(self.features, self.weight, padding=(0, 1))
-        wait_for(self.device)
-        return self.flop / (time.perf_counter() - began)
+    return 1 - sum(inside) / seconds
 
 
 def measured_peaks(device) -> dict[str, float]:
-    """The best of many tries, in operations a second."""
+    """Of a large product of matrices and a large convolution of size 3: the best of many tries, operations a second."""
     import torch
 
-    peaks = {}
-    with torch.inference_mode():
-        for name, kind in (("product", Product), ("convolution", Convolution)):
-            for dtype in (torch.float32, torch.bfloat16):
-                task = kind(device, dtype)
-                peaks[f"{name}, {str(dtype).removeprefix('torch.')}"] = max(task() for _ in range(20))
+    n, side = (64, 2048) if device.type == "cpu" else (4096, 16384)
+    channels, steps, peaks = 512, 32, {}
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.randn(side, side, device=device, dtype=dtype)
+        features = torch.randn(n, 1, steps, channels, device=device, dtype=dtype).permute(0, 3, 1, 2)
+        weight = torch.randn(channels, 1, 3, channels, device=device, dtype=dtype).permute(0, 3, 1, 2)
+        tasks = {
+            "product": (lambda a=matrix: a @ a, 2 * side**3),
+            "convolution": (
+                lambda x=features, w=weight: torch.nn.functional.conv2d(x, w, padding=(0, 1)),
+                2 * n * steps * 3 * channels**2,
+            ),
+        }
+        for name, (task, flop) in tasks.items():
+            peaks[f"{name}, {str(dtype).removeprefix('torch.')}"] = max(flop / timed(task, device) for _ in range(20))
     return peaks
+
+
+def timed(task, device) -> float:
+    """Seconds, of processor time where that is asked for."""
+    import torch
+
+    began = CLOCK()
+    task()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return CLOCK() - began
 
 
 def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float]) -> None:
@@ -319,14 +297,7 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
         contenders["Kalemia, bfloat16, compiled"] = Ours(*task, precision="bfloat16", compile=True)
     if given.keras:
         contenders["Keras on TensorFlow"] = Keras(given.keras, width, given, n_batches)
-    sizes = {
-        sum(weight.numel() for weight in each.network.parameters())
-        for each in contenders.values()
-        if hasattr(each, "network")
-    }
-    sizes |= {each.about["parameters"] for each in contenders.values() if isinstance(each, Keras)}
-    if len(sizes) != 1:
-        sys.exit(f"these are different networks: {sizes} parameters")
+    (n_parameters,) = {contender.n_parameters for contender in contenders.values()}  # the same network, or none
     for contender in contenders.values():
         contender()
     seconds = {name: [] for name in contenders}
@@ -334,7 +305,9 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
         for name, contender in contenders.items():
             seconds[name].append(contender())
     flop, n_beats, first = 3 * flop_of_beat(width), len(beats), "plain PyTorch, Conv1d, DataLoader"
-    print(f"\nwidth {width}, {sizes.pop():,} parameters, batch {given.batch}, {given.slices} slices of {n_beats} beats")
+    print(
+        f"\nwidth {width}, {n_parameters:,} parameters, batch {given.batch}, {given.slices} slices of {n_beats} beats"
+    )
     print(f"{'':36}{'beats/s':>9}{'times plain':>13}{'(range)':>15}{'GFLOP/s':>9}{'of peak':>9}")
     for name, mine in seconds.items():
         ratios = [other / one for one, other in zip(mine, seconds[first], strict=True)]
@@ -399,16 +372,12 @@ def train_as_the_paper(device, peaks: dict[str, float], compiled: bool) -> None:
         validation,
         options,
     )
-    wait_for(device)
-    began = time.perf_counter()
-    train(network, *lesson, config.Generic(PAPER["epochs"], 1024, 5e-5, 3, 0.5, 1), 1, validation, options)
-    wait_for(device)
-    seconds = time.perf_counter() - began
+    settings = config.Generic(PAPER["epochs"], 1024, 5e-5, 3, 0.5, 1)
+    seconds = timed(partial(train, network, *lesson, settings, 1, validation, options), device)
     flop = flop_of_beat(64) * PAPER["epochs"] * (3 * PAPER["train"] + PAPER["validation"])
-    print(
-        f"\nthe paper's training, bfloat16{', compiled' if compiled else ''}: {seconds:.1f} s,"
-        f" {flop / seconds / 1e12:.0f} TFLOP/s, {flop / seconds / peaks['product, bfloat16']:.0%} of the measured product"
-    )
+    share = flop / seconds / peaks["product, bfloat16"]
+    print(f"\nthe paper's training, bfloat16{', compiled' if compiled else ''}: {seconds:.1f} s,")
+    print(f"{flop / seconds / 1e12:.0f} TFLOP/s, {share:.0%} of the measured product")
 
 
 def main() -> None:
@@ -422,6 +391,7 @@ def main() -> None:
     parser.add_argument(
         "--keras", metavar="PYTHON", help="an interpreter that has tensorflow, for Keras as a contender"
     )
+    parser.add_argument("--processor-time", action="store_true", help="instead of the wall clock's")
     parser.add_argument("--serve-keras", type=int, nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve_keras:

@@ -48,7 +48,6 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
         ("quality", "amplitude", [2, 0.5]),
         ("beats", "min_per_draw", 201),
         ("cohort", "min_recorded_minutes", 11),
-        ("cohort", "slack_minutes", 10),
         ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
         ("analyte", "negative", {"from": 5.0, "to": 3.5}),
         ("simulation", "single_episode_patients", 7),
@@ -150,10 +149,11 @@ def test_null_lifts_a_bound_of_the_default(config, schema):
 
 
 @pytest.mark.parametrize(
-    "analyte", [{"name": "calcium"}, {"positive": {"above": 8.0}}, {"positive": {"above": None, "below": 2.0}}]
+    "analyte",
+    [{"name": "calcium"}, {"unit": "mg/dL"}, {"positive": {"above": 8.0}}, {"positive": {"above": None, "below": 2.0}}],
 )
 def test_the_simulation_refuses_an_analyte_that_it_does_not_know(config, schema, analyte):
     config["analyte"] |= analyte
-    assert _error(config, schema).startswith("config: analyte: source.kind simulated knows potassium alone")
+    assert _error(config, schema).startswith("config: analyte: source.kind simulated knows potassium in mEq/L alone")
     config["source"] |= {"kind": "physionet", "waveforms": "https://example.org", "tables": "https://example.org"}
     check_config(config, schema)

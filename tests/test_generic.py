@@ -147,6 +147,14 @@ def test_a_shard_that_is_none_is_named(study, tmp_path):
         read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
 
 
+def test_a_shard_of_another_version_is_named(study, tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr("kalemia.tables.VERSION", 0)
+        write_shard(tmp_path / "p100000.parquet", 100000, [0], beats_per_draw=2)
+    with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
+        read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
+
+
 def test_a_shard_of_several_draws_is_divided_by_draw(study, tmp_path):
     draw_ids = write_shard(tmp_path / "p1.parquet", 1, [1, 0, None], beats_per_draw=2)
     rows = [row for row in read_table(study.draws, "generic").to_pylist() if row["split"] != "train"]

@@ -215,7 +215,9 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     run = _run(copy_of_finished, config={"populations": {"personal_min_draws": 25}})
     _one_line(run, "nobody has 25 usable draws of each class")
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
+        "body.parquet",
         "characteristics.json",
+        "context.parquet",
         "draws.parquet",
         "ledger.parquet",
         "subjects.parquet",

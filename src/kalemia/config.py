@@ -424,10 +424,10 @@ def _check_simulated(analyte: Analyte) -> None:
     is_high = len(bounds) == 1 and 5.0 <= bounds[0] <= 7.0 and positive.to == positive.below == float("inf")
     bounds = [bound for bound in (positive.below, positive.to) if bound < float("inf")]
     is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
-    if analyte.name != "potassium" or not (is_high or is_low):
+    if (analyte.name, analyte.unit) != ("potassium", "mEq/L") or not (is_high or is_low):
         raise UserError(
-            "config: analyte: source.kind simulated knows potassium alone, with analyte.positive either above a value"
-            " from 5 to 7 mEq/L or below one from 2.8 to 4"
+            "config: analyte: source.kind simulated knows potassium in mEq/L alone, with analyte.positive above a"
+            " value from 5 to 7, or below one from 2.8 to 4"
         )
 
 
@@ -454,8 +454,6 @@ def _check_order(study: Study) -> None:
         raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
-    if study.cohort.slack_minutes >= study.cohort.window_minutes:
-        raise UserError("config: cohort.slack_minutes: must be less than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
     for name, arm in study.arms.items():
