@@ -196,7 +196,9 @@ def features_of_subject(wildcards):
 def possible(arm):
     """The patients for whom an arm is possible, and their number of rounds."""
     return [
-        (subject, rounds) for of, subject, rounds in rounds_of_arms() if of == arm and rounds
+        (subject, rounds)
+        for of, subject, rounds in rounds_of_arms()
+        if of == arm and rounds
     ]
 
 

@@ -76,9 +76,7 @@ def by_distance(rows: list[dict], name: str) -> list[tuple[int, int, float]]:
 def distance_names() -> list[str]:
     """What the bins of hours are called."""
     edges = DISTANCE_EDGES_HOURS
-    return [
-        f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)
-    ]
+    return [f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)]
 
 
 def _places(nulls: dict) -> str:
