@@ -35,8 +35,6 @@ rule split:
         out("personal/{arm}/{subject}/split.json"),
     log:
         log_of("personal/{arm}/{subject}/split"),
-    group:
-        "rounds"
     conda:
         "../envs/signal.yaml"
     resources:
@@ -57,8 +55,6 @@ rule features:
         temp(out("features/{subject}.safetensors")),
     log:
         log_of("features/{subject}"),
-    group:
-        "rounds"
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -85,8 +81,6 @@ rule round_0:
         baselines=out("personal/{arm}/{subject}/baselines.parquet"),
     log:
         log_of("personal/{arm}/{subject}/round-0"),
-    group:
-        "rounds"
     conda:
         "../envs/signal.yaml"
     resources:
@@ -112,8 +106,6 @@ rule finetune:
         metrics=out("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-{k}"),
-    group:
-        "rounds"
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
