@@ -2,8 +2,8 @@
 
     python benchmarks/scale.py --patients 200
 
-The tables of a cohort are made up, so that the checkpoints are done, and nothing of the ECG is there: what is laid out is
-every job from the excerpts to the report. Nothing is run. Processor time is printed too.
+The tables of a cohort are made up, so that the checkpoints are done, and nothing of the ECG is there: laid out is every
+job from the excerpts to the report. Nothing is run. Processor time is printed too.
 """
 
 import argparse

@@ -44,7 +44,7 @@ def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str]
         write_remark(path, title, NOBODY, is_simulated)
         return
     names = list(data.verdict["arms"][told[0]]["baselines"])
-    with svg_figure(path, title, 0.8 + 0.25 * len(names), is_simulated) as figure:
+    with svg_figure(path, title, 1.4 + 0.25 * len(names), is_simulated) as figure:
         for arm, axes in zip(told, figure.subplots(1, len(told), sharey=True, squeeze=False)[0], strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
             means = [found["baselines"].get(name, np.nan) for name in names]
