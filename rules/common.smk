@@ -188,11 +188,6 @@ def round_files(name):
     return files
 
 
-def features_of_subject(wildcards):
-    """A cache of what the shard and the generic weights say, so that its own time counts for nothing."""
-    return ancient(out(f"features/{wildcards.subject}.safetensors"))
-
-
 def possible(arm):
     """The patients for whom an arm is possible, and their number of rounds."""
     return [

@@ -1,7 +1,9 @@
 # One network for each personal patient, arm and round; what it must beat, and what it must not match.
 # Needs:  the patient's beats and their quality, the generic weights, and the context of draws.
 # Makes:  personal/arms.parquet, in how many rounds each arm is possible for each patient;
-#         features/{subject}.safetensors, the patient's beats after the frozen stages, gone once all is done;
+#         features/{subject}.safetensors, the patient's beats after the frozen stages. A cache of what the shard and the
+#         generic weights say, so that its own time counts for nothing (ancient); not temporary, for Snakemake would
+#         remake everything that reads it whenever one round asks for it again;
 #         personal/{arm}/{subject}/: split.json, and round-{k}/ with what the round trained, predictions and metrics.
 #         round-0 is the generic network on the same draws, and has no weights of its own; baselines.parquet and
 #         nulls.parquet beside it. personal/{arm}/strangers.parquet, every patient under other patients' networks.
@@ -52,7 +54,7 @@ rule features:
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
     output:
-        temp(out("features/{subject}.safetensors")),
+        out("features/{subject}.safetensors"),
     log:
         log_of("features/{subject}"),
     conda:
@@ -73,7 +75,7 @@ rule round_0:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=features_of_subject,
+        features=ancient(out("features/{subject}.safetensors")),
         context=out("cohort/context.parquet"),
     output:
         predictions=out("personal/{arm}/{subject}/round-0/predictions.parquet"),
@@ -98,7 +100,7 @@ rule finetune:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=features_of_subject,
+        features=ancient(out("features/{subject}.safetensors")),
         previous=previous_weights,
     output:
         model=out("personal/{arm}/{subject}/round-{k}/model.safetensors"),
@@ -124,7 +126,7 @@ rule nulls:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=features_of_subject,
+        features=ancient(out("features/{subject}.safetensors")),
     output:
         out("personal/{arm}/{subject}/nulls.parquet"),
     log:
