@@ -188,6 +188,63 @@ def round_files(name):
     return files
 
 
+def possible(arm):
+    """The patients for whom an arm is possible, and their number of rounds."""
+    return [
+        (subject, rounds)
+        for of, subject, rounds in rounds_of_arms()
+        if of == arm and rounds
+    ]
+
+
+def arm_files(name):
+    """A file of every patient for whom the arm is possible."""
+    return lambda wildcards: [
+        out(f"personal/{wildcards.arm}/{subject}/{name}")
+        for subject, _ in possible(wildcards.arm)
+    ]
+
+
+def shards_of_arm(wildcards):
+    return [out(f"beats/{subject}.parquet") for subject, _ in possible(wildcards.arm)]
+
+
+def last_rounds_of_arm(wildcards):
+    return [
+        f"{round_folder(wildcards.arm, subject, rounds)}/model.safetensors"
+        for subject, rounds in possible(wildcards.arm)
+    ]
+
+
+def files_of_arms(name):
+    """A file of every arm and patient for whom the arm is possible."""
+    return lambda wildcards: [
+        out(f"personal/{arm}/{subject}/{name}")
+        for arm, subject, rounds in rounds_of_arms()
+        if rounds
+    ]
+
+
+def null_files(wildcards):
+    """The nulls of every arm that has some."""
+    trained = [
+        out(f"personal/{arm}/{subject}/nulls.parquet")
+        for arm, subject, rounds in rounds_of_arms()
+        if rounds and has_trained_nulls(arm)
+    ]
+    strangers = [
+        out(f"personal/{arm}/strangers.parquet")
+        for arm, settings in study.arms.items()
+        if settings.nulls.get("stranger") and possible(arm)
+    ]
+    return trained + strangers
+
+
+def has_trained_nulls(arm):
+    nulls = study.arms[arm].nulls
+    return any(n for kind, n in nulls.items() if kind != "stranger")
+
+
 def round_weights(wildcards):
     """The weights of every round but round 0, which has none of its own."""
     return [

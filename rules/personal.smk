@@ -1,8 +1,12 @@
-# One network for each personal patient, arm and round.
-# Needs:  the patient's beats and their quality, and the generic weights.
+# One network for each personal patient, arm and round; what it must beat, and what it must not match.
+# Needs:  the patient's beats and their quality, the generic weights, and the context of draws.
 # Makes:  personal/arms.parquet, in how many rounds each arm is possible for each patient;
+#         features/{subject}.safetensors, the patient's beats after the frozen stages. A cache of what the shard and the
+#         generic weights say, so that its own time counts for nothing (ancient); not temporary, for Snakemake would
+#         remake everything that reads it whenever one round asks for it again;
 #         personal/{arm}/{subject}/: split.json, and round-{k}/ with what the round trained, predictions and metrics.
-#         round-0 is the generic network on the same draws, and has no weights of its own.
+#         round-0 is the generic network on the same draws, and has no weights of its own; baselines.parquet and
+#         nulls.parquet beside it. personal/{arm}/strangers.parquet, every patient under other patients' networks.
 
 
 rule arms:
@@ -25,15 +29,14 @@ rule arms:
 
 
 rule split:
-    "Divide the draws of one patient by the protocol of an arm."
+    "Divide the draws of one patient by the protocol of an arm, and audit what both sides share."
     input:
         quality=out("beats/{subject}.quality.parquet"),
+        shard=out("beats/{subject}.parquet"),
     output:
         out("personal/{arm}/{subject}/split.json"),
     log:
         log_of("personal/{arm}/{subject}/split"),
-    group:
-        "rounds"
     conda:
         "../envs/signal.yaml"
     resources:
@@ -45,27 +48,48 @@ rule split:
         "../workflow/scripts/split.py"
 
 
-rule round_0:
-    "Score one patient's draws with the generic network."
+rule features:
+    "Pass one patient's beats through the frozen stages of the generic network, once."
     input:
-        split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
     output:
-        predictions=out("personal/{arm}/{subject}/round-0/predictions.parquet"),
-        metrics=out("personal/{arm}/{subject}/round-0/metrics.json"),
+        out("features/{subject}.safetensors"),
     log:
-        log_of("personal/{arm}/{subject}/round-0"),
-    group:
-        "rounds"
+        log_of("features/{subject}"),
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        recipe=study.digest("features"),
+    script:
+        "../workflow/scripts/features.py"
+
+
+rule round_0:
+    "Score one patient's draws with the generic network and with every baseline."
+    input:
+        split=out("personal/{arm}/{subject}/split.json"),
+        shard=out("beats/{subject}.parquet"),
+        generic=out("generic/model.safetensors"),
+        features=ancient(out("features/{subject}.safetensors")),
+        context=out("cohort/context.parquet"),
+    output:
+        predictions=out("personal/{arm}/{subject}/round-0/predictions.parquet"),
+        metrics=out("personal/{arm}/{subject}/round-0/metrics.json"),
+        baselines=out("personal/{arm}/{subject}/baselines.parquet"),
+    log:
+        log_of("personal/{arm}/{subject}/round-0"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
         mem_mb=1500,
         runtime=10,
     params:
-        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
+        recipe=study.digest("baselines"),
     script:
         "../workflow/scripts/round_0.py"
 
@@ -76,6 +100,7 @@ rule finetune:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
+        features=ancient(out("features/{subject}.safetensors")),
         previous=previous_weights,
     output:
         model=out("personal/{arm}/{subject}/round-{k}/model.safetensors"),
@@ -83,8 +108,6 @@ rule finetune:
         metrics=out("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-{k}"),
-    group:
-        "rounds"
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -95,3 +118,49 @@ rule finetune:
         recipe=lambda wildcards: study.arm_digest(wildcards.arm),
     script:
         "../workflow/scripts/finetune.py"
+
+
+rule nulls:
+    "Train one patient's network where the truth has been destroyed, as often as the arm asks for."
+    input:
+        split=out("personal/{arm}/{subject}/split.json"),
+        shard=out("beats/{subject}.parquet"),
+        generic=out("generic/model.safetensors"),
+        features=ancient(out("features/{subject}.safetensors")),
+    output:
+        out("personal/{arm}/{subject}/nulls.parquet"),
+    log:
+        log_of("personal/{arm}/{subject}/nulls"),
+    conda:
+        "../envs/training.yaml"
+    threads: study.personal.threads
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
+    script:
+        "../workflow/scripts/nulls.py"
+
+
+rule strangers:
+    "Score every patient's test draws with the last rounds of other patients."
+    input:
+        splits=arm_files("split.json"),
+        shards=shards_of_arm,
+        rounds=last_rounds_of_arm,
+        generic=out("generic/model.safetensors"),
+    output:
+        out("personal/{arm}/strangers.parquet"),
+    log:
+        log_of("personal/{arm}/strangers"),
+    conda:
+        "../envs/training.yaml"
+    threads: study.personal.threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
+    script:
+        "../workflow/scripts/strangers.py"

@@ -43,7 +43,10 @@ rule study_report:
         arms=out("personal/arms.parquet"),
         history=out("generic/history.parquet"),
         rounds=out("evaluation/rounds.parquet"),
+        leakage=out("evaluation/leakage.parquet"),
+        distances=out("evaluation/distances.parquet"),
         summary=out("evaluation/summary.json"),
+        verdict=out("evaluation/verdict.json"),
         explanations=explanations,
     output:
         page=out("report.html"),

@@ -71,10 +71,24 @@ def write_generic_cohort(folder, subjects_per_split: int, beats_per_draw: int) -
 
 
 def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list[int], arm: str = "paper") -> str:
-    """A split in one arm as `kalemia.splits` writes it."""
+    """A split in one arm as `kalemia.splits` writes it, of draws six hours apart whose labels take turns."""
+    used = sorted({draw for pair in rounds for draw in pair} | set(test))
+    draws = [
+        {
+            "draw_id": draw,
+            "time": (START + timedelta(hours=6 * (draw % 1000))).isoformat(),
+            "label": 1 - draw % 2,
+            "recording": "simulated",
+            "admission": 1,
+            "segments": [],
+            "r_samples": [],
+        }
+        for draw in used
+    ]
     split = {
         "arm": arm,
         "protocol": "paper",
+        "purge_hours": 0.2,
         "subject_id": subject_id,
         "seed": 2022,
         "reason": None if rounds else "too few draws",
@@ -82,6 +96,8 @@ def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list
         "test": test,
         "test_from": None,
         "digest": "split-digest",
+        "leakage": None,
+        "draws": draws,
     }
     write_json(path, split)
     return str(path)

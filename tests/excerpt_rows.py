@@ -24,6 +24,7 @@ def excerpt(draw_id: int, **other) -> dict:
         "draw_time": datetime(2150, 1, 1, draw_id),
         "potassium": 6.0,
         "label": 1,
+        "hadm_id": 100007,
     }
     row |= {"recording": "p00/p000007/p000007-2150-01-01-00-00", "sample_from": FROM, "rate_hz": 125.0}
     return row | {"ecg_mv": ecg_mv, "segments": segments, "reason": None} | other

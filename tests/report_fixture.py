@@ -8,9 +8,11 @@ import numpy as np
 from kalemia.characteristics import GROUPS
 from kalemia.config import Study
 from kalemia.evaluation import draw_decisions, write_rounds, write_summary
+from kalemia.gathering import write_baselines, write_leakage, write_nulls
 from kalemia.report.inputs import subject_name
 from kalemia.seeds import rng
 from kalemia.tables import table_from_rows, write_json, write_table
+from kalemia.verdict import write_verdict
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
@@ -48,7 +50,22 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
         results / "evaluation/summary.json",
         study.is_simulated,
     )
+    _write_proof(results, study, paths)
     return [subject_name(subject) for subject in personal]
+
+
+def _write_proof(results: Path, study: Study, prediction_paths: list[Path]) -> None:
+    """Baselines, nulls, leakage and the verdict, from the files that `_write_arm` has left."""
+    folders = sorted({path.parent.parent for path in prediction_paths})
+    evaluation = results / "evaluation"
+    splits, baselines, nulls = (
+        [folder / name for folder in folders] for name in ("split.json", "baselines.parquet", "nulls.parquet")
+    )
+    write_baselines(baselines, splits, prediction_paths, evaluation / "baselines.parquet", "")
+    write_nulls(nulls, evaluation / "nulls.parquet", "")
+    write_leakage(splits, prediction_paths, evaluation / "leakage.parquet", evaluation / "distances.parquet", "")
+    tables = [evaluation / f"{name}.parquet" for name in ("rounds", "baselines", "nulls")]
+    write_verdict(*tables, study.arms, study.seed, evaluation / "verdict.json")
 
 
 def _draws(subject: int) -> list[dict]:
@@ -300,7 +317,58 @@ def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> list
         path = results / "personal" / arm / subject_name(subject) / f"round-{round_}" / "predictions.parquet"
         write_table(path, "predictions", table_from_rows("predictions", rows))
         paths.append(path)
+    folder = results / "personal" / arm / subject_name(subject)
+    pairs = list(zip(learn[1][:N_ROUNDS], learn[0][:N_ROUNDS], strict=True))
+    _write_beside_rounds(folder, arm, subject, labeled, pairs, sorted(test))
     return paths
+
+
+def _write_beside_rounds(
+    folder: Path, arm: str, subject: int, labeled: list[dict], pairs: list[tuple[int, int]], test: list[int]
+) -> None:
+    """The split, two baselines and two runs of each of two nulls."""
+    write_json(
+        folder / "split.json",
+        {
+            "arm": arm,
+            "protocol": arm,
+            "purge_hours": 1.0,
+            "subject_id": subject,
+            "seed": 1,
+            "digest": "",
+            "reason": None,
+            "rounds": pairs,
+            "test": test,
+            "test_from": None,
+            "draws": [
+                {
+                    "draw_id": draw["draw_id"],
+                    "time": draw["draw_time"].isoformat(),
+                    "label": draw["label"],
+                    "recording": f"r{draw['draw_id'] // 4}",
+                    "admission": 1,
+                    "segments": [],
+                    "r_samples": [],
+                }
+                for draw in labeled
+            ],
+        },
+    )
+    random = rng(1, "beside", arm, subject)
+    by_id = {draw["draw_id"]: draw for draw in labeled}
+    baselines = [
+        {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
+        | {"baseline": name, "score": random.normal(by_id[draw]["label"], 1), "decision": 1}
+        for name in ("generic", "last_label")
+        for draw in test
+    ]
+    write_table(folder / "baselines.parquet", "baselines", table_from_rows("baselines", baselines))
+    nulls = [
+        {"arm": arm, "subject_id": subject, "kind": kind, "repeat": repeat, "seed": 1, "auc": random.uniform(0.2, 0.8)}
+        for kind in ("shuffled", "shifted")
+        for repeat in range(2)
+    ]
+    write_table(folder / "nulls.parquet", "nulls", table_from_rows("nulls", nulls))
 
 
 def _write_explanation(folder: Path, subject: int, models: list[str], draws: list[dict]) -> None:

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 from kalemia.arms import splits_of_arms, write_arms, write_subject_split
 from kalemia.splits import read_split
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.tables import empty_table, read_table, table_from_rows, write_table
 
 
 def _draws(subject, labels):
@@ -13,6 +13,8 @@ def _draws(subject, labels):
             "draw_id": 100 * subject + i,
             "draw_time": start + timedelta(hours=3 * i),
             "label": label,
+            "hadm_id": 100 + subject,
+            "recording": f"p{subject}-{i // 3}",
         }
         for i, label in enumerate(labels)
     ]
@@ -34,8 +36,11 @@ def test_a_patient_s_split_file_is_the_one_that_was_counted(tmp_path, study):
     excluded = draws[0] | {"draw_id": 1, "reason": "too few good beats"}
     write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", [excluded, *draws]))
     splits = splits_of_arms(tmp_path / "personal.parquet", study.arms, study.personal, 5)
+    write_table(tmp_path / "b.parquet", "beats", empty_table("beats"))
     for arm, settings in study.arms.items():
-        write_subject_split(tmp_path / "q.parquet", arm, settings.protocol, study.personal, 5, "", tmp_path / "s.json")
+        write_subject_split(
+            tmp_path / "q.parquet", tmp_path / "b.parquet", arm, settings, study.personal, 5, "", tmp_path / "s.json"
+        )
         written, counted = read_split(tmp_path / "s.json"), splits[arm, 7]
         assert [tuple(pair) for pair in written["rounds"]] == list(counted.rounds)
         assert tuple(written["test"]) == counted.test

@@ -7,13 +7,16 @@ import pytest
 
 from beat_shards import write_generic_cohort, write_shard, write_split
 from kalemia import config
+from kalemia.baselines import write_round_0
 from kalemia.checkpoints import load_generic
 from kalemia.errors import UserError
 from kalemia.explanation import explain_subject
+from kalemia.frozen import write_features
 from kalemia.generic import train_generic
-from kalemia.personal import score_generic, train_round
+from kalemia.nulls import write_nulls
+from kalemia.personal import train_round
 from kalemia.predictions import concatenated, read_beats
-from kalemia.tables import read_json, read_table, table_from_rows, write_table
+from kalemia.tables import empty_table, read_json, read_table, table_from_rows, write_table
 
 NETWORK = config.Network(18, 4, "draw", rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
 SETTINGS = config.Generic(
@@ -21,7 +24,13 @@ SETTINGS = config.Generic(
     early_stop=3, sampling="subject", label_smoothing=0.1,
     augmentation=config.Augmentation(amplitude=0.1, baseline=0.05, shift=2, noise=0.05),
 )  # fmt: skip
-ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-3)
+ARM = config.Arm(
+    "paper", 0.2, "blocks", "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-3,
+    nulls={"shuffled": 1, "between_beats": 1},
+)  # fmt: skip
+PERSONAL = config.Personal(
+    max_rounds=2, pairs_per_round=1, held_out=0.25, min_test_draws=1, trained_stages=1, threads=1
+)
 SUBJECT = 10059
 
 
@@ -35,11 +44,20 @@ def study(tmp_path_factory):
     shard = folder / "p010059.parquet"
     draws = write_shard(shard, SUBJECT, [1, 0, 1, 0], beats_per_draw=12)
     split = write_split(folder / "split.json", SUBJECT, [tuple(draws[:2])], draws[2:])
-    for_both = NETWORK, "a-digest", "vote", 1
-    score_generic(split, shard, generic["model"], *for_both, folder / "0.parquet", folder / "0.json")
+    features = folder / "features.safetensors"
+    write_features(shard, generic["model"], NETWORK, PERSONAL.trained_stages, 1, features)
+    write_table(folder / "context.parquet", "context", empty_table("context"))
+    write_round_0(
+        split, shard, features, generic["model"], folder / "context.parquet", NETWORK, config.Range(above=5.5), "vote",
+        "a-digest", folder / "0.parquet", folder / "0.json", folder / "baselines.parquet",
+    )  # fmt: skip
     train_round(
-        1, split, shard, generic["model"], None, NETWORK, ARM, 2022, "a-digest", "vote", 1,
+        1, split, shard, features, generic["model"], None, NETWORK, ARM, PERSONAL, 2022, "a-digest", "vote",
         folder / "1.safetensors", folder / "1.parquet", folder / "1.json",
+    )  # fmt: skip
+    write_nulls(
+        split, shard, features, generic["model"], NETWORK, PERSONAL, ARM, 2022, "a-digest", "vote",
+        folder / "nulls.parquet",
     )  # fmt: skip
     return SimpleNamespace(folder=folder, shard=shard, split=split, draws=draws, **generic)
 
@@ -61,6 +79,12 @@ def test_personal_rounds_take_what_the_generic_network_took(study, round_):
     assert [row["draw_id"] for row in rows] == study.draws
     assert all(3 < row["estimate"] < 7 for row in rows)
     assert read_json(study.folder / "0.json")["auc"] == 1
+
+
+def test_the_nulls_take_it_too(study):
+    rows = read_table(study.folder / "nulls.parquet", "nulls").to_pylist()
+    assert [row["kind"] for row in rows] == ["shuffled", "between_beats"]
+    assert rows[1]["auc"] is not None
 
 
 def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):

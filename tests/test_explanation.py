@@ -9,12 +9,16 @@ from kalemia import config
 from kalemia.checkpoints import load_generic
 from kalemia.errors import UserError
 from kalemia.explanation import attention, embedded, explain_subject, pooled_features, spread_beats
+from kalemia.frozen import write_features
 from kalemia.personal import train_round
 from kalemia.predictions import read_beats
 from kalemia.resnet import N_STAGES, STRIDE, resnet
 from kalemia.tables import read_table
 
-ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
+ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
+PERSONAL = config.Personal(
+    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+)
 SETTINGS = config.Explanation(beats_per_draw=5, perplexity=30.0)
 SUBJECT = 200001
 BEAT_MV = simulated_beats(1, 1, np.random.default_rng(1))[0]
@@ -37,8 +41,10 @@ def patient(tmp_path_factory):
     files.generic = write_generic_model(folder / "generic.safetensors")
     files.draws = write_shard(files.shard, SUBJECT, [1, 0, 1, 0, None, 1], beats_per_draw=8)
     files.split = write_split(folder / "split.json", SUBJECT, [tuple(files.draws[:2])], files.draws[2:4])
+    features = folder / "features.safetensors"
+    write_features(files.shard, files.generic, NETWORK, PERSONAL.trained_stages, 1, features)
     train_round(
-        1, files.split, files.shard, files.generic, None, NETWORK, ARM, 2022, "a-digest", "vote", 1,
+        1, files.split, files.shard, features, files.generic, None, NETWORK, ARM, PERSONAL, 2022, "a-digest", "vote",
         files.round, folder / "predictions.parquet", folder / "metrics.json",
     )  # fmt: skip
     files.gradcam, files.embedding = explained(files, folder)

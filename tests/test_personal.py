@@ -8,14 +8,22 @@ import torch
 
 from beat_shards import NETWORK, START, write_generic_model, write_shard, write_split
 from kalemia import config
+from kalemia.baselines import write_round_0
 from kalemia.checkpoints import file_hash, load_checkpoint, load_generic, load_round
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
-from kalemia.personal import roles_of_draws, score_generic, train_round
-from kalemia.predictions import draw_predictions, read_beats
-from kalemia.tables import read_json, read_table, write_table
+from kalemia.frozen import read_inputs, write_features
+from kalemia.personal import train_round
+from kalemia.predictions import beat_logits, draw_predictions, read_beats
+from kalemia.rounds import roles_of_draws
+from kalemia.seeds import seed_of
+from kalemia.tables import empty_table, read_json, read_table, write_table
+from kalemia.training import train
 
-ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-2)
+ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
+PERSONAL = config.Personal(
+    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+)
 SUBJECT, OTHER = 200001, 200002
 LABELS = [1, 0, 1, 0, 1, 0, 1, 0, None]
 
@@ -36,6 +44,9 @@ class Patient:
         self.rounds = [(self.draws[0], self.draws[1]), (self.draws[2], self.draws[3])]
         self.test = self.draws[4:7]
         self.split = write_split(self.folder / "split.json", self.subject_id, self.rounds, self.test, self.arm_name)
+        self.features = self.folder / "features.safetensors"
+        self.context = self.folder / "context.parquet"
+        write_table(self.context, "context", empty_table("context"))
 
     def outputs(self, round_: int, name: str = "round") -> SimpleNamespace:
         folder = self.folder / f"{name}-{round_}"
@@ -45,20 +56,28 @@ class Patient:
             metrics=folder / "metrics.json",
         )
 
+    def pass_through(self, personal=PERSONAL) -> None:
+        write_features(self.shard, self.generic, NETWORK, personal.trained_stages, 1, self.features)
+
     def score(self) -> SimpleNamespace:
         out = self.outputs(0)
-        score_generic(
-            self.split, self.shard, self.generic, NETWORK, "a-digest", "vote", 1, out.predictions, out.metrics
-        )
+        self.pass_through()
+        write_round_0(
+            self.split, self.shard, self.features, self.generic, self.context, NETWORK, config.Range(above=5.5), "vote",
+            "a-digest", out.predictions, out.metrics, self.folder / "baselines.parquet",
+        )  # fmt: skip
         return out
 
-    def train(self, round_: int, arm=ARM, previous=None, name="round", digest="a-digest", seed=2022) -> SimpleNamespace:
+    def train(
+        self, round_: int, arm=ARM, previous=None, name="round", digest="a-digest", seed=2022, personal=PERSONAL
+    ) -> SimpleNamespace:
         if previous is None and round_ > 1:
             previous = self.outputs(round_ - 1).model
         out = self.outputs(round_, name)
+        self.pass_through(personal)
         train_round(
-            round_, self.split, self.shard, self.generic, previous, NETWORK, arm, seed, digest, "vote", 1,
-            out.model, out.predictions, out.metrics,
+            round_, self.split, self.shard, self.features, self.generic, previous, NETWORK, arm, personal, seed, digest,
+            "vote", out.model, out.predictions, out.metrics,
         )  # fmt: skip
         return out
 
@@ -126,7 +145,7 @@ def test_lineage_is_a_chain_back_to_the_generic_model(patient):
 def test_the_generic_file_is_never_touched(patient):
     before = file_hash(patient.generic)
     patient.score()
-    patient.train(1, dataclasses.replace(ARM, trained_stages=4, batch_norm="adapt"))
+    patient.train(1, dataclasses.replace(ARM, trained="all", batch_norm="adapt"))
     assert file_hash(patient.generic) == before
 
 
@@ -199,7 +218,7 @@ def test_replay_learns_from_earlier_pairs_again(patient):
 
 def test_labels_are_the_places_in_the_pair(patient):
     """With the pair turned round the same beats teach the opposite."""
-    taught = dataclasses.replace(ARM, epochs=30, trained_stages=4, batch_norm="adapt")
+    taught = dataclasses.replace(ARM, epochs=30, trained="all", batch_norm="adapt")
     straight = patient.train(1, taught)
     write_split(patient.split, SUBJECT, [pair[::-1] for pair in patient.rounds], patient.test)
     turned = patient.train(1, taught, name="turned")
@@ -211,17 +230,61 @@ def test_labels_are_the_places_in_the_pair(patient):
     assert logits["turned"][0] < logits["turned"][1]
 
 
-@pytest.mark.parametrize("trained_stages", range(5))
+@pytest.mark.parametrize(
+    ("trained", "trained_stages"), [("head", 1), *(("blocks", n) for n in (1, 2, 3, 4)), ("all", 1)]
+)
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
-def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained_stages, batch_norm):
-    arm = dataclasses.replace(ARM, trained_stages=trained_stages, batch_norm=batch_norm, epochs=1)
-    stored = weights(patient.train(1, arm).model)
+def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained, trained_stages, batch_norm):
+    arm = dataclasses.replace(ARM, trained=trained, batch_norm=batch_norm, epochs=1)
+    personal = dataclasses.replace(PERSONAL, trained_stages=trained_stages)
+    stored = weights(patient.train(1, arm, personal=personal).model)
     stages = [f"stage{stage}" for stage in range(5 - trained_stages, 5)]
-    assert {name.split(".")[0] for name in stored} == {"head", *stages, *(["norm"] if stages else [])}
+    parts = {"head": set(), "blocks": {*stages, "norm"}, "all": {"stem", *(f"stage{n}" for n in range(1, 5)), "norm"}}
+    assert {name.split(".")[0] for name in stored} == {"head"} | parts[trained]
     generic = weights(patient.generic)
     running = [name for name in stored if "running" in name]
-    assert bool(running) == (batch_norm == "adapt" and trained_stages > 0)
+    assert bool(running) == (batch_norm == "adapt" and trained != "head")
     assert all(not torch.equal(stored[name], generic[name]) for name in running)
+
+
+def test_from_scratch_nothing_is_transferred(patient):
+    still = dataclasses.replace(ARM, trained="scratch", batch_norm="adapt", learning_rate=1e-30)
+    stored, generic = weights(patient.train(1, still).model), weights(patient.generic)
+    convolutions = [name for name, tensor in stored.items() if tensor.dim() == 3]
+    assert stored.keys() == generic.keys()
+    assert not any(torch.equal(stored[name], generic[name]) for name in convolutions)
+
+
+@pytest.mark.parametrize("trained", ["blocks", "head"])
+@pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
+def test_what_passed_the_frozen_stages_once_trains_as_the_full_forward_pass_does(patient, trained, batch_norm):
+    arm = dataclasses.replace(ARM, trained=trained, batch_norm=batch_norm)
+    patient.train(1, arm)
+    out = patient.train(2, arm)
+    network, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard)
+    network.reset_head(seed_of(2022, "head", SUBJECT, "paper"))
+    network.freeze_through(4 if trained == "head" else 3)
+    if batch_norm == "frozen":
+        network.freeze_statistics()
+    for round_, pair in enumerate(patient.rounds, start=1):
+        lesson = beats.take(np.isin(beats.draw_ids, pair))
+        labels = torch.from_numpy((lesson.draw_ids == pair[0]).astype(np.float32))
+        train(
+            network, torch.from_numpy(lesson.beats_mv), labels, arm, seed_of(2022, "personal", SUBJECT, "paper", round_)
+        )
+    expected = draw_predictions(beat_logits(network, beats.beats_mv), beats.rows, {}, "vote")["logit"].to_numpy()
+    np.testing.assert_allclose(read_table(out.predictions, "predictions")["logit"].to_numpy(), expected, atol=1e-5)
+
+
+def test_features_of_another_generic_model_or_other_beats_are_refused(patient, tmp_path):
+    patient.pass_through()
+    inputs = read_beats(patient.shard).inputs
+    other = write_generic_model(tmp_path / "newer.safetensors", seed=8)
+    with pytest.raises(UserError, match=r"features\.safetensors: was made from another generic model or other beats"):
+        read_inputs(patient.features, patient.shard, other, inputs, 3)
+    rewrite_beats(patient.shard, patient.draws[:1], 1.0)
+    with pytest.raises(UserError, match=r"features\.safetensors: was made from another generic model or other beats"):
+        read_inputs(patient.features, patient.shard, patient.generic, inputs, 3)
 
 
 def test_a_round_goes_on_where_the_one_before_stopped(patient):

@@ -5,83 +5,147 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalemia.episodes import Draw, admissions, episodes
 from kalemia.errors import UserError
-from kalemia.splits import Draw, forward_split, paper_split, read_split, split_draws, write_split
+from kalemia.leakage import Heard, hours_between
+from kalemia.seeds import rng
+from kalemia.splits import forward_split, paper_split, read_split, split_draws, write_split
+from kalemia.tables import read_json, write_json
 
 START = datetime(2150, 1, 1)
+PROTOCOLS = ("paper", "forward", "episode", "admission")
 
 
-def _draws(labels, hours_apart=4):
-    """One draw a character: + positive, - negative, . neither."""
+def _draws(labels, hours_apart=4, recordings="", admissions=""):
+    """One draw a character: + positive, - negative, . neither; recordings and admissions one character each as well."""
     label_of = {"+": 1, "-": 0, ".": None}
-    return [Draw(i, START + timedelta(hours=hours_apart * i), label_of[c]) for i, c in enumerate(labels)]
+    return [
+        Draw(
+            i,
+            START + timedelta(hours=hours_apart * i),
+            label_of[c],
+            recordings[i] if recordings else f"r{i}",
+            ord(admissions[i]) if admissions else 1,
+        )
+        for i, c in enumerate(labels)
+    ]
+
+
+@pytest.fixture
+def arm(study):
+    """Of a protocol, with a gap of one hour."""
+    return lambda protocol, purge_hours=1.0: dataclasses.replace(
+        study.arms["paper"], protocol=protocol, purge_hours=purge_hours
+    )
 
 
 def test_forward_by_hand(study):
-    split = forward_split(_draws("--++--++-+-+"), study.personal)
+    split = forward_split(_draws("--++--++-+-+"), 1.0, study.personal)
     assert split.test == (8, 9, 10, 11)
     assert split.rounds == ((2, 0), (3, 1), (6, 4), (7, 5))
     assert split.test_from == START + timedelta(hours=32)
 
 
 def test_forward_leaves_a_gap_before_the_test(study):
-    settings = dataclasses.replace(study.personal, purge_hours=5.0)
-    split = forward_split(_draws("--++--++-+-+"), settings)
+    split = forward_split(_draws("--++--++-+-+"), 5.0, study.personal)
     assert split.rounds == ((2, 0), (3, 1), (6, 4))
 
 
 def test_forward_is_impossible_when_all_positives_come_first(study):
-    split = forward_split(_draws("++++++++--------"), study.personal)
+    split = forward_split(_draws("++++++++--------"), 1.0, study.personal)
     assert (split.rounds, split.test) == ((), ())
     assert split.reason == "no moment has both classes before it and enough of both after it"
 
 
 def test_paper_holds_out_a_quarter_of_each_class_rounded_up(study):
-    split = paper_split(_draws("+" * 9 + "-" * 8), study.personal, 1, 7)
+    split = paper_split(_draws("+" * 9 + "-" * 8), 0.2, study.personal, rng(1, "a"))
     assert sum(draw < 9 for draw in split.test) == 3
     assert sum(draw >= 9 for draw in split.test) == 2
     assert len(split.rounds) == 5
     assert all(positive < 9 <= negative for positive, negative in split.rounds)
 
 
-def test_paper_depends_on_seed_and_subject(study):
+def test_paper_depends_on_seed_and_subject(study, arm):
     draws = _draws("+" * 9 + "-" * 9)
-    splits = {paper_split(draws, study.personal, seed, subject) for seed in (1, 2) for subject in (7, 8)}
+    splits = {split_draws(arm("paper"), draws, study.personal, seed, subject) for seed in (1, 2) for subject in (7, 8)}
     assert len(splits) == 4
 
 
+def test_what_shares_a_recording_with_the_test_is_on_neither_side(study, arm):
+    draws = _draws("++--++--++--++--", recordings="aaabbbcccdddeeef")
+    split = split_draws(arm("episode"), draws, study.personal, 1, 7)
+    assert {draws[i].recording for i in split.test}.isdisjoint({draws[i].recording for i in split.learned})
+    assert len(split.learned) < 12
+
+
+def test_a_run_ends_with_the_admission():
+    draws = _draws("++++", admissions="aabb")
+    assert [[draw.draw_id for draw in group] for group in episodes(draws)] == [[0, 1], [2, 3]]
+    assert [[draw.draw_id for draw in group] for group in admissions(draws)] == [[0, 1], [2, 3]]
+
+
+def test_episode_never_divides_a_run(study, arm):
+    split = split_draws(arm("episode"), _draws("++--++--++--++--"), study.personal, 1, 7)
+    assert len(split.test) == 4
+    assert {draw // 2 for draw in split.test}.isdisjoint(draw // 2 for draw in split.learned)
+
+
+def test_episode_is_impossible_when_one_recording_holds_all(study, arm):
+    split = split_draws(arm("episode"), _draws("++--++--", recordings="a" * 8), study.personal, 1, 7)
+    assert split.reason == "no choice of whole episodes leaves both classes on both sides"
+
+
+def test_admission_holds_out_a_whole_stay(study, arm):
+    split = split_draws(arm("admission"), _draws("++--+-" * 2, admissions="aaaaaabbbbbb"), study.personal, 1, 7)
+    assert {draw // 6 for draw in split.test}.isdisjoint(draw // 6 for draw in split.learned)
+    assert len(split.test) == 6
+
+
+def test_admission_is_impossible_within_one_stay_or_an_unknown_one(study, arm):
+    draws = _draws("++--" * 4)
+    assert split_draws(arm("admission"), draws, study.personal, 1, 7).reason == "all draws lie in one admission"
+    unknown = [dataclasses.replace(draws[0], admission=None), *draws[1:]]
+    assert "no known admission" in split_draws(arm("admission"), unknown, study.personal, 1, 7).reason
+
+
 def test_as_many_rounds_as_pairs_are_left(study):
-    split = paper_split(_draws("++++" + "-" * 9), study.personal, 1, 7)
+    split = paper_split(_draws("++++" + "-" * 9), 0.2, study.personal, rng(1, "a"))
     assert len(split.rounds) == 2
 
 
 histories = st.text("+-.", max_size=40)
 
 
-@given(histories, st.sampled_from(["paper", "forward"]), st.integers(0, 3), st.randoms())
-def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, protocol, seed, random):
-    draws = _draws(labels)
-    split = split_draws(protocol, draws, study.personal, seed, 7)
+@given(histories, st.text("abc", min_size=40), st.sampled_from(PROTOCOLS), st.integers(0, 3), st.randoms())
+def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, places, protocol, seed, random):
+    draws = _draws(labels, hours_apart=2, recordings=places, admissions="".join(sorted(places)))
+    arm = dataclasses.replace(study.arms["paper"], protocol=protocol, purge_hours=3.0)
+    split = split_draws(arm, draws, study.personal, seed, 7)
     shuffled = draws.copy()
     random.shuffle(shuffled)
-    assert split_draws(protocol, shuffled, study.personal, seed, 7) == split
-    learned = [draw for pair in split.rounds for draw in pair]
-    assert len(set(learned)) == len(learned)
-    assert not set(learned) & set(split.test)
+    assert split_draws(arm, shuffled, study.personal, seed, 7) == split
+    assert len(set(split.learned)) == len(split.learned)
+    assert not set(split.learned) & set(split.test)
     assert (split.reason is None) == bool(split.rounds) == bool(split.test)
     assert len(split.rounds) <= study.personal.max_rounds
     for positive, negative in split.rounds:
         assert (labels[positive], labels[negative]) == ("+", "-")
     if split.test:
         assert min(sum(labels[draw] == sign for draw in split.test) for sign in "+-") >= 2
+        assert min(hours_between(draws[a].time, draws[b].time) for a in split.learned for b in split.test) >= 3
+    for learned in split.learned:
+        for tested in split.test:
+            if protocol == "episode":
+                assert draws[learned].recording != draws[tested].recording
+            if protocol == "admission":
+                assert draws[learned].admission != draws[tested].admission
 
 
 @given(histories)
 def test_forward_learns_only_from_the_past_and_in_its_order(study, labels):
-    split = split_draws("forward", _draws(labels), study.personal, 0, 7)
-    learned = [draw for pair in split.rounds for draw in pair]
-    if learned:
-        assert max(learned) < min(split.test)
+    split = split_draws(study.arms["forward"], _draws(labels), study.personal, 0, 7)
+    if split.learned:
+        assert max(split.learned) < min(split.test)
         for earlier, later in zip(split.rounds, split.rounds[1:], strict=False):
             assert earlier[0] < later[0]
             assert earlier[1] < later[1]
@@ -89,21 +153,69 @@ def test_forward_learns_only_from_the_past_and_in_its_order(study, labels):
 
 def test_draws_of_one_moment_are_never_divided(study):
     draws = [Draw(i, START + timedelta(hours=i // 4), i % 2) for i in range(16)]
-    split = forward_split(draws, study.personal)
+    split = forward_split(draws, 1.0, study.personal)
     assert min(split.test) % 4 == 0
 
 
-def test_a_split_comes_back_from_its_file(tmp_path, study):
-    split = forward_split(_draws("--++--++-+-+"), study.personal)
-    write_split(tmp_path / "split.json", split, "forward", "forward", 7, 1, "d")
-    back = read_split(tmp_path / "split.json")
-    assert back["rounds"] == [[2, 0], [3, 1], [6, 4], [7, 5]]
+@pytest.fixture
+def written(tmp_path, study, arm):
+    """A forward split on disk, with the beats of each draw in a segment of its own."""
+    draws = _draws("--++--++-+-+")
+    heard = {
+        draw.draw_id: Heard((f"s{draw.draw_id}",), 1000 * draw.draw_id, 1000 * draw.draw_id + 900) for draw in draws
+    }
+    split = forward_split(draws, 5.0, study.personal)
+    write_split(tmp_path / "split.json", split, "forward", arm("forward", 5.0), draws, heard, 7, 1, "d")
+    return tmp_path / "split.json"
+
+
+def test_a_split_file_lists_rounds_test_and_seed_and_its_audit(written):
+    back = read_split(written)
+    assert back["rounds"] == [[2, 0], [3, 1], [6, 4]]
     assert back["test"] == [8, 9, 10, 11]
     assert back["test_from"] == "2150-01-02T08:00:00"
+    assert (back["seed"], back["protocol"], back["purge_hours"]) == (1, "forward", 5.0)
+    assert back["leakage"] == {
+        "n_train": 6,
+        "n_test": 4,
+        "smallest_gap_hours": 8.0,
+        "shared_recordings": 0,
+        "shared_segments": 0,
+        "shared_admissions": 1,
+        "shared_episodes": 0,
+        "shared_beats": 0,
+    }
 
 
-def test_a_file_that_tests_on_what_it_learned_is_refused(tmp_path, study):
-    split = dataclasses.replace(forward_split(_draws("--++--++-+-+"), study.personal), test=(7, 8))
-    write_split(tmp_path / "split.json", split, "forward", "forward", 7, 1, "d")
-    with pytest.raises(UserError, match="draw 7 is used twice"):
-        read_split(tmp_path / "split.json")
+def _changed(path, **changes):
+    write_json(path, read_json(path) | changes)
+    with pytest.raises(UserError) as caught:
+        read_split(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_that_tests_on_what_it_learned_is_refused(written):
+    assert "draw 6 is used twice" in _changed(written, test=[6, 8, 9])
+
+
+def test_a_file_that_learns_from_the_future_is_refused(written):
+    assert "breaks the promise of the protocol 'forward'" in _changed(written, rounds=[[9, 8]], test=[0, 2, 3])
+
+
+def test_a_file_that_learns_too_near_to_the_test_is_refused(written):
+    assert "lies 4.00 h from a test draw, nearer than purge_hours (5)" in _changed(written, rounds=[[7, 5]])
+
+
+def test_a_file_that_divides_an_episode_is_refused(written):
+    assert "share 2 episodes" in _changed(written, protocol="episode", purge_hours=0.2, rounds=[[6, 1]], test=[0, 7, 9])
+
+
+def test_a_file_that_divides_an_admission_is_refused(written):
+    assert "share 1 admissions" in _changed(written, protocol="admission")
+
+
+def test_a_beat_on_both_sides_is_refused(written):
+    draws = read_json(written)["draws"]
+    draws[6] |= {"recording": "r8", "r_samples": [8500, 9400]}
+    assert "a training draw and a test draw hold the same beats" in _changed(written, draws=draws)

@@ -19,7 +19,7 @@ from kalemia.resnet import resnet
 from kalemia.training import Options, epoch_order, logits_of, loss_and_accuracy, outputs_of, set_up_torch, train
 
 GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
-ARM = config.Arm("paper", 1, "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
+ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ class Recorder(nn.Module):
 
 def seen(n_beats: int, batch_size: int, epochs: int, seed: int = 1) -> list[list[int]]:
     recorder = Recorder()
-    arm = config.Arm("paper", 1, "frozen", False, epochs, batch_size, 1e-3)
+    arm = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs, batch_size, 1e-3)
     train(recorder, torch.arange(n_beats).float()[:, None], torch.zeros(n_beats), arm, seed)
     return recorder.batches
 
@@ -128,7 +128,7 @@ def test_weights_of_the_least_validation_loss_are_kept():
 
 
 def test_without_validation_the_last_epoch_is_kept():
-    one = config.Arm("paper", 1, "frozen", False, 1, 16, 1e-2)
+    one = config.Arm("paper", 0.2, "blocks", "frozen", False, 1, 16, 1e-2)
     assert not same(state_after(resnet(18, 2), *lesson(), ARM, 1), state_after(resnet(18, 2), *lesson(), one, 1))
 
 
@@ -150,7 +150,9 @@ def test_loss_and_accuracy_are_those_of_the_logits():
 
 def test_one_beat_can_be_learned_from():
     beats, labels = lesson()
-    (row,) = train(resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 4, "adapt", False, 1, 8, 1e-3), 1)
+    (row,) = train(
+        resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 0.2, "blocks", "adapt", False, 1, 8, 1e-3), 1
+    )
     assert math.isfinite(row["train_loss"])
 
 
@@ -233,7 +235,7 @@ def test_gradients_reach_every_unfrozen_parameter_and_no_frozen_one(through, mon
 
 
 def test_diverging_training_is_refused_with_what_to_do():
-    wild = config.Arm("paper", 4, "adapt", False, 5, 16, 1e30)
+    wild = config.Arm("paper", 0.2, "blocks", "adapt", False, 5, 16, 1e30)
     with pytest.raises(UserError, match="choose a lower learning_rate"):
         train(resnet(18, 2), *lesson(), wild, 1)
 
@@ -265,7 +267,7 @@ def test_each_epoch_says_how_fast_it_was_and_what_is_left(caplog):
 def test_training_imports_no_compiler():
     program = (
         "import sys, torch; from kalemia import config, training; from kalemia.resnet import resnet;"
-        "training.set_up_torch(1); arm = config.Arm('paper', 1, 'frozen', False, 1, 4, 1e-3);"
+        "training.set_up_torch(1); arm = config.Arm('paper', 0.2, 'blocks', 'frozen', False, 1, 4, 1e-3);"
         "training.train(resnet(18, 1), torch.ones(4, 120), torch.ones(4), arm, 1);"
         "print('torch._dynamo' in sys.modules, torch.are_deterministic_algorithms_enabled())"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kalemia.tables import read_json, read_table
+from kalemia.tables import read_json, read_table, write_json
 from workflow import run_snakemake
 
 pytestmark = pytest.mark.workflow
@@ -152,13 +152,42 @@ def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_fi
 
 
 def test_another_arm_trains_no_generic_network(copy_of_finished):
-    arm = {"protocol": "paper", "trained_stages": 0, "batch_norm": "frozen", "replay": True}
-    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01}}}
+    arm = {"protocol": "paper", "purge_hours": 0.2, "trained": "head", "batch_norm": "frozen", "replay": True}
+    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "nulls": {}}}}
     run = _run(copy_of_finished, "--dry-run", config=config)
     assert run.returncode == 0
     plan = run.stdout + run.stderr
     assert "finetune" in plan
     assert "generic" not in {line.split()[0] for line in plan.splitlines() if line.strip()}
+
+
+def test_more_repeats_of_a_null_retrain_no_round(copy_of_finished):
+    config = {"arms": {"paper": {"nulls": {"shuffled": 2}}}}
+    run = _run(copy_of_finished, "--dry-run", config=config)
+    assert run.returncode == 0
+    planned = {line.split()[0] for line in (run.stdout + run.stderr).splitlines() if line.strip()}
+    assert "nulls" in planned
+    assert "finetune" not in planned
+
+
+def test_every_null_and_baseline_is_told(finished):
+    results = finished / "results"
+    nulls = read_table(results / "evaluation/nulls.parquet", "nulls").to_pylist()
+    assert {row["kind"] for row in nulls} == {"shuffled", "shifted", "stranger", "between_beats"}
+    baselines = read_table(results / "evaluation/baselines.parquet", "baseline_metrics").to_pylist()
+    assert len({row["baseline"] for row in baselines}) == 11
+    verdict = read_json(results / "evaluation/verdict.json")
+    assert (verdict["primary"], verdict["verdict"]) == ("forward", "cannot be told")
+    assert verdict["sentence"] in (results / "report.html").read_text().replace("&#39;", "'")
+
+
+def test_a_broken_promise_stops_the_build_in_one_line(copy_of_finished):
+    results = copy_of_finished / "results"
+    split = next(path for path in results.glob("personal/forward/*/split.json") if read_json(path)["rounds"])
+    content = read_json(split)
+    write_json(split, content | {"rounds": content["rounds"][:1], "test": content["test"], "protocol": "admission"})
+    (split.parent / "round-1/predictions.parquet").unlink()
+    _one_line(_run(copy_of_finished), "breaks the promise of the protocol 'admission'")
 
 
 def test_one_patient_by_target_name(tmp_path, finished):

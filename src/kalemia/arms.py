@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kalemia.config import Arm, Personal
-from kalemia.splits import Draw, Split, split_draws, write_split
+from kalemia.episodes import Draw
+from kalemia.leakage import heard_of_draws
+from kalemia.splits import Split, split_draws, write_split
 from kalemia.tables import read_table, table_from_rows, write_table
 
 
@@ -14,7 +16,7 @@ def splits_of_arms(
     """The split of every arm and personal patient, (arm, subject_id) -> split, from a table of kind "personal"."""
     draws = _draws_by_subject(read_table(personal_path, "personal").to_pylist())
     return {
-        (arm, subject): split_draws(settings.protocol, draws[subject], personal, seed, subject)
+        (arm, subject): split_draws(settings, draws[subject], personal, seed, subject)
         for arm, settings in arms.items()
         for subject in sorted(draws)
     }
@@ -32,20 +34,29 @@ def write_arms(
 
 
 def write_subject_split(
-    quality_path: str | Path, arm: str, protocol: str, personal: Personal, seed: int, digest: str, path: str | Path
+    quality_path: str | Path,
+    shard_path: str | Path,
+    arm_name: str,
+    arm: Arm,
+    personal: Personal,
+    seed: int,
+    digest: str,
+    path: str | Path,
 ) -> None:
-    """Write one personal patient's split in one arm, of the draws that passed quality.
+    """Write one personal patient's split in one arm, of the draws that passed quality, with its audit.
 
-    From the patient's own file, so that a change elsewhere in the cohort leaves the patient's rounds alone.
+    From the patient's own files, so that a change elsewhere in the cohort leaves the patient's rounds alone.
     """
     usable = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
     ((subject_id, draws),) = _draws_by_subject(usable).items()
-    split = split_draws(protocol, draws, personal, seed, subject_id)
-    write_split(path, split, arm, protocol, subject_id, seed, digest)
+    heard = heard_of_draws(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
+    split = split_draws(arm, draws, personal, seed, subject_id)
+    write_split(path, split, arm_name, arm, draws, heard, subject_id, seed, digest)
 
 
 def _draws_by_subject(rows: Iterable[dict]) -> dict[int, list[Draw]]:
     draws: dict[int, list[Draw]] = {}
     for row in rows:
-        draws.setdefault(row["subject_id"], []).append(Draw(row["draw_id"], row["draw_time"], row["label"]))
+        draw = Draw(row["draw_id"], row["draw_time"], row["label"], row["recording"], row["hadm_id"])
+        draws.setdefault(row["subject_id"], []).append(draw)
     return draws

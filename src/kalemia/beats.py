@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _STRATA = 10  # parts of the window that the kept beats are spread over
 _ABOUT_DRAW = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+_OF_QUALITY = (*_ABOUT_DRAW, "hadm_id", "recording")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def beats_of_excerpt(
     `excerpt` is a row of an excerpts table, `ecg_mv` its samples (float32, NaN where nothing was recorded). A decision
     of the review stands above the automatic verdict; but an excerpt without a good beat has none to keep.
     """
-    row = {name: excerpt[name] for name in _ABOUT_DRAW} | {"review": decision.decision if decision else None}
+    row = {name: excerpt[name] for name in _OF_QUALITY} | {"review": decision.decision if decision else None}
     if excerpt["reason"]:
         nothing = {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "lost": [], "quality": 0.0}
         return empty_table("beats"), row | nothing | {"verdict": excerpt["reason"], "reason": excerpt["reason"]}

@@ -14,7 +14,7 @@ from torch import Tensor
 from kalemia import __version__, config
 from kalemia.errors import UserError
 from kalemia.resnet import ResNet, built
-from kalemia.tables import whole_file
+from kalemia.tables import file_hash, whole_file
 
 Tensors = dict[str, Tensor]
 
@@ -84,12 +84,6 @@ def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
     if metadata["content"] != _content_hash(tensors):
         raise _unusable(path, "its weights are not those that were written")
     return tensors, lineage
-
-
-def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as lineage names a parent."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def trained_tensors(network: ResNet) -> Tensors:

@@ -7,7 +7,7 @@ import itertools
 import json
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +41,7 @@ class Simulation:
     single_episode_patients: int
     draws_per_generic_patient: int
     draws_per_personal_patient: int
+    hours_between_draws: float
     potassium_effect: float
     unresponsive_share: float
     noise: float
@@ -206,21 +207,26 @@ class Generic:
 @dataclass(frozen=True)
 class Personal:
     max_rounds: int
+    pairs_per_round: int
     held_out: float
     min_test_draws: int
-    purge_hours: float
+    trained_stages: int
     threads: int
 
 
 @dataclass(frozen=True)
 class Arm:
+    """A protocol with a way of training; `nulls` says how often each null of the arm is repeated."""
+
     protocol: str
-    trained_stages: int
+    purge_hours: float
+    trained: str
     batch_norm: str
     replay: bool
     epochs: int
     batch_size: int
     learning_rate: float
+    nulls: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -304,12 +310,17 @@ class Study:
         return _digest_of([stage, recipe.version, used])
 
     def arm_digest(self, arm: str) -> str:
-        """As `digest`, of the personal training in one arm."""
-        return _digest_of([self.digest("personal"), arm, dataclasses.asdict(self.arms[arm])])
+        """As `digest`, of the personal training in one arm; its nulls are not in it."""
+        trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], nulls={}))
+        return _digest_of([self.digest("personal"), arm, trained])
+
+    def nulls_digest(self, arm: str) -> str:
+        """As `digest`, of the nulls of one arm."""
+        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), self.arms[arm].nulls])
 
     def split_digest(self, arm: str) -> str:
         """As `digest`, of the division of draws in one arm; training settings are not in it."""
-        return _digest_of([self.digest("split"), arm, self.arms[arm].protocol])
+        return _digest_of([self.digest("split"), arm, self.arms[arm].protocol, self.arms[arm].purge_hours])
 
     def _part(self, name: str):
         part = self
@@ -325,6 +336,8 @@ class Recipe:
     version: int
     uses: tuple[str, ...]
 
+
+_SPLITTING = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_out", "personal.min_test_draws")
 
 # Raise a stage's version when its code makes another output from the same input.
 RECIPES = {
@@ -343,16 +356,19 @@ RECIPES = {
     "body": Recipe(1, ()),
     "context": Recipe(1, ("context",)),
     "characteristics": Recipe(1, ()),
-    "excerpts": Recipe(2, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
-    "beats": Recipe(2, ("ecg", "quality", "rhythm", "beats")),
+    "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
-    "populations": Recipe(2, ("seed", "populations", "analyte", "cohort")),
-    "arms": Recipe(1, ("seed", "personal", "arms")),
+    "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
+    "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),
-    "split": Recipe(1, ("seed", "personal")),
-    "personal": Recipe(2, ("seed", "network", "personal.threads", "evaluation")),
-    "evaluation": Recipe(1, ()),
+    "split": Recipe(2, ("seed", *_SPLITTING)),
+    "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
+    "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
+    "nulls": Recipe(1, _SPLITTING),
+    "baselines": Recipe(1, ("evaluation", "analyte.positive")),
+    "evaluation": Recipe(2, ("seed",)),
     "explanation": Recipe(1, ("seed", "explanation")),
     "report": Recipe(1, ("study",)),
 }
@@ -440,6 +456,14 @@ def _check_order(study: Study) -> None:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.split: the three shares must add up to 1")
+    for name, arm in study.arms.items():
+        if arm.trained == "scratch" and arm.batch_norm == "frozen":
+            raise UserError(f"config: arms.{name}.batch_norm: nothing is transferred in scratch, so it must be adapt")
+        if arm.purge_hours * 60 < study.cohort.window_minutes:
+            raise UserError(
+                f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
+                " could hold the same beats"
+            )
     cuts = study.network.analyte_cuts
     if any(low >= high for low, high in itertools.pairwise(cuts)):
         raise UserError("config: network.analyte_cuts: must ascend")

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 from kalemia import config
 from kalemia.checkpoints import load_generic, load_round
 from kalemia.errors import UserError
-from kalemia.personal import roles_of_draws
 from kalemia.predictions import BeatSet, beat_tensor, read_beats
 from kalemia.resnet import STRIDE, ResNet
+from kalemia.rounds import roles_of_draws
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
 from kalemia.tables import BEAT_SAMPLES, table_from_rows, write_table

@@ -66,7 +66,7 @@ def beats_of_record(record: str, lead: str, settings: BeatSettings, window_minut
     segment = {"name": name, "start": 0, "stop": len(ecg_mv), "gain": 1.0, "baseline": 0}
     tables, windows = [empty_table("beats")], []
     for number, (start, stop) in enumerate(pairwise(edges)):
-        about = {"subject_id": None, "draw_id": number, "draw_time": None, "potassium": None, "label": None}
+        about = dict.fromkeys(("subject_id", "draw_time", "potassium", "label", "hadm_id")) | {"draw_id": number}
         excerpt = about | {"recording": name, "sample_from": start, "segments": [segment], "reason": None}
         table, row = beats_of_excerpt(excerpt, ecg_mv[start:stop], settings)
         tables.append(table)

@@ -4,14 +4,17 @@ With the label alone, outputs and targets are (n,): logits, and 0 or 1. A head f
 regression one, the standardized value; ordinal one for each cut, whether the value lies above it (Niu et al. 2016).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from kalemia.config import Network
+
+if TYPE_CHECKING:  # torch is imported where a network learns, so that jobs without one start quickly
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class Objective:
     smoothing: float = 0.0
 
     @classmethod
-    def of(cls, network: Network, smoothing: float = 0.0) -> "Objective":
+    def of(cls, network: Network, smoothing: float = 0.0) -> Objective:
         return cls(network.analyte_head, network.analyte_cuts, smoothing)
 
     def targets(self, labels: np.ndarray, analyte: np.ndarray) -> Tensor:
         """Float32 (n,), or (n, 1 + columns of the head), from labels (n,) 0 or 1 and values of the analyte (n,)."""
+        import torch
+
         label = torch.from_numpy(np.array(labels, np.float32))
         if self.head == "none":
             return label
@@ -42,6 +47,8 @@ class Objective:
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean over the beats: of the label, plus where there is a head the mean over its columns."""
+        from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
         label = first_column(targets)
         smoothed = label + self.smoothing * (0.5 - label) if self.smoothing else label
         loss = binary_cross_entropy_with_logits(first_column(outputs), smoothed)

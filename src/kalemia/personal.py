@@ -1,4 +1,4 @@
-"""One patient's networks: the generic one, then round by round one more pair of draws learned from (Chiu 2022)."""
+"""One patient's networks: from the generic one, round by round one more pair of draws learned from (Chiu 2022)."""
 
 import logging
 from pathlib import Path
@@ -6,89 +6,71 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
+from torch import Tensor
 
 from kalemia import config
-from kalemia.checkpoints import Lineage, file_hash, load_generic, load_round, save_checkpoint, trained_tensors
+from kalemia.checkpoints import Lineage, load_generic, load_round, save_checkpoint, trained_tensors
 from kalemia.errors import UserError
-from kalemia.evaluation import role_metrics
+from kalemia.frozen import Above, read_inputs, seam
 from kalemia.objective import Objective
-from kalemia.predictions import BeatSet, beat_outputs, beat_tensor, draw_predictions, read_beats
-from kalemia.resnet import N_STAGES, ResNet
+from kalemia.predictions import read_beats
+from kalemia.resnet import ResNet, built
+from kalemia.rounds import learned_through, write_scores
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
-from kalemia.tables import write_json, write_table
-from kalemia.training import Options, set_up_torch, train
+from kalemia.tables import file_hash
+from kalemia.training import Options, outputs_of, set_up_torch, train
 
 log = logging.getLogger("kalemia")
-
-
-def score_generic(
-    split_path: str | Path,
-    shard_path: str | Path,
-    generic_path: str | Path,
-    network: config.Network,
-    digest: str,
-    decision: str,
-    threads: int,
-    predictions_path: str | Path,
-    metrics_path: str | Path,
-) -> None:
-    """Round 0: what the generic network says of all the patient's draws, with the test draws of the split."""
-    device = set_up_torch(threads)
-    model, _ = load_generic(generic_path, network)
-    beats = read_beats(shard_path, network)
-    split = read_split(split_path)
-    _write_scores(model.to(device), network, beats, split, 0, decision, digest, predictions_path, metrics_path)
 
 
 def train_round(
     round_: int,
     split_path: str | Path,
     shard_path: str | Path,
+    features_path: str | Path,
     generic_path: str | Path,
     previous_path: str | Path | None,
     network: config.Network,
     arm: config.Arm,
+    personal: config.Personal,
     seed: int,
     digest: str,
     decision: str,
-    threads: int,
     model_path: str | Path,
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Learn from the split's pair number `round_` (from 1), store what was trained, and score all the patient's draws.
+    """Learn from the draws of the split's round `round_` (from 1), store what was trained, and score all draws.
 
-    The first round starts from the generic network with a fresh head, each other from the round before
-    (`previous_path`). With `arm.replay` the pairs of earlier rounds are learned from again. A pair's first draw is
-    positive and its second negative, whatever the shard says; all their beats are used, so the class with more beats
-    weighs more. There is no validation: the last epoch counts. Raises `UserError` where split, shard and weights do not
-    belong together.
+    The first round starts as `first_network`, each other from the round before (`previous_path`). With `arm.replay`
+    the draws of earlier rounds are learned from again. A round's draws are in turn positive and negative,
+    whatever the shard says; all their beats are used, so the class with more beats weighs more. There is no
+    validation: the last epoch counts. What lies below the arm's seam comes from the features file. Raises `UserError`
+    where split, shard, features and weights do not belong together.
     """
-    device = set_up_torch(threads)
+    device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     if round_ > len(split["rounds"]):
         raise UserError(
             f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so round {round_} cannot be"
         )
     if previous_path is None:
-        model, _ = load_generic(generic_path, network)
-        model.reset_head(seed_of(seed, "head", split["subject_id"], split["arm"]))
+        model = first_network(generic_path, network, arm, seed_of(seed, "head", split["subject_id"], split["arm"]))
     else:
         model, previous = load_round(previous_path, generic_path, network)
         _refuse_stranger(previous_path, previous, split, round_ - 1, digest)
-    model.freeze_through(N_STAGES - arm.trained_stages)
-    if arm.batch_norm == "frozen":
-        model.freeze_statistics()
-    pairs = split["rounds"][0 if arm.replay else round_ - 1 : round_]
-    lesson, labels = _lesson(shard_path, beats, pairs)
-    log.info("%d beats of %s in round %d", len(lesson), pairs, round_)
+    above = opened(model, arm, personal.trained_stages).to(device)
+    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
+    lesson = rounds_of_lesson(split["rounds"], round_, arm.replay)
+    log.info("learning from %s in round %d", lesson, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
     objective = Objective.of(network)
-    targets = objective.targets(labels, lesson.rows["potassium"].to_numpy()).to(device)
-    inputs = beat_tensor(lesson.inputs, device)
-    train(model.to(device), inputs, targets, arm, of_round, options=Options(objective))
-    learned = _learned(split, round_)
+    learn(
+        above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), lesson, arm, of_round, objective, shard_path
+    )
+    learned = learned_through(split, round_)
     lineage = Lineage(
         kind="personal",
         architecture=network,
@@ -102,16 +84,58 @@ def train_round(
         round=round_,
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
-    _write_scores(model, network, beats, split, round_, decision, digest, predictions_path, metrics_path)
+    outputs = outputs_of(above, inputs).cpu().numpy()
+    write_scores(outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path)
 
 
-def roles_of_draws(split: dict, round_: int) -> dict[int, str]:
-    """After a round: train, the draws learned from so far; test, the held out. All others have no role."""
-    return dict.fromkeys(split["test"], "test") | dict.fromkeys(_learned(split, round_), "train")
+def first_network(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
+    """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
+    if arm.trained == "scratch":
+        return built(network, seed)
+    model, _ = load_generic(generic_path, network)
+    model.reset_head(seed)
+    return model
 
 
-def _learned(split: dict, round_: int) -> list[int]:
-    return sorted(draw for pair in split["rounds"][:round_] for draw in pair)
+def opened(model: ResNet, arm: config.Arm, trained_stages: int) -> Above:
+    """The network with all but what the arm trains frozen, as what lies above the seam."""
+    after = seam(arm, trained_stages)
+    model.freeze_through(after)
+    if arm.batch_norm == "frozen":
+        model.freeze_statistics()
+    return Above(model, after)
+
+
+def rounds_of_lesson(rounds: list, round_: int, replay: bool) -> list:
+    """The draws that a round (from 1) learns from, those of earlier rounds too where they are replayed."""
+    return rounds[0 if replay else round_ - 1 : round_]
+
+
+def learn(
+    above: Above,
+    inputs: Tensor,
+    draw_ids: np.ndarray,
+    analyte: np.ndarray,
+    rounds: list,
+    arm: config.Arm,
+    seed: int,
+    objective: Objective,
+    where: str | Path,
+) -> None:
+    """Train `above` in place on the beats of some rounds' draws, in turn positive and negative.
+
+    inputs: what it takes of all the patient's beats (n, ...). draw_ids: int64 (n,). analyte: the value that goes with
+    each beat's label (n,), for networks with a head for it. Raises `UserError`, naming `where` the beats come from,
+    if one of the draws has none.
+    """
+    learned = [draw for pairs in rounds for draw in pairs]
+    missing = sorted(set(learned) - set(draw_ids.tolist()))
+    if missing:
+        raise UserError(f"{where}: has no beats of draw {missing[0]}, which the split learns from; run again")
+    places = np.flatnonzero(np.isin(draw_ids, learned))
+    labels = np.isin(draw_ids[places], [draw for pairs in rounds for draw in pairs[::2]])
+    targets = objective.targets(labels, analyte[places]).to(inputs.device)
+    train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=Options(objective))
 
 
 def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:
@@ -125,36 +149,3 @@ def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: i
         )
     if previous.digest != digest:
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
-
-
-def _lesson(shard_path: str | Path, beats: BeatSet, pairs: list[list[int]]) -> tuple[BeatSet, np.ndarray]:
-    """All beats of the pairs, and their labels (n,)."""
-    missing = sorted({draw for pair in pairs for draw in pair} - set(beats.draw_ids.tolist()))
-    if missing:
-        raise UserError(f"{shard_path}: has no beats of draw {missing[0]}, which the split learns from; run again")
-    lesson = beats.take(np.isin(beats.draw_ids, pairs))
-    positives = [positive for positive, _ in pairs]
-    return lesson, np.isin(lesson.draw_ids, positives)
-
-
-def _write_scores(
-    model: ResNet,
-    network: config.Network,
-    beats: BeatSet,
-    split: dict,
-    round_: int,
-    decision: str,
-    digest: str,
-    predictions_path: str | Path,
-    metrics_path: str | Path,
-) -> None:
-    outputs, roles = beat_outputs(model, beats.inputs), roles_of_draws(split, round_)
-    predictions = draw_predictions(outputs, beats.rows, roles, decision, Objective.of(network))
-    write_table(predictions_path, "predictions", predictions, digest)
-    about = {
-        "subject_id": split["subject_id"],
-        "arm": split["arm"],
-        "round": round_,
-        "learned": _learned(split, round_),
-    }
-    write_json(metrics_path, about | role_metrics(predictions, "test"))

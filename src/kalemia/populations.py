@@ -57,7 +57,7 @@ def write_populations(
                 "reason": None if population else _reason_outside(mine),
             }
         )
-    kept = ("subject_id", "draw_id", "draw_time", "label")
+    kept = ("subject_id", "draw_id", "draw_time", "label", "hadm_id", "recording")
     of_personal = [{name: draw[name] for name in kept} for subject in personal_subjects for draw in usable[subject]]
     log.info("%d personal patients, %d generic with %d draws", len(personal_subjects), len(split_of), len(generic))
     write_table(populations_path, "populations", table_from_rows("populations", rows), digest)

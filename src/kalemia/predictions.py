@@ -1,20 +1,25 @@
 """From the beats of shards to what a network says of each draw, the unit of every result."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from kalemia import config
 from kalemia.errors import UserError
 from kalemia.evaluation import draw_decisions
 from kalemia.normalization import normalized
 from kalemia.objective import LABEL_ALONE, Objective, first_column
-from kalemia.resnet import ResNet
 from kalemia.tables import BEAT_SAMPLES, SCHEMAS, read_table
-from kalemia.training import outputs_of
+
+if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
+    import torch
+
+    from kalemia.resnet import ResNet
 
 DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "potassium", "label"]
 RR_COLUMNS = ["rr_before_ms", "rr_after_ms"]
@@ -40,14 +45,14 @@ class BeatSet:
         """Of every beat, int64 (n,)."""
         return self.rows["draw_id"].to_numpy()
 
-    def take(self, keep: np.ndarray) -> "BeatSet":
+    def take(self, keep: np.ndarray) -> BeatSet:
         """The beats at the places, or under the mask, `keep`; a copy."""
         places = np.flatnonzero(keep) if keep.dtype == bool else keep
         beats_mv = self.beats_mv[places]
         inputs = beats_mv if self.inputs is self.beats_mv else self.inputs[places]
         return BeatSet(beats_mv, self.rows.take(places), inputs)
 
-    def labeled(self, labels: np.ndarray) -> "BeatSet":
+    def labeled(self, labels: np.ndarray) -> BeatSet:
         """The same beats with other labels, int8 (n,)."""
         column = self.rows.column_names.index("label")
         return BeatSet(self.beats_mv, self.rows.set_column(column, "label", pa.array(labels, pa.int8())), self.inputs)
@@ -83,11 +88,15 @@ def concatenated(parts: list[BeatSet]) -> BeatSet:
 
 def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
     """Beats on a device; on the CPU the tensor shares the array's memory, if that may be written to."""
+    import torch
+
     return torch.from_numpy(np.require(beats_mv, requirements="CW")).to(device)
 
 
 def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
     """What the network says of inputs (n, ...) of its kind: float32 (n,) or (n, columns), in order."""
+    from kalemia.training import outputs_of
+
     device = next(network.parameters()).device
     if not len(inputs):
         return np.zeros((0, network.head.out_features), np.float32)

@@ -145,12 +145,16 @@ class ResNet(nn.Module):
         """The mean of the activation over time (n, channels), from the feature map after stage 4: the head's input."""
         return self.activation(features).mean(dim=-1)
 
-    def from_features(self, features: Tensor, after: int) -> Tensor:
-        """Logits (n,) from the feature map that came out of stage `after`."""
+    def onward(self, features: Tensor, after: int) -> Tensor:
+        """The feature map after stage 4 from the one that came out of stage `after`."""
         features = _inside(features)
         for stage in self.stages[after + 1 :]:
             features = stage(features)
-        return self.head(self.pooled(_outside(features))).squeeze(-1)
+        return _outside(features)
+
+    def from_features(self, features: Tensor, after: int) -> Tensor:
+        """The outputs from the feature map that came out of stage `after`."""
+        return self.head(self.pooled(self.onward(features, after))).squeeze(-1)
 
     def forward(self, beats_mv: Tensor) -> Tensor:
         return self.from_features(self.features(beats_mv), after=N_STAGES)

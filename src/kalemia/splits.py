@@ -6,63 +6,72 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from kalemia.config import Personal
+from kalemia.config import Arm, Personal
+from kalemia.episodes import Draw, admissions, episodes, in_time
 from kalemia.errors import UserError
+from kalemia.leakage import Heard, audit, broken_promise, hours_between
 from kalemia.seeds import rng
 from kalemia.tables import read_json, write_json
 
-
-@dataclass(frozen=True)
-class Draw:
-    """A usable draw of a patient; label 1 positive, 0 negative, None neither."""
-
-    draw_id: int
-    time: datetime
-    label: int | None
+_ORDERS = 64  # in which whole episodes or admissions are tried
 
 
 @dataclass(frozen=True)
 class Split:
-    """What each round learns from, a (positive, negative) pair of draw ids, and what is tested on.
+    """What each round learns from, draw ids in turn positive and negative, and what is tested on.
 
     `test_from` is the first instant of the test period, for protocols that have one. Where the protocol is impossible
     `reason` says why, and there are no rounds and no test.
     """
 
-    rounds: tuple[tuple[int, int], ...] = ()
+    rounds: tuple[tuple[int, ...], ...] = ()
     test: tuple[int, ...] = ()
     test_from: datetime | None = None
     reason: str | None = None
 
-
-def split_draws(protocol: str, draws: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
-    """Divide a patient's draws by `protocol`; the order in which they are given does not matter."""
-    labeled = sorted((draw for draw in draws if draw.label is not None), key=lambda draw: (draw.time, draw.draw_id))
-    if protocol == "paper":
-        return paper_split(labeled, settings, seed, subject_id)
-    return forward_split(labeled, settings)
+    @property
+    def learned(self) -> list[int]:
+        """The draws of all rounds."""
+        return [draw for pair in self.rounds for draw in pair]
 
 
-def paper_split(labeled: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
+def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
+    """Divide a patient's draws by the arm's protocol; the order in which they are given does not matter.
+
+    No training draw lies within `arm.purge_hours` of a test draw.
+    """
+    labeled = in_time(draws)
+    if arm.protocol == "forward":
+        return forward_split(labeled, arm.purge_hours, settings)
+    if arm.protocol == "paper":
+        return paper_split(labeled, arm.purge_hours, settings, rng(seed, "paper split", subject_id))
+    random = rng(seed, f"{arm.protocol} split", subject_id)
+    if arm.protocol == "episode":
+        return whole_split("episode", episodes(labeled), arm.purge_hours, settings, random)
+    if any(draw.admission is None for draw in labeled):
+        return Split(reason="some draws belong to no known admission")
+    return whole_split("admission", admissions(labeled), arm.purge_hours, settings, random)
+
+
+def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator) -> Split:
     """Chiu 2022: a random share of each class is held out; the others are paired in random order.
 
     The share is rounded up to whole draws, and is at least `min_test_draws`.
     """
-    random = rng(seed, "paper split", subject_id)
-    train, test = {}, []
+    train, test = [], []
     for label in (1, 0):
-        ids = [draw.draw_id for draw in labeled if draw.label == label]
-        shuffled = [ids[i] for i in random.permutation(len(ids))]
-        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(ids))))
+        of_label = [draw for draw in labeled if draw.label == label]
+        shuffled = [of_label[i] for i in random.permutation(len(of_label))]
+        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(of_label))))
         test += shuffled[:n_test]
-        train[label] = shuffled[n_test:]
-    rounds = tuple(zip(train[1], train[0], strict=False))[: settings.max_rounds]
+        train += shuffled[n_test:]
+    rounds = _rounds(train, settings, test, purge_hours)
     if not rounds:
         return Split(reason="too few draws of a class to hold some out and learn from others")
-    return Split(rounds, tuple(sorted(test)))
+    return Split(rounds, _sorted_ids(test))
 
 
-def forward_split(labeled: Sequence[Draw], settings: Personal) -> Split:
+def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal) -> Split:
     """Every training draw precedes every test draw by at least `purge_hours`; rounds go in the order of time.
 
     The test begins at a draw such that it holds at least `min_test_draws` of each class and at least one pair lies
@@ -75,44 +84,144 @@ def forward_split(labeled: Sequence[Draw], settings: Personal) -> Split:
         test = labeled[i:]
         if i and labeled[i - 1].time == first.time:
             continue
-        train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=settings.purge_hours)]
-        pairs = zip(_ids(train, 1), _ids(train, 0), strict=False)
-        rounds = tuple(pairs)[: settings.max_rounds]
-        enough = min(len(_ids(test, 1)), len(_ids(test, 0))) >= settings.min_test_draws
+        train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=purge_hours)]
+        rounds = _rounds(train, settings)
         distance = abs(len(test) / len(labeled) - settings.held_out)
-        if rounds and enough and distance <= nearest:
+        if rounds and _enough(test, settings) and distance <= nearest:
             nearest = distance
-            best = Split(rounds, tuple(sorted(draw.draw_id for draw in test)), first.time)
+            best = Split(rounds, _sorted_ids(test), first.time)
     return best or Split(reason="no moment has both classes before it and enough of both after it")
 
 
-def _ids(draws: Sequence[Draw], label: int) -> list[int]:
+def whole_split(
+    unit: str, units: Sequence[Sequence[Draw]], purge_hours: float, settings: Personal, random: np.random.Generator
+) -> Split:
+    """Whole units (episodes, admissions) are held out; the draws of the others are paired in random order.
+
+    Draws of the others that share a recording with a test draw are on neither side, if the units are episodes. Of those
+    choices that leave both classes on both sides, found by taking units into the test in many random orders, the one
+    whose test is nearest to a share of `held_out`.
+    """
+    if len(units) == 1:
+        return Split(reason=f"all draws lie in one {unit}")
+    n_draws, best, nearest = sum(map(len, units)), None, np.inf
+    for _ in range(_ORDERS):
+        order, test = random.permutation(len(units)), []
+        for n_held_out in range(1, len(units)):
+            test = [*test, *units[order[n_held_out - 1]]]
+            distance = abs(len(test) / n_draws - settings.held_out)
+            if distance >= nearest or not _enough(test, settings):
+                continue
+            heard = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}
+            train = [draw for i in order[n_held_out:] for draw in units[i] if draw.recording not in heard]
+            rounds = _rounds([train[i] for i in random.permutation(len(train))], settings, test, purge_hours)
+            if rounds:
+                best, nearest = Split(rounds, _sorted_ids(test)), distance
+    return best or Split(reason=f"no choice of whole {unit}s leaves both classes on both sides")
+
+
+def _enough(test: Sequence[Draw], settings: Personal) -> bool:
+    return min(len(_of_label(test, 1)), len(_of_label(test, 0))) >= settings.min_test_draws
+
+
+def _rounds(
+    train: Sequence[Draw], settings: Personal, test: Sequence[Draw] = (), purge_hours: float = 0.0
+) -> tuple[tuple[int, ...], ...]:
+    """Rounds of pairs of a positive and a negative draw, in the order given, none of them too near to a test draw."""
+    kept = [draw for draw in train if all(hours_between(draw.time, other.time) >= purge_hours for other in test)]
+    pairs = list(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))
+    step = settings.pairs_per_round
+    return tuple(
+        tuple(draw for pair in pairs[first : first + step] for draw in pair) for first in range(0, len(pairs), step)
+    )[: settings.max_rounds]
+
+
+def _of_label(draws: Sequence[Draw], label: int) -> list[int]:
     return [draw.draw_id for draw in draws if draw.label == label]
 
 
-def write_split(path, split: Split, arm: str, protocol: str, subject_id: int, seed: int, digest: str) -> None:
-    """Write a patient's split in one arm as JSON."""
-    write_json(
-        path,
-        {
-            "arm": arm,
-            "protocol": protocol,
-            "subject_id": subject_id,
-            "seed": seed,
-            "digest": digest,
-            "reason": split.reason,
-            "rounds": [list(pair) for pair in split.rounds],
-            "test": list(split.test),
-            "test_from": split.test_from and split.test_from.isoformat(),
-        },
-    )
+def _sorted_ids(draws: Sequence[Draw]) -> tuple[int, ...]:
+    return tuple(sorted(draw.draw_id for draw in draws))
+
+
+def write_split(
+    path,
+    split: Split,
+    arm_name: str,
+    arm: Arm,
+    draws: Sequence[Draw],
+    heard: dict[int, Heard],
+    subject_id: int,
+    seed: int,
+    digest: str,
+) -> None:
+    """Write a patient's split in one arm as JSON, with its audit and all that the audit rests on.
+
+    Raises `UserError` where the split does not keep the promise of the protocol.
+    """
+    everything = sorted(draws, key=lambda draw: (draw.time, draw.draw_id))
+    content = {
+        "arm": arm_name,
+        "protocol": arm.protocol,
+        "purge_hours": arm.purge_hours,
+        "subject_id": subject_id,
+        "seed": seed,
+        "digest": digest,
+        "reason": split.reason,
+        "rounds": [list(pair) for pair in split.rounds],
+        "test": list(split.test),
+        "test_from": split.test_from and split.test_from.isoformat(),
+        "leakage": audit(split.learned, split.test, draws, heard) if split.rounds else None,
+        "draws": [_draw_json(draw, heard) for draw in everything],
+    }
+    _refuse_leak(path, content)
+    write_json(path, content)
 
 
 def read_split(path) -> dict:
-    """A file of `write_split`; raises `UserError` where a draw is both learned from and tested on."""
+    """A file of `write_split`; raises `UserError` where a draw is used twice, or a promise is broken."""
     split = read_json(path)
+    _refuse_leak(path, split)
+    return split
+
+
+def draws_of(split: dict) -> tuple[list[Draw], dict[int, Heard]]:
+    """All usable draws of a file of `write_split` in the order of time, and where their beats lie."""
+    draws, heard = [], {}
+    for row in split["draws"]:
+        time = datetime.fromisoformat(row["time"])
+        draws.append(Draw(row["draw_id"], time, row["label"], row["recording"], row["admission"]))
+        if row["segments"]:
+            heard[row["draw_id"]] = Heard(tuple(row["segments"]), *row["r_samples"])
+    return draws, heard
+
+
+def _draw_json(draw: Draw, heard: dict[int, Heard]) -> dict:
+    mine = heard.get(draw.draw_id)
+    return {
+        "draw_id": draw.draw_id,
+        "time": draw.time.isoformat(),
+        "label": draw.label,
+        "recording": draw.recording,
+        "admission": draw.admission,
+        "segments": list(mine.segments) if mine else [],
+        "r_samples": [mine.first, mine.last] if mine else [],
+    }
+
+
+def _refuse_leak(path, split: dict) -> None:
     learned = [draw for pair in split["rounds"] for draw in pair]
     both = set(learned) & set(split["test"])
     if both or len(set(learned)) < len(learned):
         raise UserError(f"{path}: draw {min(both or learned)} is used twice; delete the file and run again")
-    return split
+    if not split["rounds"]:
+        return
+    draws, heard = draws_of(split)
+    times = {draw.draw_id: draw.time for draw in draws}
+    in_order = max(times[draw] for draw in learned) < min(times[draw] for draw in split["test"])
+    audited = audit(learned, split["test"], draws, heard)
+    broken = broken_promise(split["protocol"], split["purge_hours"], audited, in_order)
+    if broken:
+        raise UserError(
+            f"{path}: breaks the promise of the protocol {split['protocol']!r}: {broken}; delete the file and run again"
+        )

@@ -1,5 +1,6 @@
 """The Parquet tables that stages hand to each other: their schemas, written whole or not at all, checked when read."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -36,6 +37,15 @@ FAULT = pa.struct(
         ("stop", pa.int64()),
     ]
 )
+
+_METRICS = [
+    ("n_test", pa.int32()),
+    ("n_positive", pa.int32()),
+    ("accuracy", pa.float64()),
+    ("auc", pa.float64()),
+    ("sensitivity", pa.float64()),
+    ("specificity", pa.float64()),
+]
 
 SCHEMAS: dict[str, pa.Schema] = {
     # every value of the analyte, usable or not
@@ -98,6 +108,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw_time", _time),
             ("potassium", pa.float32()),
             ("label", pa.int8()),
+            ("hadm_id", pa.int32()),
             ("recording", pa.string()),
             ("sample_from", pa.int64()),
             ("rate_hz", pa.float32()),
@@ -143,6 +154,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw_time", _time),
             ("potassium", pa.float32()),
             ("label", pa.int8()),
+            ("hadm_id", pa.int32()),
+            ("recording", pa.string()),
             ("recorded_s", pa.float32()),
             ("heart_rate_bpm", pa.float32()),
             ("n_r_peaks", pa.int32()),
@@ -186,6 +199,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw_id", pa.int64()),
             ("draw_time", _time),
             ("label", pa.int8()),
+            ("hadm_id", pa.int32()),
+            ("recording", pa.string()),
         ]
     ),
     # one row a personal patient and arm
@@ -232,12 +247,66 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("arm", pa.string()),
             ("subject_id", pa.int32()),
             ("round", pa.int32()),
+            *_METRICS,
+        ]
+    ),
+    # one row a baseline and test draw of one patient in one arm
+    "baselines": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("baseline", pa.string()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("label", pa.int8()),
+            ("score", pa.float64()),  # orders the draws; 0 says neither
+            ("decision", pa.int8()),
+        ]
+    ),
+    # one row a personal patient, arm and baseline, over the test draws
+    "baseline_metrics": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("baseline", pa.string()),
+            *_METRICS,
+        ]
+    ),
+    # one row a null and repeat of one patient in one arm, over its test draws after the last round
+    "nulls": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("kind", pa.string()),  # shuffled, shifted, stranger, between_beats
+            ("repeat", pa.int32()),
+            ("seed", pa.int64()),
+            *_METRICS,
+        ]
+    ),
+    # one row a personal patient and arm that is possible: how near the training draws come to the test draws
+    "leakage": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("protocol", pa.string()),
+            ("n_train", pa.int32()),
             ("n_test", pa.int32()),
-            ("n_positive", pa.int32()),
-            ("accuracy", pa.float64()),
-            ("auc", pa.float64()),
-            ("sensitivity", pa.float64()),
-            ("specificity", pa.float64()),
+            ("smallest_gap_hours", pa.float64()),
+            ("shared_recordings", pa.int32()),
+            ("shared_segments", pa.int32()),
+            ("shared_admissions", pa.int32()),
+            ("shared_episodes", pa.int32()),  # runs of draws of one label
+            ("shared_beats", pa.int32()),
+        ]
+    ),
+    # one row a test draw of a personal patient and arm
+    "distances": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("hours_to_training", pa.float64()),  # to the nearest draw of any round
+            ("placement_generic", pa.float64()),  # share of the other class's test draws ordered rightly against it
+            ("placement", pa.float64()),  # the same after the last round
         ]
     ),
     # one row a model (generic, or an arm after its last round) and label, over the label's mean beat
@@ -338,6 +407,12 @@ def read_json(path: str | Path) -> dict:
         return json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again") from None
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, as lineage names a parent."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _finite(value):

@@ -1,18 +1,18 @@
-"""Gather every round's metrics on its test draws, and average them over patients."""
+"""Gather metrics on test draws, average them over patients, and judge whether personalization is real."""
 
 from kalemia.config import Study
 from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.evaluation import write_rounds, write_summary
+    from kalemia.gathering import write_baselines, write_leakage, write_nulls
+    from kalemia.verdict import write_verdict
 
-    study = Study.from_config(snakemake.config)
-    write_rounds(snakemake.input.predictions, snakemake.output.rounds, study.digest("evaluation"))
-    write_summary(
-        rounds_path=snakemake.output.rounds,
-        generic_metrics_path=snakemake.input.generic,
-        arms_path=snakemake.input.arms,
-        arms=study.arms,
-        path=snakemake.output.summary,
-        is_simulated=study.is_simulated,
-    )
+    study, paths, out = Study.from_config(snakemake.config), snakemake.input, snakemake.output
+    digest = study.digest("evaluation")
+    write_rounds(paths.predictions, out.rounds, digest)
+    write_baselines(paths.baselines, paths.splits, paths.predictions, out.baselines, digest)
+    write_nulls(paths.nulls, out.nulls, digest)
+    write_leakage(paths.splits, paths.predictions, out.leakage, out.distances, digest)
+    write_summary(out.rounds, paths.generic, paths.arms, study.arms, out.summary, study.is_simulated)
+    write_verdict(out.rounds, out.baselines, out.nulls, study.arms, study.seed, out.verdict)

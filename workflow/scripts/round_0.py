@@ -1,20 +1,23 @@
-"""Score one patient's draws with the generic network."""
+"""Score one patient's draws with the generic network and with every baseline."""
 
 from kalemia.config import Study
 from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.personal import score_generic
+    from kalemia.baselines import write_round_0
 
     study = Study.from_config(snakemake.config)
-    score_generic(
+    write_round_0(
         split_path=snakemake.input.split,
         shard_path=snakemake.input.shard,
+        features_path=snakemake.input.features,
         generic_path=snakemake.input.generic,
+        context_path=snakemake.input.context,
         network=study.network,
-        digest=study.arm_digest(snakemake.wildcards.arm),
+        positive=study.analyte.positive,
         decision=study.evaluation.decision,
-        threads=study.personal.threads,
+        digest=study.digest("baselines"),
         predictions_path=snakemake.output.predictions,
         metrics_path=snakemake.output.metrics,
+        baselines_path=snakemake.output.baselines,
     )

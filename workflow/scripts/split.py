@@ -1,4 +1,4 @@
-"""Divide the draws of one patient by the protocol of an arm."""
+"""Divide the draws of one patient by the protocol of an arm, and audit what both sides share."""
 
 from kalemia.config import Study
 from kalemia.joblog import job_log
@@ -9,8 +9,9 @@ with job_log(snakemake.log[0]):
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
     write_subject_split(
         quality_path=snakemake.input.quality,
-        arm=arm,
-        protocol=study.arms[arm].protocol,
+        shard_path=snakemake.input.shard,
+        arm_name=arm,
+        arm=study.arms[arm],
         personal=study.personal,
         seed=study.seed,
         digest=study.split_digest(arm),

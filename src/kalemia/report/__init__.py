@@ -5,9 +5,12 @@ STUDY_FIGURES = (  # figures/{name}.svg
     "flow",
     "generic",
     "calibration",
+    "verdict",
     "rounds",
     "rounds-by-class",
+    "baselines",
     "arms",
+    "leakage",
     "gradcam",
     "embedding",
 )

@@ -16,6 +16,7 @@ from kalemia.report.explained import CLASS_NAMES, class_legend, draw_attention, 
 from kalemia.report.flow_figure import write_flow_figure
 from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
 from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.proof_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
 from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
@@ -32,6 +33,9 @@ def write_study_figures(study: Study, results: str | Path, subjects: list[str]) 
     write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
+    write_verdict_figure(folder / "verdict.svg", data, arms, simulated)
+    write_baselines_figure(folder / "baselines.svg", data, arms, simulated)
+    write_leakage_figure(folder / "leakage.svg", data, arms, simulated)
     write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), simulated)
     write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), simulated)
     write_arms_figure(folder / "arms.svg", data, arms, simulated)

@@ -23,7 +23,10 @@ class StudyResults:
     arms: pa.Table
     history: pa.Table
     rounds: pa.Table
+    leakage: pa.Table
+    distances: pa.Table
     summary: dict
+    verdict: dict
 
     @property
     def n_rounds(self) -> int:
@@ -94,7 +97,10 @@ def read_study(results: str | Path) -> StudyResults:
         arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
+        leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
+        distances=read_table(results / "evaluation/distances.parquet", "distances"),
         summary=read_json(results / "evaluation/summary.json"),
+        verdict=read_json(results / "evaluation/verdict.json"),
     )
 
 

@@ -10,12 +10,15 @@ from kalemia.config import Analyte, Study
 from kalemia.report import METRIC_NAMES, STUDY_FIGURES
 from kalemia.report.html import inline_svg, write_html
 from kalemia.report.inputs import StudyResults, read_study, subject_name
+from kalemia.report.proof import LEAKS, distance_rows, leakage_rows, verdict_rows
 from kalemia.report.provenance import config_text, digests, versions
 from kalemia.report.words import MISSING, count, mean_sd, number, percent, plural
 
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
     "paper": "the test draws are picked at random",
+    "episode": "no run of draws of one label and no recording is divided",
+    "admission": "no admission is divided",
 }
 SPLITS = ("train", "validation", "test")
 
@@ -33,7 +36,12 @@ def write_page(path: str | Path, study: Study, results: str | Path, subjects: li
         "study.html",
         study=study,
         protocols=PROTOCOLS,
+        verdict=data.verdict,
         answer=answer(study, data.summary),
+        verdict_rows=verdict_rows(study.arms, data.verdict),
+        leaks=list(LEAKS.values()),
+        leakage_rows=leakage_rows(study.arms, data),
+        distance_rows=distance_rows(study.arms, data),
         figures={name: inline_svg(results / "figures" / f"{name}.svg") for name in STUDY_FIGURES},
         flow=data.flow["steps"],
         reviewed=data.flow["reviewed"],
@@ -55,7 +63,9 @@ def write_page(path: str | Path, study: Study, results: str | Path, subjects: li
 def answer(study: Study, summary: dict) -> str:
     """In one sentence, what personal training did to the mean AUC in the first forward and the first paper arm."""
     first = {study.arms[arm].protocol: arm for arm in reversed(study.arms)}
-    arms = [first[protocol] for protocol in PROTOCOLS if protocol in first]
+    arms = [first[protocol] for protocol in ("forward", "paper") if protocol in first]
+    if not arms:
+        return "No arm is divided by time or at random."
     sentence = "; ".join(_arm_clause(arm, PROTOCOLS[study.arms[arm].protocol], summary["arms"][arm]) for arm in arms)
     return f"{sentence[:1].upper()}{sentence[1:]}."
 

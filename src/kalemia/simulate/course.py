@@ -84,18 +84,28 @@ def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], ran
     return np.clip(values, 2.0, 8.4)
 
 
-def draws_with_episodes(n: int, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
-    """About `n` draws through several episodes of both kinds, at least ten usable ones of each class.
+def draws_with_episodes(
+    n: int, classes: Classes, noise: float, random: np.random.Generator, mean_hours: float = MEAN_HOURS
+) -> list[Draw]:
+    """About `n` draws, `mean_hours` apart on average, through several episodes of both kinds.
 
-    They can also be divided in time: among the last quarter are two usable ones of each class.
+    At least ten usable ones are of each class. They can also be divided in time: among the last quarter are two usable
+    ones of each class.
     """
-    tried = (_draws(size, _alternating_episodes(classes, random), classes, noise, random) for size in _sizes(n))
+    tried = (
+        _draws(size, _alternating_episodes(classes, random), classes, noise, random, mean_hours) for size in _sizes(n)
+    )
     return next(draws for draws in tried if _has_ten_of_each(draws) and _can_be_divided_in_time(draws))
 
 
-def draws_with_one_episode(n: int, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
+def draws_with_one_episode(
+    n: int, classes: Classes, noise: float, random: np.random.Generator, mean_hours: float = MEAN_HOURS
+) -> list[Draw]:
     """As `draws_with_episodes`, but all positive draws follow each other, first or last."""
-    tried = (_draws(size, _one_turn(size, 0.46, 0.54, classes, random), classes, noise, random) for size in _sizes(n))
+    tried = (
+        _draws(size, _one_turn(size, 0.46, 0.54, classes, random, mean_hours), classes, noise, random, mean_hours)
+        for size in _sizes(n)
+    )
     return next(draws for draws in tried if _has_ten_of_each(draws) and _turns(draws) == 1)
 
 
@@ -143,9 +153,14 @@ def _sizes(n: int) -> Iterator[int]:
 
 
 def _draws(
-    n: int, episodes: list[tuple[float, float]], classes: Classes, noise: float, random: np.random.Generator
+    n: int,
+    episodes: list[tuple[float, float]],
+    classes: Classes,
+    noise: float,
+    random: np.random.Generator,
+    mean_hours: float = MEAN_HOURS,
 ) -> list[Draw]:
-    hours = _draw_hours(n, random)
+    hours = _draw_hours(n, random, mean_hours)
     share = np.array(list(COVERAGE.values()))
     share[list(COVERAGE).index("poor")] *= min(noise, 3)
     coverage = random.choice(list(COVERAGE), n, p=share / share.sum())
@@ -167,9 +182,10 @@ def _measured(
     ]
 
 
-def _draw_hours(n: int, random: np.random.Generator) -> np.ndarray:
-    """Hours since admission of draws every 3 to 8 hours, in whole minutes."""
-    return np.round(random.uniform(6, 20) * 60 + np.cumsum(random.uniform(3 * 60, 8 * 60, n))) / 60
+def _draw_hours(n: int, random: np.random.Generator, mean_hours: float = MEAN_HOURS) -> np.ndarray:
+    """Hours since admission of draws every 3 to 8 hours, or in proportion to another mean, in whole minutes."""
+    scale = mean_hours / MEAN_HOURS
+    return np.round(random.uniform(6, 20) * 60 + scale * np.cumsum(random.uniform(3 * 60, 8 * 60, n))) / 60
 
 
 def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list[tuple[float, float]]:
@@ -180,11 +196,11 @@ def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list
 
 
 def _one_turn(
-    n: int, low: float, high: float, classes: Classes, random: np.random.Generator
+    n: int, low: float, high: float, classes: Classes, random: np.random.Generator, mean_hours: float = MEAN_HOURS
 ) -> list[tuple[float, float]]:
     """Two episodes, one of them positive, that meet after `low` to `high` of the time of `n` draws."""
     before, after = (classes.positive_level(random), _normal_level(random))[:: random.choice([1, -1])]
-    return [(0, before), (MEAN_HOURS * n * random.uniform(low, high), after)]
+    return [(0, before), (mean_hours * n * random.uniform(low, high), after)]
 
 
 def _normal_level(random: np.random.Generator) -> float:

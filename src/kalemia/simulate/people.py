@@ -126,9 +126,13 @@ def _person(subject_id: int, part: _Part, settings: Simulation, classes: Classes
 
 def _draws_of(part: _Part, settings: Simulation, classes: Classes, stay: np.random.Generator) -> list[Draw]:
     if part.single_episode:
-        return course.draws_with_one_episode(settings.draws_per_personal_patient, classes, settings.noise, stay)
+        return course.draws_with_one_episode(
+            settings.draws_per_personal_patient, classes, settings.noise, stay, settings.hours_between_draws
+        )
     if part.population == "personal":
-        return course.draws_with_episodes(settings.draws_per_personal_patient, classes, settings.noise, stay)
+        return course.draws_with_episodes(
+            settings.draws_per_personal_patient, classes, settings.noise, stay, settings.hours_between_draws
+        )
     draws = course.few_draws(settings.draws_per_generic_patient, part.positive, classes, settings.noise, stay)
     if part.cause == "monitor off before every draw":
         return [replace(draw, coverage="off") for draw in draws]

@@ -1,0 +1,51 @@
+"""Draws that belong together: runs of one label, and draws that share a recording or an admission."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A usable draw of a patient; label 1 positive, 0 negative, None neither."""
+
+    draw_id: int
+    time: datetime
+    label: int | None
+    recording: str | None = None
+    admission: int | None = None
+
+
+def in_time(draws: Sequence[Draw]) -> list[Draw]:
+    """The labeled draws in the order of time; draws of one moment in that of their ids."""
+    return sorted((draw for draw in draws if draw.label is not None), key=lambda draw: (draw.time, draw.draw_id))
+
+
+def runs(labeled: Sequence[Draw]) -> list[int]:
+    """The run of each draw, numbered from 0: neighbors in time with one label, within one admission.
+
+    `labeled` as `in_time` returns it.
+    """
+    numbers = [0] * len(labeled)
+    for i, (before, draw) in enumerate(pairwise(labeled), start=1):
+        same = before.label == draw.label and before.admission == draw.admission
+        numbers[i] = numbers[i - 1] + (not same)
+    return numbers
+
+
+def episodes(labeled: Sequence[Draw]) -> list[list[Draw]]:
+    """The draws of each run, in the order of time; `labeled` as `in_time` returns it."""
+    return _by_key(labeled, runs(labeled))
+
+
+def admissions(labeled: Sequence[Draw]) -> list[list[Draw]]:
+    """The draws of each admission, in the order of time."""
+    return _by_key(labeled, [draw.admission for draw in labeled])
+
+
+def _by_key(draws: Sequence[Draw], keys: Sequence[Hashable]) -> list[list[Draw]]:
+    groups: dict[Hashable, list[Draw]] = {}
+    for draw, key in zip(draws, keys, strict=True):
+        groups.setdefault(key, []).append(draw)
+    return list(groups.values())

@@ -1,0 +1,80 @@
+"""Logistic regression with a ridge, small enough to write down, so that no job imports a library for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_STEPS = 50
+_NEAR = 1e-10
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A score of rows x (n, p): (x - center) / scale @ weights + intercept; above 0 says positive."""
+
+    center: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    intercept: float
+
+    def score(self, values: np.ndarray) -> np.ndarray:
+        """float64 (n,); a value that is not known (NaN) counts as the training mean."""
+        standard = np.nan_to_num((values - self.center) / self.scale)
+        return standard @ self.weights + self.intercept
+
+
+def fit_logistic(values: np.ndarray, labels: np.ndarray, ridge: float = 1.0) -> Linear:
+    """Fit labels (n,) of 0 and 1 to values (n, p), each column standardized over the n.
+
+    Minimizes the cross entropy plus `ridge` / 2 times the squared weights, without the intercept, by Newton's method
+    (Hastie, The Elements of Statistical Learning, section 4.4.1). A column without a known value has weight 0.
+    """
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    center = np.where(known, values, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
+    scale = np.where(spread > 1e-12, spread, 1.0)
+    standard = np.nan_to_num((values - center) / scale)
+    basis, reduced = _row_space(standard)
+    design = np.column_stack([reduced, np.ones(len(values))])
+    penalty = np.diag([*[ridge] * reduced.shape[1], 1e-9])
+    solution = np.zeros(design.shape[1])
+    for _ in range(_STEPS):
+        probability = sigmoid(design @ solution)
+        gradient = design.T @ (probability - labels) + penalty @ solution
+        curvature = (design * (probability * (1 - probability))[:, None]).T @ design + penalty
+        step = np.linalg.solve(curvature, gradient)
+        solution -= step
+        if np.abs(step).max() < _NEAR:
+            break
+    return Linear(center, scale, basis @ solution[:-1], float(solution[-1]))
+
+
+def fit_offset(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The constant that, added to scores (n,), makes them the likeliest logits of labels (n,), and its variance.
+
+    With both classes present it is finite (Platt scaling with the slope held at 1).
+    """
+    offset = 0.0
+    for _ in range(_STEPS):
+        probability = sigmoid(scores + offset)
+        information = max(float(np.sum(probability * (1 - probability))), 1e-6)
+        step = float(np.sum(labels - probability)) / information
+        offset += float(np.clip(step, -2, 2))
+        if abs(step) < _NEAR:
+            break
+    return offset, 1 / information
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))
+
+
+def _row_space(standard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An orthonormal basis (p, r) of the rows (n, p), and the rows in it: a ridge has no weight outside of it."""
+    if standard.shape[1] <= len(standard):
+        return np.eye(standard.shape[1]), standard
+    _, singular, rows = np.linalg.svd(standard, full_matrices=False)
+    basis = rows[singular > 1e-10 * max(singular[0], 1e-300)].T
+    return basis, standard @ basis

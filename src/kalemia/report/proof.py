@@ -1,0 +1,84 @@
+"""The tables of the proof on the study's page: the verdict on each arm, baselines, nulls, and leakage."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from kalemia.config import Arm
+from kalemia.report.inputs import StudyResults
+from kalemia.report.words import MISSING, number
+from kalemia.verdict import words
+
+DISTANCE_EDGES_HOURS = (0.0, 6.0, 12.0, 24.0, 48.0, np.inf)
+
+LEAKS = {
+    "shared_recordings": "recordings",
+    "shared_segments": "segments",
+    "shared_admissions": "admissions",
+    "shared_episodes": "episodes",
+}
+
+
+def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
+    """Each arm: patients, AUC after the last round, the difference to the best baseline, places, and the verdict."""
+    rows = []
+    for name, arm in arms.items():
+        found = verdict["arms"][name]
+        row = {"arm": name, "protocol": arm.protocol, "trained": arm.trained, "is_primary": name == verdict["primary"]}
+        row |= {key: found[key] for key in ("patients", "auc", "verdict", "reason")}
+        row |= {"best": MISSING, "difference": MISSING, "elsewhere": MISSING, "places": _places(found["nulls"])}
+        if "difference" in found:
+            low, high = found["interval"]
+            row["best"] = f"{words(found['best_baseline'])}, {number(found['baselines'][found['best_baseline']], 2)}"
+            row["difference"] = f"{found['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
+            row["elsewhere"] = f"{found['difference_chosen_elsewhere']:+.2f}"
+        rows.append(row)
+    return rows
+
+
+def leakage_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
+    """Each arm: over its splits the smallest gap in hours, and how many splits share what."""
+    table = data.leakage.to_pylist()
+    rows = []
+    for name, arm in arms.items():
+        mine = [row for row in table if row["arm"] == name]
+        gaps = [row["smallest_gap_hours"] for row in mine]
+        shares = [sum(row[leak] > 0 for row in mine) for leak in LEAKS]
+        about = {"arm": name, "protocol": arm.protocol, "splits": len(mine), "shares": shares}
+        rows.append(about | {"smallest": min(gaps, default=None), "median": float(np.median(gaps)) if gaps else None})
+    return rows
+
+
+def distance_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
+    """Each distance to the nearest training draw: in each arm the AUC before and after, and the number of draws."""
+    table = data.distances.to_pylist()
+    columns = []
+    for name in arms:
+        mine = [row for row in table if row["arm"] == name]
+        before, after = by_distance(mine, "placement_generic"), by_distance(mine, "placement")
+        columns.append([(n, old, new) for (_, n, old), (_, _, new) in zip(before, after, strict=True)])
+    return [
+        {"name": name, "cells": [column[place] for column in columns]} for place, name in enumerate(distance_names())
+    ]
+
+
+def by_distance(rows: list[dict], name: str) -> list[tuple[int, int, float]]:
+    """(place, number of draws, mean of `name`) in each of the bins of hours to training."""
+    hours = np.array([row["hours_to_training"] for row in rows])
+    values = np.array([row[name] for row in rows])
+    which = np.searchsorted(DISTANCE_EDGES_HOURS, hours, side="right") - 1
+    return [
+        (place, int(np.sum(which == place)), float(values[which == place].mean()) if np.any(which == place) else np.nan)
+        for place in range(len(DISTANCE_EDGES_HOURS) - 1)
+    ]
+
+
+def distance_names() -> list[str]:
+    """What the bins of hours are called."""
+    edges = DISTANCE_EDGES_HOURS
+    return [f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)]
+
+
+def _places(nulls: dict) -> str:
+    told = [f"{words(kind)} {null['rank']} of {null['runs'] + 1}" for kind, null in nulls.items()]
+    return "; ".join(told) or "no nulls"

@@ -1,0 +1,132 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalemia.baselines import DrawSet, best_threshold, judge, shrunk_intercepts
+from kalemia.config import Range
+from kalemia.evaluation import area_under_roc
+
+HIGH = Range(above=5.5)
+NAMES = [
+    "generic", "threshold", "platt_offset", "nearest_mean", "linear_probe", "heart_rate", "ecg_measures", "last_value",
+    "last_label", "time_since_admission",
+]  # fmt: skip
+
+
+def _draws(n, seed=1, **columns):
+    """Draws whose columns say nothing, but for those given; labels take turns."""
+    random = np.random.default_rng(seed)
+    plain = {
+        "labels": np.arange(n) % 2,
+        "logit": random.standard_normal(n),
+        "decision": np.zeros(n, np.int8),
+        "pooled": random.standard_normal((n, 4)),
+        "measures": random.standard_normal((n, 6)),
+        "heart_rate_bpm": random.standard_normal(n),
+        "last_value": np.full(n, np.nan),
+        "last_label": np.full(n, np.nan),
+        "hours_since_admission": random.standard_normal(n),
+    }
+    return DrawSet(**plain | columns)
+
+
+def _aucs(train, test, positive=HIGH):
+    judged = judge(train, test, positive)
+    return {name: area_under_roc(test.labels, scores) for name, (scores, _) in judged.items()}
+
+
+def test_every_baseline_judges_every_test_draw():
+    judged = judge(_draws(10), _draws(8, 2), HIGH)
+    assert list(judged) == NAMES
+    for scores, decisions in judged.values():
+        assert scores.shape == decisions.shape == (8,)
+        assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "baseline"),
+    [
+        ("heart_rate_bpm", "heart_rate"),
+        ("measures", "ecg_measures"),
+        ("pooled", "linear_probe"),
+        ("pooled", "nearest_mean"),
+        ("hours_since_admission", "time_since_admission"),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_baseline_finds_what_is_in_its_column_whichever_way_it_points(column, baseline, sign):
+    def told(n, seed):
+        plain = _draws(n, seed)
+        values, signal = getattr(plain, column), 8.0 * sign * plain.labels
+        signal = signal[:, None] * (np.arange(values.shape[1]) == 0) if values.ndim == 2 else signal
+        return dataclasses.replace(plain, **{column: values + signal})
+
+    assert _aucs(told(12, 1), told(20, 2))[baseline] > 0.9
+
+
+def test_threshold_and_offset_order_draws_as_the_generic_network_does():
+    aucs = _aucs(_draws(10), _draws(20, 2))
+    assert aucs["threshold"] == aucs["platt_offset"] == aucs["generic"]
+
+
+def test_a_recalibration_mends_decisions():
+    train, test = (_draws(n, logit=20.0 + 2 * (np.arange(n) % 2)) for n in (10, 20))
+    for name in ("threshold", "platt_offset"):
+        _, decisions = judge(train, test, HIGH)[name]
+        assert (decisions == test.labels).all()
+
+
+def test_the_last_value_is_carried_forward():
+    values = np.array([6.0, 4.0, np.nan, 5.6])
+    scores, decisions = judge(_draws(6), _draws(4, last_value=values), HIGH)["last_value"]
+    np.testing.assert_allclose(scores, [0.5, -1.5, 0, 0.1])
+    assert decisions.tolist() == [1, 0, 0, 1]
+
+
+def test_the_last_value_counts_downwards_where_too_little_is_positive():
+    values = np.array([3.0, 4.0, np.nan, 3.4])
+    scores, _ = judge(_draws(6), _draws(4, last_value=values), Range(below=3.5))["last_value"]
+    np.testing.assert_allclose(scores, [0.5, -0.5, 0, 0.1])
+
+
+def test_the_last_label_is_carried_forward():
+    scores, decisions = judge(_draws(6), _draws(3, last_label=np.array([1.0, 0.0, np.nan])), HIGH)["last_label"]
+    assert scores.tolist() == [1, -1, 0]
+    assert decisions.tolist() == [1, 0, 0]
+
+
+def test_the_best_threshold_by_hand():
+    assert best_threshold(np.array([1.0, 2.0, 4.0, 9.0]), np.array([0, 0, 1, 1])) == 3.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 1)), min_size=4).filter(lambda x: len({b for _, b in x}) == 2)
+)
+def test_no_threshold_is_better_than_the_best(pairs):
+    scores, labels = np.array(pairs, float).T
+
+    def balanced(threshold):
+        said = scores > threshold
+        return said[labels == 1].mean() + (~said[labels == 0]).mean()
+
+    assert balanced(best_threshold(scores, labels)) >= max(balanced(t) for t in np.arange(-6.5, 6.5)) - 1e-12
+
+
+def test_patients_who_differ_keep_their_offsets_and_alike_ones_are_drawn_together():
+    apart = shrunk_intercepts(np.array([-5.0, 0.0, 5.0, 9.0]), np.full(4, 0.01))
+    np.testing.assert_allclose(apart, [-5, 0, 5, 9], atol=0.1)
+    alike = shrunk_intercepts(np.array([-0.3, 0.0, 0.3, 0.1]), np.full(4, 10.0))
+    assert np.ptp(alike) < 0.25
+
+
+def test_a_patient_who_is_known_little_about_is_drawn_more():
+    offsets, variances = np.array([4.0, 4.0, -2.0, 0.0, 2.0]), np.array([0.1, 10.0, 0.1, 0.1, 0.1])
+    shrunk = shrunk_intercepts(offsets, variances)
+    assert shrunk[1] < shrunk[0] <= 4
+
+
+def test_two_patients_tell_nothing_about_the_others():
+    assert shrunk_intercepts(np.array([1.0, 2.0]), np.ones(2)).tolist() == [1, 2]

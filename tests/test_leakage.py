@@ -1,0 +1,55 @@
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from kalemia.episodes import Draw
+from kalemia.leakage import Heard, audit, broken_promise, heard_of_draws
+
+START = datetime(2150, 1, 1)
+DRAWS = [
+    Draw(0, START, 1, "a", 1),
+    Draw(1, START + timedelta(hours=2), 1, "a", 1),
+    Draw(2, START + timedelta(hours=5), 0, "a", 1),
+    Draw(3, START + timedelta(hours=9), 1, "b", 1),
+    Draw(4, START + timedelta(hours=30), 0, "c", 2),
+]
+HEARD = {
+    0: Heard(("s1",), 0, 900),
+    1: Heard(("s1", "s2"), 5000, 5900),
+    2: Heard(("s2",), 9000, 9900),
+    3: Heard(("s1",), 0, 900),
+    4: Heard(("s3",), 0, 900),
+}
+
+
+def test_an_audit_by_hand():
+    assert audit([0, 3], [1, 2, 4], DRAWS, HEARD) == {
+        "n_train": 2,
+        "n_test": 3,
+        "smallest_gap_hours": 2.0,
+        "shared_recordings": 1,
+        "shared_segments": 1,
+        "shared_admissions": 1,
+        "shared_episodes": 1,
+        "shared_beats": 0,
+    }
+
+
+def test_segments_of_one_name_in_two_recordings_are_not_shared():
+    assert audit([0], [3], DRAWS, HEARD)["shared_segments"] == 0
+
+
+def test_overlapping_windows_share_beats():
+    heard = HEARD | {2: Heard(("s2",), 5800, 6500)}
+    assert audit([1], [2], DRAWS, heard)["shared_beats"] == 1
+
+
+def test_what_lies_apart_breaks_no_promise():
+    audited = audit([0, 1], [4], DRAWS, HEARD)
+    for protocol in ("paper", "forward", "episode", "admission"):
+        assert broken_promise(protocol, 1.0, audited, True) is None
+
+
+def test_segments_and_samples_of_a_shard():
+    beats = pa.table({"draw_id": [1, 1, 2], "segment": ["x", "y", "y"], "r_sample": [7, 9, 20]})
+    assert heard_of_draws(beats) == {1: Heard(("x", "y"), 7, 9), 2: Heard(("y",), 20, 20)}

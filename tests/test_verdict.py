@@ -1,0 +1,138 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kalemia.tables import read_json, table_from_rows, write_table
+from kalemia.verdict import (
+    FEWEST_PATIENTS,
+    NOT_SUPPORTED,
+    SUPPORTED,
+    UNKNOWN,
+    arm_verdict,
+    judge,
+    null_place,
+    resampled_interval,
+    study_verdict,
+    write_verdict,
+)
+
+FOUND = {
+    "protocol": "forward",
+    "patients": 12,
+    "interval": [0.02, 0.2],
+    "nulls": {"shifted": {"runs": 19, "p": 0.05}, "shuffled": {"runs": 19, "p": 0.05}},
+}
+
+
+def _judged(**changes):
+    return judge(FOUND | changes)[0]
+
+
+def test_better_than_baselines_and_than_all_nulls_is_supported():
+    assert _judged() == SUPPORTED
+
+
+def test_a_null_that_does_as_well_refuses():
+    nulls = FOUND["nulls"] | {"shifted": {"runs": 19, "p": 0.1}}
+    assert _judged(nulls=nulls) == NOT_SUPPORTED
+    assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
+
+
+def test_worse_than_the_best_baseline_refuses():
+    assert _judged(interval=[-0.2, -0.01]) == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patients": FEWEST_PATIENTS - 1},
+        {"interval": [-0.01, 0.2]},
+        {"nulls": {}},
+        {"nulls": {"shifted": {"runs": 18, "p": 0.9}}},
+        {"protocol": "paper"},
+    ],
+)
+def test_what_cannot_be_told(changes):
+    assert _judged(**changes) == UNKNOWN
+
+
+def test_few_patients_are_never_a_refusal():
+    assert _judged(patients=5, interval=[-0.9, -0.5]) == UNKNOWN
+
+
+def _row(subject, repeat, auc):
+    return {"subject_id": subject, "repeat": repeat, "auc": auc}
+
+
+def test_the_place_among_a_null_by_hand():
+    rows = [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9), _row(8, 1, 0.9), _row(7, 2, 0.6), _row(8, 2, 0.8)]
+    place = null_place({7: 0.6, 8: 0.8, 9: 0.1}, rows)
+    assert (place["patients"], place["runs"], place["rank"], place["p"]) == (2, 3, 3, 0.75)
+    assert place["truth"] == pytest.approx(0.7)
+    assert place["aucs"] == pytest.approx([0.5, 0.9, 0.7])
+
+
+def test_a_repeat_that_a_patient_lacks_is_not_averaged_over_the_others():
+    place = null_place({7: 0.6, 8: 0.8}, [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9)])
+    assert place["runs"] == 1
+
+
+def test_the_interval_holds_the_mean_and_shrinks_with_patients():
+    random = np.random.default_rng(1)
+    few, many = random.normal(0.1, 0.2, 10), random.normal(0.1, 0.2, 400)
+    low, high = resampled_interval(few, np.random.default_rng(2))
+    assert low < few.mean() < high
+    lower, higher = resampled_interval(many, np.random.default_rng(2))
+    assert higher - lower < (high - low) / 3
+    assert (higher - lower) == pytest.approx(2 * 1.96 * many.std() / 20, rel=0.05)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Ten patients: 0.9 after the last round; two baselines, of which the better one is as good for the first."""
+    rounds, baselines, nulls = [], [], []
+    for subject in range(10):
+        about = {"arm": "forward", "subject_id": subject, "n_test": 8, "n_positive": 4}
+        rounds += [about | {"round": 0, "auc": 0.6}, about | {"round": 1, "auc": 0.9}]
+        baselines += [
+            about | {"baseline": "last_label", "auc": 0.7 if subject else 0.9},
+            about | {"baseline": "generic", "auc": 0.6},
+        ]
+        nulls += [about | {"kind": "shifted", "repeat": r, "seed": r, "auc": 0.4 + 0.01 * r} for r in range(19)]
+    names = {"rounds": rounds, "baseline_metrics": baselines, "nulls": nulls}
+    for kind, rows in names.items():
+        write_table(tmp_path / f"{kind}.parquet", kind, table_from_rows(kind, rows))
+    return {kind: table_from_rows(kind, rows) for kind, rows in names.items()}
+
+
+def test_a_verdict_with_all_its_figures(tables, study):
+    found = arm_verdict(
+        "forward", study.arms["forward"], tables["rounds"], tables["baseline_metrics"], tables["nulls"], 1
+    )
+    assert (found["verdict"], found["patients"], found["best_baseline"]) == (SUPPORTED, 10, "last_label")
+    assert found["auc"] == pytest.approx(0.9)
+    assert found["difference"] == pytest.approx(0.18)
+    assert found["interval"][0] < 0.18 < found["interval"][1]
+    assert found["nulls"]["shifted"]["rank"] == 1
+    assert found["by_patient"]["0"] == pytest.approx(0)
+
+
+def test_an_arm_without_patients_cannot_be_told(tables, study):
+    found = arm_verdict("paper", study.arms["paper"], tables["rounds"], tables["baseline_metrics"], tables["nulls"], 1)
+    assert (found["verdict"], found["patients"]) == (UNKNOWN, 0)
+
+
+def test_the_first_arm_that_keeps_neighbors_apart_decides(tables, study, tmp_path):
+    paths = [tmp_path / f"{kind}.parquet" for kind in ("rounds", "baseline_metrics", "nulls")]
+    write_verdict(*paths, {"paper": study.arms["paper"], "forward": study.arms["forward"]}, 1, tmp_path / "v.json")
+    verdict = read_json(tmp_path / "v.json")
+    assert (verdict["primary"], verdict["verdict"]) == ("forward", SUPPORTED)
+    assert verdict["sentence"].startswith("Personalization is supported (10 patients)")
+    assert "\n" not in verdict["sentence"]
+
+
+def test_a_study_of_the_paper_s_protocol_alone_cannot_tell(tables, study):
+    arm = dataclasses.replace(study.arms["paper"])
+    found = arm_verdict("paper", arm, tables["rounds"], tables["baseline_metrics"], tables["nulls"], 1)
+    assert study_verdict(None, {"paper": found})["verdict"] == UNKNOWN

@@ -1,0 +1,17 @@
+"""Pass one patient's beats through the frozen stages of the generic network, once."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.frozen import write_features
+
+    study = Study.from_config(snakemake.config)
+    write_features(
+        shard_path=snakemake.input.shard,
+        generic_path=snakemake.input.generic,
+        network=study.network,
+        trained_stages=study.personal.trained_stages,
+        threads=study.personal.threads,
+        path=snakemake.output[0],
+    )

@@ -1,0 +1,22 @@
+"""Train one patient's network where the truth has been destroyed, as often as the arm asks for."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.nulls import write_nulls
+
+    study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
+    write_nulls(
+        split_path=snakemake.input.split,
+        shard_path=snakemake.input.shard,
+        features_path=snakemake.input.features,
+        generic_path=snakemake.input.generic,
+        network=study.network,
+        personal=study.personal,
+        arm=study.arms[arm],
+        seed=study.seed,
+        digest=study.nulls_digest(arm),
+        decision=study.evaluation.decision,
+        path=snakemake.output[0],
+    )

@@ -1,0 +1,22 @@
+"""Score every patient's test draws with the last rounds of other patients."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.strangers import write_strangers
+
+    study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
+    write_strangers(
+        split_paths=snakemake.input.splits,
+        shard_paths=snakemake.input.shards,
+        round_paths=snakemake.input.rounds,
+        generic_path=snakemake.input.generic,
+        network=study.network,
+        personal=study.personal,
+        arm=study.arms[arm],
+        seed=study.seed,
+        digest=study.nulls_digest(arm),
+        decision=study.evaluation.decision,
+        path=snakemake.output[0],
+    )
