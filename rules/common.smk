@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 import kalemia
-from kalemia.config import Study, check_config, is_url
+from kalemia.config import Study, is_url
+from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES

@@ -4,7 +4,8 @@ import typing
 import numpy as np
 import pytest
 
-from kalemia.config import RECIPES, Range, Study, check_config
+from kalemia.config import RECIPES, Range, Study
+from kalemia.config_check import check_config
 from kalemia.errors import UserError
 
 

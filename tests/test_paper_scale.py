@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.config import Study, check_config
+from kalemia.config import Study
+from kalemia.config_check import check_config
 from kalemia.populations import generic_draws
 from kalemia.simulate.course import Classes
 from kalemia.simulate.people import cohort
