@@ -119,7 +119,7 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
         step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),
     ]
-    write_json(results / "cohort/flow.json", {"steps": steps})
+    write_json(results / "cohort/flow.json", {"steps": steps, "reviewed": {"accepted": 2, "rejected": 1}})
     write_json(
         results / "cohort/characteristics.json",
         {

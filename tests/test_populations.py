@@ -109,6 +109,13 @@ def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
     assert flow["steps"][0]["draws"] == len(people) + 1
 
 
+def test_the_flow_counts_what_the_review_overruled(tmp_path, study, people):
+    people[0] |= {"review": "accept", "verdict": "too few good beats"}
+    people[1] |= {"review": "accept"}
+    people[-1] |= {"review": "reject", "reason": "rejected in review"}
+    assert _write(tmp_path, study, people)[3]["reviewed"] == {"accepted": 1, "rejected": 1}
+
+
 def test_nobody_personal_is_one_clear_line(tmp_path, study, people):
     with pytest.raises(UserError, match=r"nobody has 11 usable draws of each class \(the most is 10\)"):
         _write(tmp_path, study, people, personal_min_draws=11)

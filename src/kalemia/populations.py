@@ -69,7 +69,7 @@ def write_populations(
         "generic": {"subjects": len(split_of), "draws": len(generic), "splits": splits_by_class(generic)},
         "personal": {"subjects": len(personal_subjects), "draws": len(of_personal)},
     }
-    write_json(flow_path, inclusion_flow(final, rules) | {"ends": ends})
+    write_json(flow_path, inclusion_flow(final, rules) | {"reviewed": overruled(quality), "ends": ends})
 
 
 def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
@@ -79,6 +79,15 @@ def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
         if row["reason"] is None:
             usable.setdefault(row["subject_id"], []).append(row)
     return usable
+
+
+def overruled(quality: Iterable[dict]) -> dict[str, int]:
+    """How many draws the review kept against the automatic verdict, and how many it left out."""
+    rows = [row for row in quality if row["review"]]
+    return {
+        "accepted": sum(row["verdict"] is not None and row["reason"] is None for row in rows),
+        "rejected": sum(row["verdict"] is None and row["reason"] is not None for row in rows),
+    }
 
 
 def is_personal(draws: Iterable[dict], min_draws: int) -> bool:

@@ -30,7 +30,7 @@ def write_study_figures(study: Study, results: str | Path, subjects: list[str]) 
     """
     folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
     data, explanations = read_study(results), read_explanations(results, subjects)
-    write_flow_figure(folder / "flow.svg", data.flow, data.characteristics, data.populations, simulated)
+    write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
     write_verdict_figure(folder / "verdict.svg", data, arms, simulated)

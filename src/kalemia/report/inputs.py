@@ -17,7 +17,7 @@ from kalemia.tables import read_json, read_table
 class StudyResults:
     """The tables and figures of a whole study."""
 
-    flow: list[dict]
+    flow: dict
     characteristics: dict
     populations: pa.Table
     arms: pa.Table
@@ -91,7 +91,7 @@ def read_study(results: str | Path) -> StudyResults:
     """Read what the study's page and figures show from the results folder."""
     results = Path(results)
     return StudyResults(
-        flow=read_json(results / "cohort/flow.json")["steps"],
+        flow=read_json(results / "cohort/flow.json"),
         characteristics=read_json(results / "cohort/characteristics.json"),
         populations=read_table(results / "cohort/populations.parquet", "populations"),
         arms=read_table(results / "personal/arms.parquet", "arms"),
