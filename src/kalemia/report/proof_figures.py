@@ -37,7 +37,7 @@ def write_verdict_figure(path: str | Path, data: StudyResults, arms: list[str], 
 
 
 def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
-    """For each arm the mean AUC of every baseline, in order, and of the last round."""
+    """For each arm the mean AUC of every baseline, and of the last round."""
     title = "Mean AUC of every baseline on the same test draws, and of the last round."
     told = [arm for arm in arms if data.verdict["arms"][arm].get("baselines")]
     if not told:
