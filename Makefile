@@ -33,6 +33,7 @@ lint: setup  ## check style, the workflow's too
 	$(BIN)/snakemake --lint
 
 bench: setup  ## compare speed with other ways of doing the same
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:  ## remove results and caches, keep .venv

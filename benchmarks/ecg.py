@@ -1,40 +1,37 @@
 """Speed from the raw ECG to a Parquet file of beats, one core, the same excerpts, beside two usual routes.
 
 python benchmarks/ecg.py [path/to/data]. Excerpts: the ten-minute windows of some MIT-BIH records at 125 Hz, or
-simulated ones where the folder is absent. Needs NeuroKit2: pip install kalemia[bench].
+simulated ones where the folder is absent. Needs NeuroKit2, which `make bench` installs.
 """
 
 import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from datetime import datetime
+from pathlib import Path
 
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_threads] = "1"
+import neurokit2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from threadpoolctl import threadpool_limits
+from wfdb.processing import XQRS
 
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-import warnings  # noqa: E402
-from datetime import datetime  # noqa: E402
-from pathlib import Path  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-import neurokit2  # noqa: E402
-import numpy as np  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
-import yaml  # noqa: E402
-from wfdb.processing import XQRS  # noqa: E402
+from annotated_ecg import WINDOW, read_annotated
+from ecg_signals import clean_ecg
+from kalemia.beats import BeatSettings, beats_of_excerpt
+from kalemia.config import Study
+from kalemia.ecg.filters import bandpass, bandpass_taps
+from kalemia.ecg.judgement import segment_beats
+from kalemia.tables import RATE_HZ
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from annotated_ecg import WINDOW, read_annotated  # noqa: E402
-from ecg_signals import clean_ecg  # noqa: E402
-from kalemia.beats import BeatSettings, beats_of_excerpt  # noqa: E402
-from kalemia.config import Study  # noqa: E402
-from kalemia.ecg.filters import bandpass, bandpass_taps  # noqa: E402
-from kalemia.ecg.judgement import segment_beats  # noqa: E402
-from kalemia.tables import RATE_HZ  # noqa: E402
-
 SETTINGS = BeatSettings.of(Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
 RECORDS = ("101", "118", "205")
 IMPORTS = "import numpy, pyarrow, scipy.signal, sleepecg"
@@ -53,7 +50,14 @@ def excerpts(data: Path) -> list[np.ndarray]:
 
 def by_kalemia(ecg_mv: np.ndarray, path: Path) -> None:
     """Everything that a beat job does with an excerpt."""
-    about = {"subject_id": 1, "draw_id": 1, "draw_time": datetime(2150, 1, 1), "potassium": 4.0, "label": 0}
+    about = {
+        "subject_id": 1,
+        "draw_id": 1,
+        "hadm_id": None,
+        "draw_time": datetime(2150, 1, 1),
+        "potassium": 4.0,
+        "label": 0,
+    }
     segments = [{"name": "segment", "start": 0, "stop": len(ecg_mv), "gain": 200.0, "baseline": 0}]
     excerpt = about | {"recording": "record", "sample_from": 0, "segments": segments, "reason": None}
     table, _ = beats_of_excerpt(excerpt, ecg_mv, SETTINGS)
@@ -107,6 +111,7 @@ def import_seconds(statement: str) -> float:
 def main(data: Path) -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
+    threadpool_limits(1)
     ecgs = excerpts(data)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -3,7 +3,7 @@
     python benchmarks/labevents.py [ROWS]
 
 Each contender runs in a process of its own and must find the same rows. Those that are not installed are left out
-(pip install polars duckdb; they are no dependency of Kalemia).
+(`make bench` installs them; they are no dependency of Kalemia).
 """
 
 import gzip

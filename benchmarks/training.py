@@ -2,14 +2,14 @@
 
     python benchmarks/training.py --keras /path/to/python/with/tensorflow
 
-Contenders take turns in short slices of the same batches, and what is printed are medians over the slices: another
-program on the machine then slows all of them. Every ratio is of two slices of the same turn. On a machine that is
-never quiet, `--threads 1 --processor-time` counts only what a contender itself computed. On a GPU the paper's whole
-training is run too.
+Contenders, each in a process of its own, take turns in short slices of the same batches, and what is printed are
+medians over the slices: another program on the machine then slows all of them. Every ratio is of two slices of the
+same turn. On a machine that is never quiet, `--threads 1 --processor-time` counts only what a contender itself
+computed. On a GPU the paper's whole training is run too.
 """
 
 import argparse
-import json
+import os
 import statistics
 import subprocess
 import sys
@@ -20,6 +20,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 CLOCK = time.process_time if "--processor-time" in sys.argv else time.perf_counter
 BLOCKS = (3, 4, 6, 3)
@@ -40,27 +42,26 @@ def simulated_beats(n_beats: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return beats_mv.astype(np.float32), labels.astype(np.float32)
 
 
-# --- Keras, in a process of its own with another interpreter; nothing above this line needs torch
+# --- Keras; nothing above the next line needs torch
 
 
-def serve_keras(width: int, batch: int, n_batches: int, threads: int) -> None:
-    """Train a slice for every line on standard input, and answer with its seconds."""
-    import os
+class Keras:
+    """A slice of `fit`."""
 
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import tensorflow as tf
+    def __init__(self, width: int, beats: np.ndarray, labels: np.ndarray, batch: int, threads: int):
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    beats, labels = simulated_beats(batch * n_batches, 1)
-    model = keras_network(width)
-    answer = {"parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights))}
-    model.fit(beats[:batch, :, None], labels[:batch], batch_size=batch, verbose=0)
-    print(json.dumps(answer), flush=True)
-    for _ in sys.stdin:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self.network = keras_network(width)
+        self.n_parameters = int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))
+        self.lesson, self.batch = (beats[:, :, None], labels), batch
+
+    def __call__(self) -> float:
         began = CLOCK()
-        model.fit(beats[:, :, None], labels, batch_size=batch, verbose=0)
-        print(json.dumps({"seconds": CLOCK() - began}), flush=True)
+        self.network.fit(*self.lesson, batch_size=self.batch, verbose=0)
+        return CLOCK() - began
 
 
 def keras_network(width: int):
@@ -88,27 +89,6 @@ def keras_network(width: int):
     model = keras.Model(given, layers.Dense(1)(layers.GlobalAveragePooling1D()(activated(features))))
     model.compile(keras.optimizers.Adam(5e-5), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
     return model
-
-
-class Keras:
-    """A slice of Keras's, asked of its process."""
-
-    def __init__(self, python: str, width: int, given: argparse.Namespace, n_batches: int):
-        sizes = [width, given.batch, n_batches, given.threads]
-        command = [python, __file__, "--serve-keras", *map(str, sizes)]
-        command += ["--processor-time"] if given.processor_time else []
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.n_parameters = json.loads(self.process.stdout.readline())["parameters"]
-
-    def __call__(self) -> float:
-        print(file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())["seconds"]
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
 
 
 # --- a plain PyTorch loop
@@ -161,11 +141,15 @@ def plain_network(width: int):
 class Plain:
     """A slice of a loop over a DataLoader, as in any tutorial."""
 
-    def __init__(self, width: int, beats, labels, batch: int, device):
+    def __init__(self, width: int, beats: np.ndarray, labels: np.ndarray, batch: int, threads: int):
         import torch
         from torch.utils.data import DataLoader, TensorDataset
 
-        self.network, self.device = plain_network(width).to(device), device
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = True
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = plain_network(width).to(self.device)
+        beats, labels = torch.from_numpy(beats), torch.from_numpy(labels)
         self.loader = DataLoader(TensorDataset(beats[:, None], labels), batch, shuffle=True)
         self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
         self.optimizer = torch.optim.Adam(self.network.parameters(), 5e-5)
@@ -189,14 +173,17 @@ class Plain:
 class Ours:
     """A slice of `kalemia.training.train`: one epoch over the same batches."""
 
-    def __init__(self, width: int, beats, labels, batch: int, device, **options):
+    def __init__(self, width: int, beats: np.ndarray, labels: np.ndarray, batch: int, threads: int, **options):
+        import torch
+
         from kalemia import config
         from kalemia.resnet import resnet50
-        from kalemia.training import Options
+        from kalemia.training import Options, set_up_torch
 
-        self.network, self.device = resnet50(width).to(device), device
+        self.device = set_up_torch(threads)
+        self.network = resnet50(width).to(self.device)
         self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
-        self.lesson = beats.to(device), labels.to(device)
+        self.lesson = tuple(torch.from_numpy(part).to(self.device) for part in (beats, labels))
         self.settings = config.Generic(1, batch, 5e-5, 3, 0.5, 1)
         self.options = Options(**options)
 
@@ -205,6 +192,57 @@ class Ours:
 
         epoch = partial(train, self.network, *self.lesson, self.settings, 1, options=self.options)
         return timed(epoch, self.device)
+
+
+# --- the race
+
+CONTENDERS = {
+    "plain PyTorch, Conv1d, DataLoader": Plain,
+    "Kalemia, float32": partial(Ours, precision="float32"),
+    "Kalemia, bfloat16": partial(Ours, precision="bfloat16"),
+    "Kalemia, bfloat16, compiled": partial(Ours, precision="bfloat16", compile=True),
+    "Keras on TensorFlow": Keras,
+}
+
+
+class Contender:
+    """One of CONTENDERS in a process of its own, which trains a slice when asked."""
+
+    def __init__(self, name: str, python: str, width: int, given: argparse.Namespace, n_batches: int):
+        sizes = map(str, (width, n_batches, given.batch, given.threads))
+        command = [python, __file__, "--serve", name, *sizes] + ["--processor-time"] * given.processor_time
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.n_parameters = int(self._answer())
+
+    def seconds(self) -> float:
+        """Of a slice."""
+        return self._ask("seconds")
+
+    def outside(self) -> float:
+        """The share of a slice that is neither forward, nor backward, nor optimizer; Kalemia on a CPU only."""
+        return self._ask("outside")
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _ask(self, what: str) -> float:
+        print(what, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> float:
+        return float(self.process.stdout.readline())
+
+
+def serve(name: str, width: int, n_batches: int, batch: int, threads: int) -> None:
+    """Answer every line on standard input; `Contender` is the other end."""
+    contender = CONTENDERS[name](width, *simulated_beats(batch * n_batches, 1), batch, threads)
+    contender()
+    print(contender.n_parameters, flush=True)
+    for question in sys.stdin:
+        print(contender() if question.strip() == "seconds" else outside_share(contender), flush=True)
 
 
 def flop_of_beat(width: int) -> float:
@@ -226,7 +264,7 @@ def flop_of_beat(width: int) -> float:
 
 
 def outside_share(contender: Ours) -> float:
-    """The share of a slice that is neither forward, nor backward, nor optimizer; CPU only, where calls take turns."""
+    """What `Contender.outside` answers: on a CPU, where calls take turns."""
     import torch
 
     from kalemia.optimization import Adam
@@ -283,28 +321,16 @@ def timed(task, device) -> float:
 
 
 def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float]) -> None:
-    import torch
-
     n_batches = given.batches or max(2, 128 // width)
-    beats, labels = map(torch.from_numpy, simulated_beats(given.batch * n_batches, 1))
-    task = width, beats, labels, given.batch, device
-    contenders = {
-        "plain PyTorch, Conv1d, DataLoader": Plain(*task),
-        "Kalemia, float32": Ours(*task, precision="float32"),
-        "Kalemia, bfloat16": Ours(*task, precision="bfloat16"),
-    }
-    if given.compile:
-        contenders["Kalemia, bfloat16, compiled"] = Ours(*task, precision="bfloat16", compile=True)
-    if given.keras:
-        contenders["Keras on TensorFlow"] = Keras(given.keras, width, given, n_batches)
+    names = [name for name in CONTENDERS if "compiled" not in name or given.compile]
+    pythons = dict.fromkeys(names, sys.executable) | {"Keras on TensorFlow": given.keras}
+    contenders = {name: Contender(name, python, width, given, n_batches) for name, python in pythons.items() if python}
     (n_parameters,) = {contender.n_parameters for contender in contenders.values()}  # the same network, or none
-    for contender in contenders.values():
-        contender()
     seconds = {name: [] for name in contenders}
     for _ in range(given.slices):
         for name, contender in contenders.items():
-            seconds[name].append(contender())
-    flop, n_beats, first = 3 * flop_of_beat(width), len(beats), "plain PyTorch, Conv1d, DataLoader"
+            seconds[name].append(contender.seconds())
+    flop, n_beats, first = 3 * flop_of_beat(width), n_batches * given.batch, "plain PyTorch, Conv1d, DataLoader"
     print(
         f"\nwidth {width}, {n_parameters:,} parameters, batch {given.batch}, {given.slices} slices of {n_beats} beats"
     )
@@ -319,10 +345,10 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
             f"{rate * flop / 1e9:9.0f}{rate * flop / peak:9.0%}"
         )
     if device.type == "cpu":
-        share = statistics.median(outside_share(contenders["Kalemia, float32"]) for _ in range(given.slices))
+        share = statistics.median(contenders["Kalemia, float32"].outside() for _ in range(given.slices))
         print(f"outside forward, backward and optimizer: {share:.2%} of Kalemia's time in float32")
-    if given.keras:
-        contenders["Keras on TensorFlow"].close()
+    for contender in contenders.values():
+        contender.close()
 
 
 def compare_precision(device, seeds: int = 4) -> None:
@@ -392,14 +418,13 @@ def main() -> None:
         "--keras", metavar="PYTHON", help="an interpreter that has tensorflow, for Keras as a contender"
     )
     parser.add_argument("--processor-time", action="store_true", help="instead of the wall clock's")
-    parser.add_argument("--serve-keras", type=int, nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.serve_keras:
-        serve_keras(*given.serve_keras)
+    if given.serve:
+        serve(given.serve[0], *map(int, given.serve[1:]))
         return
     import torch
 
-    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     from kalemia.training import set_up_torch
 
     device = set_up_torch(given.threads)

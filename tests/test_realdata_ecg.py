@@ -67,6 +67,7 @@ def test_kept_beats_are_true_and_normal_beats_are_kept(judged, study):
                 inside = (annotated.marks >= start) & (annotated.marks < start + WINDOW)
                 n_normal += np.count_nonzero(inside & annotated.normal_like)
                 n_normal_kept += np.count_nonzero(good)
+    print(n_good, n_true / n_good, n_normal_kept / n_normal)
     assert n_true / n_good >= 0.999
     assert n_normal_kept / n_normal >= 0.95
 
