@@ -29,7 +29,7 @@ from kalemia.beats import BeatSettings, beats_of_excerpt
 from kalemia.config import Study
 from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.judgement import segment_beats
-from kalemia.tables import RATE_HZ
+from kalemia.schemas import RATE_HZ
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = BeatSettings.of(Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())))

@@ -27,7 +27,8 @@ from kalemia.frozen import BEATS, Above, write_features
 from kalemia.objective import Objective
 from kalemia.personal import learn, opened
 from kalemia.resnet import built
-from kalemia.tables import SCHEMAS, write_table
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import write_table
 from kalemia.training import outputs_of, set_up_torch
 
 ARM = config.Arm("forward", 1.0, "blocks", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kalemia.dictionary import MORE_TABLES, TABLES
-from kalemia.tables import SCHEMAS, table_from_rows, write_json, write_table
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import table_from_rows, write_json, write_table
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 26

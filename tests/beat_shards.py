@@ -8,8 +8,9 @@ import pyarrow as pa
 from kalemia import config
 from kalemia.checkpoints import Lineage, save_checkpoint
 from kalemia.resnet import built
+from kalemia.schemas import BEAT_SAMPLES, R_INDEX, SCHEMAS
 from kalemia.seeds import rng
-from kalemia.tables import BEAT_SAMPLES, R_INDEX, SCHEMAS, table_from_rows, write_json, write_table
+from kalemia.tables import table_from_rows, write_json, write_table
 
 START = datetime(2150, 3, 1)
 T_INDEX = R_INDEX + 35

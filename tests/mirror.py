@@ -1,6 +1,7 @@
 """Small mirrors in PhysioNet's layout, for tests: WFDB records written by wfdb itself, and clinical tables."""
 
 import gzip
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +27,16 @@ MORE_HEADERS = {
 
 def record_name(subject_id: int, start: datetime) -> str:
     return f"p{subject_id // 10000:02d}/p{subject_id:06d}/p{subject_id:06d}-{start:%Y-%m-%d-%H-%M}"
+
+
+def place_s25047(root: Path, real_data: Path) -> str:
+    """The real record s25047 under a name that the database allows; returns the name."""
+    name = "p02/p025047/p025047-2704-05-04-10-44"
+    shutil.copytree(real_data / "mimic3wdb/s25047", (root / DATABASE / name).parent)
+    header = (root / DATABASE / name).with_name("s25047-2704-05-04-10-44.hea").read_text()
+    (root / DATABASE / f"{name}.hea").write_text(header.replace("s25047", "p025047"))
+    (root / DATABASE / "RECORDS-waveforms").write_text(f"{name}\n")
+    return name
 
 
 def write_record(root: Path, subject_id: int, start: datetime, number: int, parts: list) -> str:

@@ -13,7 +13,8 @@ from kalemia.beats import BeatSettings, beats_of_excerpt, spread_choice, write_b
 from kalemia.ecg.judgement import segment_beats
 from kalemia.flow import REASONS
 from kalemia.review import Decision
-from kalemia.tables import R_INDEX, read_table, table_from_rows, write_table
+from kalemia.schemas import R_INDEX
+from kalemia.tables import read_table, table_from_rows, write_table
 
 
 def _written(tmp_path, study, *excerpts, decisions=None, **of_beats):

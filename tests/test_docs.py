@@ -1,7 +1,7 @@
 import re
 
 from conftest import ROOT
-from kalemia.tables import SCHEMAS
+from kalemia.schemas import SCHEMAS
 
 
 def test_every_column_of_every_table_is_documented():

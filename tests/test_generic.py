@@ -10,7 +10,8 @@ from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.generic import read_splits, train_generic
 from kalemia.predictions import beat_logits
-from kalemia.tables import SCHEMAS, read_json, read_table, table_from_rows, write_table
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import read_json, read_table, table_from_rows, write_table
 
 NETWORK = config.Network(depth=18, width=4)
 SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1)

@@ -6,7 +6,8 @@ from ecg_signals import clean_ecg, regular_r_samples
 from kalemia.cli import main
 from kalemia.errors import UserError
 from kalemia.inspection import at_125_hz, read_lead_mv
-from kalemia.tables import R_INDEX, read_table
+from kalemia.schemas import R_INDEX
+from kalemia.tables import read_table
 
 RATE_HZ = 250
 

@@ -8,7 +8,7 @@ import wfdb
 from kalemia.errors import UserError
 from kalemia.sources import Segment, UnreadableRecordingError
 from kalemia.sources.physionet import PhysioNet
-from mirror import DATABASE, write_record
+from mirror import DATABASE, place_s25047, write_record
 
 START = datetime(2150, 3, 4, 5, 17, 31, 500_000)
 
@@ -106,12 +106,7 @@ def test_a_folder_that_is_no_mirror_is_refused(tmp_path):
 
 @pytest.mark.realdata
 def test_a_real_record_reads_as_wfdb_reads_it(tmp_path, real_data):
-    name = "p02/p025047/p025047-2704-05-04-10-44"
-    folder = tmp_path / DATABASE / "p02/p025047"
-    shutil.copytree(real_data / "mimic3wdb/s25047", folder)
-    header = (folder / "s25047-2704-05-04-10-44.hea").read_text()
-    (tmp_path / DATABASE / f"{name}.hea").write_text(header.replace("s25047", "p025047"))
-    (tmp_path / DATABASE / "RECORDS-waveforms").write_text(name + "\n")
+    name = place_s25047(tmp_path, real_data)
     source = PhysioNet(tmp_path)
     recording = source.recording(name)
     excerpt = source.read_lead(recording, "II", 0, recording.n_samples)

@@ -10,7 +10,8 @@ from beat_shards import simulated_beats, write_shard
 from kalemia.errors import UserError
 from kalemia.predictions import DRAW_COLUMNS, beat_logits, concatenated, draw_predictions, read_beats
 from kalemia.resnet import resnet
-from kalemia.tables import SCHEMAS, read_table, write_table
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import read_table, write_table
 
 START = datetime(2150, 3, 1)
 SCHEMA = pa.schema([SCHEMAS["beats"].field(name) for name in DRAW_COLUMNS])

@@ -11,7 +11,7 @@ from kalemia.beats import BeatSettings
 from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.judgement import judge_excerpt
 from kalemia.ecg.rpeaks import detect_r_peaks
-from kalemia.tables import RATE_HZ
+from kalemia.schemas import RATE_HZ
 
 pytestmark = pytest.mark.realdata
 FIBRILLATING = ("201", "203")

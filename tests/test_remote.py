@@ -1,6 +1,5 @@
 """Recordings by HTTP against the same recordings read from a folder."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ import pytest
 from kalemia.errors import UserError
 from kalemia.sources.physionet import DATABASE, PhysioNet
 from kalemia.tables import read_table
-from mirror import lab_row, write_record, write_tables
+from mirror import lab_row, place_s25047, write_record, write_tables
 from remote_study import remote, write_study
 from web_server import HALF, PAGE, RESET, STALL, WRONG_RANGE, serving
 
@@ -234,12 +233,7 @@ def test_a_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(site, undist
 
 @pytest.mark.realdata
 def test_ten_minutes_of_a_real_record_cost_no_more_than_they_must(tmp_path, real_data):
-    name = "p02/p025047/p025047-2704-05-04-10-44"
-    folder = tmp_path / DATABASE / "p02/p025047"
-    shutil.copytree(real_data / "mimic3wdb/s25047", folder)
-    header = (folder / "s25047-2704-05-04-10-44.hea").read_text()
-    (tmp_path / DATABASE / f"{name}.hea").write_text(header.replace("s25047", "p025047"))
-    (tmp_path / DATABASE / "RECORDS-waveforms").write_text(name + "\n")
+    name = place_s25047(tmp_path, real_data)
     local = PhysioNet(tmp_path)
     recording = local.recording(name)
     for start in range(0, recording.n_samples - 75_000, 33_333):

@@ -3,16 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kalemia.errors import UserError
-from kalemia.tables import (
-    SCHEMAS,
-    empty_table,
-    read_json,
-    read_table,
-    table_from_rows,
-    whole_file,
-    write_json,
-    write_table,
-)
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import empty_table, read_json, read_table, table_from_rows, whole_file, write_json, write_table
 
 ROWS = [{"subject_id": 7, "draw_id": d, "label": d % 2, "split": "train"} for d in (1, 1, 2, 3, 3, 3)]
 

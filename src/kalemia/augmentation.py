@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kalemia.config import Augmentation
-from kalemia.tables import BEAT_SAMPLES
+from kalemia.schemas import BEAT_SAMPLES
 
 
 def augmented(inputs: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:

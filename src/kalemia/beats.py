@@ -10,7 +10,8 @@ import pyarrow as pa
 from kalemia.config import Beats, Ecg, Quality, Rhythm, Study
 from kalemia.ecg.judgement import Judgement, judge_excerpt
 from kalemia.review import Decision
-from kalemia.tables import BEAT_SAMPLES, RATE_HZ, empty_table, read_table, table_from_rows, write_table
+from kalemia.schemas import BEAT_SAMPLES, RATE_HZ
+from kalemia.tables import empty_table, read_table, table_from_rows, write_table
 
 log = logging.getLogger(__name__)
 

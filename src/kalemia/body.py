@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from kalemia.dictionary import BODY_TABLE, items_of
 from kalemia.mimic import item_batches
-from kalemia.tables import SCHEMAS, write_table
+from kalemia.schemas import SCHEMAS
+from kalemia.tables import write_table
 
 COLUMNS = ("SUBJECT_ID", "ITEMID", "CHARTTIME", "VALUENUM", "ERROR")
 # Of adults; beyond them a value is an error of entry. Height: mimic-code's heightweight.sql. Weight: our choice.

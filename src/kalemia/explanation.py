@@ -13,9 +13,10 @@ from kalemia.errors import UserError
 from kalemia.predictions import BeatSet, beat_tensor, read_beats
 from kalemia.resnet import STRIDE, ResNet
 from kalemia.rounds import roles_of_draws
+from kalemia.schemas import BEAT_SAMPLES
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
-from kalemia.tables import BEAT_SAMPLES, table_from_rows, write_table
+from kalemia.tables import table_from_rows, write_table
 from kalemia.training import set_up_torch
 
 TSNE_ITERATIONS = 500

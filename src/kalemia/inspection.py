@@ -13,7 +13,8 @@ from scipy.signal import resample_poly
 from kalemia.beats import BeatSettings, beats_of_excerpt
 from kalemia.ecg.filters import recorded_runs
 from kalemia.errors import UserError
-from kalemia.tables import BEAT_SAMPLES, R_INDEX, RATE_HZ, empty_table, whole_file, write_table
+from kalemia.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
+from kalemia.tables import empty_table, whole_file, write_table
 
 
 @dataclass(frozen=True)

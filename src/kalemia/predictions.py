@@ -14,7 +14,8 @@ from kalemia.errors import UserError
 from kalemia.evaluation import draw_decisions
 from kalemia.normalization import normalized
 from kalemia.objective import LABEL_ALONE, Objective, first_column
-from kalemia.tables import BEAT_SAMPLES, SCHEMAS, read_table
+from kalemia.schemas import BEAT_SAMPLES, SCHEMAS
+from kalemia.tables import read_table
 
 if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
     import torch

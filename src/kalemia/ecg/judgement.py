@@ -9,7 +9,7 @@ from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.quality import Verdicts, any_within, beat_verdicts, clipped_samples, flat_samples
 from kalemia.ecg.rhythm import irregularity, pacing_click
 from kalemia.ecg.rpeaks import detect_r_peaks, local_median
-from kalemia.tables import BEAT_SAMPLES, R_INDEX, RATE_HZ
+from kalemia.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 
 _LARGEST_MV = 1000.0  # nothing beyond is an ECG
 _ONSET_MS = 200.0  # a beat begins this long before its R peak

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kalemia.tables import R_INDEX, RATE_HZ
+from kalemia.schemas import R_INDEX, RATE_HZ
 
 MEASURES = ("t_amplitude_mv", "t_r_ratio", "t_slope_mv_s", "qrs_width_ms", "pr_ms", "qt_ms")
 

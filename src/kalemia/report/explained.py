@@ -13,7 +13,7 @@ from matplotlib.path import Path
 from kalemia.report.canvas import bare, reserve_head
 from kalemia.report.inputs import Explanation
 from kalemia.report.palette import ATTENTION_LEVELS, LIGHT, class_color
-from kalemia.tables import BEAT_SAMPLES, R_INDEX, RATE_HZ
+from kalemia.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 
 TIME_MS = (np.arange(BEAT_SAMPLES) - R_INDEX) * 1000 / RATE_HZ
 FULL, PALE = 0.85, 0.3  # opacity of beats

@@ -13,7 +13,8 @@ from kalemia.ecg.judgement import Judgement, judge_excerpt
 from kalemia.nearness import nearest
 from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
-from kalemia.tables import RATE_HZ, read_table
+from kalemia.schemas import RATE_HZ
+from kalemia.tables import read_table
 
 _STRIP_S = 10
 _PX_PER_S = 104

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kalemia.config import Shortcuts
+from kalemia.schemas import RATE_HZ
 from kalemia.seeds import rng
 from kalemia.simulate.physiology import WAVES, slow_values
-from kalemia.tables import RATE_HZ
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.config import Simulation
+from kalemia.schemas import RATE_HZ
 from kalemia.seeds import rng
 from kalemia.simulate import physiology
 from kalemia.simulate.bedside import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
 from kalemia.simulate.course import Draw
 from kalemia.simulate.people import FIRST_SUBJECT, Person
 from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
-from kalemia.tables import RATE_HZ
 
 GAINS = (21, 32, 43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them
 BASELINES = (0, -16, -32)

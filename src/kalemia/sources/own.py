@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from kalemia.errors import UserError
+from kalemia.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources.faults import faults_of
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signals import Signal, open_signal
-from kalemia.tables import RATE_HZ
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import wfdb
 
 from kalemia import mimic
 from kalemia.errors import UserError
+from kalemia.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources.faults import converter_range, faults_of
 from kalemia.sources.mirrors import Folder, Mirror
 from kalemia.sources.segments import file_of_lead
-from kalemia.tables import RATE_HZ
 
 DATABASE = "mimic3wdb-matched/1.0"
 GAP = "~"

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from kalemia.schemas import RATE_HZ
 from kalemia.sources import UnreadableRecordingError
-from kalemia.tables import RATE_HZ
 
 _MOST = 20_000  # of the two factors; a rate beyond is written with too many digits
 
