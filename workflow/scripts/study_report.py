@@ -6,7 +6,9 @@ from kalemia.joblog import job_log
 with job_log(snakemake.log[0]):
     from kalemia.report.figures import write_study_figures
     from kalemia.report.page import write_page
+    from kalemia.tables import write_text
 
     study, subjects = Study.from_config(snakemake.config), list(snakemake.params.subjects)
     write_study_figures(study, study.results, subjects)
     write_page(snakemake.output.page, study, study.results, subjects)
+    write_text(snakemake.output.settings, snakemake.params.settings)
