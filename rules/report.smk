@@ -70,7 +70,6 @@ rule study_report:
         runtime=15,
     params:
         recipe=study.digest("report"),
-        subjects=lambda wildcards: subjects_of("personal"),
         settings=config_text(study),
     script:
         "../workflow/scripts/study_report.py"

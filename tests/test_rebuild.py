@@ -18,9 +18,9 @@ ECG = ("beats", "excerpts", "features", "source")
 def finished(tmp_path_factory, study):
     """A results folder with a report; the beats of the fixture stand for all ECG."""
     results = tmp_path_factory.mktemp("finished") / "results"
-    subjects = write_results(results, study)
-    write_study_figures(study, results, subjects)
-    write_page(results / "report.html", study, results, subjects)
+    write_results(results, study)
+    write_study_figures(study, results)
+    write_page(results / "report.html", study, results)
     write_text(results / SETTINGS, config_text(study))
     return results
 

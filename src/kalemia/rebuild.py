@@ -106,10 +106,8 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
     if to is not None and Path(to).resolve() != results.resolve():
         results = copy_without_ecg(results, Path(to))
     write_evaluation(study, evidence_of(results, study), results / "evaluation")
-    populations = read_table(results / "cohort/populations.parquet", "populations").to_pylist()
-    subjects = [f"p{row['subject_id']:06d}" for row in populations if row["population"] == "personal"]
-    write_study_figures(study, results, subjects)
-    write_page(results / "report.html", study, results, subjects)
+    write_study_figures(study, results)
+    write_page(results / "report.html", study, results)
     return results / "report.html"
 
 

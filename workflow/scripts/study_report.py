@@ -8,7 +8,7 @@ with job_log(snakemake.log[0]):
     from kalemia.report.page import write_page
     from kalemia.tables import write_text
 
-    study, subjects = Study.from_config(snakemake.config), list(snakemake.params.subjects)
-    write_study_figures(study, study.results, subjects)
-    write_page(snakemake.output.page, study, study.results, subjects)
+    study = Study.from_config(snakemake.config)
+    write_study_figures(study, study.results)
+    write_page(snakemake.output.page, study, study.results)
     write_text(snakemake.output.settings, snakemake.params.settings)
