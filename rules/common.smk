@@ -12,6 +12,7 @@ from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report.provenance import config_text
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -231,7 +232,7 @@ def null_files(wildcards):
     trained = [
         out(f"personal/{arm}/{subject}/nulls.parquet")
         for arm, subject, rounds in rounds_of_arms()
-        if rounds and has_trained_nulls(arm)
+        if rounds and study.arms[arm].trains_nulls
     ]
     strangers = [
         out(f"personal/{arm}/strangers.parquet")
@@ -239,11 +240,6 @@ def null_files(wildcards):
         if settings.nulls.get("stranger") and possible(arm)
     ]
     return trained + strangers
-
-
-def has_trained_nulls(arm):
-    nulls = study.arms[arm].nulls
-    return any(n for kind, n in nulls.items() if kind != "stranger")
 
 
 def round_weights(wildcards):

@@ -1,6 +1,7 @@
 # What a person reads.
 # Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
-# Makes:  report.html and figures/; patients/{subject}/: the page of one patient and its figures.
+# Makes:  report.html and figures/; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
+#         page again from a results folder without ECG; patients/{subject}/: the page of one patient and its figures.
 
 
 rule patient_report:
@@ -50,6 +51,7 @@ rule study_report:
         explanations=explanations,
     output:
         page=out("report.html"),
+        settings=out("config.yaml"),
         figures=[
             report(
                 out(f"figures/{name}.svg"),
@@ -68,5 +70,6 @@ rule study_report:
         runtime=15,
     params:
         recipe=study.digest("report"),
+        settings=config_text(study),
     script:
         "../workflow/scripts/study_report.py"
