@@ -43,6 +43,7 @@ rule study_report:
         populations=out("cohort/populations.parquet"),
         arms=out("personal/arms.parquet"),
         history=out("generic/history.parquet"),
+        generic=out("generic/predictions.parquet"),
         rounds=out("evaluation/rounds.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),

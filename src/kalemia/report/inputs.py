@@ -22,6 +22,7 @@ class StudyResults:
     populations: pa.Table
     arms: pa.Table
     history: pa.Table
+    generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
     leakage: pa.Table
     distances: pa.Table
@@ -102,6 +103,7 @@ def read_study(results: str | Path) -> StudyResults:
         populations=read_table(results / "cohort/populations.parquet", "populations"),
         arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
+        generic=read_table(results / "generic/predictions.parquet", "predictions"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),

@@ -15,12 +15,14 @@ from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections import (
     answer,
+    beside,
     calibration,
     characteristics,
     explanation,
     generic,
     included,
     leakage,
+    method,
     patients,
     proof,
     rounds,
@@ -48,5 +50,7 @@ SECTIONS = (
     Section("calibration", "Calibration", calibration.values),
     Section("explanation", "What the networks look at", explanation.values),
     Section("patients", "Patients", patients.values),
+    Section("beside", "Beside the paper", beside.values),
+    Section("method", "Method", method.values),
     Section("run", "What was run", run.values),
 )
