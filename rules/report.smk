@@ -16,6 +16,7 @@ rule patient_report:
         explanation=explanation_of_subject,
     output:
         page=out("patients/{subject}/report.html"),
+        card=out("patients/{subject}/model-card.md"),
         figures=report(
             patient_figures(),
             caption="../workflow/report/patient.rst",
@@ -52,6 +53,7 @@ rule study_report:
         explanations=explanations,
     output:
         page=out("report.html"),
+        card=out("generic/model-card.md"),
         settings=out("config.yaml"),
         figures=[
             report(

@@ -17,6 +17,7 @@ from kalemia.report.sections import (
     answer,
     beside,
     calibration,
+    cards,
     characteristics,
     explanation,
     generic,
@@ -52,5 +53,6 @@ SECTIONS = (
     Section("patients", "Patients", patients.values),
     Section("beside", "Beside the paper", beside.values),
     Section("method", "Method", method.values),
+    Section("cards", "Model cards", cards.values),
     Section("run", "What was run", run.values),
 )
