@@ -12,6 +12,8 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
+    benchmark:
+        time_of("excerpts/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:

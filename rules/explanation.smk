@@ -15,6 +15,8 @@ rule explanation:
         embedding=out("explanation/{subject}/embedding.parquet"),
     log:
         log_of("explanation/{subject}"),
+    benchmark:
+        time_of("explanation/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads

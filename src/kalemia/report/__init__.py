@@ -11,5 +11,6 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "explanation": ("gradcam", "embedding"),
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
+STUDY_TABLES = ("rounds", "averages", "tests", "prevalence")  # of evaluation/ -> tables/{name}.csv
 PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
+from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.tables import read_json, read_table
 
 
@@ -28,6 +29,8 @@ class StudyResults:
     distances: pa.Table
     summary: dict
     verdict: dict
+    times: list[RuleTime]
+    hashes: dict[str, str]  # of the files that all this rests on
 
     @property
     def n_rounds(self) -> int:
@@ -109,6 +112,8 @@ def read_study(results: str | Path) -> StudyResults:
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
+        times=rule_times(results / "times"),
+        hashes=hashes(results),
     )
 
 
