@@ -7,6 +7,8 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "included": ("flow",),
     "generic": ("generic", "calibration"),
     "rounds": ("rounds-by-class", "arms"),
+    "statistics": ("forest",),
+    "prevalence": ("decision-curve",),
     "leakage": ("leakage",),
     "explanation": ("gradcam", "embedding"),
 }

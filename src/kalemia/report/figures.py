@@ -17,6 +17,7 @@ from kalemia.report.flow_figure import write_flow_figure
 from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
 from kalemia.report.palette import LIGHT, class_color, model_color
 from kalemia.report.proof_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
+from kalemia.report.statistics_figures import write_decision_curve_figure, write_forest_figure
 from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
@@ -37,6 +38,8 @@ def write_study_figures(study: Study, results: str | Path) -> None:
     write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), simulated)
     write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), simulated)
     write_arms_figure(folder / "arms.svg", data, arms, simulated)
+    write_forest_figure(folder / "forest.svg", data, arms, simulated)
+    write_decision_curve_figure(folder / "decision-curve.svg", data, arms, simulated)
     write_gradcam_figure(folder / "gradcam.svg", explanations, arms, simulated)
     write_embedding_figure(folder / "embedding.svg", explanations, arms, simulated)
 

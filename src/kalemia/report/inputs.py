@@ -25,6 +25,14 @@ class StudyResults:
     rounds: pa.Table
     leakage: pa.Table
     distances: pa.Table
+    patients: pa.Table
+    averages: pa.Table
+    tests: pa.Table
+    effective: pa.Table
+    periods: pa.Table
+    prevalence: pa.Table
+    alerts: pa.Table
+    decision_curve: pa.Table
     summary: dict
     verdict: dict
 
@@ -105,6 +113,14 @@ def read_study(results: str | Path) -> StudyResults:
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
+        patients=read_table(results / "evaluation/patients.parquet", "patient_metrics"),
+        averages=read_table(results / "evaluation/averages.parquet", "averages"),
+        tests=read_table(results / "evaluation/tests.parquet", "tests"),
+        effective=read_table(results / "evaluation/effective.parquet", "effective"),
+        periods=read_table(results / "evaluation/periods.parquet", "periods"),
+        prevalence=read_table(results / "evaluation/prevalence.parquet", "prevalence"),
+        alerts=read_table(results / "evaluation/alerts.parquet", "alerts"),
+        decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
     )

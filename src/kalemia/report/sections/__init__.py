@@ -21,9 +21,11 @@ from kalemia.report.sections import (
     included,
     leakage,
     patients,
+    prevalence,
     proof,
     rounds,
     run,
+    statistics,
 )
 
 
@@ -43,6 +45,8 @@ SECTIONS = (
     Section("characteristics", "Characteristics", characteristics.values),
     Section("generic", "The generic network", generic.values),
     Section("rounds", "Arm beside arm", rounds.values),
+    Section("statistics", "Intervals and tests", statistics.values),
+    Section("prevalence", "At real prevalence", prevalence.values),
     Section("leakage", "How near training comes to the test", leakage.values),
     Section("patients", "Patients", patients.values),
     Section("explanation", "What the networks look at", explanation.values),
