@@ -68,6 +68,5 @@ rule study_report:
         runtime=15,
     params:
         recipe=study.digest("report"),
-        subjects=lambda wildcards: subjects_of("personal"),
     script:
         "../workflow/scripts/study_report.py"

@@ -4,7 +4,7 @@ import pytest
 
 from kalemia import paper
 from kalemia.report import METRIC_NAMES
-from kalemia.report.page import SPLITS
+from kalemia.report.sections.generic import SPLITS
 
 
 def test_largest_sample_sd_around_a_half_is_that_of_zeros_and_ones():

@@ -24,11 +24,11 @@ from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import read_explanations, read_patient, read_study
-from kalemia.report.page import PROTOCOLS, answer, write_page
+from kalemia.report.page import answer, write_page
 from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
-from kalemia.report.words import bounds, count, mean_sd, number, percent, plural
+from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
 from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
@@ -40,9 +40,9 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 def results(tmp_path_factory, study):
     """A results folder with the study's page and two patients' pages."""
     folder = tmp_path_factory.mktemp("results")
-    subjects = write_results(folder, study)
-    write_study_figures(study, folder, subjects)
-    write_page(folder / "report.html", study, folder, subjects)
+    write_results(folder, study)
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
     for subject in (EVALUABLE, PARTLY):
         _write_patient(study, folder, subject)
     return folder
@@ -53,8 +53,8 @@ def nobody(tmp_path_factory, study):
     """A results folder in which nobody is evaluable, with its pages."""
     folder = tmp_path_factory.mktemp("nobody")
     subjects = write_results(folder, study, personal=PERSONAL[:1], unevaluable=tuple(study.arms))
-    write_study_figures(study, folder, subjects)
-    write_page(folder / "report.html", study, folder, subjects)
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
     _write_patient(study, folder, subjects[0])
     return folder
 
@@ -187,7 +187,7 @@ def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_p
     again = tmp_path / "again"
     ignored = shutil.ignore_patterns("*.svg", "*.html")
     shutil.copytree(results, again, ignore=ignored)
-    write_study_figures(study, again, [f"p{subject:06d}" for subject in PERSONAL])
+    write_study_figures(study, again)
     write_patient_figures(study, again, EVALUABLE)
     for path in _figures(again):
         assert path.read_bytes() == (results / path.relative_to(again)).read_bytes()
@@ -203,9 +203,9 @@ def test_every_figure_and_page_of_simulated_patients_says_so(results):
 
 def test_nothing_of_recorded_patients_says_simulated(study, tmp_path):
     recorded = dataclasses.replace(study, source=dataclasses.replace(study.source, kind="physionet"))
-    subjects = write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
-    write_study_figures(recorded, tmp_path, subjects)
-    write_page(tmp_path / "report.html", recorded, tmp_path, subjects)
+    write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
+    write_study_figures(recorded, tmp_path)
+    write_page(tmp_path / "report.html", recorded, tmp_path)
     for path in _figures(tmp_path):
         assert "imulated" not in path.read_text()
     assert "Simulated patients" not in (tmp_path / "report.html").read_text()
@@ -313,7 +313,7 @@ def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results, stud
     last_arm = list(study.arms)[-1]
     cell = read_json(results / "evaluation/summary.json")["arms"][last_arm]["rounds"][1]["specificity"]
     page = Page(results / "report.html")
-    assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) b" in page.words
+    assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) a" in page.words
     assert "610 (59.6%) a" in page.words
     assert "sample SD of 16 values between 0 and 1 is 0.300 at most" in page.words
     assert "train, draws 70 35 0.886 (0.826 to 0.926) 0.724 0.951 (0.891 to 0.991) 0.861 (0.801 to 0.901)" in page.words
@@ -339,7 +339,7 @@ def test_page_tells_what_was_run(results, study):
 
 def test_a_study_name_cannot_become_markup(results, study, tmp_path):
     named = dataclasses.replace(study, study="<script>alert(1)</script>")
-    write_page(tmp_path / "report.html", named, results, [EVALUABLE])
+    write_page(tmp_path / "report.html", named, results)
     text = (tmp_path / "report.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;" in text

@@ -29,7 +29,7 @@ from kalemia.training import outputs_of, set_up_torch
 log = logging.getLogger("kalemia")
 
 TRAINED_KINDS = ("shuffled", "shifted", "between_beats")  # each is a training of its own; a stranger needs none
-_BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before the R peak, where neither T nor P wave is
+_BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before R: neither T nor P, below some 95 beats a minute
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ def write_nulls(
 
     shuffled: the labels of the draws learned from change places. shifted: all the patient's labels move along time,
     around the end, so that they keep their runs; the draws are divided anew and tested by the moved labels.
+    Shifts are taken in a random order, and again from its start when there are fewer than repeats; such runs still
+    differ in their seed, and in who of the other patients has which shift.
     between_beats: the beats hold nothing but the stretch between two of them. All else is as in the truth, and what
     lies below the arm's seam is computed once.
     """

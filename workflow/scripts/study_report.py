@@ -7,6 +7,6 @@ with job_log(snakemake.log[0]):
     from kalemia.report.figures import write_study_figures
     from kalemia.report.page import write_page
 
-    study, subjects = Study.from_config(snakemake.config), list(snakemake.params.subjects)
-    write_study_figures(study, study.results, subjects)
-    write_page(snakemake.output.page, study, study.results, subjects)
+    study = Study.from_config(snakemake.config)
+    write_study_figures(study, study.results)
+    write_page(snakemake.output.page, study, study.results)

@@ -23,13 +23,11 @@ NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw.
 PANELS_A_ROW = 6  # of the t-SNE figure
 
 
-def write_study_figures(study: Study, results: str | Path, subjects: list[str]) -> None:
-    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`.
-
-    `subjects` are the personal patients, as ``p010059``.
-    """
+def write_study_figures(study: Study, results: str | Path) -> None:
+    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`."""
     folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
-    data, explanations = read_study(results), read_explanations(results, subjects)
+    data = read_study(results)
+    explanations = read_explanations(results, data.personal)
     write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)

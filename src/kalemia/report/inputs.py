@@ -33,6 +33,12 @@ class StudyResults:
     def n_rounds(self) -> int:
         return max(self.rounds["round"].to_pylist(), default=0)
 
+    @property
+    def personal(self) -> list[str]:
+        """The personal patients, as ``p010059``."""
+        rows = zip(self.populations["subject_id"].to_pylist(), self.populations["population"].to_pylist(), strict=True)
+        return [subject_name(subject) for subject, population in rows if population == "personal"]
+
 
 @dataclass(frozen=True)
 class Embedding:

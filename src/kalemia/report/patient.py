@@ -6,8 +6,8 @@ from kalemia.config import Study
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES
 from kalemia.report.html import inline_svg, write_html
 from kalemia.report.inputs import PatientArm, PatientResults, read_patient
-from kalemia.report.page import PROTOCOLS
 from kalemia.report.provenance import versions
+from kalemia.report.words import PROTOCOLS
 
 LABELS = {1: "positive", 0: "negative", None: "neither"}
 

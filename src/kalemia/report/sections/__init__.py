@@ -1,0 +1,50 @@
+"""The sections of the study's page, in order.
+
+To add one: (1) a template sections/{id}.html without a heading, every table and figure in it by the macros `table`
+and `figure` of macros.html; it knows `study`, `figures`, `notes` and what the builder returns; (2) a module
+sections/{id}.py with the builder `values(study, data, notes) -> dict`, which reads only `data` (a file that it needs is
+a field of `StudyResults`); (3) a line in `SECTIONS`. A figure is named in `kalemia.report.SECTION_FIGURES`, drawn by a
+line in `kalemia.report.figures.write_study_figures`, and has its caption in workflow/report/{figure}.rst.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kalemia.config import Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.sections import (
+    characteristics,
+    curves,
+    explanation,
+    generic,
+    included,
+    leakage,
+    patients,
+    proof,
+    rounds,
+    run,
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: the id in links, files and templates; the heading; and what fills the template."""
+
+    id: str
+    title: str
+    values: Callable[[Study, StudyResults, Notes], dict]
+
+
+SECTIONS = (
+    Section("proof", "Is personalization real?", proof.values),
+    Section("curves", "Round by round", curves.values),
+    Section("included", "Who was included", included.values),
+    Section("characteristics", "Characteristics", characteristics.values),
+    Section("generic", "The generic network", generic.values),
+    Section("rounds", "Arm beside arm", rounds.values),
+    Section("leakage", "How near training comes to the test", leakage.values),
+    Section("patients", "Patients", patients.values),
+    Section("explanation", "What the networks look at", explanation.values),
+    Section("run", "What was run", run.values),
+)
