@@ -12,6 +12,7 @@ from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -286,10 +287,7 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [
-        out(f"explanation/{subject}/{name}.parquet")
-        for name in ("gradcam", "embedding")
-    ]
+    return [out(f"explanation/{subject}/{kind}.parquet") for kind in EXPLANATION]
 
 
 def explanation_of_subject(wildcards):

@@ -420,7 +420,7 @@ def test_explanations_are_read_of_those_who_are_evaluable(results, nobody):
     explanations = read_explanations(results, [EVALUABLE, PARTLY])
     assert set(explanations[EVALUABLE].embedding) == {"generic", "paper", "forward"}
     assert set(explanations[PARTLY].embedding) == {"generic", "paper"}
-    assert explanations[EVALUABLE].attention["paper", 1].shape == (120,)
+    assert explanations[EVALUABLE].attention["paper", 4, 1].shape == (120,)
     assert not explanations[EVALUABLE].embedding["generic"].learned.any()
     assert read_explanations(nobody, [f"p{PERSONAL[0]:06d}"]) == {}
 
