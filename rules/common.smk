@@ -13,6 +13,7 @@ from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report.provenance import config_text
+from kalemia.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -282,10 +283,7 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [
-        out(f"explanation/{subject}/{name}.parquet")
-        for name in ("gradcam", "embedding")
-    ]
+    return [out(f"explanation/{subject}/{kind}.parquet") for kind in EXPLANATION]
 
 
 def explanation_of_subject(wildcards):

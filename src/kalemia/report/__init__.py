@@ -2,14 +2,14 @@
 
 # Here and not where they are drawn, so that a workflow can name its files without importing matplotlib.
 SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
-    "proof": ("verdict", "baselines"),
-    "curves": ("rounds",),
     "included": ("flow",),
-    "generic": ("generic", "calibration"),
-    "rounds": ("rounds-by-class", "arms"),
+    "generic": ("generic",),
+    "rounds": ("rounds", "rounds-by-class"),
+    "proof": ("verdict", "baselines", "arms"),
     "statistics": ("forest",),
-    "prevalence": ("decision-curve",),
     "leakage": ("leakage",),
+    "calibration": ("calibration",),
+    "prevalence": ("decision-curve",),
     "explanation": ("gradcam", "embedding"),
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)

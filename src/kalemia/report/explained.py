@@ -58,7 +58,7 @@ def draw_embedding(axes: Axes, explanation: Explanation, model: str) -> None:
         for label in (0, 1):
             mine = (beats.labels == label) & (beats.learned == learned)
             if np.any(mine):
-                axes.add_patch(_dots(beats.positions[mine], class_color(label), alpha))
+                axes.add_patch(_dots(beats.positions["t-SNE"][mine], class_color(label), alpha))
     axes.autoscale_view()
 
 

@@ -141,7 +141,7 @@ def write_gradcam_figure(
         grid = figure.subplots(len(models), 2, sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):
             for label, axes in zip((0, 1), row, strict=True):
-                mine = [one for one in explanations.values() if (model, label) in one.attention]
+                mine = [one for one in explanations.values() if (model, one.stages[-1], label) in one.attention]
                 when = "before" if model == "generic" else "after"
                 axes.set_title(
                     f"{when}: {model}, {CLASS_NAMES[label]} ({plural(len(mine), 'patient')})", color=class_color(label)
@@ -149,7 +149,9 @@ def write_gradcam_figure(
                 axes.grid(axis="x")
                 if mine:
                     beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
-                    draw_attention(axes, beat_mv, np.mean([one.attention[model, label] for one in mine], axis=0))
+                    draw_attention(
+                        axes, beat_mv, np.mean([one.attention[model, one.stages[-1], label] for one in mine], axis=0)
+                    )
             row[0].set_ylabel("mV")
         for axes in grid[-1]:
             axes.set_xlabel("ms from the R peak")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
+from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_json, read_table
 
 
@@ -53,16 +54,30 @@ class Embedding:
 
     labels: np.ndarray  # (beats,)
     learned: np.ndarray  # (beats,) whether the model has learned from the beat's draw
-    positions: np.ndarray  # (beats, 2)
+    potassium: np.ndarray  # (beats,)
+    episodes: np.ndarray  # (beats,) numbered from 0 in the order of time
+    positions: dict[str, np.ndarray]  # t-SNE, PCA -> (beats, 2)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Pictures of what the models of one patient look at; a model is `generic` or an arm after its last round."""
+    """What the models of one patient look at; a model is `generic` or an arm after its last round.
+
+    waves, sanity, occlusion, projections: the rows of those tables.
+    """
 
     mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
-    attention: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,), 0 to 1
+    attention: dict[tuple[str, int, int], np.ndarray]  # (model, stage, label) -> (120,), 0 to 1
     embedding: dict[str, Embedding]
+    waves: list[dict]
+    sanity: list[dict]
+    occlusion: list[dict]
+    projections: list[dict]
+
+    @property
+    def stages(self) -> list[int]:
+        """Those whose maps there are, ascending."""
+        return sorted({stage for _, stage, _ in self.attention})
 
 
 @dataclass(frozen=True)
@@ -174,24 +189,32 @@ def _draw_beats(path: Path, excerpts: list[dict]) -> tuple[np.ndarray, np.ndarra
 
 
 def _explanation(folder: Path) -> Explanation:
-    gradcam = read_table(folder / "gradcam.parquet", "gradcam")
-    embedding = read_table(folder / "embedding.parquet", "embedding")
-    keys = list(zip(gradcam["model"].to_pylist(), gradcam["label"].to_pylist(), strict=True))
+    tables = {kind: read_table(folder / f"{kind}.parquet", kind) for kind in EXPLANATION}
+    gradcam, embedding = tables["gradcam"], tables["embedding"]
+    keys = list(zip(*(gradcam[name].to_pylist() for name in ("model", "stage", "label")), strict=True))
+    beats_mv, attention = _matrix(gradcam["mean_beat"]), _matrix(gradcam["attention"])
     return Explanation(
-        mean_beat_mv=dict(zip(keys, _matrix(gradcam["mean_beat"]), strict=True)),
-        attention=dict(zip(keys, _matrix(gradcam["attention"]), strict=True)),
+        mean_beat_mv={(model, label): beat for (model, _, label), beat in zip(keys, beats_mv, strict=True)},
+        attention=dict(zip(keys, attention, strict=True)),
         embedding={
             model: _embedding(embedding.filter(pc.equal(embedding["model"], model)))
             for model in dict.fromkeys(embedding["model"].to_pylist())
         },
+        **{kind: tables[kind].to_pylist() for kind in ("waves", "sanity", "occlusion", "projections")},
     )
 
 
 def _embedding(beats: pa.Table) -> Embedding:
+    places = {
+        method: np.column_stack([beats[f"{name}_x"].to_numpy(), beats[f"{name}_y"].to_numpy()])
+        for method, name in (("t-SNE", "tsne"), ("PCA", "pca"))
+    }
     return Embedding(
         labels=beats["label"].to_numpy(),
         learned=pc.equal(beats["role"], "train").to_numpy(),
-        positions=np.column_stack([beats["x"].to_numpy(), beats["y"].to_numpy()]),
+        potassium=beats["potassium"].to_numpy(),
+        episodes=beats["episode"].to_numpy(),
+        positions=places,
     )
 
 

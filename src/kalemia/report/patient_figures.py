@@ -114,10 +114,9 @@ def write_patient_gradcam_figure(
             for label, axes in zip((0, 1), column, strict=True):
                 axes.set_title(f"{model}, {CLASS_NAMES[label]}", color=class_color(label))
                 axes.grid(axis="x")
-                beat_mv, attention = (
-                    of[model, label] for of in (patient.explanation.mean_beat_mv, patient.explanation.attention)
-                )
-                draw_attention(axes, beat_mv, attention)
+                stage = patient.explanation.stages[-1]
+                attention = patient.explanation.attention[model, stage, label]
+                draw_attention(axes, patient.explanation.mean_beat_mv[model, label], attention)
             axes.set_xlabel("ms from the R peak")
         for axes in grid[:, 0]:
             axes.set_ylabel("mV")
