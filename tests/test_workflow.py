@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kalemia.cli import main
 from kalemia.tables import read_json, read_table, write_json
 from workflow import run_snakemake
 
@@ -135,6 +136,19 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     first = _hashes(finished, *patterns)
     assert len(first) > 100
     assert _hashes(tmp_path, *patterns) == first
+
+
+def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
+    bare, ecg = tmp_path / "results", ("source", "excerpts", "beats", "features", "patients", "*.safetensors", "logs")
+    made_again = ("evaluation/*", "figures/*", "report.html")
+    shutil.copytree(
+        finished / "results", bare, ignore=shutil.ignore_patterns(*ecg, "evaluation", "figures", "report.html")
+    )
+    assert not _hashes(bare, *made_again)
+    assert main(["report", "--from", str(bare)]) == 0
+    expected = _hashes(finished / "results", *made_again)
+    assert len(expected) > 25
+    assert _hashes(bare, *made_again) == expected
 
 
 def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_finished):
