@@ -12,22 +12,20 @@ from kalemia.config import Study
 from kalemia.evaluation import carried_forward
 from kalemia.report import METRIC_NAMES
 from kalemia.report.canvas import share_axis, svg_figure, write_remark
-from kalemia.report.explained import CLASS_NAMES, class_legend, draw_attention, draw_attention_scale, draw_embedding
+from kalemia.report.explanation_figures import write_explanation_figures
 from kalemia.report.flow_figure import write_flow_figure
-from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
-from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.inputs import StudyResults, read_study, subject_name
+from kalemia.report.palette import LIGHT, model_color
 from kalemia.report.proof_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
 from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
-PANELS_A_ROW = 6  # of the t-SNE figure
 
 
 def write_study_figures(study: Study, results: str | Path) -> None:
     """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`."""
     folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
     data = read_study(results)
-    explanations = read_explanations(results, data.personal)
     write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
@@ -37,8 +35,7 @@ def write_study_figures(study: Study, results: str | Path) -> None:
     write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), simulated)
     write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), simulated)
     write_arms_figure(folder / "arms.svg", data, arms, simulated)
-    write_gradcam_figure(folder / "gradcam.svg", explanations, arms, simulated)
-    write_embedding_figure(folder / "embedding.svg", explanations, arms, simulated)
+    write_explanation_figures(study, folder, data.explanations)
 
 
 def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: bool) -> None:
@@ -123,61 +120,6 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
             axes.set_xticks(range(len(arms)), arms)
             share_axis(axes)
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
-
-
-def write_gradcam_figure(
-    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
-) -> None:
-    """Mean over patients of the mean beat and of the attention: a row a model, a column a class."""
-    title = "Grad-CAM on the mean beat, averaged over patients, before and after personal training."
-    if not explanations:
-        write_remark(path, title, NOBODY, is_simulated)
-        return
-    models = ["generic", *arms]
-    with svg_figure(path, title, 0.6 + 1.65 * len(models), is_simulated) as figure:
-        grid = figure.subplots(len(models), 2, sharex=True, sharey=True, squeeze=False)
-        for model, row in zip(models, grid, strict=True):
-            for label, axes in zip((0, 1), row, strict=True):
-                mine = [one for one in explanations.values() if (model, one.stages[-1], label) in one.attention]
-                when = "before" if model == "generic" else "after"
-                axes.set_title(
-                    f"{when}: {model}, {CLASS_NAMES[label]} ({plural(len(mine), 'patient')})", color=class_color(label)
-                )
-                axes.grid(axis="x")
-                if mine:
-                    beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
-                    draw_attention(
-                        axes, beat_mv, np.mean([one.attention[model, one.stages[-1], label] for one in mine], axis=0)
-                    )
-            row[0].set_ylabel("mV")
-        for axes in grid[-1]:
-            axes.set_xlabel("ms from the R peak")
-        draw_attention_scale(figure)
-
-
-def write_embedding_figure(
-    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
-) -> None:
-    """t-SNE of every patient's beats, before and after: a block of panels a patient, a panel a model."""
-    title = "t-SNE of the beats of every patient, before and after personal training."
-    if not explanations:
-        write_remark(path, title, NOBODY, is_simulated)
-        return
-    models = ["generic", *arms]
-    blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
-    n_rows = -(-len(explanations) // blocks)
-    with svg_figure(path, title, 0.5 + 1.75 * n_rows, is_simulated) as figure:
-        widths = (([1.0] * len(models) + [0.12]) * blocks)[:-1]
-        grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
-        for axes in grid.flat:
-            axes.axis("off")
-        for place, (subject, explanation) in enumerate(explanations.items()):
-            first = (place % blocks) * (len(models) + 1)
-            for model, axes in zip(models, grid[place // blocks, first:], strict=False):
-                axes.axis("on")
-                axes.set_title(f"{subject}, {model}" if model == "generic" else model)
-                draw_embedding(axes, explanation, model)
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
 
 
 def side_by_side(values: list[float]) -> list[float]:
