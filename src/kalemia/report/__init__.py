@@ -2,12 +2,12 @@
 
 # Here and not where they are drawn, so that a workflow can name its files without importing matplotlib.
 SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
-    "proof": ("verdict", "baselines"),
-    "curves": ("rounds",),
     "included": ("flow",),
-    "generic": ("generic", "calibration"),
-    "rounds": ("rounds-by-class", "arms"),
+    "generic": ("generic",),
+    "rounds": ("rounds", "rounds-by-class"),
+    "proof": ("verdict", "baselines", "arms"),
     "leakage": ("leakage",),
+    "calibration": ("calibration",),
     "explanation": (
         "gradcam",
         "waves",

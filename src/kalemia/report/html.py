@@ -19,9 +19,9 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 def write_html(path: str | Path, template: str, **values) -> None:
     """Render one of the templates beside this module to `path`, whole or not at all."""
-    css = Markup((FOLDER / "report.css").read_text("utf-8"))
+    css, script = (Markup((FOLDER / name).read_text("utf-8")) for name in ("report.css", "report.js"))
     with whole_file(path) as beside:
-        beside.write_text(rendered(template, css=css, light=LIGHT, dark=DARK, **values), "utf-8")
+        beside.write_text(rendered(template, css=css, script=script, light=LIGHT, dark=DARK, **values), "utf-8")
 
 
 def rendered(template: str, **values) -> Markup:

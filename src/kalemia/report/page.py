@@ -11,7 +11,6 @@ from kalemia.report.inputs import StudyResults, read_study
 from kalemia.report.notes import Notes
 from kalemia.report.provenance import versions
 from kalemia.report.sections import SECTIONS, Section
-from kalemia.report.words import PROTOCOLS, number, plural
 
 
 def write_page(path: str | Path, study: Study, results: str | Path) -> None:
@@ -25,8 +24,6 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
         path,
         "study.html",
         study=study,
-        verdict=data.verdict,
-        answer=answer(study, data.summary),
         sections=[(section, section_body(section, study, data, figures)) for section in SECTIONS],
         versions=versions(),
     )
@@ -37,23 +34,3 @@ def section_body(section: Section, study: Study, data: StudyResults, figures: di
     notes = Notes(section.id)
     values = section.values(study, data, notes)
     return rendered(f"sections/{section.id}.html", study=study, figures=figures, notes=notes, **values)
-
-
-def answer(study: Study, summary: dict) -> str:
-    """In one sentence, what personal training did to the mean AUC in the first forward and the first paper arm."""
-    first = {study.arms[arm].protocol: arm for arm in reversed(study.arms)}
-    arms = [first[protocol] for protocol in ("forward", "paper") if protocol in first]
-    if not arms:
-        return "No arm is divided by time or at random."
-    sentence = "; ".join(_arm_clause(arm, PROTOCOLS[study.arms[arm].protocol], summary["arms"][arm]) for arm in arms)
-    return f"{sentence[:1].upper()}{sentence[1:]}."
-
-
-def _arm_clause(arm: str, protocol: str, summary: dict) -> str:
-    before, after = summary["rounds"][0]["auc"], summary["rounds"][-1]["auc"]
-    if not before["n"]:
-        return f"no patient could be evaluated in the “{arm}” arm, in which {protocol}"
-    return (
-        f"in the “{arm}” arm, in which {protocol}, the mean AUC over {plural(before['n'], 'patient')} went"
-        f" from {number(before['mean'])} with the generic network to {number(after['mean'])} after the last round"
-    )

@@ -14,8 +14,9 @@ from kalemia.config import Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections import (
+    answer,
+    calibration,
     characteristics,
-    curves,
     explanation,
     generic,
     included,
@@ -37,14 +38,15 @@ class Section:
 
 
 SECTIONS = (
-    Section("proof", "Is personalization real?", proof.values),
-    Section("curves", "Round by round", curves.values),
+    Section("answer", "The answer", answer.values),
     Section("included", "Who was included", included.values),
     Section("characteristics", "Characteristics", characteristics.values),
     Section("generic", "The generic network", generic.values),
-    Section("rounds", "Arm beside arm", rounds.values),
+    Section("rounds", "Round by round", rounds.values),
+    Section("proof", "Arms and nulls", proof.values),
     Section("leakage", "How near training comes to the test", leakage.values),
-    Section("patients", "Patients", patients.values),
+    Section("calibration", "Calibration", calibration.values),
     Section("explanation", "What the networks look at", explanation.values),
+    Section("patients", "Patients", patients.values),
     Section("run", "What was run", run.values),
 )
