@@ -1,7 +1,8 @@
 """What the explanations of all patients say together: means over patients with intervals, and what follows in words."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -24,6 +25,62 @@ class Estimate:
     low: float
     high: float
     n: int
+
+
+class Explained(Protocol):
+    """One patient's rows of the tables of these names."""
+
+    waves: Rows
+    sanity: Rows
+    occlusion: Rows
+    projections: Rows
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over patients; a model is `generic` or an arm, after its last round."""
+
+    patients: Sequence[Explained]
+    seed: int
+
+    def share(self, model: str, stage: int, wave: str) -> Estimate:
+        """Of attention, as `attention_share`."""
+        return self._over(lambda one: attention_share(one.waves, model, stage, wave), "share", model, stage, wave)
+
+    def even_share(self, model: str, stage: int, wave: str) -> float:
+        """What maps that are the same everywhere would give the wave."""
+        return _mean(attention_share(one.waves, model, stage, wave, "even_share") for one in self.patients)
+
+    def change(self, arm: str, model: str, wave: str) -> Estimate:
+        """As `change_share`."""
+        return self._over(lambda one: change_share(one.occlusion, arm, model, wave), "change", arm, model, wave)
+
+    def auc_drop(self, arm: str, model: str, wave: str) -> Estimate:
+        """As `auc_drop`."""
+        return self._over(lambda one: auc_drop(one.occlusion, arm, model, wave), "AUC drop", arm, model, wave)
+
+    def agreement(self, arm: str, model: str, stage: int) -> Estimate:
+        """As `opinions_agree`."""
+        return self._over(
+            lambda one: opinions_agree(one.waves, one.occlusion, arm, model, stage), "agreement", arm, model, stage
+        )
+
+    def likeness(self, model: str, stage: int, against: str, measure: str = "spearman") -> Estimate:
+        """As `similarity`."""
+        return self._over(
+            lambda one: similarity(one.sanity, model, stage, against, measure), measure, model, stage, against
+        )
+
+    def projection(self, model: str, method: str, column: str) -> Estimate:
+        """A column of the table "projections"."""
+
+        def of_one(one: Explained) -> float:
+            return _mean(row[column] for row in one.projections if (row["model"], row["method"]) == (model, method))
+
+        return self._over(of_one, column, model, method)
+
+    def _over(self, value: Callable[[Explained], float], *names: str | int) -> Estimate:
+        return estimate([value(one) for one in self.patients], self.seed, *names)
 
 
 def estimate(values: Iterable[float], seed: int, *names: str | int) -> Estimate:

@@ -10,8 +10,17 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "leakage": ("leakage",),
     "calibration": ("calibration",),
     "prevalence": ("decision-curve",),
-    "explanation": ("gradcam", "embedding"),
+    "explanation": (
+        "gradcam",
+        "waves",
+        "sanity",
+        "embedding",
+        "embedding-potassium",
+        "embedding-episode",
+        "embedding-pca",
+    ),
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
-PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
+# patients/{subject}/{name}.svg
+PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "waves", "sanity", "embedding", "embedding-pca")
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

@@ -1,7 +1,7 @@
 """What the report reads: the files of one study, and those of one patient, as plain values."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class StudyResults:
     decision_curve: pa.Table
     summary: dict
     verdict: dict
+    explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
     def n_rounds(self) -> int:
@@ -57,6 +58,16 @@ class Embedding:
     potassium: np.ndarray  # (beats,)
     episodes: np.ndarray  # (beats,) numbered from 0 in the order of time
     positions: dict[str, np.ndarray]  # t-SNE, PCA -> (beats, 2)
+
+    def every(self, step: int) -> "Embedding":
+        """One in `step` of the beats."""
+        return Embedding(
+            self.labels[::step],
+            self.learned[::step],
+            self.potassium[::step],
+            self.episodes[::step],
+            {method: positions[::step] for method, positions in self.positions.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ def subject_name(subject_id: int) -> str:
 def read_study(results: str | Path) -> StudyResults:
     """Read what the study's page and figures show from the results folder."""
     results = Path(results)
-    return StudyResults(
+    data = StudyResults(
         flow=read_json(results / "cohort/flow.json"),
         characteristics=read_json(results / "cohort/characteristics.json"),
         populations=read_table(results / "cohort/populations.parquet", "populations"),
@@ -138,7 +149,9 @@ def read_study(results: str | Path) -> StudyResults:
         decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
+        explanations={},
     )
+    return replace(data, explanations=read_explanations(results, data.personal))
 
 
 def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:

@@ -13,9 +13,8 @@ from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
 LOWEST_BENEFIT = -0.1  # what harms more is beyond the axis
-HIGHEST_THRESHOLD = (
-    0.8  # beyond it one false alert outweighs more than four true ones, and curves jump with single draws
-)
+# Beyond it one false alert outweighs more than four true ones, and curves jump with single draws.
+HIGHEST_THRESHOLD = 0.8
 
 
 def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
