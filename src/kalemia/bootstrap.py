@@ -70,10 +70,10 @@ def draws_of_trial(trial: Trial, seed: int) -> np.ndarray:
 
 
 def times_of_draws(places: np.ndarray) -> np.ndarray:
-    """How often each draw is in a resample, (replicates, n), from places (replicates, n)."""
+    """How often each draw is in a resample, uint16 (replicates, n), from places (replicates, n)."""
     replicates, n = places.shape
     cells = places + n * np.arange(replicates)[:, None]
-    return np.bincount(cells.ravel(), minlength=replicates * n).reshape(replicates, n)
+    return np.bincount(cells.ravel(), minlength=replicates * n).reshape(replicates, n).astype(np.uint16)
 
 
 def write_resampled_draws(trials: list[Trial], places: list[np.ndarray], path: str | Path, digest: str) -> None:
