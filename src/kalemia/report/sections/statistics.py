@@ -7,6 +7,7 @@ from kalemia.report import METRIC_NAMES
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.words import MISSING, interval, mean_sd, number
+from kalemia.verdict import FEWEST_PATIENTS
 
 WAYS = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "threshold of training"}
 MORE_NAMES = METRIC_NAMES | {
@@ -30,6 +31,8 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
         "decision": WAYS[study.evaluation.decision],
+        "few": any(row["patients"] < FEWEST_PATIENTS for row in tests),
+        "fewest": FEWEST_PATIENTS,
     }
 
 
