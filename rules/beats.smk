@@ -16,9 +16,11 @@ rule beats:
         log_of("beats/{subject}"),
     conda:
         "../envs/signal.yaml"
+    group:
+        batch_of_subject
     resources:
-        mem_mb=800,
-        runtime=15,
+        mem_mb=growing(800),
+        runtime=growing(5),
     params:
         recipe=study.digest("beats"),
         decisions=lambda wildcards: str(decisions_of_subject(wildcards)),

@@ -14,10 +14,12 @@ rule excerpts:
         log_of("excerpts/{subject}"),
     conda:
         "../envs/signal.yaml"
+    group:
+        batch_of_subject
     resources:
-        mem_mb=600,
-        runtime=60,
-        download=1,
+        mem_mb=growing(600),
+        runtime=growing(10),
+        download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("excerpts"),
     script:

@@ -18,8 +18,8 @@ if study.is_simulated:
             "../envs/signal.yaml"
         threads: 2
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=growing(2000),
+            runtime=growing(20),
         params:
             recipe=study.digest("source"),
         script:
@@ -36,9 +36,11 @@ if study.has_remote_tables:
             log_of("tables/{table}"),
         conda:
             "../envs/signal.yaml"
+        # nodes of a cluster often have no way to the web, and none has the credentials unless they are given on
+        localrule: True
         resources:
-            mem_mb=600,
-            runtime=240,
+            mem_mb=growing(600),
+            runtime=growing(240),
             download=1,
         params:
             url=study.source.tables,
