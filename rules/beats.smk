@@ -14,10 +14,10 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
-    conda:
-        "../envs/signal.yaml"
     group:
         batch_of_subject
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=growing(800),
         runtime=growing(5),

@@ -12,10 +12,10 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
-    conda:
-        "../envs/signal.yaml"
     group:
         batch_of_subject
+    conda:
+        "../envs/signal.yaml"
     resources:
         mem_mb=growing(600),
         runtime=growing(10),

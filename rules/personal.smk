@@ -17,9 +17,9 @@ rule arms:
         out("personal/arms.parquet"),
     log:
         log_of("personal/arms"),
+    localrule: True
     conda:
         "../envs/signal.yaml"
-    localrule: True
     resources:
         mem_mb=growing(500),
         runtime=growing(5),

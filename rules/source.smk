@@ -34,10 +34,10 @@ if study.has_remote_tables:
             out("source/tables/{table}.csv.gz"),
         log:
             log_of("tables/{table}"),
+        # the nodes of a cluster often have no way to the web
+        localrule: True
         conda:
             "../envs/signal.yaml"
-        # nodes of a cluster often have no way to the web, and none has the credentials unless they are given on
-        localrule: True
         resources:
             mem_mb=growing(600),
             runtime=growing(240),
