@@ -20,9 +20,9 @@ checkpoint cohort:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=720,
-        download=1,
+        mem_mb=growing(4000),
+        runtime=growing(720),
+        download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("cohort"),
     script:
@@ -44,8 +44,8 @@ checkpoint populations:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("populations"),
     script:
@@ -66,8 +66,8 @@ rule context:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=study.digest("context"),
         given=treatment_tables(),
@@ -88,8 +88,8 @@ if body_file():
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=2000,
-            runtime=120,
+            mem_mb=growing(2000),
+            runtime=growing(120),
         params:
             recipe=study.digest("body"),
         script:
@@ -111,8 +111,8 @@ rule characteristics:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("characteristics"),
     script:
@@ -133,8 +133,8 @@ rule ledger:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("ledger"),
     script:

@@ -40,6 +40,11 @@ def log_of(path):
     return out(f"logs/{path}.log")
 
 
+def growing(first):
+    """A resource of which every attempt asks for more: a job that was too large or too slow for it is tried again."""
+    return lambda wildcards, attempt: first * attempt
+
+
 def waveforms_marker():
     """What changes when the recordings do: the simulated folder, or a list of records; nothing that is on the web."""
     if is_url(study.waveforms):
@@ -159,6 +164,25 @@ def decisions_of_subject(wildcards):
 def decisions_file(wildcards):
     """The review's decisions, where there is one on the subject."""
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
+
+
+def batch_of_subject(wildcards):
+    """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
+
+    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
+    that has a name of its own stays as it is.
+    """
+    size = workflow.group_settings.group_components.get("subjects")
+    if size is None:
+        return None
+    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+    workflow.parent_groupids[batch] = "subjects"
+    return batch
+
+
+@cache
+def order_of_subjects():
+    return {subject: place for place, subject in enumerate(cohort_subjects())}
 
 
 def cohort_quality(wildcards):

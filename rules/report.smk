@@ -27,8 +27,8 @@ rule patient_report:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         recipe=study.digest("report"),
     script:
@@ -74,8 +74,8 @@ rule study_report:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=growing(1000),
+        runtime=growing(15),
     params:
         recipe=study.digest("report"),
         settings=config_text(study),
