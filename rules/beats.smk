@@ -16,11 +16,13 @@ rule beats:
         log_of("beats/{subject}"),
     benchmark:
         time_of("beats/{subject}")
+    group:
+        batch_of_subject
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=800,
-        runtime=15,
+        mem_mb=growing(800),
+        runtime=growing(5),
     params:
         recipe=study.digest("beats"),
         decisions=lambda wildcards: str(decisions_of_subject(wildcards)),

@@ -22,9 +22,9 @@ checkpoint cohort:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=720,
-        download=1,
+        mem_mb=growing(4000),
+        runtime=growing(720),
+        download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("cohort"),
     script:
@@ -48,8 +48,8 @@ checkpoint populations:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("populations"),
     script:
@@ -72,8 +72,8 @@ rule context:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=study.digest("context"),
         given=treatment_tables(),
@@ -96,8 +96,8 @@ if body_file():
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=2000,
-            runtime=120,
+            mem_mb=growing(2000),
+            runtime=growing(120),
         params:
             recipe=study.digest("body"),
         script:
@@ -121,8 +121,8 @@ rule characteristics:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("characteristics"),
     script:
@@ -145,8 +145,8 @@ rule ledger:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("ledger"),
     script:

@@ -13,6 +13,7 @@ from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
+from kalemia.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -42,6 +43,11 @@ def log_of(path):
 def time_of(path):
     """Where Snakemake writes how long a job took; the first part is the name of the rule."""
     return out(f"times/{path}.tsv")
+
+
+def growing(first):
+    """A resource of which every attempt asks for more: a job that was too large or too slow for it is tried again."""
+    return lambda wildcards, attempt: first * attempt
 
 
 def waveforms_marker():
@@ -163,6 +169,25 @@ def decisions_of_subject(wildcards):
 def decisions_file(wildcards):
     """The review's decisions, where there is one on the subject."""
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
+
+
+def batch_of_subject(wildcards):
+    """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
+
+    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
+    that has a name of its own stays as it is.
+    """
+    size = workflow.group_settings.group_components.get("subjects")
+    if size is None:
+        return None
+    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+    workflow.parent_groupids[batch] = "subjects"
+    return batch
+
+
+@cache
+def order_of_subjects():
+    return {subject: place for place, subject in enumerate(cohort_subjects())}
 
 
 def cohort_quality(wildcards):
@@ -287,10 +312,7 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [
-        out(f"explanation/{subject}/{name}.parquet")
-        for name in ("gradcam", "embedding")
-    ]
+    return [out(f"explanation/{subject}/{kind}.parquet") for kind in EXPLANATION]
 
 
 def explanation_of_subject(wildcards):

@@ -40,8 +40,8 @@ rule evaluation:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=growing(1000),
+        runtime=growing(15),
     params:
         recipe=study.digest("evaluation"),
     script:

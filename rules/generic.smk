@@ -21,8 +21,8 @@ rule generic:
         "../envs/training.yaml"
     threads: study.generic.threads
     resources:
-        mem_mb=6000,
-        runtime=720,
+        mem_mb=growing(6000),
+        runtime=growing(720),
         gpu=1,
     params:
         recipe=study.digest("generic"),

@@ -19,11 +19,12 @@ rule arms:
         log_of("personal/arms"),
     benchmark:
         time_of("arms")
+    localrule: True
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=400,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         recipe=study.digest("arms"),
     script:
@@ -44,8 +45,8 @@ rule split:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=400,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         recipe=lambda wildcards: study.split_digest(wildcards.arm),
     script:
@@ -67,8 +68,8 @@ rule features:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=3000,
-        runtime=20,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         recipe=study.digest("features"),
     script:
@@ -94,8 +95,8 @@ rule round_0:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         recipe=study.digest("baselines"),
     script:
@@ -122,8 +123,8 @@ rule finetune:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         recipe=lambda wildcards: study.arm_digest(wildcards.arm),
     script:
@@ -147,8 +148,8 @@ rule nulls:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
     script:
@@ -172,8 +173,8 @@ rule strangers:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
     script:

@@ -17,8 +17,8 @@ rule review:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("review"),
         excerpts=out("excerpts"),

@@ -35,8 +35,8 @@ rule patient_report:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         recipe=study.digest("report"),
     script:
@@ -55,6 +55,14 @@ rule study_report:
         rounds=out("evaluation/rounds.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),
+        patients=out("evaluation/patients.parquet"),
+        averages=out("evaluation/averages.parquet"),
+        tests=out("evaluation/tests.parquet"),
+        effective=out("evaluation/effective.parquet"),
+        periods=out("evaluation/periods.parquet"),
+        prevalence=out("evaluation/prevalence.parquet"),
+        alerts=out("evaluation/alerts.parquet"),
+        decision_curve=out("evaluation/decision_curve.parquet"),
         summary=out("evaluation/summary.json"),
         verdict=out("evaluation/verdict.json"),
         explanations=explanations,
@@ -93,8 +101,8 @@ rule study_report:
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=growing(1000),
+        runtime=growing(15),
     params:
         recipe=study.digest("report"),
         settings=config_text(study),

@@ -1,6 +1,7 @@
 """A results folder as the stages before the report write it, with made-up figures: quick, and known in every cell."""
 
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from kalemia.config import Study
 from kalemia.evaluation import draw_decisions
 from kalemia.rebuild import evidence_of, write_evaluation
 from kalemia.report.inputs import subject_name
+from kalemia.schemas import EXPLANATION
 from kalemia.seeds import rng
 from kalemia.tables import table_from_rows, write_json, write_table, write_text
+from kalemia.waves import even_shares, shares, wave_windows
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
@@ -375,22 +378,44 @@ def _write_beside_rounds(
 
 def _write_explanation(folder: Path, subject: int, models: list[str], draws: list[dict]) -> None:
     random = rng(1, "explanation", subject)
-    t_ms = (np.arange(120) - 40) * 8.0
-    gradcam, embedding = [], []
+    rows: dict[str, list[dict]] = {kind: [] for kind in EXPLANATION}
+    labeled = [draw for draw in draws if draw["label"] is not None and not draw["reason"]]
     for model in models:
-        at, width = (120, 300) if model == "generic" else (250, 90)
-        for label in (0, 1):
-            attention = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
-            beat, looked_at = _beat_mv(label, 1.0).tolist(), attention.tolist()
-            gradcam.append({"model": model, "label": label, "mean_beat": beat, "attention": looked_at})
+        for stage, label in product((2, 4), (0, 1)):
+            _add_maps(rows, {"model": model, "stage": stage, "label": label}, random)
         apart = 1.0 if model == "generic" else 4.0
-        for draw in draws:
-            if draw["label"] is None or draw["reason"]:
-                continue
-            for _ in range(20):
-                x, y = random.normal(apart * draw["label"], 1.5), random.normal(0, 1.5)
-                keys = ("draw_id", "label", "potassium")
-                role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
-                embedding.append({"model": model, "role": role, **{key: draw[key] for key in keys}, "x": x, "y": y})
-    write_table(folder / "gradcam.parquet", "gradcam", table_from_rows("gradcam", gradcam))
-    write_table(folder / "embedding.parquet", "embedding", table_from_rows("embedding", embedding))
+        for draw in labeled * 20:
+            places = {name: random.normal(0, 1.5) for name in ("tsne_x", "tsne_y", "pca_x", "pca_y")}
+            places["tsne_x"] += apart * draw["label"]
+            role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
+            about = {"model": model, "role": role, "episode": draw["draw_id"] % 100 // 3}
+            rows["embedding"].append(about | {key: draw[key] for key in ("draw_id", "label", "potassium")} | places)
+        for method, trusted, variance in (("t-SNE", 0.95, None), ("PCA", 0.8, 0.6)):
+            about = {"model": model, "method": method, "n_beats": 20 * len(labeled), "variance": variance}
+            rows["projections"].append(about | {"trustworthiness": trusted + random.uniform(-0.03, 0.03)})
+    for arm, after in product(models[1:], (False, True)):
+        for wave, change in zip(("P", "QRS", "ST", "T"), (0.1, 1.0, 0.2, 2.0 if after else 0.6), strict=True):
+            figures = {"auc": 0.9, "auc_without": 0.9 - change * random.uniform(0.1, 0.2), "logit_drop": change / 2}
+            about = {"arm": arm, "model": arm if after else "generic", "wave": wave, "n_test": 8, "n_positive": 4}
+            rows["occlusion"].append(about | figures | {"logit_change": change * random.uniform(0.8, 1.2)})
+    for kind in EXPLANATION:
+        write_table(folder / f"{kind}.parquet", kind, table_from_rows(kind, rows[kind]))
+
+
+def _add_maps(rows: dict[str, list[dict]], about: dict, random: np.random.Generator) -> None:
+    """One map, before training broad and after it on the T wave, its waves and what it is held against."""
+    t_ms, windows = (np.arange(120) - 40) * 8.0, wave_windows(800.0)
+    at, width = (120, 300) if about["model"] == "generic" else (250, 90)
+    map_ = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
+    rows["gradcam"].append({**about, "mean_beat": _beat_mv(about["label"], 1.0).tolist(), "attention": map_.tolist()})
+    even = even_shares(windows)
+    rows["waves"] += [
+        {**about, "wave": wave, "share": share, "even_share": even[wave]}
+        for wave, share in shares(map_, windows).items()
+    ]
+    levels = ("halves", "head", "stage4", "stage3", "stage2", "stage1", "stem")
+    for against in (*levels, "labels") if about["model"] != "generic" else levels:
+        alike = 0.95 if against == "halves" else random.uniform(-0.2, 0.4)
+        rows["sanity"].append(
+            {**about, "against": against, "attention": map_[::-1].tolist(), "spearman": alike, "ssim": alike}
+        )

@@ -22,7 +22,9 @@ from kalemia import paper
 from kalemia.config import Range
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
+from kalemia.explanation_summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report.explained import COLORINGS, colored
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import read_explanations, read_patient, read_study
@@ -31,6 +33,7 @@ from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
 from kalemia.report.sections.answer import answer
+from kalemia.report.sections.explanation import shown, verdict
 from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
 from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
@@ -451,6 +454,49 @@ def test_a_patients_page_needs_no_other_patients_files(results, study, tmp_path)
     assert (tmp_path / "report.html").read_bytes() == (results / f"patients/{EVALUABLE}/report.html").read_bytes()
 
 
+# What the networks look at
+
+
+def test_the_page_says_what_each_wave_gets_and_what_is_lost_without_it(results, study):
+    words, summary = Page(results / "report.html").words, Summary(list(_explanations(results).values()), study.seed)
+    share, change = summary.share("paper", 4, "T"), summary.change("paper", "paper", "T")
+    assert change.mean > 0.5
+    assert f"After the last round of paper, the answer changes most without the T wave: {change.mean:.1%}" in words
+    assert f"paper after T 32.5% {shown(share)}" in words
+    assert shown(change) in words
+
+
+def test_the_page_says_which_maps_change_with_what_was_learned(results):
+    words = Page(results / "report.html").words
+    assert "All weights made random: 6 of 6 maps change." in words
+    assert "Trained on shuffled labels: 4 of 4 maps change." in words
+
+
+def test_a_map_that_does_not_change_is_named(results, study):
+    explanations = _explanations(results)
+    for one in explanations.values():
+        for row in one.sanity:
+            if (row["model"], row["stage"], row["against"]) == ("paper", 4, "stem"):
+                row["spearman"] = 0.9
+    said = verdict(Summary(list(explanations.values()), study.seed), ["generic", "paper"], [4, 2], "stem")
+    assert "3 of 4 maps change" in said
+    assert "does not change and so shows the beat rather than what was learned: paper in the last stage" in said
+
+
+def test_beats_are_colored_by_class_value_and_episode(results):
+    beats = _explanations(results)[EVALUABLE].embedding["paper"]
+    for coloring in COLORINGS:
+        groups = colored(beats, coloring, (3.5, 7.0))
+        assert np.sum([mine for mine, _, _ in groups], axis=0).tolist() == [1] * len(beats.labels)
+    by_episode = {color: beats.episodes[mine] for mine, color, _ in colored(beats, "episode", (3.5, 7.0))}
+    assert set(by_episode[LIGHT["scale-0"]]) == {0}
+    assert set(by_episode[LIGHT["scale-6"]]) == {6, 7}
+
+
+def _explanations(results):
+    return read_explanations(results, [f"p{subject:06d}" for subject in PERSONAL])
+
+
 # Inputs
 
 
@@ -458,7 +504,8 @@ def test_explanations_are_read_of_those_who_are_evaluable(results, nobody):
     explanations = read_explanations(results, [EVALUABLE, PARTLY])
     assert set(explanations[EVALUABLE].embedding) == {"generic", "paper", "forward"}
     assert set(explanations[PARTLY].embedding) == {"generic", "paper"}
-    assert explanations[EVALUABLE].attention["paper", 1].shape == (120,)
+    assert explanations[EVALUABLE].attention["paper", 4, 1].shape == (120,)
+    assert explanations[EVALUABLE].stages == [2, 4]
     assert not explanations[EVALUABLE].embedding["generic"].learned.any()
     assert read_explanations(nobody, [f"p{PERSONAL[0]:06d}"]) == {}
 

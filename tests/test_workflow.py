@@ -1,13 +1,19 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
 import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
+from kalemia.cli import main
+from kalemia.discrimination import discrimination
+from kalemia.rebuild import read_settings
 from kalemia.report import SECTION_FIGURES
+from kalemia.seeds import rng
 from kalemia.tables import read_json, read_table, write_json
 from workflow import ROOT, run_snakemake
 
@@ -136,6 +142,30 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     first = _hashes(finished, *patterns)
     assert len(first) > 100
     assert _hashes(tmp_path, *patterns) == first
+
+
+def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
+    bare, ecg = tmp_path / "results", ("source", "excerpts", "beats", "features", "patients", "*.safetensors", "logs")
+    made_again = ("evaluation/*", "figures/*", "report.html")
+    shutil.copytree(
+        finished / "results", bare, ignore=shutil.ignore_patterns(*ecg, "evaluation", "figures", "report.html")
+    )
+    assert not _hashes(bare, *made_again)
+    assert main(["report", "--from", str(bare)]) == 0
+    expected = _hashes(finished / "results", *made_again)
+    assert len(expected) > 25
+    assert _hashes(bare, *made_again) == expected
+
+
+def test_what_is_said_of_generic_draws_follows_from_their_predictions(finished):
+    seed = read_settings(finished / "results/config.yaml").seed
+    predictions = read_table(finished / "results/generic/predictions.parquet", "predictions")
+    metrics = read_json(finished / "results/generic/metrics.json")
+    for split in ("train", "validation", "test"):
+        mine = predictions.filter(pc.equal(predictions["role"], split))
+        columns = (mine[name].to_numpy() for name in ("label", "logit", "decision", "subject_id"))
+        found = discrimination(*columns, rng(seed, "bootstrap", split, "draws"))
+        assert json.loads(json.dumps(found).replace("NaN", "null")) == metrics[split]["draws"]
 
 
 def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_finished):

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kalemia.schemas import SCHEMAS
 from kalemia.seeds import rng
-from kalemia.statistics import Bounds, drawn, expanded_interval
+from kalemia.statistics import UNKNOWN, Bounds, drawn, percentile_interval
 from kalemia.tables import empty_table, write_table
 from kalemia.trials import Draws, Trial
 
@@ -33,15 +33,17 @@ class People:
     def interval(self, values: np.ndarray) -> Bounds:
         """Of the mean over patients of what each resample of their draws gives, `values` (n, replicates).
 
-        A patient without a value in a resample is left out of its mean.
+        A patient without a value in a resample is left out of its mean. Percentiles are taken as they are: that draws
+        are drawn anew below patients counts their chance about twice, which makes up for what percentiles lack with few
+        patients (docs/method.md has the coverage). NaN for fewer than two patients.
         """
-        if not len(values):
-            return expanded_interval(np.empty(0), 0)
+        if len(values) < 2:
+            return UNKNOWN
         of_people = values[self.places, self.turns]
         known = np.isfinite(of_people)
         sums, counts = np.where(known, of_people, 0.0).sum(axis=1), known.sum(axis=1)
         means = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-        return expanded_interval(means, len(values))
+        return percentile_interval(means)
 
 
 def resampled_people(subject_ids: tuple[int, ...], seed: int, arm: str, against: str | None) -> People:
@@ -68,10 +70,10 @@ def draws_of_trial(trial: Trial, seed: int) -> np.ndarray:
 
 
 def times_of_draws(places: np.ndarray) -> np.ndarray:
-    """How often each draw is in a resample, (replicates, n), from places (replicates, n)."""
+    """How often each draw is in a resample, uint16 (replicates, n), from places (replicates, n)."""
     replicates, n = places.shape
     cells = places + n * np.arange(replicates)[:, None]
-    return np.bincount(cells.ravel(), minlength=replicates * n).reshape(replicates, n)
+    return np.bincount(cells.ravel(), minlength=replicates * n).reshape(replicates, n).astype(np.uint16)
 
 
 def write_resampled_draws(trials: list[Trial], places: list[np.ndarray], path: str | Path, digest: str) -> None:

@@ -58,11 +58,9 @@ def write_comparison(
     decision: the way to decide by which the tests of accuracy, sensitivity and specificity go.
     """
     write_table(patients_path, "patient_metrics", table_from_rows("patient_metrics", patient_rows(trials)), digest)
-    places = [draws_of_trial(trial, seed) for trial in trials]
-    write_resampled_draws(trials, places, draws_path, digest)
     people = people_of_arms(trials, arms, seed)
     write_resampled_people(people, people_path, digest)
-    times = [times_of_draws(mine) for mine in places]
+    times = _times_of_trials(trials, seed, draws_path, digest)
     n_rounds = max((trial.last for trial in trials), default=0) + 1
     averages, tests = [], []
     for way, metric in EVERY:
@@ -156,6 +154,13 @@ def rows_of_tests(
             found = [row | {f"{name}_holm": p} for row, p in zip(found, adjusted.tolist(), strict=True)]
         rows += [known(row) for row in found]
     return rows
+
+
+def _times_of_trials(trials: list[Trial], seed: int, path: str | Path, digest: str) -> list[np.ndarray]:
+    """How often each resample holds each test draw, a trial each; what is resampled is written to `path`."""
+    places = [draws_of_trial(trial, seed) for trial in trials]
+    write_resampled_draws(trials, places, path, digest)
+    return [times_of_draws(mine) for mine in places]
 
 
 def _compared(one: np.ndarray, other: np.ndarray) -> dict:

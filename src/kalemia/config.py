@@ -235,6 +235,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Explanation:
+    stages: tuple[int, ...]
     beats_per_draw: int
     perplexity: float
 
@@ -368,8 +369,8 @@ RECIPES = {
     "nulls": Recipe(1, _SPLITTING),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
     "evaluation": Recipe(3, ("seed", "evaluation")),
-    "explanation": Recipe(1, ("seed", "explanation")),
-    "report": Recipe(1, ("study",)),
+    "explanation": Recipe(2, ("seed", "explanation")),
+    "report": Recipe(2, ("study",)),
 }
 
 

@@ -54,7 +54,7 @@ def write_prevalence(
     """Write the test period of every patient and arm, what rounds are worth in them, their alerts and decision curves.
 
     After each round, over the draws of all patients together; a patient with fewer rounds keeps the last. Intervals
-    resample whole patients.
+    resample whole patients, because draws of a stay follow each other.
     """
     of_split = {(split["arm"], split["subject_id"]): split for split in map(read_split, split_paths)}
     n_rounds = max((trial.last for trial in trials), default=0) + 1

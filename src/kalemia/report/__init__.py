@@ -6,11 +6,22 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "generic": ("generic",),
     "rounds": ("rounds", "rounds-by-class"),
     "proof": ("verdict", "baselines", "arms"),
+    "statistics": ("forest",),
     "leakage": ("leakage",),
     "calibration": ("calibration",),
-    "explanation": ("gradcam", "embedding"),
+    "prevalence": ("decision-curve",),
+    "explanation": (
+        "gradcam",
+        "waves",
+        "sanity",
+        "embedding",
+        "embedding-potassium",
+        "embedding-episode",
+        "embedding-pca",
+    ),
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
 STUDY_TABLES = ("rounds", "averages", "tests", "prevalence")  # of evaluation/ -> tables/{name}.csv
-PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
+# patients/{subject}/{name}.svg
+PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "waves", "sanity", "embedding", "embedding-pca")
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

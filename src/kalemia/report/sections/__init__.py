@@ -25,9 +25,11 @@ from kalemia.report.sections import (
     leakage,
     method,
     patients,
+    prevalence,
     proof,
     rounds,
     run,
+    statistics,
 )
 
 
@@ -47,8 +49,10 @@ SECTIONS = (
     Section("generic", "The generic network", generic.values),
     Section("rounds", "Round by round", rounds.values),
     Section("proof", "Arms and nulls", proof.values),
+    Section("statistics", "Patients, intervals and tests", statistics.values),
     Section("leakage", "How near training comes to the test", leakage.values),
     Section("calibration", "Calibration", calibration.values),
+    Section("prevalence", "At real prevalence", prevalence.values),
     Section("explanation", "What the networks look at", explanation.values),
     Section("patients", "Patients", patients.values),
     Section("beside", "Beside the paper", beside.values),
