@@ -15,6 +15,7 @@ import requests
 
 MISSING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 _STARTED_WITHIN_S = 60
+_SCRIPT_WITHIN_S = 240
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-device-scale-factor=1")
 
 
@@ -66,7 +67,7 @@ class Browser:
         return self._post("goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _post(self, what: str, body: dict):
-        return _value(requests.post(f"{self._url}/{what}", json=body, timeout=120))
+        return _value(requests.post(f"{self._url}/{what}", json=body, timeout=2 * _SCRIPT_WITHIN_S))
 
     def _get(self, what: str):
         return _value(requests.get(f"{self._url}/{what}", timeout=120))
@@ -86,6 +87,7 @@ def headless_browser() -> Iterator[Browser]:
                     "binary": shutil.which("chromium"),
                     "args": [*_FLAGS, f"--user-data-dir={profile}"],
                 },
+                "timeouts": {"script": 1000 * _SCRIPT_WITHIN_S},
                 "goog:loggingPrefs": {"browser": "WARNING", "performance": "ALL"},
             }
             asked = requests.post(f"{server}/session", json={"capabilities": {"alwaysMatch": options}}, timeout=120)

@@ -84,7 +84,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   for (const head of [...table.tHead.rows].at(-1).cells) {
     const place = column;
     column += head.colSpan;
-    if (head.tagName !== "TH" || head.colSpan > 1) continue;
+    if (head.tagName !== "TH" || head.colSpan > 1 || !textOf(head)) continue;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
