@@ -20,8 +20,8 @@ rule explanation:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=2500,
-        runtime=20,
+        mem_mb=3000,
+        runtime=40,
     params:
         recipe=study.digest("explanation"),
     script:
