@@ -14,6 +14,8 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
+    benchmark:
+        time_of("beats/{subject}")
     group:
         batch_of_subject
     conda:

@@ -17,6 +17,8 @@ checkpoint cohort:
         unreadable=out("cohort/unreadable.parquet"),
     log:
         log_of("cohort"),
+    benchmark:
+        time_of("cohort")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -41,6 +43,8 @@ checkpoint populations:
         flow=out("cohort/flow.json"),
     log:
         log_of("populations"),
+    benchmark:
+        time_of("populations")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -63,6 +67,8 @@ rule context:
         out("cohort/context.parquet"),
     log:
         log_of("context"),
+    benchmark:
+        time_of("context")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -85,6 +91,8 @@ if body_file():
             body_file(),
         log:
             log_of("body"),
+        benchmark:
+            time_of("body")
         conda:
             "../envs/signal.yaml"
         resources:
@@ -108,6 +116,8 @@ rule characteristics:
         out("cohort/characteristics.json"),
     log:
         log_of("characteristics"),
+    benchmark:
+        time_of("characteristics")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -130,6 +140,8 @@ rule ledger:
         out("cohort/ledger.parquet"),
     log:
         log_of("ledger"),
+    benchmark:
+        time_of("ledger")
     conda:
         "../envs/signal.yaml"
     resources:

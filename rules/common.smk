@@ -11,7 +11,7 @@ from kalemia.config import Study, is_url
 from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
-from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
 from kalemia.schemas import EXPLANATION
 
@@ -38,6 +38,11 @@ def out(path):
 def log_of(path):
     """Where a job of this path logs."""
     return out(f"logs/{path}.log")
+
+
+def time_of(path):
+    """Where Snakemake writes how long a job took; the first part is the name of the rule."""
+    return out(f"times/{path}.tsv")
 
 
 def growing(first):

@@ -35,6 +35,8 @@ rule evaluation:
         verdict=out("evaluation/verdict.json"),
     log:
         log_of("evaluation"),
+    benchmark:
+        time_of("evaluation")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -12,6 +12,8 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
+    benchmark:
+        time_of("excerpts/{subject}")
     group:
         batch_of_subject
     conda:

@@ -16,6 +16,8 @@ rule explanation:
         **{kind: out(f"explanation/{{subject}}/{kind}.parquet") for kind in EXPLANATION},
     log:
         log_of("explanation/{subject}"),
+    benchmark:
+        time_of("explanation/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads

@@ -15,6 +15,8 @@ rule generic:
         metrics=out("generic/metrics.json"),
     log:
         log_of("generic"),
+    benchmark:
+        time_of("generic")
     conda:
         "../envs/training.yaml"
     threads: study.generic.threads

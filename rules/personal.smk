@@ -17,6 +17,8 @@ rule arms:
         out("personal/arms.parquet"),
     log:
         log_of("personal/arms"),
+    benchmark:
+        time_of("arms")
     localrule: True
     conda:
         "../envs/signal.yaml"
@@ -38,6 +40,8 @@ rule split:
         out("personal/{arm}/{subject}/split.json"),
     log:
         log_of("personal/{arm}/{subject}/split"),
+    benchmark:
+        time_of("split/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -58,6 +62,8 @@ rule features:
         out("features/{subject}.safetensors"),
     log:
         log_of("features/{subject}"),
+    benchmark:
+        time_of("features/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -84,6 +90,8 @@ rule round_0:
         baselines=out("personal/{arm}/{subject}/baselines.parquet"),
     log:
         log_of("personal/{arm}/{subject}/round-0"),
+    benchmark:
+        time_of("round_0/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -109,6 +117,8 @@ rule finetune:
         metrics=out("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-{k}"),
+    benchmark:
+        time_of("finetune/{arm}/{subject}/round-{k}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -132,6 +142,8 @@ rule nulls:
         out("personal/{arm}/{subject}/nulls.parquet"),
     log:
         log_of("personal/{arm}/{subject}/nulls"),
+    benchmark:
+        time_of("nulls/{arm}/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -155,6 +167,8 @@ rule strangers:
         out("personal/{arm}/strangers.parquet"),
     log:
         log_of("personal/{arm}/strangers"),
+    benchmark:
+        time_of("strangers/{arm}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads

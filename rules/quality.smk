@@ -12,6 +12,8 @@ rule review:
         out("quality/review.html"),
     log:
         log_of("review"),
+    benchmark:
+        time_of("review")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -1,6 +1,6 @@
 # What a person reads.
 # Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
-# Makes:  report.html and figures/; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
+# Makes:  report.html, figures/, tables/ and generic/model-card.md; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
 #         page again from a results folder without ECG; patients/{subject}/: the page of one patient and its figures.
 
 
@@ -16,6 +16,12 @@ rule patient_report:
         explanation=explanation_of_subject,
     output:
         page=out("patients/{subject}/report.html"),
+        card=report(
+            out("patients/{subject}/model-card.md"),
+            caption="../workflow/report/model-card.rst",
+            category="Model cards",
+            labels={"model": "{subject}"},
+        ),
         figures=report(
             patient_figures(),
             caption="../workflow/report/patient.rst",
@@ -24,6 +30,8 @@ rule patient_report:
         ),
     log:
         log_of("patients/{subject}"),
+    benchmark:
+        time_of("patient_report/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -43,6 +51,7 @@ rule study_report:
         populations=out("cohort/populations.parquet"),
         arms=out("personal/arms.parquet"),
         history=out("generic/history.parquet"),
+        generic=out("generic/predictions.parquet"),
         rounds=out("evaluation/rounds.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),
@@ -59,18 +68,36 @@ rule study_report:
         explanations=explanations,
     output:
         page=out("report.html"),
+        card=report(
+            out("generic/model-card.md"),
+            caption="../workflow/report/model-card.rst",
+            category="Model cards",
+            labels={"model": "generic"},
+        ),
         settings=out("config.yaml"),
         figures=[
             report(
                 out(f"figures/{name}.svg"),
                 caption=f"../workflow/report/{name}.rst",
-                category="Study",
+                category=section.capitalize(),
                 labels={"figure": name},
             )
-            for name in STUDY_FIGURES
+            for section, names in SECTION_FIGURES.items()
+            for name in names
+        ],
+        tables=[
+            report(
+                out(f"tables/{name}.csv"),
+                caption=f"../workflow/report/table-{name}.rst",
+                category="Tables",
+                labels={"table": name},
+            )
+            for name in STUDY_TABLES
         ],
     log:
         log_of("report"),
+    benchmark:
+        time_of("study_report")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -14,6 +14,8 @@ if study.is_simulated:
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),
+        benchmark:
+            time_of("simulate")
         conda:
             "../envs/signal.yaml"
         threads: 2
@@ -34,6 +36,8 @@ if study.has_remote_tables:
             out("source/tables/{table}.csv.gz"),
         log:
             log_of("tables/{table}"),
+        benchmark:
+            time_of("table/{table}")
         # the nodes of a cluster often have no way to the web
         localrule: True
         conda:

@@ -5,6 +5,7 @@ import pytest
 from kalemia.cli import main
 from kalemia.config import Study
 from kalemia.rebuild import SETTINGS, read_settings
+from kalemia.report.csv_tables import write_csv_tables
 from kalemia.report.figures import write_study_figures
 from kalemia.report.page import write_page
 from kalemia.report.provenance import config_text
@@ -20,6 +21,7 @@ def finished(tmp_path_factory, study):
     results = tmp_path_factory.mktemp("finished") / "results"
     write_results(results, study)
     write_study_figures(study, results)
+    write_csv_tables(results)
     write_page(results / "report.html", study, results)
     write_text(results / SETTINGS, config_text(study))
     return results

@@ -12,9 +12,10 @@ import pytest
 from kalemia.cli import main
 from kalemia.discrimination import discrimination
 from kalemia.rebuild import read_settings
+from kalemia.report import SECTION_FIGURES
 from kalemia.seeds import rng
 from kalemia.tables import read_json, read_table, write_json
-from workflow import run_snakemake
+from workflow import ROOT, run_snakemake
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)
@@ -285,7 +286,17 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     ]
 
 
-def test_snakemake_s_own_report_holds_the_figures(copy_of_finished):
-    run = _run(copy_of_finished, "--report", "snakemake-report.zip")
+def test_snakemake_s_own_report_holds_figures_tables_and_cards_with_captions(copy_of_finished):
+    run = _run(copy_of_finished, "--report", "snakemake-report.html")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (copy_of_finished / "snakemake-report.zip").stat().st_size > 100_000
+    page = (copy_of_finished / "snakemake-report.html").read_text()
+    for section, names in SECTION_FIGURES.items():
+        assert f'"{section.capitalize()}": {{' in page
+        for name in names:
+            caption = (ROOT / f"workflow/report/{name}.rst").read_text().split("'")[0].strip()
+            assert f"results/figures/{name}.svg" in page
+            assert caption in page
+    for category in ("Patients", "Tables", "Model cards"):
+        assert f'"{category}": {{' in page
+    for path in ("results/tables/rounds.csv", "results/generic/model-card.md"):
+        assert f'"{path}": {{' in page

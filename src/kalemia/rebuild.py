@@ -27,6 +27,7 @@ KEPT = (
     "personal/**/*.parquet",
     "personal/**/*.json",
     "explanation/**/*",
+    "times/**/*.tsv",
 )
 
 
@@ -98,6 +99,7 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
 
     `to` becomes a results folder without ECG. Returns the page. Raises `UserError` where a file is missing.
     """
+    from kalemia.report.csv_tables import write_csv_tables
     from kalemia.report.figures import write_study_figures
     from kalemia.report.page import write_page
 
@@ -107,6 +109,7 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
         results = copy_without_ecg(results, Path(to))
     write_evaluation(study, evidence_of(results, study), results / "evaluation")
     write_study_figures(study, results)
+    write_csv_tables(results)
     write_page(results / "report.html", study, results)
     return results / "report.html"
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
+from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_json, read_table
 
@@ -23,6 +24,7 @@ class StudyResults:
     populations: pa.Table
     arms: pa.Table
     history: pa.Table
+    generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
     leakage: pa.Table
     distances: pa.Table
@@ -36,6 +38,8 @@ class StudyResults:
     decision_curve: pa.Table
     summary: dict
     verdict: dict
+    times: list[RuleTime]
+    hashes: dict[str, str]  # of the files that all this rests on
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
@@ -136,6 +140,7 @@ def read_study(results: str | Path) -> StudyResults:
         populations=read_table(results / "cohort/populations.parquet", "populations"),
         arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
+        generic=read_table(results / "generic/predictions.parquet", "predictions"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
@@ -149,6 +154,8 @@ def read_study(results: str | Path) -> StudyResults:
         decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
+        times=rule_times(results / "times"),
+        hashes=hashes(results),
         explanations={},
     )
     return replace(data, explanations=read_explanations(results, data.personal))

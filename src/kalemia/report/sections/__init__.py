@@ -15,12 +15,15 @@ from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections import (
     answer,
+    beside,
     calibration,
+    cards,
     characteristics,
     explanation,
     generic,
     included,
     leakage,
+    method,
     patients,
     prevalence,
     proof,
@@ -52,5 +55,8 @@ SECTIONS = (
     Section("prevalence", "At real prevalence", prevalence.values),
     Section("explanation", "What the networks look at", explanation.values),
     Section("patients", "Patients", patients.values),
+    Section("beside", "Beside the paper", beside.values),
+    Section("method", "Method", method.values),
+    Section("cards", "Model cards", cards.values),
     Section("run", "What was run", run.values),
 )
