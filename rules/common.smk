@@ -22,6 +22,9 @@ except UserError as error:
 
 study = Study.from_config(config)
 
+# where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
+config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
+
 # so that scripts find the package in a conda environment too, where it is not installed
 os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
 

@@ -19,6 +19,5 @@ rule review:
         runtime=30,
     params:
         recipe=study.digest("review"),
-        excerpts=out("excerpts"),
     script:
         "../workflow/scripts/review.py"
