@@ -29,7 +29,7 @@ test: setup  ## run every test
 lint: setup  ## check style, the workflow's too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --compact-diff Snakefile rules
+	$(BIN)/snakefmt --check --compact-diff Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
 
 bench: setup  ## compare speed with other ways of doing the same
