@@ -11,7 +11,8 @@ from kalemia.config import Study, is_url
 from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
-from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
+from kalemia.report.provenance import config_text
 from kalemia.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
@@ -22,6 +23,9 @@ except UserError as error:
     sys.exit(str(error))
 
 study = Study.from_config(config)
+
+# where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
+config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
 
 # so that scripts find the package in a conda environment too, where it is not installed
 os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
@@ -37,6 +41,16 @@ def out(path):
 def log_of(path):
     """Where a job of this path logs."""
     return out(f"logs/{path}.log")
+
+
+def time_of(path):
+    """Where Snakemake writes how long a job took; the first part is the name of the rule."""
+    return out(f"times/{path}.tsv")
+
+
+def growing(first):
+    """A resource of which every attempt asks for more: a job that was too large or too slow for it is tried again."""
+    return lambda wildcards, attempt: first * attempt
 
 
 def waveforms_marker():
@@ -125,13 +139,18 @@ def subjects_of(population):
     return [subject_name(subject) for subject, of in rows if of == population]
 
 
+def personal_draws():
+    """The personal draws and when they were written: known once the checkpoint `populations` is done."""
+    path = checkpoints.populations.get().output.personal
+    return path, Path(path).stat().st_mtime_ns
+
+
 def rounds_of_arms():
     """(arm, subject, number of rounds) of every personal patient and arm; known after `populations`.
 
     Computed here and not read from a file, so that another arm runs no checkpoint again.
     """
-    path = checkpoints.populations.get().output.personal
-    return _rounds_of_arms(path, Path(path).stat().st_mtime_ns)
+    return _rounds_of_arms(*personal_draws())
 
 
 @cache
@@ -145,19 +164,58 @@ def _rounds_of_arms(personal_path, changed):
     )
 
 
-def decisions_of_subject(wildcards):
-    """What the review decided on a subject's draws."""
-    from kalemia.review import read_decisions
+def possible_arms(subject):
+    """(arm, number of rounds) of every arm that is possible for one patient."""
+    return _possible_arms(*personal_draws()).get(subject, [])
+
+
+@cache
+def _possible_arms(personal_path, changed):
+    arms = {}
+    for arm, subject, rounds in _rounds_of_arms(personal_path, changed):
+        if rounds:
+            arms.setdefault(subject, []).append((arm, rounds))
+    return arms
+
+
+@cache
+def decisions():
+    """What the review decided, by subject."""
+    from kalemia.review import decisions_by_subject
 
     try:
-        return read_decisions(study.review.decisions, int(wildcards.subject[1:]))
+        return decisions_by_subject(study.review.decisions)
     except UserError as error:
         sys.exit(str(error))
+
+
+def decisions_of_subject(wildcards):
+    """What the review decided on a subject's draws."""
+    return decisions().get(int(wildcards.subject[1:]), {})
 
 
 def decisions_file(wildcards):
     """The review's decisions, where there is one on the subject."""
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
+
+
+def batch_of_subject(wildcards):
+    """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
+
+    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
+    that has a name of its own stays as it is.
+    """
+    size = workflow.group_settings.group_components.get("subjects")
+    if size is None:
+        return None
+    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+    workflow.parent_groupids[batch] = "subjects"
+    return batch
+
+
+@cache
+def order_of_subjects():
+    return {subject: place for place, subject in enumerate(cohort_subjects())}
 
 
 def cohort_quality(wildcards):
@@ -232,7 +290,7 @@ def null_files(wildcards):
     trained = [
         out(f"personal/{arm}/{subject}/nulls.parquet")
         for arm, subject, rounds in rounds_of_arms()
-        if rounds and has_trained_nulls(arm)
+        if rounds and study.arms[arm].trains_nulls
     ]
     strangers = [
         out(f"personal/{arm}/strangers.parquet")
@@ -240,11 +298,6 @@ def null_files(wildcards):
         if settings.nulls.get("stranger") and possible(arm)
     ]
     return trained + strangers
-
-
-def has_trained_nulls(arm):
-    nulls = study.arms[arm].nulls
-    return any(n for kind, n in nulls.items() if kind != "stranger")
 
 
 def round_weights(wildcards):
@@ -267,9 +320,8 @@ def previous_weights(wildcards):
 def last_rounds(wildcards):
     """The last weights of one patient in every arm that is possible for the patient."""
     return [
-        f"{round_folder(arm, subject, rounds)}/model.safetensors"
-        for arm, subject, rounds in rounds_of_arms()
-        if subject == wildcards.subject and rounds
+        f"{round_folder(arm, wildcards.subject, rounds)}/model.safetensors"
+        for arm, rounds in possible_arms(wildcards.subject)
     ]
 
 
@@ -279,9 +331,8 @@ def splits_of_subject(wildcards):
 
 def predictions_of_subject(wildcards):
     return [
-        f"{round_folder(arm, subject, k)}/predictions.parquet"
-        for arm, subject, rounds in rounds_of_arms()
-        if subject == wildcards.subject and rounds
+        f"{round_folder(arm, wildcards.subject, k)}/predictions.parquet"
+        for arm, rounds in possible_arms(wildcards.subject)
         for k in range(rounds + 1)
     ]
 

@@ -16,12 +16,14 @@ rule explanation:
         **{kind: out(f"explanation/{{subject}}/{kind}.parquet") for kind in EXPLANATION},
     log:
         log_of("explanation/{subject}"),
+    benchmark:
+        time_of("explanation/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=3000,
-        runtime=40,
+        mem_mb=growing(3000),
+        runtime=growing(40),
     params:
         recipe=study.digest("explanation"),
     script:

@@ -1,6 +1,7 @@
 """The pages and figures, made from a small made-up results folder."""
 
 import dataclasses
+import hashlib
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalemia import paper
 from kalemia.config import Range
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
@@ -263,7 +265,7 @@ def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
         pages = {
             target
             for target in links
-            if re.fullmatch(r"patients/p\d{6}/report\.html|quality/review\.html|\.\./\.\./report\.html", target)
+            if re.fullmatch(r"patients/p\d{6}/report\.html(#card)?|quality/review\.html|\.\./\.\./report\.html", target)
         }
         assert links - pages <= {"https://doi.org/10.2196/41163"}
         assert len(re.findall("<script", text)) == 1
@@ -324,6 +326,27 @@ def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results, stud
     assert "train, draws 70 35 0.886 (0.826 to 0.926) 0.724 0.951 (0.891 to 0.991) 0.861 (0.801 to 0.901)" in page.words
 
 
+def test_every_published_figure_stands_above_ours(results, study):
+    words = Page(results / "report.html").words
+    for split, (patients, positive, negative) in paper.GENERIC_SPLITS.items():
+        assert f"{split} Chiu 2022 {patients} {positive:,} {negative:,} {paper.GENERIC_ACCURACY[split]:.3f}" in words
+    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study a 61 51 4 47 20 10 10 10 10" in words
+    means = read_json(results / "evaluation/summary.json")["arms"]["forward"]["rounds"]
+    ours = " ".join(f"{of['auc']['mean']:.3f} ({of['auc']['sd']:.3f})" for of in means)
+    assert f"AUC this study, forward d {ours}" in words
+    assert "Accuracy Chiu 2022 0.604 (0.211) 0.895 (0.189) c 0.942 (0.104)" in words
+    for doubt in paper.DOUBTS:
+        assert doubt in words
+
+
+def test_each_patients_improvement_after_every_round_is_listed(results):
+    words = Page(results / "report.html").words
+    rounds = read_table(results / "evaluation/rounds.parquet", "rounds").sort_by("round").to_pylist()
+    mine = [row for row in rounds if (row["arm"], row["subject_id"]) == ("paper", PERSONAL[-1])]
+    for metric in METRIC_NAMES:
+        assert f"p{PERSONAL[-1]:06d} paper " + " ".join(f"{row[metric]:.3f}" for row in mine) in words
+
+
 def test_page_says_who_is_not_evaluable_and_why(results):
     words = Page(results / "report.html").words
     assert f"Not evaluable: {NO_FORWARD}." in words
@@ -333,13 +356,28 @@ def test_page_says_who_is_not_evaluable_and_why(results):
 
 def test_page_links_every_personal_patient(results):
     linked = [target for target in Page(results / "report.html").targets if target.startswith("patients/")]
-    assert linked == [f"patients/p{subject:06d}/report.html" for subject in PERSONAL]
+    assert list(dict.fromkeys(target.removesuffix("#card") for target in linked)) == [
+        f"patients/p{subject:06d}/report.html" for subject in PERSONAL
+    ]
 
 
 def test_page_tells_what_was_run(results, study):
     words = Page(results / "report.html").words
     for part in (study.digest("generic"), study.arm_digest("forward"), "positive: {above: 5.5}", f"seed: {study.seed}"):
         assert part in words
+
+
+def test_page_tells_how_long_each_rule_took(results):
+    words = Page(results / "report.html").words
+    assert "Time by rule: 3 jobs, 1.3 minutes of work in all" in words
+    assert "generic 1 75.2 75.2 410" in words  # the one that took most first
+    assert "nulls 2 3.8 2.2 210" in words
+
+
+def test_page_names_the_hash_of_every_table_it_rests_on(results):
+    words = Page(results / "report.html").words
+    for name in ("cohort/populations.parquet", "generic/predictions.parquet", "evaluation/rounds.parquet"):
+        assert f"{name} {hashlib.sha256((results / name).read_bytes()).hexdigest()}" in words
 
 
 def test_a_study_name_cannot_become_markup(results, study, tmp_path):

@@ -1,14 +1,27 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
+import base64
 import hashlib
+import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
+import yaml
 
+from kalemia.cli import main
+from kalemia.config import Study, overlaid
+from kalemia.discrimination import discrimination
+from kalemia.rebuild import read_settings
+from kalemia.report import SECTION_FIGURES
+from kalemia.seeds import rng
+from kalemia.status import states_of
+from kalemia.steps import people_of, steps_of
 from kalemia.tables import read_json, read_table, write_json
-from workflow import run_snakemake
+from workflow import ROOT, run_snakemake
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)
@@ -16,6 +29,26 @@ TINY = ("tests/studies/tiny.yaml",)
 
 def _run(folder: Path, *arguments: str, config: dict | None = None):
     return run_snakemake(folder, *arguments, studies=TINY, config=config)
+
+
+def _study(**changes) -> Study:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return Study.from_config(overlaid(overlaid(config, yaml.safe_load((ROOT / TINY[0]).read_text())), changes))
+
+
+def _status(study: Study) -> dict[str, Counter]:
+    """Of the study in the working directory: stage -> how many steps are in which state."""
+    stages: dict[str, Counter] = {}
+    for step, state in states_of(steps_of(study, people_of(study))):
+        stages.setdefault(step.stage, Counter())[state] += 1
+    return stages
+
+
+def _planned(run) -> dict[str, int]:
+    """Of a dry run: rule -> jobs."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, flags=re.MULTILINE)
+    return {rule: int(n) for rule, n in rows}
 
 
 def _hashes(folder: Path, *patterns: str) -> dict[str, str]:
@@ -117,6 +150,46 @@ def test_nothing_is_left_to_do(finished):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
+def test_the_status_knows_the_rules_outputs_and_inputs(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    records = {}
+    for path in Path(".snakemake/metadata").rglob("*"):
+        if path.is_file():
+            name = str(path.relative_to(".snakemake/metadata")).replace("/@", "").removeprefix("@").replace("/", "")
+            records[base64.urlsafe_b64decode(name).decode()] = json.loads(path.read_text())
+    study = _study()
+    steps = list(steps_of(study, people_of(study)))
+    not_told = {"simulate", "body", "characteristics", "ledger", "review"}
+    of_rules = {output: record["rule"] for output, record in records.items() if record["rule"] not in not_told}
+    assert {output: step.stage for step in steps for output in step.outputs} == of_rules
+    for step in steps:
+        needed = {path for path in records[step.outputs[0]]["input"] if not path.startswith("results/source")}
+        if step.stage in ("round_0", "finetune", "nulls"):
+            needed = {path for path in needed if not path.startswith("results/features")}  # ancient
+        if step.stage == "study_report":
+            needed.discard("results/cohort/characteristics.json")
+        if step.stage == "context":
+            needed.discard("results/cohort/body.parquet")
+        assert {path for path in step.inputs if not path.startswith("results/source")} == needed, step
+
+
+def test_the_status_of_a_finished_study_is_done(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    assert {state for counts in _status(_study()).values() for state in counts} == {"done"}
+
+
+def test_the_status_after_a_change_is_what_snakemake_would_do(copy_of_finished, monkeypatch):
+    monkeypatch.chdir(copy_of_finished)
+    change = {"arms": {"paper": {"epochs": 2}}}
+    status = _status(_study(**change))
+    planned = _planned(_run(copy_of_finished, "--dry-run", config=change))
+    stale = {stage: counts["stale"] for stage, counts in status.items() if counts["stale"]}
+    assert stale == {rule: n for rule, n in planned.items() if rule in status}
+    assert status["finetune"]["done"]
+    shutil.rmtree(next(Path("results/personal/forward").glob("*/round-2")))
+    assert _status(_study())["finetune"]["missing"] == 1
+
+
 def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     run = _run(tmp_path, "--cores", "1")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -135,6 +208,30 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     first = _hashes(finished, *patterns)
     assert len(first) > 100
     assert _hashes(tmp_path, *patterns) == first
+
+
+def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
+    bare, ecg = tmp_path / "results", ("source", "excerpts", "beats", "features", "patients", "*.safetensors", "logs")
+    made_again = ("evaluation/*", "figures/*", "report.html")
+    shutil.copytree(
+        finished / "results", bare, ignore=shutil.ignore_patterns(*ecg, "evaluation", "figures", "report.html")
+    )
+    assert not _hashes(bare, *made_again)
+    assert main(["report", "--from", str(bare)]) == 0
+    expected = _hashes(finished / "results", *made_again)
+    assert len(expected) > 25
+    assert _hashes(bare, *made_again) == expected
+
+
+def test_what_is_said_of_generic_draws_follows_from_their_predictions(finished):
+    seed = read_settings(finished / "results/config.yaml").seed
+    predictions = read_table(finished / "results/generic/predictions.parquet", "predictions")
+    metrics = read_json(finished / "results/generic/metrics.json")
+    for split in ("train", "validation", "test"):
+        mine = predictions.filter(pc.equal(predictions["role"], split))
+        columns = (mine[name].to_numpy() for name in ("label", "logit", "decision", "subject_id"))
+        found = discrimination(*columns, rng(seed, "bootstrap", split, "draws"))
+        assert json.loads(json.dumps(found).replace("NaN", "null")) == metrics[split]["draws"]
 
 
 def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_finished):
@@ -255,7 +352,17 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     ]
 
 
-def test_snakemake_s_own_report_holds_the_figures(copy_of_finished):
-    run = _run(copy_of_finished, "--report", "snakemake-report.zip")
+def test_snakemake_s_own_report_holds_figures_tables_and_cards_with_captions(copy_of_finished):
+    run = _run(copy_of_finished, "--report", "snakemake-report.html")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (copy_of_finished / "snakemake-report.zip").stat().st_size > 100_000
+    page = (copy_of_finished / "snakemake-report.html").read_text()
+    for section, names in SECTION_FIGURES.items():
+        assert f'"{section.capitalize()}": {{' in page
+        for name in names:
+            caption = (ROOT / f"workflow/report/{name}.rst").read_text().split("'")[0].strip()
+            assert f"results/figures/{name}.svg" in page
+            assert caption in page
+    for category in ("Patients", "Tables", "Model cards"):
+        assert f'"{category}": {{' in page
+    for path in ("results/tables/rounds.csv", "results/generic/model-card.md"):
+        assert f'"{path}": {{' in page

@@ -222,6 +222,11 @@ class Arm:
     learning_rate: float
     nulls: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def trains_nulls(self) -> bool:
+        """Whether some null needs a training of its own; a stranger needs none."""
+        return any(n for kind, n in self.nulls.items() if kind != "stranger")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -363,10 +368,19 @@ RECIPES = {
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
     "nulls": Recipe(1, _SPLITTING),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(2, ("seed",)),
+    "evaluation": Recipe(3, ("seed", "evaluation")),
     "explanation": Recipe(2, ("seed", "explanation")),
-    "report": Recipe(1, ("study",)),
+    "report": Recipe(2, ("study",)),
 }
+
+
+def overlaid(config: Fields, overlay: Fields) -> Fields:
+    """A configuration with what an overlay names put in its place, section by section, as Snakemake does it."""
+    merged = dict(config)
+    for key, value in overlay.items():
+        known = merged.get(key)
+        merged[key] = overlaid(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def is_url(place: str) -> bool:

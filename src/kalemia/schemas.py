@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from kalemia.evaluation_schemas import EVALUATION_SCHEMAS
+
 VERSION = 1
 BEAT_SAMPLES = 120  # at RATE_HZ: 40 before the R peak, 80 from it on (Chiu 2022)
 R_INDEX = 40
@@ -300,6 +302,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("placement", pa.float64()),  # the same after the last round
         ]
     ),
+    **EVALUATION_SCHEMAS,
     # one row a model (generic, or an arm after its last round), stage and label, over the label's mean beat
     "gradcam": pa.schema(
         [

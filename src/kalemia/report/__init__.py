@@ -6,8 +6,10 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "generic": ("generic",),
     "rounds": ("rounds", "rounds-by-class"),
     "proof": ("verdict", "baselines", "arms"),
+    "statistics": ("forest",),
     "leakage": ("leakage",),
     "calibration": ("calibration",),
+    "prevalence": ("decision-curve",),
     "explanation": (
         "gradcam",
         "waves",
@@ -19,6 +21,7 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     ),
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
+STUDY_TABLES = ("rounds", "averages", "tests", "prevalence")  # of evaluation/ -> tables/{name}.csv
 # patients/{subject}/{name}.svg
 PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "waves", "sanity", "embedding", "embedding-pca")
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

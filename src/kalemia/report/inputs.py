@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
+from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_json, read_table
 
@@ -23,11 +24,22 @@ class StudyResults:
     populations: pa.Table
     arms: pa.Table
     history: pa.Table
+    generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
     leakage: pa.Table
     distances: pa.Table
+    patients: pa.Table
+    averages: pa.Table
+    tests: pa.Table
+    effective: pa.Table
+    periods: pa.Table
+    prevalence: pa.Table
+    alerts: pa.Table
+    decision_curve: pa.Table
     summary: dict
     verdict: dict
+    times: list[RuleTime]
+    hashes: dict[str, str]  # of the files that all this rests on
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
@@ -128,11 +140,22 @@ def read_study(results: str | Path) -> StudyResults:
         populations=read_table(results / "cohort/populations.parquet", "populations"),
         arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
+        generic=read_table(results / "generic/predictions.parquet", "predictions"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
+        patients=read_table(results / "evaluation/patients.parquet", "patient_metrics"),
+        averages=read_table(results / "evaluation/averages.parquet", "averages"),
+        tests=read_table(results / "evaluation/tests.parquet", "tests"),
+        effective=read_table(results / "evaluation/effective.parquet", "effective"),
+        periods=read_table(results / "evaluation/periods.parquet", "periods"),
+        prevalence=read_table(results / "evaluation/prevalence.parquet", "prevalence"),
+        alerts=read_table(results / "evaluation/alerts.parquet", "alerts"),
+        decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
+        times=rule_times(results / "times"),
+        hashes=hashes(results),
         explanations={},
     )
     return replace(data, explanations=read_explanations(results, data.personal))

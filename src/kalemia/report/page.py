@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from kalemia.config import Study
 from kalemia.report import STUDY_FIGURES
+from kalemia.report.cards import write_generic_card
 from kalemia.report.html import inline_svg, rendered, write_html
 from kalemia.report.inputs import StudyResults, read_study
 from kalemia.report.notes import Notes
@@ -16,9 +17,11 @@ from kalemia.report.sections import SECTIONS, Section
 def write_page(path: str | Path, study: Study, results: str | Path) -> None:
     """Write the study's page from the results folder and from its figures, which must exist already.
 
-    Every personal patient is linked as ``patients/p010059/report.html``.
+    Every personal patient is linked as ``patients/p010059/report.html``. The card of the generic model is written too,
+    as generic/model-card.md in the results folder.
     """
     data = read_study(results)
+    write_generic_card(Path(results) / "generic/model-card.md", study, data)
     figures = {name: inline_svg(Path(results) / "figures" / f"{name}.svg") for name in STUDY_FIGURES}
     write_html(
         path,

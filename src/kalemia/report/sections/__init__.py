@@ -15,16 +15,21 @@ from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections import (
     answer,
+    beside,
     calibration,
+    cards,
     characteristics,
     explanation,
     generic,
     included,
     leakage,
+    method,
     patients,
+    prevalence,
     proof,
     rounds,
     run,
+    statistics,
 )
 
 
@@ -44,9 +49,14 @@ SECTIONS = (
     Section("generic", "The generic network", generic.values),
     Section("rounds", "Round by round", rounds.values),
     Section("proof", "Arms and nulls", proof.values),
+    Section("statistics", "Patients, intervals and tests", statistics.values),
     Section("leakage", "How near training comes to the test", leakage.values),
     Section("calibration", "Calibration", calibration.values),
+    Section("prevalence", "At real prevalence", prevalence.values),
     Section("explanation", "What the networks look at", explanation.values),
     Section("patients", "Patients", patients.values),
+    Section("beside", "Beside the paper", beside.values),
+    Section("method", "Method", method.values),
+    Section("cards", "Model cards", cards.values),
     Section("run", "What was run", run.values),
 )

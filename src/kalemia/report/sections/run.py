@@ -1,4 +1,4 @@
-"""The section of provenance: configuration, versions and digests."""
+"""The section of provenance: configuration, versions, hashes, and the time that each rule took."""
 
 from kalemia import paper
 from kalemia.config import Study
@@ -8,5 +8,12 @@ from kalemia.report.provenance import config_text, digests, versions
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Versions, the digests of all stages, and the whole configuration."""
-    return {"paper": paper, "versions": versions(), "digests": digests(study), "config": config_text(study)}
+    """Versions, digests of configuration and hashes of files, what the rules took, and the whole configuration."""
+    return {
+        "paper": paper,
+        "versions": versions(),
+        "digests": digests(study),
+        "times": data.times,
+        "hashes": data.hashes,
+        "config": config_text(study),
+    }
