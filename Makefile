@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test slurm-test lint bench clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,6 +25,10 @@ demo: setup  ## simulate a cohort, train, and write results/report.html
 
 test: setup  ## run every test
 	$(BIN)/pytest
+
+slurm-test: setup  ## start a SLURM of one node on this machine (Debian, root), run the tests that need one, and end it
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'
+	@tests/slurm/run.sh $(abspath $(BIN))/python
 
 lint: setup  ## check style, the workflow's too
 	$(BIN)/ruff check .

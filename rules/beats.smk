@@ -14,11 +14,15 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
+    benchmark:
+        time_of("beats/{subject}")
+    group:
+        batch_of_subject
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=800,
-        runtime=15,
+        mem_mb=growing(800),
+        runtime=growing(5),
     params:
         recipe=study.digest("beats"),
         decisions=lambda wildcards: str(decisions_of_subject(wildcards)),

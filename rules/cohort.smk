@@ -17,12 +17,14 @@ checkpoint cohort:
         unreadable=out("cohort/unreadable.parquet"),
     log:
         log_of("cohort"),
+    benchmark:
+        time_of("cohort")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=720,
-        download=1,
+        mem_mb=growing(4000),
+        runtime=growing(720),
+        download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("cohort"),
     script:
@@ -41,11 +43,13 @@ checkpoint populations:
         flow=out("cohort/flow.json"),
     log:
         log_of("populations"),
+    benchmark:
+        time_of("populations")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("populations"),
     script:
@@ -63,11 +67,13 @@ rule context:
         out("cohort/context.parquet"),
     log:
         log_of("context"),
+    benchmark:
+        time_of("context")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=study.digest("context"),
         given=treatment_tables(),
@@ -85,11 +91,13 @@ if body_file():
             body_file(),
         log:
             log_of("body"),
+        benchmark:
+            time_of("body")
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=2000,
-            runtime=120,
+            mem_mb=growing(2000),
+            runtime=growing(120),
         params:
             recipe=study.digest("body"),
         script:
@@ -108,11 +116,13 @@ rule characteristics:
         out("cohort/characteristics.json"),
     log:
         log_of("characteristics"),
+    benchmark:
+        time_of("characteristics")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("characteristics"),
     script:
@@ -130,11 +140,13 @@ rule ledger:
         out("cohort/ledger.parquet"),
     log:
         log_of("ledger"),
+    benchmark:
+        time_of("ledger")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("ledger"),
     script:

@@ -11,7 +11,9 @@ from kalemia.config import Study, is_url
 from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.errors import UserError
-from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
+from kalemia.report.provenance import config_text
+from kalemia.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -39,6 +41,16 @@ def out(path):
 def log_of(path):
     """Where a job of this path logs."""
     return out(f"logs/{path}.log")
+
+
+def time_of(path):
+    """Where Snakemake writes how long a job took; the first part is the name of the rule."""
+    return out(f"times/{path}.tsv")
+
+
+def growing(first):
+    """A resource of which every attempt asks for more: a job that was too large or too slow for it is tried again."""
+    return lambda wildcards, attempt: first * attempt
 
 
 def waveforms_marker():
@@ -187,6 +199,25 @@ def decisions_file(wildcards):
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
 
 
+def batch_of_subject(wildcards):
+    """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
+
+    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
+    that has a name of its own stays as it is.
+    """
+    size = workflow.group_settings.group_components.get("subjects")
+    if size is None:
+        return None
+    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+    workflow.parent_groupids[batch] = "subjects"
+    return batch
+
+
+@cache
+def order_of_subjects():
+    return {subject: place for place, subject in enumerate(cohort_subjects())}
+
+
 def cohort_quality(wildcards):
     return [out(f"beats/{subject}.quality.parquet") for subject in cohort_subjects()]
 
@@ -259,7 +290,7 @@ def null_files(wildcards):
     trained = [
         out(f"personal/{arm}/{subject}/nulls.parquet")
         for arm, subject, rounds in rounds_of_arms()
-        if rounds and has_trained_nulls(arm)
+        if rounds and study.arms[arm].trains_nulls
     ]
     strangers = [
         out(f"personal/{arm}/strangers.parquet")
@@ -267,11 +298,6 @@ def null_files(wildcards):
         if settings.nulls.get("stranger") and possible(arm)
     ]
     return trained + strangers
-
-
-def has_trained_nulls(arm):
-    nulls = study.arms[arm].nulls
-    return any(n for kind, n in nulls.items() if kind != "stranger")
 
 
 def round_weights(wildcards):
@@ -312,10 +338,7 @@ def predictions_of_subject(wildcards):
 
 
 def explanation_files(subject):
-    return [
-        out(f"explanation/{subject}/{name}.parquet")
-        for name in ("gradcam", "embedding")
-    ]
+    return [out(f"explanation/{subject}/{kind}.parquet") for kind in EXPLANATION]
 
 
 def explanation_of_subject(wildcards):

@@ -12,12 +12,16 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
+    benchmark:
+        time_of("excerpts/{subject}")
+    group:
+        batch_of_subject
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=600,
-        runtime=60,
-        download=1,
+        mem_mb=growing(600),
+        runtime=growing(10),
+        download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("excerpts"),
     script:

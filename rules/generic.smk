@@ -15,12 +15,14 @@ rule generic:
         metrics=out("generic/metrics.json"),
     log:
         log_of("generic"),
+    benchmark:
+        time_of("generic")
     conda:
         "../envs/training.yaml"
     threads: study.generic.threads
     resources:
-        mem_mb=6000,
-        runtime=720,
+        mem_mb=growing(6000),
+        runtime=growing(720),
         gpu=1,
     params:
         recipe=study.digest("generic"),

@@ -17,11 +17,14 @@ rule arms:
         out("personal/arms.parquet"),
     log:
         log_of("personal/arms"),
+    benchmark:
+        time_of("arms")
+    localrule: True
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=400,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         recipe=study.digest("arms"),
     script:
@@ -37,11 +40,13 @@ rule split:
         out("personal/{arm}/{subject}/split.json"),
     log:
         log_of("personal/{arm}/{subject}/split"),
+    benchmark:
+        time_of("split/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=400,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         recipe=lambda wildcards: study.split_digest(wildcards.arm),
     script:
@@ -57,12 +62,14 @@ rule features:
         out("features/{subject}.safetensors"),
     log:
         log_of("features/{subject}"),
+    benchmark:
+        time_of("features/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=3000,
-        runtime=20,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         recipe=study.digest("features"),
     script:
@@ -83,11 +90,13 @@ rule round_0:
         baselines=out("personal/{arm}/{subject}/baselines.parquet"),
     log:
         log_of("personal/{arm}/{subject}/round-0"),
+    benchmark:
+        time_of("round_0/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         recipe=study.digest("baselines"),
     script:
@@ -108,12 +117,14 @@ rule finetune:
         metrics=out("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_of("personal/{arm}/{subject}/round-{k}"),
+    benchmark:
+        time_of("finetune/{arm}/{subject}/round-{k}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         recipe=lambda wildcards: study.arm_digest(wildcards.arm),
     script:
@@ -131,12 +142,14 @@ rule nulls:
         out("personal/{arm}/{subject}/nulls.parquet"),
     log:
         log_of("personal/{arm}/{subject}/nulls"),
+    benchmark:
+        time_of("nulls/{arm}/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
     script:
@@ -154,12 +167,14 @@ rule strangers:
         out("personal/{arm}/strangers.parquet"),
     log:
         log_of("personal/{arm}/strangers"),
+    benchmark:
+        time_of("strangers/{arm}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
     script:

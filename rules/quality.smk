@@ -12,11 +12,13 @@ rule review:
         out("quality/review.html"),
     log:
         log_of("review"),
+    benchmark:
+        time_of("review")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=study.digest("review"),
     script:

@@ -1,6 +1,7 @@
 # What a person reads.
 # Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
-# Makes:  report.html and figures/; patients/{subject}/: the page of one patient and its figures.
+# Makes:  report.html, figures/, tables/ and generic/model-card.md; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
+#         page again from a results folder without ECG; patients/{subject}/: the page of one patient and its figures.
 
 
 rule patient_report:
@@ -15,6 +16,12 @@ rule patient_report:
         explanation=explanation_of_subject,
     output:
         page=out("patients/{subject}/report.html"),
+        card=report(
+            out("patients/{subject}/model-card.md"),
+            caption="../workflow/report/model-card.rst",
+            category="Model cards",
+            labels={"model": "{subject}"},
+        ),
         figures=report(
             patient_figures(),
             caption="../workflow/report/patient.rst",
@@ -23,11 +30,13 @@ rule patient_report:
         ),
     log:
         log_of("patients/{subject}"),
+    benchmark:
+        time_of("patient_report/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         recipe=study.digest("report"),
     script:
@@ -42,32 +51,60 @@ rule study_report:
         populations=out("cohort/populations.parquet"),
         arms=out("personal/arms.parquet"),
         history=out("generic/history.parquet"),
+        generic=out("generic/predictions.parquet"),
         rounds=out("evaluation/rounds.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),
+        patients=out("evaluation/patients.parquet"),
+        averages=out("evaluation/averages.parquet"),
+        tests=out("evaluation/tests.parquet"),
+        effective=out("evaluation/effective.parquet"),
+        periods=out("evaluation/periods.parquet"),
+        prevalence=out("evaluation/prevalence.parquet"),
+        alerts=out("evaluation/alerts.parquet"),
+        decision_curve=out("evaluation/decision_curve.parquet"),
         summary=out("evaluation/summary.json"),
         verdict=out("evaluation/verdict.json"),
         explanations=explanations,
     output:
         page=out("report.html"),
+        card=report(
+            out("generic/model-card.md"),
+            caption="../workflow/report/model-card.rst",
+            category="Model cards",
+            labels={"model": "generic"},
+        ),
+        settings=out("config.yaml"),
         figures=[
             report(
                 out(f"figures/{name}.svg"),
                 caption=f"../workflow/report/{name}.rst",
-                category="Study",
+                category=section.capitalize(),
                 labels={"figure": name},
             )
-            for name in STUDY_FIGURES
+            for section, names in SECTION_FIGURES.items()
+            for name in names
+        ],
+        tables=[
+            report(
+                out(f"tables/{name}.csv"),
+                caption=f"../workflow/report/table-{name}.rst",
+                category="Tables",
+                labels={"table": name},
+            )
+            for name in STUDY_TABLES
         ],
     log:
         log_of("report"),
+    benchmark:
+        time_of("study_report")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=growing(1000),
+        runtime=growing(15),
     params:
         recipe=study.digest("report"),
-        subjects=lambda wildcards: subjects_of("personal"),
+        settings=config_text(study),
     script:
         "../workflow/scripts/study_report.py"

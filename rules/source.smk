@@ -14,12 +14,14 @@ if study.is_simulated:
             truth=out("source/truth.json"),
         log:
             log_of("simulate"),
+        benchmark:
+            time_of("simulate")
         conda:
             "../envs/signal.yaml"
         threads: 2
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=growing(2000),
+            runtime=growing(20),
         params:
             recipe=study.digest("source"),
         script:
@@ -34,11 +36,15 @@ if study.has_remote_tables:
             out("source/tables/{table}.csv.gz"),
         log:
             log_of("tables/{table}"),
+        benchmark:
+            time_of("table/{table}")
+        # the nodes of a cluster often have no way to the web
+        localrule: True
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=600,
-            runtime=240,
+            mem_mb=growing(600),
+            runtime=growing(240),
             download=1,
         params:
             url=study.source.tables,

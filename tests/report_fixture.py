@@ -1,18 +1,20 @@
 """A results folder as the stages before the report write it, with made-up figures: quick, and known in every cell."""
 
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from kalemia.characteristics import GROUPS
 from kalemia.config import Study
-from kalemia.evaluation import draw_decisions, write_rounds, write_summary
-from kalemia.gathering import write_baselines, write_leakage, write_nulls
+from kalemia.evaluation import draw_decisions
+from kalemia.rebuild import evidence_of, write_evaluation
 from kalemia.report.inputs import subject_name
+from kalemia.schemas import EXPLANATION
 from kalemia.seeds import rng
-from kalemia.tables import table_from_rows, write_json, write_table
-from kalemia.verdict import write_verdict
+from kalemia.tables import table_from_rows, write_json, write_table, write_text
+from kalemia.waves import even_shares, shares, wave_windows
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
@@ -32,40 +34,28 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
     }
     _write_cohort(results, personal, reason_of)
     _write_generic(results)
-    paths = []
     for subject in personal:
         draws = _draws(subject)
         _write_beats(results, subject, draws)
         arms = [arm for arm in study.arms if reason_of[arm, subject] is None]
         for arm in arms:
-            paths += _write_arm(results, arm, subject, draws)
+            _write_arm(results, arm, subject, draws)
         if arms:
             _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
-    write_rounds(paths, results / "evaluation/rounds.parquet", "")
-    write_summary(
-        results / "evaluation/rounds.parquet",
-        results / "generic/metrics.json",
-        results / "personal/arms.parquet",
-        study.arms,
-        results / "evaluation/summary.json",
-        study.is_simulated,
-    )
-    _write_proof(results, study, paths)
+    write_evaluation(study, evidence_of(results, study), results / "evaluation")
+    _write_times(results / "times")
     return [subject_name(subject) for subject in personal]
 
 
-def _write_proof(results: Path, study: Study, prediction_paths: list[Path]) -> None:
-    """Baselines, nulls, leakage and the verdict, from the files that `_write_arm` has left."""
-    folders = sorted({path.parent.parent for path in prediction_paths})
-    evaluation = results / "evaluation"
-    splits, baselines, nulls = (
-        [folder / name for folder in folders] for name in ("split.json", "baselines.parquet", "nulls.parquet")
-    )
-    write_baselines(baselines, splits, prediction_paths, evaluation / "baselines.parquet", "")
-    write_nulls(nulls, evaluation / "nulls.parquet", "")
-    write_leakage(splits, prediction_paths, evaluation / "leakage.parquet", evaluation / "distances.parquet", "")
-    tables = [evaluation / f"{name}.parquet" for name in ("rounds", "baselines", "nulls")]
-    write_verdict(*tables, study.arms, study.seed, evaluation / "verdict.json")
+def _write_times(folder: Path) -> None:
+    """As Snakemake writes them: a table a job, without memory where the job was soon over."""
+    jobs = {
+        "generic": ("75.25", "410.5"),
+        "nulls/paper/p010013": ("1.5", "210.0"),
+        "nulls/paper/p011442": ("2.25", "-"),
+    }
+    for name, (seconds, memory_mb) in jobs.items():
+        write_text(folder / f"{name}.tsv", f"s\tmax_rss\tcpu_time\n{seconds}\t{memory_mb}\t1.0\n")
 
 
 def _draws(subject: int) -> list[dict]:
@@ -198,6 +188,24 @@ def _write_generic(results: Path) -> None:
     ]
     write_table(results / "generic/history.parquet", "history", table_from_rows("history", history))
 
+    predictions = [
+        {
+            "subject_id": 20000 + i,
+            "draw_id": i,
+            "draw_time": START + timedelta(hours=i),
+            "potassium": 6.0 if i % 2 else 4.0,
+            "label": i % 2,
+            "role": "train",
+            "n_beats": 200,
+            "votes": 200 * (i % 2),
+            "logit": 0.5 + (i % 2) - (i % 5) / 4,
+            "probability": 0.5,
+            "decision": i % 2,
+        }
+        for i in range(20)
+    ]
+    write_table(results / "generic/predictions.parquet", "predictions", table_from_rows("predictions", predictions))
+
     def metrics(n_test, accuracy, auc):
         return {
             "n_test": n_test,
@@ -285,14 +293,13 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
     write_table(path, "beats", table_from_rows("beats", rows), group_by="draw_id")
 
 
-def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> list[Path]:
+def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> None:
     """The predictions of every round: test draws are the last of each class, and become clearer with rounds."""
     usable = [draw for draw in draws if draw["reason"] is None]
     labeled = [draw for draw in usable if draw["label"] is not None]
     test = {d["draw_id"] for k in (0, 1) for d in [d for d in labeled if d["label"] == k][-N_TEST // 2 :]}
     learn = [[d["draw_id"] for d in labeled if d["label"] == k and d["draw_id"] not in test] for k in (0, 1)]
     gain = 0.55 if arm == "paper" else 0.15
-    paths = []
     for round_ in range(N_ROUNDS + 1):
         learned = {draw for ids in learn for draw in ids[:round_]}
         rows = []
@@ -316,11 +323,9 @@ def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> list
             )
         path = results / "personal" / arm / subject_name(subject) / f"round-{round_}" / "predictions.parquet"
         write_table(path, "predictions", table_from_rows("predictions", rows))
-        paths.append(path)
     folder = results / "personal" / arm / subject_name(subject)
     pairs = list(zip(learn[1][:N_ROUNDS], learn[0][:N_ROUNDS], strict=True))
     _write_beside_rounds(folder, arm, subject, labeled, pairs, sorted(test))
-    return paths
 
 
 def _write_beside_rounds(
@@ -373,22 +378,44 @@ def _write_beside_rounds(
 
 def _write_explanation(folder: Path, subject: int, models: list[str], draws: list[dict]) -> None:
     random = rng(1, "explanation", subject)
-    t_ms = (np.arange(120) - 40) * 8.0
-    gradcam, embedding = [], []
+    rows: dict[str, list[dict]] = {kind: [] for kind in EXPLANATION}
+    labeled = [draw for draw in draws if draw["label"] is not None and not draw["reason"]]
     for model in models:
-        at, width = (120, 300) if model == "generic" else (250, 90)
-        for label in (0, 1):
-            attention = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
-            beat, looked_at = _beat_mv(label, 1.0).tolist(), attention.tolist()
-            gradcam.append({"model": model, "label": label, "mean_beat": beat, "attention": looked_at})
+        for stage, label in product((2, 4), (0, 1)):
+            _add_maps(rows, {"model": model, "stage": stage, "label": label}, random)
         apart = 1.0 if model == "generic" else 4.0
-        for draw in draws:
-            if draw["label"] is None or draw["reason"]:
-                continue
-            for _ in range(20):
-                x, y = random.normal(apart * draw["label"], 1.5), random.normal(0, 1.5)
-                keys = ("draw_id", "label", "potassium")
-                role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
-                embedding.append({"model": model, "role": role, **{key: draw[key] for key in keys}, "x": x, "y": y})
-    write_table(folder / "gradcam.parquet", "gradcam", table_from_rows("gradcam", gradcam))
-    write_table(folder / "embedding.parquet", "embedding", table_from_rows("embedding", embedding))
+        for draw in labeled * 20:
+            places = {name: random.normal(0, 1.5) for name in ("tsne_x", "tsne_y", "pca_x", "pca_y")}
+            places["tsne_x"] += apart * draw["label"]
+            role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
+            about = {"model": model, "role": role, "episode": draw["draw_id"] % 100 // 3}
+            rows["embedding"].append(about | {key: draw[key] for key in ("draw_id", "label", "potassium")} | places)
+        for method, trusted, variance in (("t-SNE", 0.95, None), ("PCA", 0.8, 0.6)):
+            about = {"model": model, "method": method, "n_beats": 20 * len(labeled), "variance": variance}
+            rows["projections"].append(about | {"trustworthiness": trusted + random.uniform(-0.03, 0.03)})
+    for arm, after in product(models[1:], (False, True)):
+        for wave, change in zip(("P", "QRS", "ST", "T"), (0.1, 1.0, 0.2, 2.0 if after else 0.6), strict=True):
+            figures = {"auc": 0.9, "auc_without": 0.9 - change * random.uniform(0.1, 0.2), "logit_drop": change / 2}
+            about = {"arm": arm, "model": arm if after else "generic", "wave": wave, "n_test": 8, "n_positive": 4}
+            rows["occlusion"].append(about | figures | {"logit_change": change * random.uniform(0.8, 1.2)})
+    for kind in EXPLANATION:
+        write_table(folder / f"{kind}.parquet", kind, table_from_rows(kind, rows[kind]))
+
+
+def _add_maps(rows: dict[str, list[dict]], about: dict, random: np.random.Generator) -> None:
+    """One map, before training broad and after it on the T wave, its waves and what it is held against."""
+    t_ms, windows = (np.arange(120) - 40) * 8.0, wave_windows(800.0)
+    at, width = (120, 300) if about["model"] == "generic" else (250, 90)
+    map_ = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
+    rows["gradcam"].append({**about, "mean_beat": _beat_mv(about["label"], 1.0).tolist(), "attention": map_.tolist()})
+    even = even_shares(windows)
+    rows["waves"] += [
+        {**about, "wave": wave, "share": share, "even_share": even[wave]}
+        for wave, share in shares(map_, windows).items()
+    ]
+    levels = ("halves", "head", "stage4", "stage3", "stage2", "stage1", "stem")
+    for against in (*levels, "labels") if about["model"] != "generic" else levels:
+        alike = 0.95 if against == "halves" else random.uniform(-0.2, 0.4)
+        rows["sanity"].append(
+            {**about, "against": against, "attention": map_[::-1].tolist(), "spearman": alike, "ssim": alike}
+        )

@@ -10,12 +10,13 @@ from kalemia import config
 from kalemia.baselines import write_round_0
 from kalemia.checkpoints import load_generic
 from kalemia.errors import UserError
-from kalemia.explanation import explain_subject
+from kalemia.explanation import Files, Training, explain_subject
 from kalemia.frozen import write_features
 from kalemia.generic import train_generic
 from kalemia.nulls import write_nulls
 from kalemia.personal import train_round
 from kalemia.predictions import concatenated, read_beats
+from kalemia.schemas import EXPLANATION
 from kalemia.tables import empty_table, read_json, read_table, table_from_rows, write_table
 
 NETWORK = config.Network(18, 4, "draw", rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
@@ -88,15 +89,17 @@ def test_the_nulls_take_it_too(study):
 
 
 def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):
-    arms = {"paper": (study.split, study.folder / "1.safetensors")}
-    settings = config.Explanation(beats_per_draw=4, perplexity=5.0)
-    outputs = tmp_path / "gradcam.parquet", tmp_path / "embedding.parquet"
-    explain_subject(SUBJECT, study.shard, study.model, arms, NETWORK, settings, 1, "a-digest", *outputs)
+    settings = config.Explanation(stages=(4,), beats_per_draw=4, perplexity=5.0)
+    paths = {kind: tmp_path / f"{kind}.parquet" for kind in EXPLANATION}
+    files = Files(
+        study.shard, study.folder / "features.safetensors", study.model, {"paper": study.split},
+        {"paper": study.folder / "1.safetensors"},
+    )  # fmt: skip
+    explain_subject(SUBJECT, files, Training(NETWORK, PERSONAL, {"paper": ARM}, 1), settings, "a-digest", paths)
     beats = read_beats(study.shard)
     positive_mv = beats.beats_mv[beats.rows["label"].to_numpy() == 1].mean(axis=0)
-    (row,) = (
-        row for row in read_table(outputs[0], "gradcam").to_pylist() if (row["model"], row["label"]) == ("generic", 1)
-    )
+    maps = read_table(paths["gradcam"], "gradcam").to_pylist()
+    (row,) = (row for row in maps if (row["model"], row["label"]) == ("generic", 1))
     assert row["mean_beat"] == pytest.approx(positive_mv, abs=1e-5)
     assert len(row["attention"]) == 120
 

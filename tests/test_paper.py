@@ -4,7 +4,7 @@ import pytest
 
 from kalemia import paper
 from kalemia.report import METRIC_NAMES
-from kalemia.report.page import SPLITS
+from kalemia.report.sections.generic import SPLITS
 
 
 def test_largest_sample_sd_around_a_half_is_that_of_zeros_and_ones():
@@ -42,3 +42,38 @@ def test_every_metric_and_split_of_the_report_has_published_figures():
     assert set(paper.ROUNDS) == set(METRIC_NAMES)
     assert set(paper.GENERIC_ACCURACY) == set(SPLITS)
     assert set(paper.CHARACTERISTICS["generic"]) == set(paper.CHARACTERISTICS["personal"])
+
+
+def test_inclusion_adds_up():
+    found = paper.INCLUSION
+    assert found["eligible"] == found["personal"] + found["eligible_generic"]
+    assert found["generic"] == found["positive_patients"] + found["negative_patients"]
+    assert found["generic"] == sum(patients for patients, _, _ in paper.GENERIC_SPLITS.values())
+    assert found["generic"] == paper.CHARACTERISTICS["generic"]["n"]
+    assert found["positive_draws"] == paper.CHARACTERISTICS["generic"]["positive"]
+
+
+def test_the_doubt_on_the_partition_is_that_of_6_2_2():
+    expected = [round(0.6 * 1439), round(0.2 * 1439), round(0.2 * 1439)]
+    reported = [patients for patients, _, _ in paper.GENERIC_SPLITS.values()]
+    assert expected == [863, 288, 288]
+    assert reported == [881, 280, 278]
+    assert all(str(n) in paper.PARTITION_DOUBT for n in expected + reported)
+
+
+def test_the_share_of_hispanic_patients_is_not_the_printed_one():
+    groups = paper.CHARACTERISTICS["generic"]["ethnicity"]
+    assert sum(groups.values()) == 1439
+    assert f"{groups['Hispanic'] / 1439:.1%}" == "4.9%"
+    assert "4.9%" in paper.HISPANIC_DOUBT
+
+
+def test_the_doubt_on_the_mean_accuracy_holds_of_the_printed_means():
+    before = {metric: rounds[0].mean for metric, rounds in paper.ROUNDS.items()}
+    assert before["accuracy"] < min(before["sensitivity"], before["specificity"])
+    for metric in ("accuracy", "sensitivity", "specificity"):
+        assert str(before[metric]) in paper.MEAN_ACCURACY_DOUBT
+
+
+def test_every_p_value_is_of_a_published_result():
+    assert all(round_ in paper.ROUNDS[metric] for metric, round_ in paper.P_VALUES)

@@ -1,6 +1,7 @@
 """The pages and figures, made from a small made-up results folder."""
 
 import dataclasses
+import hashlib
 import re
 import shutil
 import subprocess
@@ -17,18 +18,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalemia import paper
 from kalemia.config import Range
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
+from kalemia.explanation_summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report.explained import COLORINGS, colored
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import read_explanations, read_patient, read_study
-from kalemia.report.page import PROTOCOLS, answer, write_page
+from kalemia.report.page import write_page
 from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
-from kalemia.report.words import bounds, count, mean_sd, number, percent, plural
+from kalemia.report.sections.answer import answer
+from kalemia.report.sections.explanation import against_even, shown, verdict
+from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
 from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
@@ -40,9 +46,9 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 def results(tmp_path_factory, study):
     """A results folder with the study's page and two patients' pages."""
     folder = tmp_path_factory.mktemp("results")
-    subjects = write_results(folder, study)
-    write_study_figures(study, folder, subjects)
-    write_page(folder / "report.html", study, folder, subjects)
+    write_results(folder, study)
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
     for subject in (EVALUABLE, PARTLY):
         _write_patient(study, folder, subject)
     return folder
@@ -53,8 +59,8 @@ def nobody(tmp_path_factory, study):
     """A results folder in which nobody is evaluable, with its pages."""
     folder = tmp_path_factory.mktemp("nobody")
     subjects = write_results(folder, study, personal=PERSONAL[:1], unevaluable=tuple(study.arms))
-    write_study_figures(study, folder, subjects)
-    write_page(folder / "report.html", study, folder, subjects)
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
     _write_patient(study, folder, subjects[0])
     return folder
 
@@ -187,7 +193,7 @@ def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_p
     again = tmp_path / "again"
     ignored = shutil.ignore_patterns("*.svg", "*.html")
     shutil.copytree(results, again, ignore=ignored)
-    write_study_figures(study, again, [f"p{subject:06d}" for subject in PERSONAL])
+    write_study_figures(study, again)
     write_patient_figures(study, again, EVALUABLE)
     for path in _figures(again):
         assert path.read_bytes() == (results / path.relative_to(again)).read_bytes()
@@ -203,9 +209,9 @@ def test_every_figure_and_page_of_simulated_patients_says_so(results):
 
 def test_nothing_of_recorded_patients_says_simulated(study, tmp_path):
     recorded = dataclasses.replace(study, source=dataclasses.replace(study.source, kind="physionet"))
-    subjects = write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
-    write_study_figures(recorded, tmp_path, subjects)
-    write_page(tmp_path / "report.html", recorded, tmp_path, subjects)
+    write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
+    write_study_figures(recorded, tmp_path)
+    write_page(tmp_path / "report.html", recorded, tmp_path)
     for path in _figures(tmp_path):
         assert "imulated" not in path.read_text()
     assert "Simulated patients" not in (tmp_path / "report.html").read_text()
@@ -259,10 +265,11 @@ def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
         pages = {
             target
             for target in links
-            if re.fullmatch(r"patients/p\d{6}/report\.html|quality/review\.html|\.\./\.\./report\.html", target)
+            if re.fullmatch(r"patients/p\d{6}/report\.html(#card)?|quality/review\.html|\.\./\.\./report\.html", target)
         }
         assert links - pages <= {"https://doi.org/10.2196/41163"}
-        assert "<script" not in text
+        assert len(re.findall("<script", text)) == 1
+        assert "<script>" in text  # no source to fetch
         assert "@import" not in text
         assert set(re.findall(r"url\((.)", text)) <= {"#"}
 
@@ -287,7 +294,7 @@ def test_figures_of_a_page_follow_its_light_and_dark(results):
     page = (results / "report.html").read_text()
     drawings = "".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
     assert not [color for color in LIGHT.values() if color in drawings]
-    assert len(re.findall(r'<svg[^>]* role="img" aria-label="[^"]+"', page)) == len(STUDY_FIGURES)
+    assert len(re.findall(r'<svg[^>]* role="img" aria-label="[^"]+"', page)) == len(STUDY_FIGURES) + 1  # the answer's
 
 
 def test_page_answers_with_the_mean_auc_of_both_arms(results, study):
@@ -313,10 +320,31 @@ def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results, stud
     last_arm = list(study.arms)[-1]
     cell = read_json(results / "evaluation/summary.json")["arms"][last_arm]["rounds"][1]["specificity"]
     page = Page(results / "report.html")
-    assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) b" in page.words
+    assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) a" in page.words
     assert "610 (59.6%) a" in page.words
     assert "sample SD of 16 values between 0 and 1 is 0.300 at most" in page.words
     assert "train, draws 70 35 0.886 (0.826 to 0.926) 0.724 0.951 (0.891 to 0.991) 0.861 (0.801 to 0.901)" in page.words
+
+
+def test_every_published_figure_stands_above_ours(results, study):
+    words = Page(results / "report.html").words
+    for split, (patients, positive, negative) in paper.GENERIC_SPLITS.items():
+        assert f"{split} Chiu 2022 {patients} {positive:,} {negative:,} {paper.GENERIC_ACCURACY[split]:.3f}" in words
+    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study a 61 51 4 47 20 10 10 10 10" in words
+    means = read_json(results / "evaluation/summary.json")["arms"]["forward"]["rounds"]
+    ours = " ".join(f"{of['auc']['mean']:.3f} ({of['auc']['sd']:.3f})" for of in means)
+    assert f"AUC this study, forward d {ours}" in words
+    assert "Accuracy Chiu 2022 0.604 (0.211) 0.895 (0.189) c 0.942 (0.104)" in words
+    for doubt in paper.DOUBTS:
+        assert doubt in words
+
+
+def test_each_patients_improvement_after_every_round_is_listed(results):
+    words = Page(results / "report.html").words
+    rounds = read_table(results / "evaluation/rounds.parquet", "rounds").sort_by("round").to_pylist()
+    mine = [row for row in rounds if (row["arm"], row["subject_id"]) == ("paper", PERSONAL[-1])]
+    for metric in METRIC_NAMES:
+        assert f"p{PERSONAL[-1]:06d} paper " + " ".join(f"{row[metric]:.3f}" for row in mine) in words
 
 
 def test_page_says_who_is_not_evaluable_and_why(results):
@@ -328,7 +356,9 @@ def test_page_says_who_is_not_evaluable_and_why(results):
 
 def test_page_links_every_personal_patient(results):
     linked = [target for target in Page(results / "report.html").targets if target.startswith("patients/")]
-    assert linked == [f"patients/p{subject:06d}/report.html" for subject in PERSONAL]
+    assert list(dict.fromkeys(target.removesuffix("#card") for target in linked)) == [
+        f"patients/p{subject:06d}/report.html" for subject in PERSONAL
+    ]
 
 
 def test_page_tells_what_was_run(results, study):
@@ -337,11 +367,24 @@ def test_page_tells_what_was_run(results, study):
         assert part in words
 
 
+def test_page_tells_how_long_each_rule_took(results):
+    words = Page(results / "report.html").words
+    assert "Time by rule: 3 jobs, 1.3 minutes of work in all" in words
+    assert "generic 1 75.2 75.2 410" in words  # the one that took most first
+    assert "nulls 2 3.8 2.2 210" in words
+
+
+def test_page_names_the_hash_of_every_table_it_rests_on(results):
+    words = Page(results / "report.html").words
+    for name in ("cohort/populations.parquet", "generic/predictions.parquet", "evaluation/rounds.parquet"):
+        assert f"{name} {hashlib.sha256((results / name).read_bytes()).hexdigest()}" in words
+
+
 def test_a_study_name_cannot_become_markup(results, study, tmp_path):
     named = dataclasses.replace(study, study="<script>alert(1)</script>")
-    write_page(tmp_path / "report.html", named, results, [EVALUABLE])
+    write_page(tmp_path / "report.html", named, results)
     text = (tmp_path / "report.html").read_text()
-    assert "<script" not in text
+    assert len(re.findall("<script", text)) == 1
     assert "&lt;script&gt;" in text
 
 
@@ -411,6 +454,58 @@ def test_a_patients_page_needs_no_other_patients_files(results, study, tmp_path)
     assert (tmp_path / "report.html").read_bytes() == (results / f"patients/{EVALUABLE}/report.html").read_bytes()
 
 
+# What the networks look at
+
+
+def test_the_page_says_what_each_wave_gets_and_what_is_lost_without_it(results, study):
+    words, summary = Page(results / "report.html").words, Summary(list(_explanations(results).values()), study.seed)
+    share, change = summary.share("paper", 4, "T"), summary.change("paper", "paper", "T")
+    assert change.mean > 0.5
+    assert f"After the last round of paper, the answer changes most without the T wave: {change.mean:.1%}" in words
+    assert f"paper after T 32.5% {shown(share)}" in words
+    assert shown(change) in words
+
+
+def test_the_page_says_which_maps_change_with_what_was_learned(results):
+    words = Page(results / "report.html").words
+    assert "All weights made random: 6 of 6 maps change." in words
+    assert "Trained on shuffled labels: 4 of 4 maps change." in words
+
+
+def test_the_page_says_how_far_maps_are_from_an_even_one(results, study):
+    summary = Summary(list(_explanations(results).values()), study.seed)
+    distance = summary.share("paper", 4, "T").mean - summary.even_share("paper", 4, "T")
+    said = against_even(summary, ["generic", "paper"], 4)
+    assert f"the last stage lie within {100 * distance:.0f} percentage points of" in said
+    assert said.endswith("(farthest: T, paper).")
+    assert against_even(summary, ["generic", "forward", "paper"], 2) in Page(results / "report.html").words
+
+
+def test_a_map_that_does_not_change_is_named(results, study):
+    explanations = _explanations(results)
+    for one in explanations.values():
+        for row in one.sanity:
+            if (row["model"], row["stage"], row["against"]) == ("paper", 4, "stem"):
+                row["spearman"] = 0.9
+    said = verdict(Summary(list(explanations.values()), study.seed), ["generic", "paper"], [4, 2], "stem")
+    assert "3 of 4 maps change" in said
+    assert "does not change and so shows the beat rather than what was learned: paper in the last stage" in said
+
+
+def test_beats_are_colored_by_class_value_and_episode(results):
+    beats = _explanations(results)[EVALUABLE].embedding["paper"]
+    for coloring in COLORINGS:
+        groups = colored(beats, coloring, (3.5, 7.0))
+        assert np.sum([mine for mine, _, _ in groups], axis=0).tolist() == [1] * len(beats.labels)
+    by_episode = {color: beats.episodes[mine] for mine, color, _ in colored(beats, "episode", (3.5, 7.0))}
+    assert set(by_episode[LIGHT["scale-0"]]) == {0}
+    assert set(by_episode[LIGHT["scale-6"]]) == {6, 7}
+
+
+def _explanations(results):
+    return read_explanations(results, [f"p{subject:06d}" for subject in PERSONAL])
+
+
 # Inputs
 
 
@@ -418,7 +513,8 @@ def test_explanations_are_read_of_those_who_are_evaluable(results, nobody):
     explanations = read_explanations(results, [EVALUABLE, PARTLY])
     assert set(explanations[EVALUABLE].embedding) == {"generic", "paper", "forward"}
     assert set(explanations[PARTLY].embedding) == {"generic", "paper"}
-    assert explanations[EVALUABLE].attention["paper", 1].shape == (120,)
+    assert explanations[EVALUABLE].attention["paper", 4, 1].shape == (120,)
+    assert explanations[EVALUABLE].stages == [2, 4]
     assert not explanations[EVALUABLE].embedding["generic"].learned.any()
     assert read_explanations(nobody, [f"p{PERSONAL[0]:06d}"]) == {}
 

@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 
 from kalemia.tables import read_json, table_from_rows, write_table
@@ -12,7 +11,6 @@ from kalemia.verdict import (
     arm_verdict,
     judge,
     null_place,
-    resampled_interval,
     study_verdict,
     write_verdict,
 )
@@ -76,16 +74,6 @@ def test_the_place_among_a_null_by_hand():
 def test_a_repeat_that_a_patient_lacks_is_not_averaged_over_the_others():
     place = null_place({7: 0.6, 8: 0.8}, [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9)])
     assert place["runs"] == 1
-
-
-def test_the_interval_holds_the_mean_and_shrinks_with_patients():
-    random = np.random.default_rng(1)
-    few, many = random.normal(0.1, 0.2, 10), random.normal(0.1, 0.2, 400)
-    low, high = resampled_interval(few, np.random.default_rng(2))
-    assert low < few.mean() < high
-    lower, higher = resampled_interval(many, np.random.default_rng(2))
-    assert higher - lower < (high - low) / 3
-    assert (higher - lower) == pytest.approx(2 * 1.96 * many.std() / 20, rel=0.05)
 
 
 @pytest.fixture

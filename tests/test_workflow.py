@@ -8,15 +8,20 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 import yaml
 
-from conftest import ROOT
+from kalemia.cli import main
 from kalemia.config import Study, overlaid
+from kalemia.discrimination import discrimination
+from kalemia.rebuild import read_settings
+from kalemia.report import SECTION_FIGURES
+from kalemia.seeds import rng
 from kalemia.status import states_of
 from kalemia.steps import people_of, steps_of
 from kalemia.tables import read_json, read_table, write_json
-from workflow import run_snakemake
+from workflow import ROOT, run_snakemake
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)
@@ -159,7 +164,7 @@ def test_the_status_knows_the_rules_outputs_and_inputs(finished, monkeypatch):
     assert {output: step.stage for step in steps for output in step.outputs} == of_rules
     for step in steps:
         needed = {path for path in records[step.outputs[0]]["input"] if not path.startswith("results/source")}
-        if step.stage in ("round_0", "finetune", "nulls"):
+        if step.stage in ("round_0", "finetune", "nulls", "explanation"):
             needed = {path for path in needed if not path.startswith("results/features")}  # ancient
         if step.stage == "study_report":
             needed.discard("results/cohort/characteristics.json")
@@ -203,6 +208,30 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     first = _hashes(finished, *patterns)
     assert len(first) > 100
     assert _hashes(tmp_path, *patterns) == first
+
+
+def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
+    bare, ecg = tmp_path / "results", ("source", "excerpts", "beats", "features", "patients", "*.safetensors", "logs")
+    made_again = ("evaluation/*", "figures/*", "report.html")
+    shutil.copytree(
+        finished / "results", bare, ignore=shutil.ignore_patterns(*ecg, "evaluation", "figures", "report.html")
+    )
+    assert not _hashes(bare, *made_again)
+    assert main(["report", "--from", str(bare)]) == 0
+    expected = _hashes(finished / "results", *made_again)
+    assert len(expected) > 25
+    assert _hashes(bare, *made_again) == expected
+
+
+def test_what_is_said_of_generic_draws_follows_from_their_predictions(finished):
+    seed = read_settings(finished / "results/config.yaml").seed
+    predictions = read_table(finished / "results/generic/predictions.parquet", "predictions")
+    metrics = read_json(finished / "results/generic/metrics.json")
+    for split in ("train", "validation", "test"):
+        mine = predictions.filter(pc.equal(predictions["role"], split))
+        columns = (mine[name].to_numpy() for name in ("label", "logit", "decision", "subject_id"))
+        found = discrimination(*columns, rng(seed, "bootstrap", split, "draws"))
+        assert json.loads(json.dumps(found).replace("NaN", "null")) == metrics[split]["draws"]
 
 
 def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_finished):
@@ -323,7 +352,17 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     ]
 
 
-def test_snakemake_s_own_report_holds_the_figures(copy_of_finished):
-    run = _run(copy_of_finished, "--report", "snakemake-report.zip")
+def test_snakemake_s_own_report_holds_figures_tables_and_cards_with_captions(copy_of_finished):
+    run = _run(copy_of_finished, "--report", "snakemake-report.html")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (copy_of_finished / "snakemake-report.zip").stat().st_size > 100_000
+    page = (copy_of_finished / "snakemake-report.html").read_text()
+    for section, names in SECTION_FIGURES.items():
+        assert f'"{section.capitalize()}": {{' in page
+        for name in names:
+            caption = (ROOT / f"workflow/report/{name}.rst").read_text().split("'")[0].strip()
+            assert f"results/figures/{name}.svg" in page
+            assert caption in page
+    for category in ("Patients", "Tables", "Model cards"):
+        assert f'"{category}": {{' in page
+    for path in ("results/tables/rounds.csv", "results/generic/model-card.md"):
+        assert f'"{path}": {{' in page

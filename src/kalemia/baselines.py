@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from kalemia.config import Network, Range
 from kalemia.ecg.measures import beat_measures
+from kalemia.evaluation import best_threshold
 from kalemia.features import Origin, load_features
 from kalemia.logistic import fit_logistic, fit_offset
 from kalemia.predictions import draw_predictions, read_beats
@@ -109,16 +110,6 @@ def judge(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Judged]:
         "last_label": _by_sign(np.nan_to_num(2 * test.last_label - 1)),
         "time_since_admission": logistic(lambda draws: draws.hours_since_admission[:, None]),
     }
-
-
-def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The threshold with the largest balanced accuracy; the middle of the widest gap, if several have it."""
-    values = np.unique(scores)
-    middles = np.array([values[0] - 1, *(values[1:] + values[:-1]) / 2, values[-1] + 1])
-    widths = np.array([0, *np.diff(values), 0])
-    said = scores[None, :] > middles[:, None]
-    balanced = said[:, labels == 1].mean(axis=1) + (~said[:, labels == 0]).mean(axis=1)
-    return float(middles[np.lexsort((widths, balanced))[-1]])
 
 
 def shrunk_intercepts(offsets: np.ndarray, variances: np.ndarray) -> np.ndarray:

@@ -31,6 +31,10 @@ def _parser() -> argparse.ArgumentParser:
     beats.add_argument("--plot", metavar="FILE.png", help="also draw the beats")
     beats.add_argument("--config", default=CONFIG, metavar="FILE.yaml", help="a whole study's (default config.yaml)")
     beats.set_defaults(run=_beats)
+    report = commands.add_parser("report", help="make a finished study's evaluation and report anew, without ECG")
+    report.add_argument("--from", required=True, dest="results", metavar="DIR", help="its results folder")
+    report.add_argument("--to", metavar="DIR", help="a folder that becomes a copy without ECG (default: in place)")
+    report.set_defaults(run=_report)
     status = commands.add_parser("status", help="say what of a study is done, stale or missing; starts nothing")
     status.add_argument("--results", metavar="DIR", help="folder of the results (default: as the configuration says)")
     status.add_argument(
@@ -59,6 +63,12 @@ def _beats(given: argparse.Namespace) -> None:
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
         start = row["draw_id"] * window_minutes
         print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")
+
+
+def _report(given: argparse.Namespace) -> None:
+    from kalemia.rebuild import rebuild_report
+
+    print(rebuild_report(given.results, given.to))
 
 
 def _status(given: argparse.Namespace) -> None:

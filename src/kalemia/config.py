@@ -222,6 +222,11 @@ class Arm:
     learning_rate: float
     nulls: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def trains_nulls(self) -> bool:
+        """Whether some null needs a training of its own; a stranger needs none."""
+        return any(n for kind, n in self.nulls.items() if kind != "stranger")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -230,6 +235,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Explanation:
+    stages: tuple[int, ...]
     beats_per_draw: int
     perplexity: float
 
@@ -362,9 +368,9 @@ RECIPES = {
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
     "nulls": Recipe(1, _SPLITTING),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(2, ("seed",)),
-    "explanation": Recipe(1, ("seed", "explanation")),
-    "report": Recipe(1, ("study",)),
+    "evaluation": Recipe(3, ("seed", "evaluation")),
+    "explanation": Recipe(2, ("seed", "explanation")),
+    "report": Recipe(2, ("study",)),
 }
 
 

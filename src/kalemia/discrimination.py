@@ -6,10 +6,11 @@ replacement (Field and Welsh 2007), never single beats or draws.
 
 import numpy as np
 
+from kalemia.statistics import UNKNOWN, percentile_interval, times_drawn
+
 REPLICATES = 1000
 CALIBRATION_BINS = 10
 GROUPS = 2000
-_OUTSIDE = (2.5, 97.5)  # percentiles that bound 95%
 
 Interval = list[float]  # value, and the lower and upper bound around it
 
@@ -24,25 +25,25 @@ def discrimination(
     probability and the share that is positive, by tenths of the predictions. NaN where a class is empty.
     """
     people, person = np.unique(subjects, return_inverse=True)
-    times_drawn = random.multinomial(len(people), np.full(len(people), 1 / len(people)), size=REPLICATES)
+    times = times_drawn(len(people), REPLICATES, random)
     right = np.asarray(decisions == labels, np.float64)
     within = within_auroc(labels, logits, person)
     has_both = np.isfinite(within)
     auroc, auprc = areas(*by_score(labels, logits))
-    resampled = areas(*_resampled(labels, logits, person, times_drawn))
+    resampled = areas(*resampled_by_score(labels, logits, person, times))
     return {
         "n": len(labels),
         "n_positive": int(np.sum(labels == 1)),
         "subjects": len(people),
         "subjects_with_both": int(has_both.sum()),
-        "accuracy": _interval(right.mean(), _means_of_people(right, person, times_drawn)),
+        "accuracy": _interval(right.mean(), _means_of_people(right, person, times)),
         "auroc": _interval(auroc, resampled[0]),
         "auprc": _interval(auprc, resampled[1]),
         "within_auroc": _interval(
             within[has_both].mean() if has_both.any() else np.nan,
-            _means_of_people(within[has_both], np.arange(has_both.sum()), times_drawn[:, has_both]),
+            _means_of_people(within[has_both], np.arange(has_both.sum()), times[:, has_both]),
         ),
-        "calibration": calibration(labels, logits, person, times_drawn),
+        "calibration": calibration(labels, logits, person, times),
     }
 
 
@@ -70,8 +71,8 @@ def areas(positive: np.ndarray, all_: np.ndarray) -> tuple[np.ndarray, np.ndarra
     )
 
 
-def _resampled(
-    labels: np.ndarray, scores: np.ndarray, person: np.ndarray, times_drawn: np.ndarray
+def resampled_by_score(
+    labels: np.ndarray, scores: np.ndarray, person: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `by_score`, (replicates, groups), when every person counts as often as drawn.
 
@@ -81,13 +82,13 @@ def _resampled(
     _, group, n_of_score = np.unique(-scores, return_inverse=True, return_counts=True)
     higher = (np.cumsum(n_of_score) - n_of_score)[group]
     _, group = np.unique(higher * GROUPS // max(len(scores), GROUPS), return_inverse=True)
-    n_people, n_groups = times_drawn.shape[1], group.max() + 1
+    n_people, n_groups = times.shape[1], group.max() + 1
     cell = person * n_groups + group
     counts = [
         np.bincount(cell, weights=weights, minlength=n_people * n_groups).reshape(n_people, n_groups)
         for weights in (labels == 1, np.ones(len(labels)))
     ]
-    return times_drawn @ counts[0], times_drawn @ counts[1]
+    return times @ counts[0], times @ counts[1]
 
 
 def within_auroc(labels: np.ndarray, scores: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -97,7 +98,7 @@ def within_auroc(labels: np.ndarray, scores: np.ndarray, person: np.ndarray) -> 
     return np.array([areas(*by_score(labels[part], scores[part]))[0] for part in parts])
 
 
-def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, times_drawn: np.ndarray) -> list[dict]:
+def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, times: np.ndarray) -> list[dict]:
     """By tenths of the predicted probability: how many, the mean prediction, and the share that is positive."""
     probability = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
     by_probability = np.argsort(probability, kind="stable")
@@ -107,22 +108,20 @@ def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, time
             "n": len(tenth),
             "predicted": float(probability[tenth].mean()),
             "observed": _interval(
-                labels[tenth].mean(), _means_of_people(labels[tenth].astype(np.float64), person[tenth], times_drawn)
+                labels[tenth].mean(), _means_of_people(labels[tenth].astype(np.float64), person[tenth], times)
             ),
         }
         for tenth in bins
     ]
 
 
-def _means_of_people(values: np.ndarray, person: np.ndarray, times_drawn: np.ndarray) -> np.ndarray:
+def _means_of_people(values: np.ndarray, person: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The mean of `values` (n,) in each replicate, (replicates,); NaN where nobody who has one was drawn."""
-    n_people = times_drawn.shape[1]
+    n_people = times.shape[1]
     sums, counts = np.bincount(person, weights=values, minlength=n_people), np.bincount(person, minlength=n_people)
-    n_drawn = times_drawn @ counts
-    return np.divide(times_drawn @ sums, n_drawn, out=np.full(len(n_drawn), np.nan), where=n_drawn > 0)
+    n_drawn = times @ counts
+    return np.divide(times @ sums, n_drawn, out=np.full(len(n_drawn), np.nan), where=n_drawn > 0)
 
 
 def _interval(value: float, replicates: np.ndarray) -> Interval:
-    known = replicates[np.isfinite(replicates)]
-    low, high = np.percentile(known, _OUTSIDE) if len(known) and np.isfinite(value) else (np.nan, np.nan)
-    return [float(value), float(low), float(high)]
+    return [float(value), *(percentile_interval(replicates) if np.isfinite(value) else UNKNOWN)]

@@ -15,7 +15,7 @@ from kalemia import config
 from kalemia.checkpoints import load_generic
 from kalemia.episodes import Draw
 from kalemia.evaluation import role_metrics
-from kalemia.frozen import BEATS, features_of, read_inputs, seam
+from kalemia.frozen import BEATS, Above, features_of, read_inputs, seam
 from kalemia.normalization import normalized
 from kalemia.objective import Objective
 from kalemia.personal import learn, opened, rounds_of_lesson
@@ -29,7 +29,7 @@ from kalemia.training import outputs_of, set_up_torch
 log = logging.getLogger("kalemia")
 
 TRAINED_KINDS = ("shuffled", "shifted", "between_beats")  # each is a training of its own; a stranger needs none
-_BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before the R peak, where neither T nor P wave is
+_BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before R: neither T nor P, below some 95 beats a minute
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,15 @@ def write_nulls(
 
     shuffled: the labels of the draws learned from change places. shifted: all the patient's labels move along time,
     around the end, so that they keep their runs; the draws are divided anew and tested by the moved labels.
+    Shifts are taken in a random order, and again from its start when there are fewer than repeats; such runs still
+    differ in their seed, and in who of the other patients has which shift.
     between_beats: the beats hold nothing but the stretch between two of them. All else is as in the truth, and what
     lies below the arm's seam is computed once.
     """
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     generic = load_generic(generic_path, network)[0].to(device)
-    after, objective = seam(arm, personal.trained_stages), Objective.of(network)
+    after = seam(arm, personal.trained_stages)
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, after).to(device)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
@@ -77,9 +79,7 @@ def write_nulls(
         if kind == "between_beats" and n:
             inputs = above_seam(generic, inputs_between_beats(beats, network), after)
         for repeat, null in enumerate(nulls_of(kind, n, split, arm, personal, seed)):
-            above = opened(_begun(generic, network, arm, seed_of(null.seed, "head")), arm, personal.trained_stages)
-            with _quiet():
-                _learn_all(above, inputs, beats, null, arm, objective)
+            above = trained_null(null, generic, inputs, beats, network, arm, personal)
             test = np.flatnonzero(np.isin(beats.draw_ids, null.split.test))
             outputs = outputs_of(above, inputs[torch.from_numpy(test)]).cpu().numpy()
             about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
@@ -87,6 +87,22 @@ def write_nulls(
             rows.append(about | {"repeat": repeat, "seed": null.seed} | metrics)
         log.info("%s: %d runs", kind, n)
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
+
+
+def trained_null(
+    null: Null,
+    generic: ResNet,
+    inputs: Tensor,
+    beats: BeatSet,
+    network: config.Network,
+    arm: config.Arm,
+    personal: config.Personal,
+) -> Above:
+    """A network after all rounds of a null; `inputs` (n, ...) are what lies at the arm's seam, of all `beats`."""
+    above = opened(_begun(generic, network, arm, seed_of(null.seed, "head")), arm, personal.trained_stages)
+    with _quiet():
+        _learn_all(above, inputs, beats, null, arm, Objective.of(network))
+    return above
 
 
 def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.Personal, seed: int) -> Iterator[Null]:
@@ -174,7 +190,7 @@ def _begun(generic: ResNet, network: config.Network, arm: config.Arm, seed: int)
     return model
 
 
-def _learn_all(above, inputs: Tensor, beats: BeatSet, null: Null, arm: config.Arm, objective: Objective) -> None:
+def _learn_all(above: Above, inputs: Tensor, beats: BeatSet, null: Null, arm: config.Arm, objective: Objective) -> None:
     """All rounds of a null, one after the other."""
     value_of = dict(zip(beats.draw_ids.tolist(), beats.rows["potassium"].to_pylist(), strict=True))
     moved = null.moved(value_of)

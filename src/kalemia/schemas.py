@@ -2,10 +2,13 @@
 
 import pyarrow as pa
 
+from kalemia.evaluation_schemas import EVALUATION_SCHEMAS
+
 VERSION = 1
 BEAT_SAMPLES = 120  # at RATE_HZ: 40 before the R peak, 80 from it on (Chiu 2022)
 R_INDEX = 40
 RATE_HZ = 125.0
+EXPLANATION = ("gradcam", "waves", "sanity", "occlusion", "embedding", "projections")  # kinds a patient has one of each
 
 _name = pa.dictionary(pa.int32(), pa.string())
 _time = pa.timestamp("us")
@@ -299,13 +302,54 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("placement", pa.float64()),  # the same after the last round
         ]
     ),
-    # one row a model (generic, or an arm after its last round) and label, over the label's mean beat
+    **EVALUATION_SCHEMAS,
+    # one row a model (generic, or an arm after its last round), stage and label, over the label's mean beat
     "gradcam": pa.schema(
         [
             ("model", pa.string()),
+            ("stage", pa.int32()),  # of the network; 0 is the stem, 4 the last
             ("label", pa.int8()),
             ("mean_beat", pa.list_(pa.float32(), BEAT_SAMPLES)),  # mV
             ("attention", pa.list_(pa.float32(), BEAT_SAMPLES)),  # 0 to 1
+        ]
+    ),
+    # one row a model, stage, label and wave, and the rest of the beat
+    "waves": pa.schema(
+        [
+            ("model", pa.string()),
+            ("stage", pa.int32()),
+            ("label", pa.int8()),
+            ("wave", pa.string()),  # P, QRS, ST, T; rest
+            ("from_ms", pa.float64()),  # from the R peak; null for the rest
+            ("to_ms", pa.float64()),
+            ("share", pa.float64()),  # of all attention
+            ("even_share", pa.float64()),  # of a map that is the same everywhere
+        ]
+    ),
+    # one row a model, stage, label and what its map is held against
+    "sanity": pa.schema(
+        [
+            ("model", pa.string()),
+            ("stage", pa.int32()),
+            ("label", pa.int8()),
+            ("against", pa.string()),  # halves, labels, or random from the head to: head, stage4, ..., stem
+            ("attention", pa.list_(pa.float32(), BEAT_SAMPLES)),  # the other map
+            ("spearman", pa.float64()),  # 0 where the other map is flat, NaN where the true one is
+            ("ssim", pa.float64()),
+        ]
+    ),
+    # one row an arm, model (generic, or the arm's own) and wave, over the arm's test draws
+    "occlusion": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("model", pa.string()),
+            ("wave", pa.string()),
+            ("n_test", pa.int32()),
+            ("n_positive", pa.int32()),
+            ("auc", pa.float64()),
+            ("auc_without", pa.float64()),
+            ("logit_change", pa.float64()),  # size of the change of the mean logit
+            ("logit_drop", pa.float64()),  # away from the draw's own label
         ]
     ),
     # one row a model and beat shown
@@ -316,8 +360,21 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("label", pa.int8()),
             ("potassium", pa.float32()),
             ("role", pa.string()),  # as in predictions; the generic model has learned from none
-            ("x", pa.float32()),
-            ("y", pa.float32()),
+            ("episode", pa.int32()),  # run of neighboring draws of one label, from 0 in the order of time
+            ("tsne_x", pa.float32()),
+            ("tsne_y", pa.float32()),
+            ("pca_x", pa.float32()),
+            ("pca_y", pa.float32()),
+        ]
+    ),
+    # one row a model and way into the plane
+    "projections": pa.schema(
+        [
+            ("model", pa.string()),
+            ("method", pa.string()),  # t-SNE, PCA
+            ("n_beats", pa.int32()),
+            ("trustworthiness", pa.float64()),
+            ("variance", pa.float64()),  # share that PCA's two axes hold; null for t-SNE
         ]
     ),
 }

@@ -99,10 +99,20 @@ def table_from_rows(kind: str, rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
 
 
+def known(row: dict) -> dict:
+    """A row in which null, as tables have it, stands for every NaN."""
+    return {name: None if isinstance(item, float) and item != item else item for name, item in row.items()}
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole_file(path) as beside:
+        beside.write_text(text, "utf-8")
+
+
 def write_json(path: str | Path, value: dict) -> None:
     """Write `value` as readable JSON, whole or not at all; NaN becomes null."""
-    with whole_file(path) as beside:
-        beside.write_text(json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path) -> dict:

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from kalemia.config import Arm
 from kalemia.seeds import rng
+from kalemia.statistics import LEVEL, drawn, percentile_interval
 from kalemia.tables import read_table, write_json
 
 FEWEST_PATIENTS = 8
-LEVEL = 0.05  # of a null's place, and of what the interval leaves out
 FEWEST_REPEATS = round(1 / LEVEL) - 1  # fewer cannot place the truth that far out
 RESAMPLES = 10_000
 SUPPORTED, NOT_SUPPORTED, UNKNOWN = "supported", "not supported", "cannot be told"
@@ -61,7 +61,8 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
     means = {baseline: _mean(of_patients) for baseline, of_patients in table.items()}
     best = max(means, key=means.get)
     differences = values - table[best]
-    low, high = resampled_interval(differences, rng(seed, "verdict", name))
+    places = drawn(len(differences), RESAMPLES, rng(seed, "verdict", name))
+    low, high = percentile_interval(differences[places].mean(axis=1))
     found |= {
         "baselines": means,
         "best_baseline": best,
@@ -121,13 +122,6 @@ def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
         "rank": as_good + 1,
         "p": (as_good + 1) / (len(runs) + 1),
     }
-
-
-def resampled_interval(differences: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
-    """The middle 95% of the mean difference over patients (n,) drawn with replacement (percentile bootstrap)."""
-    places = random.integers(0, len(differences), (RESAMPLES, len(differences)))
-    low, high = np.quantile(differences[places].mean(axis=1), [LEVEL / 2, 1 - LEVEL / 2])
-    return float(low), float(high)
 
 
 def sentence(name: str, found: dict) -> str:

@@ -1,18 +1,27 @@
 """The report: figures as SVG, one page for the study and one for each patient."""
 
 # Here and not where they are drawn, so that a workflow can name its files without importing matplotlib.
-STUDY_FIGURES = (  # figures/{name}.svg
-    "flow",
-    "generic",
-    "calibration",
-    "verdict",
-    "rounds",
-    "rounds-by-class",
-    "baselines",
-    "arms",
-    "leakage",
-    "gradcam",
-    "embedding",
-)
-PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "embedding")  # patients/{subject}/{name}.svg
+SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
+    "included": ("flow",),
+    "generic": ("generic",),
+    "rounds": ("rounds", "rounds-by-class"),
+    "proof": ("verdict", "baselines", "arms"),
+    "statistics": ("forest",),
+    "leakage": ("leakage",),
+    "calibration": ("calibration",),
+    "prevalence": ("decision-curve",),
+    "explanation": (
+        "gradcam",
+        "waves",
+        "sanity",
+        "embedding",
+        "embedding-potassium",
+        "embedding-episode",
+        "embedding-pca",
+    ),
+}
+STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
+STUDY_TABLES = ("rounds", "averages", "tests", "prevalence")  # of evaluation/ -> tables/{name}.csv
+# patients/{subject}/{name}.svg
+PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "waves", "sanity", "embedding", "embedding-pca")
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

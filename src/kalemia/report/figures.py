@@ -9,38 +9,36 @@ from matplotlib.lines import Line2D
 
 from kalemia import paper
 from kalemia.config import Study
-from kalemia.evaluation import carried_forward
 from kalemia.report import METRIC_NAMES
 from kalemia.report.canvas import share_axis, svg_figure, write_remark
-from kalemia.report.explained import CLASS_NAMES, class_legend, draw_attention, draw_attention_scale, draw_embedding
+from kalemia.report.explanation_figures import write_explanation_figures
 from kalemia.report.flow_figure import write_flow_figure
-from kalemia.report.inputs import Explanation, StudyResults, read_explanations, read_study, subject_name
-from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.inputs import StudyResults, read_study, subject_name
+from kalemia.report.palette import LIGHT, model_color
 from kalemia.report.proof_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
+from kalemia.report.statistics_figures import write_decision_curve_figure, write_forest_figure
 from kalemia.report.words import plural
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
-PANELS_A_ROW = 6  # of the t-SNE figure
 
 
-def write_study_figures(study: Study, results: str | Path, subjects: list[str]) -> None:
-    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`.
-
-    `subjects` are the personal patients, as ``p010059``.
-    """
+def write_study_figures(study: Study, results: str | Path) -> None:
+    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`."""
     folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
-    data, explanations = read_study(results), read_explanations(results, subjects)
+    decision = study.evaluation.decision
+    data = read_study(results)
     write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
     write_verdict_figure(folder / "verdict.svg", data, arms, simulated)
     write_baselines_figure(folder / "baselines.svg", data, arms, simulated)
     write_leakage_figure(folder / "leakage.svg", data, arms, simulated)
-    write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), simulated)
-    write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), simulated)
+    write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), decision, simulated)
+    write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), decision, simulated)
     write_arms_figure(folder / "arms.svg", data, arms, simulated)
-    write_gradcam_figure(folder / "gradcam.svg", explanations, arms, simulated)
-    write_embedding_figure(folder / "embedding.svg", explanations, arms, simulated)
+    write_forest_figure(folder / "forest.svg", data, arms, simulated)
+    write_decision_curve_figure(folder / "decision-curve.svg", data, arms, simulated)
+    write_explanation_figures(study, folder, data.explanations)
 
 
 def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: bool) -> None:
@@ -80,9 +78,9 @@ def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool
 
 
 def write_rounds_figure(
-    path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], is_simulated: bool
+    path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], decision: str, is_simulated: bool
 ) -> None:
-    """Metrics over rounds: a column an arm, a row a metric, a thin line a patient; the mean (SD), and the paper's."""
+    """Metrics over rounds: a column an arm, a row a metric, a thin line a patient; the mean, and the paper's."""
     title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
     if not len(data.rounds):
         write_remark(path, title, NOBODY, is_simulated)
@@ -90,12 +88,14 @@ def write_rounds_figure(
     with svg_figure(path, title, 0.5 + 2.15 * len(metrics), is_simulated) as figure:
         grid = figure.subplots(len(metrics), len(arms), sharex=True, sharey=True, squeeze=False)
         for arm, column in zip(arms, grid.T, strict=True):
-            curves = carried_forward(data.rounds, arm, data.n_rounds)
+            n_patients = len({row["subject_id"] for row in data.rounds.to_pylist() if row["arm"] == arm})
+            averages = [row for row in data.averages.to_pylist() if row["arm"] == arm]
             for metric, axes in zip(metrics, column, strict=True):
-                axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(len(curves[metric]), 'patient')})")
+                axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
                 _draw_patients(axes, data, arm, metric, model_color(arm, arms))
-                _draw_mean(axes, curves[metric], model_color(arm, arms))
+                mine = [row for row in averages if row["metric"] == metric and row["decision"] in (None, decision)]
+                _draw_mean(axes, mine, model_color(arm, arms))
                 share_axis(axes)
             axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
             axes.set_xlabel("rounds of personal training")
@@ -127,59 +127,6 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
 
 
-def write_gradcam_figure(
-    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
-) -> None:
-    """Mean over patients of the mean beat and of the attention: a row a model, a column a class."""
-    title = "Grad-CAM on the mean beat, averaged over patients, before and after personal training."
-    if not explanations:
-        write_remark(path, title, NOBODY, is_simulated)
-        return
-    models = ["generic", *arms]
-    with svg_figure(path, title, 0.6 + 1.65 * len(models), is_simulated) as figure:
-        grid = figure.subplots(len(models), 2, sharex=True, sharey=True, squeeze=False)
-        for model, row in zip(models, grid, strict=True):
-            for label, axes in zip((0, 1), row, strict=True):
-                mine = [one for one in explanations.values() if (model, label) in one.attention]
-                when = "before" if model == "generic" else "after"
-                axes.set_title(
-                    f"{when}: {model}, {CLASS_NAMES[label]} ({plural(len(mine), 'patient')})", color=class_color(label)
-                )
-                axes.grid(axis="x")
-                if mine:
-                    beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
-                    draw_attention(axes, beat_mv, np.mean([one.attention[model, label] for one in mine], axis=0))
-            row[0].set_ylabel("mV")
-        for axes in grid[-1]:
-            axes.set_xlabel("ms from the R peak")
-        draw_attention_scale(figure)
-
-
-def write_embedding_figure(
-    path: str | Path, explanations: dict[str, Explanation], arms: list[str], is_simulated: bool
-) -> None:
-    """t-SNE of every patient's beats, before and after: a block of panels a patient, a panel a model."""
-    title = "t-SNE of the beats of every patient, before and after personal training."
-    if not explanations:
-        write_remark(path, title, NOBODY, is_simulated)
-        return
-    models = ["generic", *arms]
-    blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
-    n_rows = -(-len(explanations) // blocks)
-    with svg_figure(path, title, 0.5 + 1.75 * n_rows, is_simulated) as figure:
-        widths = (([1.0] * len(models) + [0.12]) * blocks)[:-1]
-        grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
-        for axes in grid.flat:
-            axes.axis("off")
-        for place, (subject, explanation) in enumerate(explanations.items()):
-            first = (place % blocks) * (len(models) + 1)
-            for model, axes in zip(models, grid[place // blocks, first:], strict=False):
-                axes.axis("on")
-                axes.set_title(f"{subject}, {model}" if model == "generic" else model)
-                draw_embedding(axes, explanation, model)
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
-
-
 def side_by_side(values: list[float]) -> list[float]:
     """Offsets around 0, for each value, that put equal values beside each other, the first at the left."""
     offsets = []
@@ -202,13 +149,14 @@ def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color:
         line.set_gid(f"line-{subject_name(subject)}-{arm}-{metric}")
 
 
-def _draw_mean(axes: Axes, curves: np.ndarray, color: str) -> None:
-    """The mean over patients (patients, rounds) who have a value, with bars of one SD cut off at 0 and 1."""
-    for round_, values in enumerate(curves.T):
-        _sd_bar(axes, round_, values[np.isfinite(values)], color)
-    known = np.isfinite(curves).any(axis=0)
-    means = [np.nanmean(values) for values in curves.T[known]]
-    axes.plot(np.flatnonzero(known), means, color=color, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], zorder=4)
+def _draw_mean(axes: Axes, averages: list[dict], color: str) -> None:
+    """The mean over patients after each round, with its 95% interval."""
+    known = [row for row in averages if row["mean"] is not None]
+    for row in known:
+        if row["low"] is not None:
+            axes.plot([row["round"]] * 2, [row["low"], row["high"]], color=color, lw=1.8, zorder=3)
+    rounds, means = [row["round"] for row in known], [row["mean"] for row in known]
+    axes.plot(rounds, means, color=color, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], zorder=4)
 
 
 def _draw_mean_beside(axes: Axes, place: float, values: np.ndarray, color: str) -> None:
@@ -247,7 +195,7 @@ def _rounds_legend() -> list[Line2D]:
     ink = LIGHT["generic"]
     return [
         Line2D([], [], color=ink, lw=1, alpha=0.6, label="one patient"),
-        Line2D([], [], color=ink, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], label="mean, bars of one SD"),
+        Line2D([], [], color=ink, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], label="mean and its 95% interval"),
         _published_handle("Chiu 2022, mean of 16 patients (random split)", marker="D"),
     ]
 

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -18,6 +19,18 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 def write_html(path: str | Path, template: str, **values) -> None:
     """Render one of the templates beside this module to `path`, whole or not at all."""
+    css, script = (Markup((FOLDER / name).read_text("utf-8")) for name in ("report.css", "report.js"))
+    with whole_file(path) as beside:
+        beside.write_text(rendered(template, css=css, script=script, light=LIGHT, dark=DARK, **values), "utf-8")
+
+
+def rendered(template: str, **values) -> Markup:
+    """One of the templates beside this module, or below it, filled with `values`."""
+    return Markup(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -28,10 +41,7 @@ def write_html(path: str | Path, template: str, **values) -> None:
     environment.filters.update(
         number=number, count=count, mean_sd=mean_sd, percent=percent, bounds=bounds, interval=interval
     )
-    css = Markup((FOLDER / "report.css").read_text("utf-8"))
-    with whole_file(path) as beside:
-        page = environment.get_template(template).render(css=css, light=LIGHT, dark=DARK, **values)
-        beside.write_text(page, "utf-8")
+    return environment
 
 
 def inline_svg(path: str | Path) -> Markup:

@@ -1,7 +1,7 @@
 """What the report reads: the files of one study, and those of one patient, as plain values."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
+from kalemia.report.provenance import RuleTime, hashes, rule_times
+from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_json, read_table
 
 
@@ -22,15 +24,33 @@ class StudyResults:
     populations: pa.Table
     arms: pa.Table
     history: pa.Table
+    generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
     leakage: pa.Table
     distances: pa.Table
+    patients: pa.Table
+    averages: pa.Table
+    tests: pa.Table
+    effective: pa.Table
+    periods: pa.Table
+    prevalence: pa.Table
+    alerts: pa.Table
+    decision_curve: pa.Table
     summary: dict
     verdict: dict
+    times: list[RuleTime]
+    hashes: dict[str, str]  # of the files that all this rests on
+    explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
     def n_rounds(self) -> int:
         return max(self.rounds["round"].to_pylist(), default=0)
+
+    @property
+    def personal(self) -> list[str]:
+        """The personal patients, as ``p010059``."""
+        rows = zip(self.populations["subject_id"].to_pylist(), self.populations["population"].to_pylist(), strict=True)
+        return [subject_name(subject) for subject, population in rows if population == "personal"]
 
 
 @dataclass(frozen=True)
@@ -39,16 +59,40 @@ class Embedding:
 
     labels: np.ndarray  # (beats,)
     learned: np.ndarray  # (beats,) whether the model has learned from the beat's draw
-    positions: np.ndarray  # (beats, 2)
+    potassium: np.ndarray  # (beats,)
+    episodes: np.ndarray  # (beats,) numbered from 0 in the order of time
+    positions: dict[str, np.ndarray]  # t-SNE, PCA -> (beats, 2)
+
+    def every(self, step: int) -> "Embedding":
+        """One in `step` of the beats."""
+        return Embedding(
+            self.labels[::step],
+            self.learned[::step],
+            self.potassium[::step],
+            self.episodes[::step],
+            {method: positions[::step] for method, positions in self.positions.items()},
+        )
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Pictures of what the models of one patient look at; a model is `generic` or an arm after its last round."""
+    """What the models of one patient look at; a model is `generic` or an arm after its last round.
+
+    waves, sanity, occlusion, projections: the rows of those tables.
+    """
 
     mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
-    attention: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,), 0 to 1
+    attention: dict[tuple[str, int, int], np.ndarray]  # (model, stage, label) -> (120,), 0 to 1
     embedding: dict[str, Embedding]
+    waves: list[dict]
+    sanity: list[dict]
+    occlusion: list[dict]
+    projections: list[dict]
+
+    @property
+    def stages(self) -> list[int]:
+        """Those whose maps there are, ascending."""
+        return sorted({stage for _, stage, _ in self.attention})
 
 
 @dataclass(frozen=True)
@@ -90,18 +134,31 @@ def subject_name(subject_id: int) -> str:
 def read_study(results: str | Path) -> StudyResults:
     """Read what the study's page and figures show from the results folder."""
     results = Path(results)
-    return StudyResults(
+    data = StudyResults(
         flow=read_json(results / "cohort/flow.json"),
         characteristics=read_json(results / "cohort/characteristics.json"),
         populations=read_table(results / "cohort/populations.parquet", "populations"),
         arms=read_table(results / "personal/arms.parquet", "arms"),
         history=read_table(results / "generic/history.parquet", "history"),
+        generic=read_table(results / "generic/predictions.parquet", "predictions"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
+        patients=read_table(results / "evaluation/patients.parquet", "patient_metrics"),
+        averages=read_table(results / "evaluation/averages.parquet", "averages"),
+        tests=read_table(results / "evaluation/tests.parquet", "tests"),
+        effective=read_table(results / "evaluation/effective.parquet", "effective"),
+        periods=read_table(results / "evaluation/periods.parquet", "periods"),
+        prevalence=read_table(results / "evaluation/prevalence.parquet", "prevalence"),
+        alerts=read_table(results / "evaluation/alerts.parquet", "alerts"),
+        decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
+        times=rule_times(results / "times"),
+        hashes=hashes(results),
+        explanations={},
     )
+    return replace(data, explanations=read_explanations(results, data.personal))
 
 
 def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:
@@ -152,24 +209,32 @@ def _draw_beats(path: Path, excerpts: list[dict]) -> tuple[np.ndarray, np.ndarra
 
 
 def _explanation(folder: Path) -> Explanation:
-    gradcam = read_table(folder / "gradcam.parquet", "gradcam")
-    embedding = read_table(folder / "embedding.parquet", "embedding")
-    keys = list(zip(gradcam["model"].to_pylist(), gradcam["label"].to_pylist(), strict=True))
+    tables = {kind: read_table(folder / f"{kind}.parquet", kind) for kind in EXPLANATION}
+    gradcam, embedding = tables["gradcam"], tables["embedding"]
+    keys = list(zip(*(gradcam[name].to_pylist() for name in ("model", "stage", "label")), strict=True))
+    beats_mv, attention = _matrix(gradcam["mean_beat"]), _matrix(gradcam["attention"])
     return Explanation(
-        mean_beat_mv=dict(zip(keys, _matrix(gradcam["mean_beat"]), strict=True)),
-        attention=dict(zip(keys, _matrix(gradcam["attention"]), strict=True)),
+        mean_beat_mv={(model, label): beat for (model, _, label), beat in zip(keys, beats_mv, strict=True)},
+        attention=dict(zip(keys, attention, strict=True)),
         embedding={
             model: _embedding(embedding.filter(pc.equal(embedding["model"], model)))
             for model in dict.fromkeys(embedding["model"].to_pylist())
         },
+        **{kind: tables[kind].to_pylist() for kind in ("waves", "sanity", "occlusion", "projections")},
     )
 
 
 def _embedding(beats: pa.Table) -> Embedding:
+    places = {
+        method: np.column_stack([beats[f"{name}_x"].to_numpy(), beats[f"{name}_y"].to_numpy()])
+        for method, name in (("t-SNE", "tsne"), ("PCA", "pca"))
+    }
     return Embedding(
         labels=beats["label"].to_numpy(),
         learned=pc.equal(beats["role"], "train").to_numpy(),
-        positions=np.column_stack([beats["x"].to_numpy(), beats["y"].to_numpy()]),
+        potassium=beats["potassium"].to_numpy(),
+        episodes=beats["episode"].to_numpy(),
+        positions=places,
     )
 
 

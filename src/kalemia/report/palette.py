@@ -1,9 +1,11 @@
 """The colors of every figure and page, by what they mean, on a light and on a dark ground."""
 
 ATTENTION_LEVELS = 7
+SCALE_LEVELS = 7
 ARM_COLORS = 4
 
-# Okabe and Ito's colors, which remain distinct in all common kinds of color blindness. No two entries may be equal:
+# Okabe and Ito's colors, which remain distinct in all common kinds of color blindness, and for scales Viridis, whose
+# lightness alone tells the order. No two entries may be equal:
 # a page finds out from a figure's color what it means.
 LIGHT = {
     "ink": "#1c2126",
@@ -24,6 +26,13 @@ LIGHT = {
     "attention-4": "#dd7208",
     "attention-5": "#c14a00",
     "attention-6": "#8f2400",
+    "scale-0": "#440154",
+    "scale-1": "#46307e",
+    "scale-2": "#375a8c",
+    "scale-3": "#287d8e",
+    "scale-4": "#1f9f88",
+    "scale-5": "#44bf70",
+    "scale-6": "#95d840",
 }
 
 DARK = {
@@ -45,6 +54,13 @@ DARK = {
     "attention-4": "#e59a35",
     "attention-5": "#fbb35c",
     "attention-6": "#ffdf9f",
+    "scale-0": "#5b6fc4",
+    "scale-1": "#3d84a8",
+    "scale-2": "#21918c",
+    "scale-3": "#26ad81",
+    "scale-4": "#5ec962",
+    "scale-5": "#a8db34",
+    "scale-6": "#fde725",
 }
 
 

@@ -4,17 +4,22 @@ from pathlib import Path
 
 from kalemia.config import Study
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES
+from kalemia.report.cards import personal_card, write_personal_card
 from kalemia.report.html import inline_svg, write_html
 from kalemia.report.inputs import PatientArm, PatientResults, read_patient
-from kalemia.report.page import PROTOCOLS
 from kalemia.report.provenance import versions
+from kalemia.report.words import PROTOCOLS
 
 LABELS = {1: "positive", 0: "negative", None: "neither"}
 
 
 def write_patient_page(path: str | Path, study: Study, results: str | Path, subject: str) -> None:
-    """Write the page of `subject` (``p010059``), from its own files and its figures, which must exist already."""
+    """Write the page of `subject` (``p010059``), from its own files and its figures, which must exist already.
+
+    The card of its models is written beside the page, as model-card.md.
+    """
     patient = read_patient(results, subject)
+    write_personal_card(Path(path).parent / "model-card.md", study, patient)
     folder = Path(results) / "patients" / subject
     write_html(
         path,
@@ -26,6 +31,7 @@ def write_patient_page(path: str | Path, study: Study, results: str | Path, subj
         figures={name: inline_svg(folder / f"{name}.svg") for name in PATIENT_FIGURES},
         draws=draw_rows(patient, list(study.arms)),
         unread=patient.unread,
+        card=personal_card(study, patient),
         versions=versions(),
     )
 

@@ -10,16 +10,10 @@ from matplotlib.lines import Line2D
 from kalemia.config import Analyte, Study
 from kalemia.report import METRIC_NAMES
 from kalemia.report.canvas import share_axis, svg_figure, write_remark
-from kalemia.report.explained import (
-    CLASS_NAMES,
-    TIME_MS,
-    class_legend,
-    draw_attention,
-    draw_attention_scale,
-    draw_embedding,
-)
+from kalemia.report.explained import CLASS_NAMES, TIME_MS
 from kalemia.report.inputs import PatientArm, PatientResults, read_patient
 from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.patient_explanation import write_patient_explanation_figures
 
 NOT_EVALUABLE = "This patient could not be evaluated in any arm, so there is nothing to draw."
 LONGEST_GAP_DAYS = 5.0  # longer ones are shortened in the picture of potassium over time
@@ -33,8 +27,7 @@ def write_patient_figures(study: Study, results: str | Path, subject: str) -> No
     write_patient_rounds_figure(folder / "rounds.svg", patient, arms, simulated)
     write_potassium_figure(folder / "potassium.svg", patient, study.analyte, arms, simulated)
     write_beats_figure(folder / "beats.svg", patient, simulated)
-    write_patient_gradcam_figure(folder / "gradcam.svg", patient, arms, simulated)
-    write_patient_embedding_figure(folder / "embedding.svg", patient, arms, simulated)
+    write_patient_explanation_figures(study, folder, patient)
 
 
 def write_patient_rounds_figure(path: str | Path, patient: PatientResults, arms: list[str], is_simulated: bool) -> None:
@@ -97,47 +90,6 @@ def write_beats_figure(path: str | Path, patient: PatientResults, is_simulated: 
         axes.set(xlim=(TIME_MS[0], TIME_MS[-1]), xlabel="ms from the R peak", ylabel="mV")
         axes.grid()
         axes.legend(loc="upper right")
-
-
-def write_patient_gradcam_figure(
-    path: str | Path, patient: PatientResults, arms: list[str], is_simulated: bool
-) -> None:
-    """The patient's mean beat colored by attention: a row a class, a column a model."""
-    title = f"Grad-CAM on the mean beat of {patient.subject}, before and after personal training."
-    if patient.explanation is None:
-        write_remark(path, title, NOT_EVALUABLE, is_simulated)
-        return
-    models = [model for model in ("generic", *arms) if model in patient.explanation.embedding]
-    with svg_figure(path, title, 4.2, is_simulated) as figure:
-        grid = figure.subplots(2, len(models), sharex=True, sharey=True, squeeze=False)
-        for model, column in zip(models, grid.T, strict=True):
-            for label, axes in zip((0, 1), column, strict=True):
-                axes.set_title(f"{model}, {CLASS_NAMES[label]}", color=class_color(label))
-                axes.grid(axis="x")
-                beat_mv, attention = (
-                    of[model, label] for of in (patient.explanation.mean_beat_mv, patient.explanation.attention)
-                )
-                draw_attention(axes, beat_mv, attention)
-            axes.set_xlabel("ms from the R peak")
-        for axes in grid[:, 0]:
-            axes.set_ylabel("mV")
-        draw_attention_scale(figure)
-
-
-def write_patient_embedding_figure(
-    path: str | Path, patient: PatientResults, arms: list[str], is_simulated: bool
-) -> None:
-    """t-SNE of the patient's beats, a panel a model."""
-    title = f"t-SNE of the beats of {patient.subject}, before and after personal training."
-    if patient.explanation is None:
-        write_remark(path, title, NOT_EVALUABLE, is_simulated)
-        return
-    models = ["generic", *arms]
-    with svg_figure(path, title, 3.6, is_simulated) as figure:
-        for model, axes in zip(models, figure.subplots(1, len(models), squeeze=False)[0], strict=True):
-            axes.set_title(model)
-            draw_embedding(axes, patient.explanation, model)
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
 
 
 def shortened_gaps(days: np.ndarray) -> np.ndarray:

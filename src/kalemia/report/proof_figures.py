@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from kalemia.report.canvas import share_axis, svg_figure, write_remark
 from kalemia.report.inputs import StudyResults
 from kalemia.report.palette import LIGHT, model_color
-from kalemia.report.proof import DISTANCE_EDGES_HOURS, by_distance, distance_names
+from kalemia.report.sections.leakage import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.words import number, plural
 from kalemia.verdict import words
 

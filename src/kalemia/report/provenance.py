@@ -1,15 +1,20 @@
-"""What was run: versions, digests and the configuration, as the pages print them."""
+"""What was run: versions, digests, the configuration and the time that each rule took, as the pages print them."""
 
+import csv
 import dataclasses
 import math
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from kalemia import __version__
 from kalemia.config import RECIPES, Study
+from kalemia.tables import file_hash
 
+HASHED = ("cohort/*", "generic/predictions.parquet", "personal/arms.parquet", "evaluation/*")
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
 
 
@@ -25,9 +30,52 @@ def digests(study: Study) -> dict[str, str]:
     }
 
 
+def hashes(results: str | Path) -> dict[str, str]:
+    """The SHA-256 of every table of the cohort and the evaluation, and of the generic network's predictions."""
+    paths = [path for pattern in HASHED for path in sorted(Path(results).glob(pattern))]
+    return {str(path.relative_to(results)): file_hash(path) for path in paths}
+
+
 def config_text(study: Study) -> str:
     """The whole configuration as YAML, in the order of config.yaml."""
     return yaml.safe_dump(_plain(dataclasses.asdict(study)), sort_keys=False, default_flow_style=None, width=100)
+
+
+class RuleTime(NamedTuple):
+    """What the jobs of one rule took: seconds in all and at the longest, and the largest memory, where it was seen."""
+
+    rule: str
+    jobs: int
+    total_s: float
+    longest_s: float
+    memory_mb: float | None
+
+
+def rule_times(folder: str | Path) -> list[RuleTime]:
+    """The rules of results/times, where Snakemake writes a table a job, the one that took most in all first."""
+    jobs: dict[str, list[dict]] = {}
+    for path in sorted(Path(folder).glob("**/*.tsv")):
+        with path.open(newline="") as file:
+            rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+            jobs.setdefault(rule, []).extend(csv.DictReader(file, delimiter="\t"))
+    times = [_rule_time(rule, of) for rule, of in jobs.items()]
+    return sorted(times, key=lambda time: (-time.total_s, time.rule))
+
+
+def _rule_time(rule: str, jobs: list[dict]) -> RuleTime:
+    seconds = [float(job["s"]) for job in jobs]
+    memory = [_memory_mb(job["max_rss"]) for job in jobs]
+    return RuleTime(
+        rule, len(jobs), sum(seconds), max(seconds), max((mb for mb in memory if mb is not None), default=None)
+    )
+
+
+def _memory_mb(text: str) -> float | None:
+    """Snakemake looks at a job's memory now and then, and not at all at one that is soon over."""
+    try:
+        return float(text) or None
+    except ValueError:
+        return None
 
 
 def _version(package: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Numbers and names as a reader wants them."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from kalemia.config import Range
 
 MISSING = "\N{EN DASH}"
+PROTOCOLS = {
+    "forward": "every training draw precedes every test draw",
+    "paper": "the test draws are picked at random",
+    "episode": "no run of draws of one label and no recording is divided",
+    "admission": "no admission is divided",
+}
 
 
 def number(value: float | None, digits: int = 3) -> str:

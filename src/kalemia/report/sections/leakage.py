@@ -1,13 +1,12 @@
-"""The tables of the proof on the study's page: the verdict on each arm, baselines, nulls, and leakage."""
+"""The section of leakage: what training and test share, and how AUC falls with the distance between them."""
 
 from itertools import pairwise
 
 import numpy as np
 
-from kalemia.config import Arm
+from kalemia.config import Arm, Study
 from kalemia.report.inputs import StudyResults
-from kalemia.report.words import MISSING, number
-from kalemia.verdict import words
+from kalemia.report.notes import Notes
 
 DISTANCE_EDGES_HOURS = (0.0, 6.0, 12.0, 24.0, 48.0, np.inf)
 
@@ -19,21 +18,13 @@ LEAKS = {
 }
 
 
-def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
-    """Each arm: patients, AUC after the last round, the difference to the best baseline, places, and the verdict."""
-    rows = []
-    for name, arm in arms.items():
-        found = verdict["arms"][name]
-        row = {"arm": name, "protocol": arm.protocol, "trained": arm.trained, "is_primary": name == verdict["primary"]}
-        row |= {key: found[key] for key in ("patients", "auc", "verdict", "reason")}
-        row |= {"best": MISSING, "difference": MISSING, "elsewhere": MISSING, "places": _places(found["nulls"])}
-        if "difference" in found:
-            low, high = found["interval"]
-            row["best"] = f"{words(found['best_baseline'])}, {number(found['baselines'][found['best_baseline']], 2)}"
-            row["difference"] = f"{found['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
-            row["elsewhere"] = f"{found['difference_chosen_elsewhere']:+.2f}"
-        rows.append(row)
-    return rows
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Gaps and shares of each arm's splits, and AUC by distance."""
+    return {
+        "leaks": list(LEAKS.values()),
+        "leakage_rows": leakage_rows(study.arms, data),
+        "distance_rows": distance_rows(study.arms, data),
+    }
 
 
 def leakage_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
@@ -77,8 +68,3 @@ def distance_names() -> list[str]:
     """What the bins of hours are called."""
     edges = DISTANCE_EDGES_HOURS
     return [f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)]
-
-
-def _places(nulls: dict) -> str:
-    told = [f"{words(kind)} {null['rank']} of {null['runs'] + 1}" for kind, null in nulls.items()]
-    return "; ".join(told) or "no nulls"

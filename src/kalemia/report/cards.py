@@ -1,0 +1,234 @@
+"""Model cards: what a model is, what it is for and not for, and how well it does, as Markdown and as part of a page.
+
+The headings are those of Mitchell et al., Model Cards for Model Reporting, FAT* 2019, doi 10.1145/3287560.3287596.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kalemia import __version__, paper
+from kalemia.config import Study
+from kalemia.report import METRIC_NAMES
+from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
+from kalemia.report.words import MISSING, PROTOCOLS, bounds, count, interval, number, percent, plural
+from kalemia.statistics import auc_interval, clopper_pearson
+from kalemia.tables import write_text
+
+SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
+ITEMS = "Where each item of TRIPOD+AI is answered: docs/tripod-ai.md."
+INTENDED = "Research on whether {analyte} can be read from bedside ECG, and on how personalization should be tested."
+OUT_OF_SCOPE = (
+    "Any use in the care of a patient: it is no medical device, and no clinical trial stands behind it.",
+    "Leads, monitors and sampling other than those it has learned from; children; fibrillation and paced rhythms, which"
+    " were left out.",
+    "Values between the two classes, of which it has learned nothing.",
+)
+TRAINED = {
+    "blocks": "the generic network with its last stages and a fresh head trained",
+    "head": "the generic network with a fresh head trained",
+    "all": "the generic network with all layers and a fresh head trained",
+    "scratch": "a network that starts from nothing",
+}
+GENERIC_ETHICS = (
+    "Both classes were made equally frequent, so that predictive values in a ward, where positive draws are rare, are"
+    " far lower than accuracy here suggests.",
+    "Metrics were not computed by sex, age or ethnicity; with groups as small as these, none should be claimed to be"
+    " served equally well.",
+    "Weights can tell of those they were learned from. Where data are under an agreement, as MIMIC-III is, the weights"
+    " are under it too and are not to be passed on.",
+    "A false alarm costs a blood draw and attention; a missed one may cost a life. Neither cost is in the training.",
+)
+PERSONAL_ETHICS = (
+    "It has learned from one person's blood draws and ECG, and is that person's data: keep it as such.",
+    "With so few test draws the intervals are wide; one patient's good figure is no evidence of the next one's.",
+    "Electrodes, drugs and the day change. It was tested on draws of the same stay or stays, and ages from the time of"
+    " the last draw that it has learned from.",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table: its caption, the names of its columns, and rows of texts."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What stands under one heading."""
+
+    heading: str
+    sentences: list[str]
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model card."""
+
+    title: str
+    parts: list[Part]
+
+    @property
+    def markdown(self) -> str:
+        """The card as a Markdown document."""
+        blocks = [f"# {self.title}"]
+        for part in self.parts:
+            blocks += [f"## {part.heading}", "\n".join(f"- {sentence}" for sentence in part.sentences)]
+            if part.table:
+                blocks += [part.table.caption + ":", _markdown_table(part.table)]
+        return "\n\n".join(blocks) + "\n"
+
+
+def write_generic_card(path: str | Path, study: Study, data: StudyResults) -> None:
+    """Write the card of the generic model as Markdown."""
+    write_text(path, generic_card(study, data).markdown)
+
+
+def write_personal_card(path: str | Path, study: Study, patient: PatientResults) -> None:
+    """Write the card of one patient's personal models as Markdown."""
+    write_text(path, personal_card(study, patient).markdown)
+
+
+def generic_card(study: Study, data: StudyResults) -> Card:
+    """The card of the generic model."""
+    metrics, people = data.summary["generic"], data.characteristics["generic"]
+    network, training = study.network, study.generic
+    model = [
+        f"ResNet-{network.depth} in one dimension with pre-activation, {plural(network.width, 'channel')} at first,"
+        f" {count(metrics['n_parameters'])} parameters, after {paper.CITATION}.",
+        f"In: a beat of 120 samples at 125 Hz around the R peak of lead {study.cohort.lead}. Out: the probability that"
+        f" it is of a positive draw, {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit}.",
+        f"Trained at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
+        f" {metrics['best_epoch']} had the least validation loss. Seed {study.seed}, recipe {study.digest('generic')}.",
+        f"Kalemia {__version__}, MIT license, research use only.",
+    ]
+    populations = [
+        f"{plural(people['n'], 'patient')} with {plural(people['draws'], 'draw')}, {count(people['positive'])} of them"
+        " positive.",
+        f"Age {_median(people['age_median_iqr'])} years; men {_share(people['men'])}.",
+        _source(study),
+        "The report's inclusion flow says who was left out."
+        f" The {plural(len(data.personal), 'personal patient')} had no part in it.",
+    ]
+    rows = [
+        [
+            f"{split}, {unit}",
+            count(of["n"]),
+            *(interval(of[key]) for key in ("accuracy", "auroc", "within_auroc", "auprc")),
+        ]
+        for split in ("train", "validation", "test")
+        for unit, of in ((unit, metrics[split][unit]) for unit in ("draws", "beats"))
+    ]
+    head = ["Split", "n", "Accuracy", "AUC", "AUC within patients", "AUPRC"]
+    table = Table("Metrics with 95% intervals that resample patients", head, rows)
+    return Card(
+        f"Generic model of {study.analyte.condition} from bedside ECG, study {study.study}",
+        [
+            Part("Model", model),
+            Part("Data", _told(study, populations)),
+            Part("Intended use", _intended(study, "As what personal models start from.")),
+            Part("Out of scope", list(OUT_OF_SCOPE)),
+            Part(
+                "Metrics", ["Weights were chosen on the validation patients; the test patients chose nothing."], table
+            ),
+            Part("Ethical notes", [*GENERIC_ETHICS, ITEMS]),
+        ],
+    )
+
+
+def personal_card(study: Study, patient: PatientResults) -> Card:
+    """The card of one patient's models, one an arm."""
+    possible = {arm: of for arm, of in patient.arms.items() if of.reason is None}
+    model = [_personal_model(study, arm, of) for arm, of in patient.arms.items()]
+    learned = [_learned(arm, of) for arm, of in possible.items()]
+    rows = [row for arm, of in possible.items() for row in metric_rows(arm, of)]
+    head = ["Arm", "Metric", "Test draws", "Generic network", "After the last round", "95% interval"]
+    caption = "Metrics over the patient's own test draws; intervals exact (Clopper-Pearson), of AUC Newcombe's"
+    none = ["No arm is possible for this patient, so there is no personal model."]
+    return Card(
+        f"Personal models of patient {patient.subject}, study {study.study}",
+        [
+            Part("Model", model),
+            Part("Data", _told(study, [*learned, _source(study)]) if possible else none),
+            Part("Intended use", _intended(study, "For this one person, and nobody else.")),
+            Part("Out of scope", ["Any other person.", *OUT_OF_SCOPE]),
+            Part("Metrics", ["What is tested on was never learned from."], Table(caption, head, rows))
+            if possible
+            else Part("Metrics", none),
+            Part("Ethical notes", [*PERSONAL_ETHICS, ITEMS]),
+        ],
+    )
+
+
+def metric_rows(arm: str, of: PatientArm) -> list[list[str]]:
+    """For each metric of one arm: before and after, and the interval of the latter."""
+    before, after = of.metrics[0], of.metrics[-1]
+    n_positive = after["n_positive"]
+    n_negative = after["n_test"] - n_positive
+    sizes = {"accuracy": after["n_test"], "sensitivity": n_positive, "specificity": n_negative}
+    rows = []
+    for metric, name in METRIC_NAMES.items():
+        value = after[metric]
+        if value != value:
+            limits = (value, value)
+        elif metric == "auc":
+            limits = auc_interval(value, n_positive, n_negative)
+        else:
+            limits = clopper_pearson(round(value * sizes[metric]), sizes[metric])
+        told = MISSING if limits[0] != limits[0] else f"{number(limits[0])} to {number(limits[1])}"
+        rows.append([arm, name, str(sizes.get(metric, after["n_test"])), number(before[metric]), number(value), told])
+    return rows
+
+
+def _personal_model(study: Study, arm: str, of: PatientArm) -> str:
+    settings = study.arms[arm]
+    if of.reason is not None:
+        return f"{arm}: none, because {of.reason}."
+    return (
+        f"{arm}: {TRAINED[settings.trained]}, in {plural(len(of.predictions) - 1, 'round')};"
+        f" {PROTOCOLS[settings.protocol]}. Recipe {study.arm_digest(arm)}; the checkpoints name their parents."
+    )
+
+
+def _learned(arm: str, of: PatientArm) -> str:
+    rows = of.predictions[-1].to_pylist()
+    learned = [row for row in rows if row["role"] == "train"]
+    n_positive, last = sum(row["label"] == 1 for row in learned), max(row["draw_time"] for row in learned)
+    n_test = sum(row["role"] == "test" and row["label"] is not None for row in rows)
+    return (
+        f"{arm}: learned from {plural(len(learned), 'draw')}, {n_positive} of them positive, the latest of"
+        f" {last:%Y-%m-%d %H:%M}; tested on {plural(n_test, 'other')}."
+    )
+
+
+def _intended(study: Study, what_for: str) -> list[str]:
+    return [INTENDED.format(analyte=study.analyte.name), what_for, "By researchers who read this card and the report."]
+
+
+def _told(study: Study, sentences: list[str]) -> list[str]:
+    return [SIMULATED, *sentences] if study.is_simulated else sentences
+
+
+def _source(study: Study) -> str:
+    kind = {"simulated": "a simulated cohort in PhysioNet's layout", "own": "the user's own recordings"}
+    layout = kind.get(study.source.kind, "recordings and tables in PhysioNet's layout")
+    return (
+        f"Source: {layout}. Positive: {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit};"
+        f" negative: {bounds(study.analyte.negative)}."
+    )
+
+
+def _median(values: list[float | None]) -> str:
+    return MISSING if values[0] is None else f"{values[0]:.0f} (IQR {values[1]:.0f} to {values[2]:.0f})"
+
+
+def _share(values: list) -> str:
+    return f"{count(values[0])} ({percent(values[1])})"
+
+
+def _markdown_table(table: Table) -> str:
+    lines = [table.head, ["---"] * len(table.head), *table.rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,124 @@
+// What the page gains by a script; without it everything can still be read.
+"use strict";
+
+// The section in view is the current one of the navigation.
+{
+  const links = new Map();
+  for (const link of document.querySelectorAll("nav a[href^='#']")) {
+    links.set(document.getElementById(link.hash.slice(1)), link);
+  }
+  const sections = [...links.keys()];
+  let current = null;
+  const mark = () => {
+    const atEnd = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 2;
+    const begun = sections.filter((section) => section.getBoundingClientRect().top < window.innerHeight / 3);
+    const link = links.get(atEnd ? sections.at(-1) : begun.at(-1) ?? sections[0]);
+    if (link === current) return;
+    current?.removeAttribute("aria-current");
+    link.setAttribute("aria-current", "true");
+    current = link;
+    const list = link.closest("ol"); // a strip that scrolls sideways, where the window is narrow
+    list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  };
+  if (sections.length) {
+    addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
+    addEventListener("resize", mark);
+    mark();
+  }
+}
+
+// Only what scrolls sideways is a stop of the Tab key.
+{
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const wide of document.querySelectorAll(".wide")) watch.observe(wide);
+}
+
+// What a cell says, without the letters of footnotes.
+function textOf(cell) {
+  const copy = cell.cloneNode(true);
+  for (const aside of copy.querySelectorAll("sup")) aside.remove();
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
+
+// The texts of a row, one for each column; a cell over several columns stands in the first and leaves the others empty.
+function textsOf(row, repeated) {
+  return [...row.cells].flatMap((cell) => {
+    const text = textOf(cell);
+    return [text, ...Array(cell.colSpan - 1).fill(repeated ? text : "")];
+  });
+}
+
+// Sorting by the buttons that the heads of columns become.
+function sortKey(text) {
+  const number = text.replace(/\u2212/g, "-").match(/^[+-]?[\d,]*\.?\d+(?=$|[\s%(;])/);
+  return number ? Number(number[0].replace(/,/g, "")) : text;
+}
+
+function compare(one, other) {
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  return String(one).localeCompare(String(other), "en", { numeric: true });
+}
+
+function sortBy(table, head, column) {
+  const down = head.getAttribute("aria-sort") === "ascending";
+  for (const other of table.tHead.querySelectorAll("[aria-sort]")) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const body = table.tBodies[0];
+  const rows = [...body.rows].map((row) => [sortKey(textsOf(row, true)[column]), row]);
+  const unknown = (key) => key === "" || key === "\u2013"; // last, whichever way
+  rows.sort(([one], [other]) => {
+    if (unknown(one) || unknown(other)) return unknown(one) - unknown(other);
+    return down ? compare(other, one) : compare(one, other);
+  });
+  body.append(...rows.map(([, row]) => row));
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  if (!table.tHead || table.tBodies[0].rows.length < 2) continue;
+  let column = 0;
+  for (const head of [...table.tHead.rows].at(-1).cells) {
+    const place = column;
+    column += head.colSpan;
+    if (head.tagName !== "TH" || head.colSpan > 1) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => sortBy(table, head, place));
+    head.append(button);
+  }
+}
+
+// A download of each table as CSV; heads above heads become one.
+function csvOf(table) {
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  const heads = table.tHead ? [...table.tHead.rows].map((row) => textsOf(row, true)) : [];
+  const rows = [...table.tBodies].flatMap((body) => [...body.rows]).map((row) => textsOf(row, false));
+  if (heads.length) rows.unshift(heads.at(-1).map((_, column) => heads.map((row) => row[column]).filter(Boolean).join(" ")));
+  return rows.map((row) => row.map(quoted).join(",") + "\r\n").join("");
+}
+
+for (const table of document.querySelectorAll(".table table")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "csv";
+  button.textContent = "Download as CSV";
+  button.setAttribute("aria-label", `Download as CSV: ${textOf(table.caption)}`);
+  button.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", csvOf(table)], { type: "text/csv" }));
+    link.download = `${table.id.replace(/^table-/, "")}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  });
+  table.closest(".table").append(button);
+}
+
+// Paper shows what is folded away.
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

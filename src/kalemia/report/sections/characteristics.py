@@ -1,0 +1,72 @@
+"""The section of Table 1: both populations, beside the paper's."""
+
+from kalemia import paper
+from kalemia.config import Analyte, Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.words import MISSING, count, mean_sd, percent
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """The rows of the table."""
+    rows = characteristics_rows(data.characteristics, study.analyte, notes)
+    return {"paper": paper, "characteristics": rows}
+
+
+def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dict]:
+    """Table 1: each row a name and four cells, generic and personal, ours beside the paper's.
+
+    Shares are of those of whom it is known; a row says how many are missing where some are.
+    """
+
+    def row(name: str, key: str, show, missing: str = "") -> dict:
+        cells = [
+            show(of[population][key]) for population in ("generic", "personal") for of in (ours, paper.CHARACTERISTICS)
+        ]
+        for place, population in ((0, "generic"), (2, "personal")):
+            if missing and ours[population]["missing"][missing]:
+                cells[place] += f"; {count(ours[population]['missing'][missing])} missing"
+        return {"name": name, "cells": cells, "marks": [None] * 4}
+
+    def group_row(group: str) -> dict:
+        return row(f"{group[:1].upper()}{group[1:]}, n (%)", "ethnicity", lambda groups: _group(groups, group))
+
+    value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
+    rows = [
+        row("Patients", "n", count),
+        row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr, "age"),
+        row("Men, n (%)", "men", _share, "gender"),
+        *map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"]),
+        row("Height, cm, median (IQR)", "height_cm_median_iqr", _median_iqr_one_digit, "height"),
+        row("Weight, kg, median (IQR)", "weight_kg_median_iqr", _median_iqr_one_digit, "weight"),
+        row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _two_digits),
+        row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _two_digits),
+        row("Draws used", "draws", count),
+        row("of these positive", "positive", count),
+        row("of these negative", "negative", count),
+    ]
+    rows[2]["marks"][1] = notes.mark(paper.GENDER_DOUBT)
+    return rows
+
+
+def _median_iqr(values: list[float | None]) -> str:
+    median, low, high = values
+    return MISSING if median is None else f"{median:.0f} ({low:.0f}-{high:.0f})"
+
+
+def _median_iqr_one_digit(values: list[float | None]) -> str:
+    median, low, high = values
+    return MISSING if median is None else f"{median:.1f} ({low:.1f}-{high:.1f})"
+
+
+def _group(groups: dict[str, int] | None, group: str) -> str:
+    return MISSING if groups is None else _share([groups[group], groups[group] / sum(groups.values())])
+
+
+def _share(values: list) -> str:
+    n, share = values
+    return f"{count(n)} ({percent(share)})"
+
+
+def _two_digits(pair: list[float | None]) -> str:
+    return mean_sd(pair, 2)

@@ -1,0 +1,166 @@
+"""The section of what the networks look at, by two opinions, and of how far these can be trusted."""
+
+from itertools import product
+
+import numpy as np
+
+from kalemia.config import Study
+from kalemia.explanation_summary import CHANGES, STAYS, Estimate, Summary, dependence
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.words import MISSING, interval, number, percent
+from kalemia.schemas import RATE_HZ
+from kalemia.waves import WAVES
+
+CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Shares and losses by wave, what follows from the randomization tests, and what the planes can be trusted with."""
+    explanations = list(data.explanations.values())
+    stages = sorted({stage for one in explanations for stage in one.stages}, reverse=True)
+    models = [model for model in ("generic", *study.arms) if any(model in one.embedding for one in explanations)]
+    summary = Summary(explanations, study.seed)
+    return {
+        "stages": [stage_words(stage).removeprefix("the ") for stage in stages],
+        "steps": " and ".join(f"{step_ms(stage):.0f} ms in {stage_words(stage)}" for stage in stages),
+        "findings": [
+            *(finding(summary, arm, stages) for arm in models[1:]),
+            *(against_even(summary, models, stage) for stage in stages),
+        ],
+        "wave_rows": [row for arm in models[1:] for row in wave_rows(summary, arm, stages)],
+        "agreement_rows": agreement_rows(summary, models[1:], stages),
+        "sanity_rows": [sanity_row(summary, model, stage) for model in models for stage in stages],
+        "verdicts": [yardstick(summary, models, stages), *(verdict(summary, models, stages, of) for of in CHECKS)]
+        if models
+        else [],
+        "plane_rows": [plane_row(summary, model) for model in models],
+    }
+
+
+def stage_words(stage: int) -> str:
+    """For example ``the last stage``."""
+    return {4: "the last stage", 0: "the stem"}.get(stage, f"stage {stage}")
+
+
+def step_ms(stage: int) -> float:
+    """From one value of a stage's map to the next: 32 ms in the stem and stage 1, and twice as much in every other."""
+    return 1000 / RATE_HZ * 2 ** (max(stage, 1) + 1)
+
+
+def finding(summary: Summary, arm: str, stages: list[int]) -> str:
+    """In words, without which wave an arm loses most, and what Grad-CAM says of that wave."""
+    changes = {wave: summary.change(arm, arm, wave) for wave in WAVES}
+    known = {wave: change.mean for wave, change in changes.items() if change.n}
+    if not known:
+        return f"In the arm {arm} nothing can be said of waves: no network's answer depends on one."
+    wave = max(known, key=known.get)
+    shares = " and ".join(
+        f"{percent(summary.share(arm, stage, wave).mean)} in {stage_words(stage)}" for stage in stages
+    )
+    lost, even = shown(summary.auc_drop(arm, arm, wave)), percent(summary.even_share(arm, stages[0], wave))
+    return (
+        f"After the last round of {arm}, the answer changes most without the {_named(wave)}: {percent(known[wave])} of"
+        f" all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a map that is the same"
+        f" everywhere would give it {even}."
+    )
+
+
+def against_even(summary: Summary, models: list[str], stage: int) -> str:
+    """In words, how far a stage's maps are from one that is the same everywhere."""
+    distances = {
+        f"{wave}, {model}": summary.share(model, stage, wave).mean - summary.even_share(model, stage, wave)
+        for model, wave in product(models, WAVES)
+    }
+    farthest = max(distances, key=lambda name: abs(np.nan_to_num(distances[name])))
+    return (
+        f"Over all networks and waves, the shares of {stage_words(stage)} lie within"
+        f" {100 * abs(distances[farthest]):.0f} percentage points of those of a map that is the same everywhere"
+        f" (farthest: {farthest})."
+    )
+
+
+def wave_rows(summary: Summary, arm: str, stages: list[int]) -> list[dict]:
+    """Before and after, each wave: the share an even map has, Grad-CAM's of each stage, and what is lost without it."""
+    return [
+        {
+            "arm": arm,
+            "when": "before" if model == "generic" else "after",
+            "wave": wave,
+            "even": percent(summary.even_share(model, stages[0], wave)),
+            "shares": [shown(summary.share(model, stage, wave)) for stage in stages],
+            "change": shown(summary.change(arm, model, wave)),
+            "auc": shown(summary.auc_drop(arm, model, wave)),
+        }
+        for model in ("generic", arm)
+        for wave in WAVES
+    ]
+
+
+def agreement_rows(summary: Summary, arms: list[str], stages: list[int]) -> list[dict]:
+    """Each arm, before and after: how alike Grad-CAM of each stage and occlusion order the waves."""
+    return [
+        {"arm": arm, "when": when, "cells": [shown(summary.agreement(arm, model, stage)) for stage in stages]}
+        for arm in arms
+        for when, model in (("before", "generic"), ("after", arm))
+    ]
+
+
+def sanity_row(summary: Summary, model: str, stage: int) -> dict:
+    """How alike one map and others are, and whether it changes."""
+    likeness = {against: summary.likeness(model, stage, against) for against in CHECKS}
+    return {
+        "model": model,
+        "stage": stage_words(stage).removeprefix("the "),
+        "halves": shown(summary.likeness(model, stage, "halves")),
+        "likeness": {against: shown(one) for against, one in likeness.items()},
+        "ssim": {against: shown(summary.likeness(model, stage, against, "ssim")) for against in CHECKS},
+        "said": {against: dependence(likeness[against]) if likeness[against].n else MISSING for against in CHECKS},
+    }
+
+
+def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
+    """In words, how alike maps are where nothing was made random."""
+    alike = [summary.likeness(model, stage, "halves").mean for model in models for stage in stages]
+    return (
+        "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
+        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients): more likeness is not to be had."
+    )
+
+
+def verdict(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
+    """In words, which maps change with what was made random; those that do not are named."""
+    said = {
+        f"{model} in {stage_words(stage)}": dependence(likeness)
+        for model in models
+        for stage in stages
+        if (likeness := summary.likeness(model, stage, against)).n
+    }
+    same = [name for name, word in said.items() if word == STAYS]
+    unknown = [name for name, word in said.items() if word not in (STAYS, CHANGES)]
+    changed = len(said) - len(same) - len(unknown)
+    parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(said)} maps change"]
+    if same:
+        parts.append(f"does not change and so shows the beat rather than what was learned: {', '.join(same)}")
+    if unknown:
+        parts.append(f"cannot be told: {', '.join(unknown)}")
+    return "; ".join(parts) + "."
+
+
+def plane_row(summary: Summary, model: str) -> dict:
+    """How far the two planes of a model can be trusted, and what PCA's holds."""
+    return {
+        "model": model,
+        "tsne": shown(summary.projection(model, "t-SNE", "trustworthiness")),
+        "pca": shown(summary.projection(model, "PCA", "trustworthiness")),
+        "variance": shown(summary.projection(model, "PCA", "variance")),
+    }
+
+
+def shown(one: Estimate) -> str:
+    """The mean with its interval, where there is one."""
+    return interval((one.mean, one.low, one.high), 2) if one.n > 1 else number(one.mean, 2)
+
+
+def _named(wave: str) -> str:
+    return {"QRS": "QRS complex", "ST": "ST segment"}.get(wave, f"{wave} wave")

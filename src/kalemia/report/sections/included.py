@@ -1,0 +1,10 @@
+"""The section of the inclusion flow."""
+
+from kalemia.config import Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """The steps, and what the review of excerpts decided."""
+    return {"flow": data.flow["steps"], "reviewed": data.flow["reviewed"]}

@@ -1,0 +1,94 @@
+"""The section of the method: every step, what the paper says of it and what this study did."""
+
+from typing import NamedTuple
+
+from kalemia import paper
+from kalemia.config import Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.words import PROTOCOLS, bounds, plural
+
+NOT_TOLD = "not told"
+
+
+class Step(NamedTuple):
+    """One line: its name, the paper's value, and this study's."""
+
+    name: str
+    published: str
+    ours: str
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """A line a step."""
+    return {"steps": steps(study), "protocols": PROTOCOLS, "paper": paper}
+
+
+def steps(study: Study) -> list[Step]:
+    """From the source of the data to the decision on a draw; `studies/mimic3.yaml` takes the paper's values."""
+    analyte, ecg, network, generic, personal = study.analyte, study.ecg, study.network, study.generic, study.personal
+    split = study.populations.split
+    return [
+        Step(
+            "Source",
+            "MIMIC-III Waveform Database Matched Subset",
+            "simulated" if study.is_simulated else study.source.kind,
+        ),
+        Step(f"Positive, {analyte.unit}", "above 5.5", bounds(analyte.positive)),
+        Step(f"Negative, {analyte.unit}", "from 3.5 to 5", bounds(analyte.negative)),
+        Step(
+            "ECG before a draw",
+            "10 minutes, lead II",
+            f"{study.cohort.window_minutes:g} minutes, lead {study.cohort.lead}",
+        ),
+        Step("Recorded of it, at least", NOT_TOLD, f"{study.cohort.min_recorded_minutes:g} minutes"),
+        Step(
+            "Filter", "finite impulse response", f"finite impulse response, {ecg.band_hz[0]:g} to {ecg.band_hz[1]:g} Hz"
+        ),
+        Step("Beat", "120 samples, R peak the 41st", "120 samples at 125 Hz, R peak the 41st"),
+        Step("Beats of a draw", "about 200", f"at most {study.beats.per_draw}, at least {study.beats.min_per_draw}"),
+        Step("Excluded excerpts", "by inspection", "by rule (docs/beats.md), with a page for review"),
+        Step(
+            "Draws of each class for a personal network",
+            f"{paper.MIN_PERSONAL_DRAWS} or more",
+            f"{study.populations.personal_min_draws} or more",
+        ),
+        Step(
+            "Generic split",
+            "6:2:2 of patients, at random",
+            ":".join(f"{10 * share:g}" for share in (split.train, split.validation, split.test))
+            + " of patients, at random",
+        ),
+        Step(
+            "Network",
+            "ResNet-50, 64 channels at first, in 1D",
+            f"ResNet-{network.depth}, {network.width} channels at first, in 1D",
+        ),
+        Step(
+            "Generic training",
+            "Adam, batches of 1024, at most 50 epochs",
+            f"Adam, batches of {generic.batch_size}, at most {generic.epochs} epochs",
+        ),
+        Step(
+            "Learning rate",
+            "5e-5, halved after 3 epochs without gain",
+            f"{generic.learning_rate:g}, times {generic.factor:g} after {generic.patience} epochs without gain",
+        ),
+        Step("Weights kept", "least validation loss", "least validation loss"),
+        Step("Held out of a patient", "25%, at random", f"{personal.held_out:.0%}, by the protocol of the arm"),
+        Step(
+            "A round",
+            "one pair of draws, 5 epochs, 5 rounds at most",
+            f"{plural(personal.pairs_per_round, 'pair')} of draws, {personal.max_rounds} rounds at most",
+        ),
+        Step(
+            "Trained of the network",
+            "a fresh last layer and the last blocks",
+            f"the last {plural(personal.trained_stages, 'stage')} where an arm trains blocks",
+        ),
+        Step(
+            "Decision on a draw",
+            "majority of its beats",
+            {"vote": "majority of its beats", "mean_logit": "mean logit of its beats"}[study.evaluation.decision],
+        ),
+    ]

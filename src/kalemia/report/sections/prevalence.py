@@ -1,0 +1,55 @@
+"""The section of real prevalence: every draw of the test periods, and what alerts would find and cost."""
+
+from kalemia.config import Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.sections.statistics import WAYS
+from kalemia.report.words import interval
+
+PERIODS = {
+    "forward": "every draw from the first test draw on",
+    "paper": "every draw of the stay but those learned from and those within the purge of one",
+    "episode": "the same, without the recordings and the episodes of draws learned from",
+    "admission": "the same, without the admissions of draws learned from",
+}
+STAGES = ("generic", "last round")
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Rows an arm, before and after: what the scores are worth, and what alerting by each rule finds and costs."""
+    worth = {(row["arm"], row["round"]): row for row in data.prevalence.to_pylist()}
+    alerts: dict[tuple[str, int], list[dict]] = {}
+    for row in data.alerts.to_pylist():
+        alerts.setdefault((row["arm"], row["round"]), []).append(row)
+    places = [
+        (arm, stage, (arm, round_))
+        for arm in study.arms
+        for stage, round_ in zip(STAGES, (0, data.n_rounds), strict=True)
+        if (arm, round_) in worth
+    ]
+    return {
+        "periods": [
+            {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
+            for arm, settings in study.arms.items()
+        ],
+        "neither": sum(row["n_neither"] for row in data.periods.to_pylist()),
+        "worth": [worth_cells(arm, stage, worth[key]) for arm, stage, key in places],
+        "alerts": [alert_cells(arm, stage, row) for arm, stage, key in places for row in alerts[key]],
+    }
+
+
+def worth_cells(arm: str, stage: str, row: dict) -> dict:
+    """What the scores are worth over all draws, in words."""
+    shares = {name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in _WITH_BOUNDS}
+    return {"arm": arm, "stage": stage, **row} | shares
+
+
+def alert_cells(arm: str, stage: str, row: dict) -> dict:
+    """What one rule finds and costs, in words."""
+    words = {
+        name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in ("ppv", "alerts_a_day")
+    }
+    return {"arm": arm, "stage": stage, **row} | words | {"rule": WAYS.get(row["rule"], f"at {row['rule']}")}
+
+
+_WITH_BOUNDS = ("prevalence", "auroc", "auprc", "brier")

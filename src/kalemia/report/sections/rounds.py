@@ -1,0 +1,43 @@
+"""The section of metrics after every round, arm beside arm."""
+
+from kalemia import paper
+from kalemia.config import Study
+from kalemia.report import METRIC_NAMES
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.words import MISSING, PROTOCOLS, mean_sd, number
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """A table a metric, and how many patients each arm is possible for."""
+    return {
+        "paper": paper,
+        "protocols": PROTOCOLS,
+        "metric_tables": [metric_table(metric, study, data.summary, notes) for metric in METRIC_NAMES],
+        "n_personal": len(data.personal),
+        "evaluable": {arm: data.summary["arms"][arm]["patients"] for arm in study.arms},
+    }
+
+
+def metric_table(metric: str, study: Study, summary: dict, notes: Notes) -> dict:
+    """One metric: a row a round, a cell an arm, and the paper's figure with its doubt."""
+    n_rounds = max(len(summary["arms"][arm]["rounds"]) for arm in study.arms)
+    rows = []
+    for round_ in range(n_rounds):
+        published = paper.ROUNDS[metric].get(round_)
+        cells = [summary["arms"][arm]["rounds"][round_][metric] for arm in study.arms]
+        rows.append(
+            {
+                "round": round_ or "generic",
+                "cells": [{"text": mean_sd((cell["mean"], cell["sd"])), "n": cell["n"]} for cell in cells],
+                "published": _published(published),
+                "mark": notes.mark(published.doubt) if published and published.doubt else None,
+            }
+        )
+    return {"metric": metric, "name": METRIC_NAMES[metric], "rows": rows}
+
+
+def _published(result: paper.MeanSd | None) -> str:
+    if result is None:
+        return MISSING
+    return f"about {number(result.mean)}" if result.approximate else mean_sd((result.mean, result.sd))

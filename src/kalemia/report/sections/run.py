@@ -1,0 +1,19 @@
+"""The section of provenance: configuration, versions, hashes, and the time that each rule took."""
+
+from kalemia import paper
+from kalemia.config import Study
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.provenance import config_text, digests, versions
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Versions, digests of configuration and hashes of files, what the rules took, and the whole configuration."""
+    return {
+        "paper": paper,
+        "versions": versions(),
+        "digests": digests(study),
+        "times": data.times,
+        "hashes": data.hashes,
+        "config": config_text(study),
+    }

@@ -1,0 +1,94 @@
+"""The section of intervals and tests: how sure the figures are, and whether rounds and arms differ."""
+
+from kalemia.comparison import GENERIC
+from kalemia.config import Study
+from kalemia.metrics import EVERY
+from kalemia.report import METRIC_NAMES
+from kalemia.report.inputs import StudyResults
+from kalemia.report.notes import Notes
+from kalemia.report.words import MISSING, interval, mean_sd, number
+from kalemia.verdict import FEWEST_PATIENTS
+
+WAYS = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "threshold of training"}
+MORE_NAMES = METRIC_NAMES | {
+    "auprc": "AUPRC",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+    "ppv": "PPV",
+    "npv": "NPV",
+}
+OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the file
+
+
+def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Tests by round and by arm, every metric before and after, and what the draws are worth."""
+    tests = data.tests.to_pylist()
+    last = data.n_rounds
+    return {
+        "rounds": [cells_of_test(row) for row in tests if row["against"] == GENERIC and row["metric"] in OVER_ROUNDS],
+        "arms": [cells_of_test(row) for row in tests if row["against"] != GENERIC and row["round"] == last],
+        "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
+        "worth": [worth_cells(arm, data) for arm in study.arms],
+        "decision": WAYS[study.evaluation.decision],
+        "few": any(row["patients"] < FEWEST_PATIENTS for row in tests),
+        "fewest": FEWEST_PATIENTS,
+    }
+
+
+def cells_of_test(row: dict) -> dict:
+    """One comparison in words."""
+    return {
+        "arm": row["arm"],
+        "against": row["against"],
+        "metric": MORE_NAMES[row["metric"]],
+        "round": row["round"],
+        "patients": row["patients"],
+        "difference": signed_interval((row["difference"], row["low"], row["high"])),
+        "p": [p_value(row[name]) for name in ("mann_whitney_p", "mann_whitney_holm", "wilcoxon_p", "wilcoxon_holm")],
+    }
+
+
+def metric_rows(arm: str, data: StudyResults) -> list[dict]:
+    """Every metric and way to decide in an arm, with the generic network and after the last round."""
+    found = {
+        (row["decision"], row["metric"], row["round"]): row for row in data.averages.to_pylist() if row["arm"] == arm
+    }
+    rows = []
+    for decision, metric in EVERY:
+        before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
+        about = {"arm": arm, "metric": MORE_NAMES[metric], "way": WAYS.get(decision, "")}
+        rows.append(about | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
+    return rows
+
+
+def worth_cells(arm: str, data: StudyResults) -> dict:
+    """Of an arm: test draws, their episodes, how alike those of one are, and the independent draws they are worth."""
+    mine = [row for row in data.effective.to_pylist() if row["arm"] == arm]
+    return {
+        "arm": arm,
+        "patients": len(mine),
+        "draws": sum(row["n_test"] for row in mine),
+        "episodes": sum(row["episodes"] for row in mine),
+        "correlation": mine[0]["correlation"] if mine else None,
+        "effective": sum(row["effective_draws"] for row in mine),
+    }
+
+
+def p_value(p: float | None) -> str:
+    """Three digits, or that it is smaller; a dash where nothing was tested."""
+    return MISSING if p is None else "< 0.001" if p < 0.001 else number(p)
+
+
+def signed_interval(values: tuple[float | None, float | None, float | None]) -> str:
+    """For example ``+0.12 (-0.01 to +0.25)``; a dash for what is not known."""
+    value, low, high = values
+    if value is None:
+        return MISSING
+    return f"{value:+.2f}" if low is None else f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _spread(row: dict) -> dict:
+    quartiles = row["median"], row["lower_quartile"], row["upper_quartile"]
+    bounds = MISSING if row["low"] is None else f"{number(row['low'], 2)} to {number(row['high'], 2)}"
+    return {"mean": mean_sd((row["mean"], row["sd"]), 2), "bounds": bounds, "median": interval(quartiles, 2)}

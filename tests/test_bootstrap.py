@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from kalemia import bootstrap
+from kalemia.bootstrap import People, resampled_draws, resampled_people, times_of_draws
+from kalemia.metrics import value, weighted
+from kalemia.seeds import rng
+from test_metrics import draws_of
+
+
+def test_every_resample_has_as_many_draws_of_each_class():
+    draws = draws_of([1, 0, 0, 1, 0], [1.0, 2.0, 3.0, 4.0, 5.0])
+    places = resampled_draws(draws, rng(1, "test"))
+    assert places.shape == (bootstrap.REPLICATES, 5)
+    assert (draws.labels[places].sum(axis=1) == 2).all()
+    times = times_of_draws(places)
+    assert (times.sum(axis=1) == 5).all()
+    assert times[7].tolist() == [np.sum(places[7] == i) for i in range(5)]
+
+
+def test_a_patient_drawn_twice_brings_two_resamples_of_draws():
+    people = resampled_people((7, 8, 9), 1, "forward", None)
+    assert people.places.shape == people.turns.shape == (bootstrap.REPLICATES, 3)
+    twice = people.places[:, 0] == people.places[:, 1]
+    assert twice.mean() == pytest.approx(1 / 3, abs=0.05)
+    assert np.mean(people.turns[twice, 0] == people.turns[twice, 1]) < 0.01
+
+
+def test_the_same_names_give_the_same_resamples_and_others_others():
+    again = [resampled_people((7, 8, 9), 1, *names).places for names in (("a", None), ("a", None), ("a", "b"))]
+    assert np.array_equal(again[0], again[1])
+    assert not np.array_equal(again[0], again[2])
+
+
+def test_the_interval_of_a_mean_by_hand():
+    people = People((1, 2), np.array([[0, 0], [0, 1], [1, 1]]), np.array([[0, 1], [2, 0], [1, 2]]))
+    values = np.array([[0.0, 1.0, 2.0], [10.0, np.nan, 30.0]])
+    means = [0.5, 6.0, 30.0]  # one value is unknown
+    assert people.interval(values) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
+
+
+def test_one_patient_has_no_interval_over_patients():
+    assert np.isnan(resampled_people((), 1, "a", None).interval(np.empty((0, 0)))).all()
+    assert np.isnan(resampled_people((7,), 1, "a", None).interval(np.ones((1, bootstrap.REPLICATES)))).all()
+
+
+def _study(random, n_patients, mean_apart, sd_apart, n_of_class):
+    """Patients whose draws of both classes lie so many SDs apart, normally distributed, which varies over patients."""
+    labels = np.array([1] * n_of_class + [0] * n_of_class)
+    apart = random.normal(mean_apart, sd_apart, n_patients)
+    return [draws_of(labels, random.normal(one * labels, 1)) for one in apart]
+
+
+def _interval_of_mean_auc(study, random):
+    resampled = np.array([weighted("auc", one, 0, None, times_of_draws(resampled_draws(one, random))) for one in study])
+    return resampled_people(tuple(range(len(study))), int(random.integers(1 << 30)), "arm", None).interval(resampled)
+
+
+@pytest.mark.parametrize(("mean_apart", "sd_apart", "n_of_class"), [(1.0, 0.8, 6), (1.5, 0.4, 4), (1.0, 1.5, 15)])
+def test_an_interval_for_95_in_100_covers_the_truth_in_90_to_99_at_16_patients(
+    mean_apart, sd_apart, n_of_class, monkeypatch
+):
+    monkeypatch.setattr(bootstrap, "REPLICATES", 300)
+    truth = stats.norm.cdf(mean_apart / np.sqrt(2 + sd_apart**2))  # the mean of the areas of all such patients
+    random, covered = np.random.default_rng(16), []
+    for _ in range(400):
+        low, high = _interval_of_mean_auc(_study(random, 16, mean_apart, sd_apart, n_of_class), random)
+        covered.append(low <= truth <= high)
+    assert 0.90 <= np.mean(covered) <= 0.99
+
+
+def test_the_interval_narrows_with_patients_and_with_draws(monkeypatch):
+    monkeypatch.setattr(bootstrap, "REPLICATES", 500)
+
+    def width(n_patients, n_of_class):
+        random = np.random.default_rng(5)
+        widths = []
+        for _ in range(20):
+            low, high = _interval_of_mean_auc(_study(random, n_patients, 1.0, 0.3, n_of_class), random)
+            widths.append(high - low)
+        return np.mean(widths)
+
+    assert width(40, 4) < 0.7 * width(12, 4)
+    assert width(12, 16) < 0.8 * width(12, 4)
+
+
+def test_a_metric_of_a_resample_is_that_of_its_draws():
+    draws = draws_of([1, 1, 1, 0, 0], [2.0, 1.0, -1.0, 1.5, -1.0])
+    places = resampled_draws(draws, rng(3, "test"))
+    by_times = weighted("auc", draws, 0, None, times_of_draws(places))
+    for replicate in range(5):
+        mine = places[replicate]
+        again = draws_of(draws.labels[mine], draws.logit[0][mine])
+        assert by_times[replicate] == pytest.approx(value("auc", again, 0, None))

@@ -1,0 +1,173 @@
+"""The tables of metrics, averages and tests of a made-up study, recomputed another way from its prediction files."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from kalemia.comparison import GENERIC
+from kalemia.evaluation import METRICS, best_threshold
+from kalemia.rebuild import evidence_of
+from kalemia.statistics import holm
+from kalemia.tables import read_json, read_table
+from kalemia.trials import read_trials
+from report_fixture import N_ROUNDS, write_results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, study):
+    folder = tmp_path_factory.mktemp("results")
+    write_results(folder, study)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(results):
+    kinds = {"patients": "patient_metrics"}
+    names = ("patients", "averages", "tests", "resampled_draws", "resampled_patients", "rounds", "effective")
+    return {
+        name: read_table(results / f"evaluation/{name}.parquet", kinds.get(name, name)).to_pylist() for name in names
+    }
+
+
+def _predictions(results, arm, subject, round_):
+    path = results / f"personal/{arm}/p{subject:06d}/round-{round_}/predictions.parquet"
+    return read_table(path, "predictions").to_pylist()
+
+
+def _auc(scores, ids):
+    """By hand, from (label, logit) of every draw: the share of pairs that are in order."""
+    positive, negative = ([scores[draw][1] for draw in ids if scores[draw][0] == label] for label in (1, 0))
+    return np.mean([(a > b) + 0.5 * (a == b) for a, b in product(positive, negative)])
+
+
+def test_the_patients_table_says_what_the_rounds_table_says(tables):
+    found = {
+        (row["arm"], row["subject_id"], row["round"], row["metric"]): row["value"]
+        for row in tables["patients"]
+        if row["decision"] in (None, "vote")
+    }
+    assert len(tables["rounds"]) == 7 * (N_ROUNDS + 1)
+    for row in tables["rounds"]:
+        for metric in METRICS:
+            assert found[row["arm"], row["subject_id"], row["round"], metric] == row[metric]
+
+
+def test_averages_are_those_of_the_summary(tables, results):
+    summary = read_json(results / "evaluation/summary.json")
+    for row in tables["averages"]:
+        if row["metric"] in METRICS and row["decision"] in (None, "vote"):
+            expected = summary["arms"][row["arm"]]["rounds"][row["round"]][row["metric"]]
+            assert (row["mean"], row["sd"], row["patients"]) == pytest.approx(
+                (expected["mean"], expected["sd"], expected["n"])
+            )
+
+
+def test_medians_and_quartiles_are_over_patients(tables):
+    (row,) = [
+        row
+        for row in tables["averages"]
+        if (row["arm"], row["round"], row["metric"], row["decision"]) == ("paper", 2, "ppv", "threshold")
+    ]
+    values = [
+        one["value"]
+        for one in tables["patients"]
+        if (one["arm"], one["round"], one["metric"], one["decision"]) == ("paper", 2, "ppv", "threshold")
+        and one["value"] is not None
+    ]
+    found = row["lower_quartile"], row["median"], row["upper_quartile"]
+    assert found == pytest.approx(np.percentile(values, [25, 50, 75]))
+
+
+def test_all_three_decisions_are_told(tables, results, study):
+    trials = read_trials(evidence_of(results, study).predictions, results / "generic/predictions.parquet")
+    (trial,) = [trial for trial in trials if (trial.arm, trial.subject_id) == ("paper", 10013)]
+    rows = _predictions(results, "paper", 10013, 3)
+    train = [row for row in rows if row["role"] == "train"]
+    threshold = best_threshold(np.array([r["logit"] for r in train]), np.array([r["label"] for r in train]))
+    assert trial.draws.decisions["threshold"][3].tolist() == [int(row["logit"] > threshold) for row in rows]
+    assert trial.draws.decisions["mean_logit"][3].tolist() == [int(row["logit"] > 0) for row in rows]
+    assert trial.draws.decisions["vote"][3].tolist() == [row["decision"] for row in rows]
+
+
+def test_the_first_threshold_is_that_of_the_generic_network_s_own_training(results, study):
+    generic = read_table(results / "generic/predictions.parquet", "predictions").to_pylist()
+    scores, labels = (np.array([row[name] for row in generic]) for name in ("logit", "label"))
+    threshold = best_threshold(scores, labels)
+    trials = read_trials(evidence_of(results, study).predictions, results / "generic/predictions.parquet")
+    for trial in trials:
+        assert trial.draws.decisions["threshold"][0].tolist() == (trial.draws.logit[0] > threshold).astype(int).tolist()
+
+
+def test_anybody_can_recompute_an_interval_from_the_stored_resamples(tables, results):
+    draws = {
+        (row["subject_id"], row["resample"]): row["draw_ids"]
+        for row in tables["resampled_draws"]
+        if row["arm"] == "forward"
+    }
+    people = [row for row in tables["resampled_patients"] if (row["arm"], row["against"]) == ("forward", None)]
+    people = sorted(people, key=lambda row: row["resample"])
+    subjects = sorted({subject for row in people for subject in row["subject_ids"]})
+    rounds = {
+        k: {
+            s: {r["draw_id"]: (r["label"], r["logit"]) for r in _predictions(results, "forward", s, k)}
+            for s in subjects
+        }
+        for k in (0, 4)
+    }
+    differences = []
+    for row in people:
+        of_people = [
+            _auc(rounds[4][s], draws[s, turn]) - _auc(rounds[0][s], draws[s, turn])
+            for s, turn in zip(row["subject_ids"], row["turns"], strict=True)
+        ]
+        differences.append(np.mean(of_people))
+    (tested,) = [
+        row
+        for row in tables["tests"]
+        if (row["arm"], row["against"], row["round"], row["metric"]) == ("forward", GENERIC, 4, "auc")
+    ]
+    assert (tested["low"], tested["high"]) == pytest.approx(np.quantile(differences, [0.025, 0.975]))
+
+
+def test_tests_are_scipy_s_on_the_values_of_patients(tables):
+    values = {}
+    for row in tables["patients"]:
+        if (row["arm"], row["metric"], row["decision"]) == ("paper", "brier", None):
+            values.setdefault(row["round"], []).append(row["value"])
+    rows = [
+        row for row in tables["tests"] if (row["arm"], row["against"], row["metric"]) == ("paper", GENERIC, "brier")
+    ]
+    assert [row["round"] for row in rows] == list(range(1, N_ROUNDS + 1))
+    for row in rows:
+        after, before = np.array(values[row["round"]]), np.array(values[0])
+        u = stats.mannwhitneyu(after, before)
+        w = stats.wilcoxon(after, before, method="exact")
+        assert (row["mann_whitney_u"], row["mann_whitney_p"]) == (u.statistic, u.pvalue)
+        assert (row["wilcoxon"], row["wilcoxon_p"]) == pytest.approx((w.statistic, w.pvalue))
+        assert row["difference"] == pytest.approx(np.mean(after - before))
+    for name in ("mann_whitney", "wilcoxon"):
+        adjusted = holm(np.array([row[f"{name}_p"] for row in rows]))
+        assert [row[f"{name}_holm"] for row in rows] == pytest.approx(adjusted)
+
+
+def test_arms_are_compared_over_the_patients_they_share(tables):
+    rows = [row for row in tables["tests"] if row["against"] == "paper"]
+    assert {row["arm"] for row in rows} == {"forward"}
+    assert {row["patients"] for row in rows} == {3}
+    shared = [row for row in tables["resampled_patients"] if row["against"] == "paper"]
+    assert {subject for row in shared for subject in row["subject_ids"]} == {10013, 11442, 12108}
+
+
+def test_draws_are_worth_at_least_as_much_as_their_episodes(tables):
+    assert len(tables["effective"]) == 7
+    for row in tables["effective"]:
+        assert row["episodes"] - 1e-9 <= row["effective_draws"] <= row["n_test"]
+
+
+def test_an_arm_that_nobody_can_be_evaluated_in_leaves_empty_rows(tmp_path, study):
+    write_results(tmp_path, study, personal=(10013,), unevaluable=tuple(study.arms))
+    averages = read_table(tmp_path / "evaluation/averages.parquet", "averages").to_pylist()
+    assert {row["patients"] for row in averages} <= {0}
+    assert read_table(tmp_path / "evaluation/alerts.parquet", "alerts").num_rows == 0

@@ -1,0 +1,154 @@
+"""The pages in a real browser: quiet, self-contained, readable by everybody, and their tables sort and download."""
+
+import csv
+import time
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from browser import MISSING, headless_browser
+from kalemia.report.figures import write_study_figures
+from kalemia.report.page import write_page
+from kalemia.report.patient import write_patient_page
+from kalemia.report.patient_figures import write_patient_figures
+from report_fixture import PERSONAL, write_results
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"{' and '.join(MISSING)} not found (Debian packages chromium, chromium-driver)"
+)
+AXE = find_spec("axe_core_python")
+WIDE, NARROW = 1280, 390
+TAB, ENTER = "\ue004", "\ue007"
+LOOKS = list(product((WIDE, NARROW), (False, True)))
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, study):
+    """The study's page, and one patient's."""
+    folder = tmp_path_factory.mktemp("pages")
+    subject = write_results(folder, study, personal=PERSONAL[1:])[0]
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
+    write_patient_figures(study, folder, subject)
+    patient = folder / "patients" / subject / "report.html"
+    write_patient_page(patient, study, folder, subject)
+    return {"study": folder / "report.html", "patient": patient}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with headless_browser() as started:
+        yield started
+
+
+@pytest.fixture(params=["study", "patient"])
+def page(request, pages):
+    return pages[request.param]
+
+
+def test_pages_say_nothing_to_the_console_and_ask_for_nothing(browser, page):
+    browser.open(page)
+    assert browser.requested() == [page.absolute().as_uri()]
+    assert browser.console() == []
+
+
+def test_pages_never_scroll_sideways_on_a_phone(browser, page):
+    browser.open(page, NARROW)
+    width, window = browser.run("const page = document.documentElement; return [page.scrollWidth, page.clientWidth]")
+    assert width <= window <= NARROW
+
+
+def test_every_image_says_what_it_shows(browser, page):
+    browser.open(page)
+    script = """return [...document.querySelectorAll("img, svg, canvas")]
+        .filter((image) => !image.closest("[aria-hidden=true]") && !image.parentElement.closest("svg"))
+        .map((image) => image.getAttribute("role") + " " + image.getAttribute("aria-label"))"""
+    images = browser.run(script)
+    assert len(images) >= 5
+    assert all(text.startswith("img ") and len(text) > 20 for text in images)
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-core-python is not installed")
+def test_axe_finds_no_barrier_wide_or_narrow_light_or_dark(browser, page):
+    rules = (Path(AXE.origin).parent / "axe.min.js").read_text("utf-8")
+    for width, dark in LOOKS:
+        browser.open(page, width, dark=dark)
+        browser.run(rules)
+        found = browser.run("return axe.run().then((result) => result.violations)")
+        told = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+        assert told == [], f"{width} px, dark: {dark}"
+
+
+def test_the_dark_page_is_dark_and_the_light_one_light(browser, page):
+    script = "return getComputedStyle(document.body).backgroundColor"
+    grounds = []
+    for dark in (False, True):
+        browser.open(page, dark=dark)
+        grounds.append(sum(map(int, browser.run(script).removeprefix("rgb(").removesuffix(")").split(","))))
+    assert grounds[0] > 700
+    assert grounds[1] < 150
+
+
+def test_a_table_sorts_by_any_column_with_unknown_values_last(browser, pages):
+    browser.open(pages["study"])
+    column = """const [name, place] = arguments;
+        return [...document.querySelectorAll(`#table-${name} tbody tr`)].map((row) => row.cells[place].textContent)"""
+    click = """const head = document.querySelectorAll(`#table-${arguments[0]} thead tr:last-child th`)[arguments[1]];
+        head.querySelector("button").click();
+        return head.getAttribute("aria-sort")"""
+    steps = [int(text.replace(",", "")) for text in browser.run(column, "included", 2)]
+    assert browser.run(click, "included", 2) == "ascending"
+    assert [int(text.replace(",", "")) for text in browser.run(column, "included", 2)] == sorted(steps)
+    assert browser.run(click, "included", 2) == "descending"
+    assert [int(text.replace(",", "")) for text in browser.run(column, "included", 2)] == sorted(steps, reverse=True)
+    published = browser.run(column, "rounds-auc", 5)
+    assert browser.run(click, "rounds-auc", 5) == "ascending"
+    known = sum(text != "\N{EN DASH}" for text in published)
+    assert set(browser.run(column, "rounds-auc", 5)[known:]) == {"\N{EN DASH}"}
+
+
+def test_a_table_downloads_as_the_csv_of_what_it_shows(browser, pages, tmp_path):
+    browser.open(pages["study"])
+    browser.allow_downloads(tmp_path)
+    browser.run("document.querySelector('#table-characteristics').closest('.table').querySelector('.csv').click()")
+    path = tmp_path / "characteristics.csv"
+    until = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file)
+    columns = product(("Generic population", "Personal population"), ("this study", "Chiu 2022"))
+    assert head == ["", *map(" ".join, columns)]
+    assert ["Patients", "44", "1,439", "3", "16"] in rows
+    assert ["Men, n (%)", "25 (56.8%)", "610 (59.6%)", "3 (100.0%)", "13 (81.2%)"] in rows  # without the note's letter
+    assert {len(row) for row in rows} == {5}
+
+
+def test_the_keyboard_reaches_the_content_and_the_navigation_marks_the_place(browser, pages):
+    browser.open(pages["study"])
+    browser.press(TAB)
+    assert browser.run("return document.activeElement.textContent") == "Skip to the content"
+    assert browser.run("return document.activeElement.getBoundingClientRect().top >= 0")
+    browser.press(ENTER)
+    assert browser.run("return document.activeElement.id") == "main"
+    current = "return [...document.querySelectorAll('nav [aria-current]')].map((link) => link.hash)"
+    assert browser.run(current) == ["#answer"]
+    browser.run("document.querySelector('nav a[href=\"#generic\"]').focus()")
+    assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
+    browser.press(ENTER)
+    browser.run("return new Promise((done) => setTimeout(done, 300))")
+    assert browser.run(current) == ["#generic"]
+    browser.press(TAB)
+    focused = "return document.querySelector('#generic').contains(document.activeElement)"
+    assert browser.run(focused)  # the next stop lies in the section that the link led to
+
+
+def test_what_does_not_scroll_is_no_stop_of_the_tab_key(browser, pages):
+    script = """return new Promise((done) => setTimeout(done, 200)).then(() =>
+        [...document.querySelectorAll(".wide")].filter((wide) => wide.checkVisibility()).every(
+            (wide) => (wide.scrollWidth > wide.clientWidth) === (wide.tabIndex === 0)))"""
+    for width in (WIDE, NARROW):
+        browser.open(pages["study"], width)
+        assert browser.run(script)

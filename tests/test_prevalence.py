@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from kalemia.periods import period_row
+from kalemia.prevalence import SENSITIVITIES, Watch, alert_rows, curve_rows, net_benefit, score_at, watch_of, worth_row
+from kalemia.statistics import times_drawn
+from kalemia.trials import DECISIONS, Draws, Trial
+
+
+def watch(positive, score, person=None, days=None, alerts=None) -> Watch:
+    positive, score = np.array(positive, bool), np.array(score, float)
+    person = np.zeros(len(positive), int) if person is None else np.array(person)
+    days = np.ones(person.max(initial=0) + 1, int) if days is None else np.array(days)
+    said = score > 0 if alerts is None else np.array(alerts, bool)
+    return Watch(positive, person, score, 1 / (1 + np.exp(-score)), dict.fromkeys(DECISIONS, said), days)
+
+
+def _times(of: Watch) -> np.ndarray:
+    return times_drawn(len(of.patient_days), 1000, np.random.default_rng(1))
+
+
+def test_alerts_by_hand():
+    of = watch([1, 1, 0, 0, 0, 0], [3, -1, 2, -2, -3, -4], person=[0, 0, 0, 1, 1, 1], days=[2, 3])
+    row = alert_rows(of, _times(of))[0]
+    assert (row["rule"], row["n_alerts"], row["sensitivity"], row["specificity"]) == ("vote", 2, 0.5, 0.75)
+    assert (row["ppv"], row["npv"]) == (0.5, 0.75)
+    assert (row["alerts_a_day"], row["false_alerts_a_day"]) == (0.4, 0.2)
+    assert row["alerts_a_day_low"] == 0
+    assert row["alerts_a_day_high"] == 1
+
+
+def test_what_is_paid_for_a_sensitivity_is_read_off_the_curve():
+    of = watch([1, 0, 1, 1, 0, 1, 1, 0], [8, 7, 6, 5, 4, 3, 2, 1])
+    assert [score_at(s, of) for s in (0.2, 0.8, 0.9, 1.0)] == [8, 3, 2, 2]
+    rows = {row["rule"]: row for row in alert_rows(of, _times(of))}
+    assert rows["sensitivity 0.8"]["ppv"] == pytest.approx(4 / 6)
+    assert rows["sensitivity 0.9"]["ppv"] == pytest.approx(5 / 7)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(-5, 5)), min_size=2, max_size=40).filter(
+        lambda r: any(a for a, _ in r)
+    )
+)
+@settings(deadline=None)
+def test_the_ppv_at_a_sensitivity_is_on_scikit_learn_s_curve(rows):
+    positive, score = zip(*rows, strict=True)
+    of = watch(positive, score)
+    precision, recall, thresholds = precision_recall_curve(positive, score)
+    found = {row["rule"]: row for row in alert_rows(of, _times(of))}
+    for sensitivity in SENSITIVITIES:
+        at = np.flatnonzero(recall[:-1] >= sensitivity - 1e-9)[-1]  # thresholds ascend
+        assert score_at(sensitivity, of) == thresholds[at]
+        assert found[f"sensitivity {sensitivity}"]["ppv"] == pytest.approx(precision[at])
+
+
+def test_scores_over_all_draws_are_scikit_learn_s():
+    random = np.random.default_rng(2)
+    person = np.repeat(np.arange(10), 30)
+    positive = random.random(300) < 0.15
+    of = watch(positive, random.normal(positive - 0.7, 1), person, np.full(10, 5))
+    row = worth_row(of, _times(of))
+    assert row["auroc"] == pytest.approx(roc_auc_score(positive, of.score))
+    assert row["auprc"] == pytest.approx(average_precision_score(positive, of.score))
+    assert row["brier"] == pytest.approx(np.mean((of.probability - positive) ** 2))
+    assert (row["prevalence"], row["patient_days"], row["n_draws"]) == (positive.mean(), 50, 300)
+    for name in ("prevalence", "auroc", "auprc", "brier"):
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), st.floats(0.01, 0.99))
+def test_net_benefit_counts_false_alerts_by_the_odds(rows, probability):
+    positive, alerts = np.array(rows).T
+    true = sum(a and p for p, a in rows) / len(rows)
+    false = sum(a and not p for p, a in rows) / len(rows)
+    assert net_benefit(positive, alerts, probability) == pytest.approx(true - false * probability / (1 - probability))
+    assert net_benefit(positive, np.zeros(len(rows), bool), probability) == 0
+
+
+def test_alerting_always_pays_up_to_the_prevalence():
+    positive = np.arange(100) < 20
+    rows = curve_rows(watch(positive, np.zeros(100)))
+    paying = [row["probability"] for row in rows if row["treat_all"] > 1e-12]
+    assert max(paying) == 0.19
+    assert all(row["net_benefit"] == row["treat_all"] for row in rows if row["probability"] <= 0.5)
+    assert all(row["net_benefit"] == 0 for row in rows if row["probability"] > 0.5)
+
+
+def test_right_probabilities_are_never_worse_than_alerting_always_or_never():
+    random = np.random.default_rng(4)
+    score = random.normal(-1.5, 2, 100_000)
+    positive = random.random(len(score)) < 1 / (1 + np.exp(-score))
+    for row in curve_rows(watch(positive, score)):
+        assert row["net_benefit"] >= max(0, row["treat_all"]) - 2e-3
+
+
+def _trial(subject_id, labels, logits_of_rounds):
+    n, logit = len(labels), np.array(logits_of_rounds, float)
+    said = dict.fromkeys(DECISIONS, (logit > 0).astype(np.int8))
+    days = np.datetime64("2150-01-01") + np.arange(n) // 2
+    draws = Draws(np.arange(n) + 10 * subject_id, np.array(labels), days, logit, 1 / (1 + np.exp(-logit)), said)
+    return Trial("paper", subject_id, draws, np.zeros(n, bool))
+
+
+def test_draws_without_a_label_count_as_negative_and_rounds_are_carried_forward():
+    trials = [_trial(1, [1, -1, 0], [[1, 2, 3], [4, 5, 6]]), _trial(2, [0, 1], [[7, 8]])]
+    kept = [np.array([True, True, False]), np.array([True, True])]
+    of = watch_of(trials, kept, 1)
+    assert of.positive.tolist() == [True, False, False, True]
+    assert of.score.tolist() == [4, 5, 7, 8]
+    assert of.person.tolist() == [0, 0, 1, 1]
+    assert of.patient_days.tolist() == [1, 1]
+    assert period_row(trials[0], np.ones(3, bool)) == {
+        "arm": "paper",
+        "subject_id": 1,
+        "n_draws": 3,
+        "n_positive": 1,
+        "n_negative": 1,
+        "n_neither": 1,
+        "patient_days": 2,
+    }
+
+
+def test_no_positive_draw_leaves_what_needs_one_unknown():
+    of = watch([0, 0, 0], [1.0, 0.0, -1.0])
+    rows = alert_rows(of, _times(of))
+    assert all(np.isnan(row["sensitivity"]) for row in rows)
+    assert np.isnan(worth_row(of, _times(of))["auroc"])
+    assert rows[0]["alerts_a_day"] == 1
+    assert rows[-1]["n_alerts"] == 0

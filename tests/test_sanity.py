@@ -1,0 +1,45 @@
+import numpy as np
+import torch
+
+from kalemia.gradcam import attention
+from kalemia.likeness import rank_correlation
+from kalemia.resnet import resnet
+from kalemia.sanity import CASCADE, cascade
+from wave_reader import beats_with_t_wave, wave_reader
+
+LEVELS = list(CASCADE)
+
+
+def differing(one, other) -> set[str]:
+    """The parts of two networks that are not the same."""
+    other = other.state_dict()
+    return {name.split(".")[0] for name, tensor in one.state_dict().items() if not torch.equal(tensor, other[name])}
+
+
+def test_randomness_goes_down_from_the_head_and_leaves_the_network_as_it_was():
+    model, fresh = resnet(18, 2, seed=1), resnet(18, 2, seed=2)
+    torch.nn.init.normal_(model.norm.weight)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    seen = {level: differing(model, changed) for level, changed in cascade(model, fresh)}
+    assert seen["head"] == {"head"}
+    assert seen["stage4"] == {"head", "norm", "stage4"}
+    assert seen["stem"] == {"head", "norm", *(f"stage{k}" for k in range(1, 5)), "stem"}
+    assert list(seen) == LEVELS
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_at_the_end_nothing_learned_is_left():
+    fresh = resnet(18, 2, seed=2)
+    *_, (level, changed) = cascade(resnet(18, 2, seed=1), fresh)
+    assert level == LEVELS[-1]
+    assert not differing(fresh, changed)
+
+
+def test_the_map_of_a_network_that_looks_at_the_t_wave_goes_with_its_weights():
+    beats_mv, label, model = beats_with_t_wave(np.array([0.5])), np.array([1]), wave_reader()
+    (true,) = attention(model, beats_mv, label, (2,))[2]
+    alike = []
+    for seed in range(20):
+        *_, (_, random) = cascade(model, resnet(18, 2, seed=seed))
+        alike.append(rank_correlation(true, attention(random, beats_mv, label, (2,))[2][0]))
+    assert np.mean(alike) < 0.5

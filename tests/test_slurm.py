@@ -1,0 +1,172 @@
+"""A study on a real SLURM of one node: interrupted, killed, with a failing patient and too little memory, at last done.
+
+`make slurm-test` starts that SLURM; without it these tests are skipped.
+"""
+
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
+from workflow import ROOT, run_snakemake
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif("KALEMIA_SLURM" not in os.environ, reason="make slurm-test starts the SLURM that this needs"),
+]
+STUDY = "tests/studies/slurm.yaml"
+NOT_COMPARED = ("logs/", "generic/history.parquet")  # which tell the seconds that things took
+
+
+def _contents(results: Path) -> dict[str, bytes]:
+    paths = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in paths.items() if not name.startswith(NOT_COMPARED)}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The same study run by Snakemake alone, and by one job at a time."""
+    folder = tmp_path_factory.mktemp("local")
+    run = run_snakemake(folder, "--cores", "1", studies=(STUDY,))
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, local):
+    """What happens to the study, in turn; each chapter keeps what its tests ask about."""
+    study = SlurmStudy(tmp_path_factory.mktemp("slurm"), str(ROOT / STUDY))
+    told = SimpleNamespace(study=study, results=study.folder / "results")
+    told.failing, told.other = sorted(path.name for path in (local / "patients").iterdir())
+    log, state = told.results / "logs/generic.log", told.results / "generic/model.safetensors.state"
+
+    def generic_goes_on():
+        return log.exists() and "going on after epoch" in log.read_text()
+
+    too_little = {"generic": {"gpu": 1, "slurm_partition": GPU_PARTITION}, "strangers": {"mem_mb": "220 * attempt"}}
+    study.configure(**{"group-components": {"subjects": 6}, "set-resources": too_little})
+
+    process = study.start()  # 1: Ctrl-C while beats are made
+    wait_until(lambda: study.queue("subjects", "RUNNING"))
+    process.send_signal(signal.SIGINT)
+    told.interrupted = process.wait(timeout=120)
+    wait_until(lambda: not study.queue(), seconds=20)
+    told.submissions_of_beats = study.records_of("subjects")
+
+    process = study.start()  # 2: Snakemake is killed while the generic network trains, then the job that it left behind
+    wait_until(state.exists)
+    process.kill()
+    process.wait()
+    told.left_behind = study.queue()
+    study.cancel()
+    assert study.run("--unlock")[0] == 0
+
+    broken = told.results / f"logs/personal/paper/{told.failing}/split.log"
+    broken.mkdir(parents=True)  # where the log should be: one patient's split fails, whatever it is given
+    process = study.start()  # 3: the training is cancelled by somebody else, and one patient fails
+    wait_until(generic_goes_on)
+    slurm("scancel", *study.queue("generic"))
+    told.with_failure = process.wait(timeout=900)
+    told.generic_log = log.read_text()
+    told.after_failure = _contents(told.results)
+
+    broken.rmdir()
+    told.mended, told.said = study.run()  # 4: to the end
+    told.again, told.said_again = study.run("--dry-run")
+    return told
+
+
+def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story):
+    records = story.study.records()
+    completed = {row["Comment"].split("_wildcards_")[0] for row in records if row["State"] == "COMPLETED"}
+    single = {"simulate", "cohort", "body", "populations", "context", "ledger", "review", "characteristics"}
+    single |= {"generic", "nulls", "strangers", "report_evaluation_study_report"}
+    assert {f"rule_{name}" for name in single} <= completed
+    for group in ("subjects-0", f"rounds_{story.other}", f"page_{story.other}"):
+        assert any(comment.startswith(f"rule_{group}") for comment in completed), group
+    assert {row["Account"] for row in records} == {ACCOUNT}
+    for row in records:
+        on_gpu = row["Comment"] == "rule_generic"
+        assert row["Partition"] == (GPU_PARTITION if on_gpu else PARTITION)
+        assert ("gres/gpu=1" in row["ReqTRES"]) == on_gpu
+
+
+def test_tiny_rules_never_leave_the_login_node(story):
+    assert not story.study.records_of("arms")
+    assert "personal/arms.parquet" in story.after_failure
+
+
+def test_many_subjects_share_a_submission_that_asks_for_one_job_at_a_time(story):
+    assert {row["Comment"] for row in story.submissions_of_beats} == {
+        f"rule_subjects-{batch}_beats_excerpts" for batch in range(3)
+    }
+    for row in story.submissions_of_beats:
+        assert "cpu=1," in row["ReqTRES"]
+        assert row["ReqMem"] == "800M"
+
+
+def test_an_interrupt_cancels_every_job(story):
+    assert story.interrupted != 0
+    assert any(row["State"].startswith("CANCELLED") for row in story.submissions_of_beats)
+
+
+def test_what_was_done_before_an_interruption_is_not_done_again(story):
+    for rule in ("simulate", "cohort", "body", "populations"):
+        assert [row["State"] for row in story.study.records_of(rule)] == ["COMPLETED"], rule
+
+
+def test_a_killed_training_goes_on_where_it_was(story):
+    assert story.left_behind  # a killed Snakemake cancels nothing
+    states = [row["State"].split()[0] for row in story.study.records_of("generic")]
+    assert states == ["CANCELLED", "CANCELLED", "COMPLETED"]
+    assert "going on after epoch" in story.generic_log
+
+
+def test_a_job_killed_for_its_memory_is_submitted_again_with_more(story):
+    killed, *_, last = story.study.records_of("strangers")
+    steps = slurm("sacct", "-n", "-P", "-j", killed["JobIDRaw"], "-o", "State").split()
+    assert "OUT_OF_MEMORY" in steps
+    assert last["State"] == "COMPLETED"
+    assert int(killed["ReqMem"].rstrip("M")) < int(last["ReqMem"].rstrip("M"))
+
+
+def test_every_attempt_asks_for_more_memory_and_time(story):
+    failed = [row for row in story.study.records_of(f"rounds_{story.failing}") if row["State"] == "FAILED"]
+    assert len(failed) == 3
+    for field in ("ReqMem", "TimelimitRaw"):
+        first, second, third = (int(row[field].rstrip("M")) for row in failed)
+        assert (second, third) == (2 * first, 3 * first)
+
+
+def test_a_failing_patient_does_not_stop_the_others(story):
+    assert story.with_failure != 0
+    assert f"patients/{story.other}/report.html" in story.after_failure
+    assert f"patients/{story.failing}/report.html" not in story.after_failure
+    assert "report.html" not in story.after_failure
+
+
+def test_logs_of_failed_submissions_are_found_by_the_patient(story):
+    (folder,) = story.results.glob(f"logs/slurm/group_rounds_{story.failing}_*")
+    logs = [path.read_text() for path in folder.glob("*.log")]
+    assert any("IsADirectoryError" in text for text in logs)
+
+
+def test_the_patient_once_mended_alone_is_done(story):
+    assert story.mended == 0, story.said
+    for start in (f"rounds_{story.other}_features", f"page_{story.other}"):
+        assert [row["State"] for row in story.study.records_of(start)] == ["COMPLETED"]
+    assert story.again == 0
+    assert "Nothing to be done" in story.said_again
+
+
+def test_results_equal_a_local_run_byte_for_byte(story, local):
+    here, there = _contents(local), _contents(story.results)
+    assert set(here) == set(there)
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_nothing_waits_or_runs_at_the_end(story):
+    assert not story.study.queue()
