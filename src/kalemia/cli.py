@@ -1,6 +1,7 @@
 """The command line, for what is not a workflow; `kalemia --help` lists it."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"kalemia: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

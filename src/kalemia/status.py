@@ -86,7 +86,7 @@ def _digest_in(path: str) -> str | None:
     try:
         if path.endswith(".json"):
             return json.loads(Path(path).read_text()).get("digest")
-        return (pq.read_schema(path).metadata or {}).get(b"kalemia.digest", b"").decode()
+        return (pq.read_metadata(path).metadata or {}).get(b"kalemia.digest", b"").decode()
     except (OSError, ValueError, pa.ArrowException):
         return None
 

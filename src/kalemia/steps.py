@@ -10,8 +10,14 @@ from pathlib import Path
 from kalemia.arms import splits_of_arms
 from kalemia.config import Study
 from kalemia.dictionary import TABLES
-from kalemia.report import PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
+from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_table
+
+# of evaluation/: tables that the study's page is made from, and those that it is not
+_SHOWN = ("rounds", "leakage", "distances", "patients", "averages", "tests", "effective", "periods", "prevalence")
+_SHOWN += ("alerts", "decision_curve")
+_NOT_SHOWN = ("baselines", "nulls", "resampled_draws", "resampled_patients")
 
 
 @dataclass(frozen=True)
@@ -154,12 +160,15 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     predictions = [
         at.round(arm, subject, k, "predictions.parquet") for arm, n in possible.items() for k in range(n + 1)
     ]
-    explanation = tuple(at(f"explanation/{subject}/{name}.parquet") for name in ("gradcam", "embedding"))
+    explanation = tuple(at(f"explanation/{subject}/{name}.parquet") for name in EXPLANATION)
     if possible:
         last = [at.round(arm, subject, rounds, "model.safetensors") for arm, rounds in possible.items()]
         inputs, digest = (shard, at.generic, *last, *splits), study.digest("explanation")
         yield Step("explanation", explanation, inputs, digest, explanation[0], subject)
-    page = [at(f"patients/{subject}/{name}") for name in ("report.html", *(f"{n}.svg" for n in PATIENT_FIGURES))]
+    page = [
+        at(f"patients/{subject}/{name}")
+        for name in ("report.html", "model-card.md", *(f"{n}.svg" for n in PATIENT_FIGURES))
+    ]
     inputs = [at("cohort/draws.parquet"), at("personal/arms.parquet"), shard, at.quality(subject), *splits]
     inputs += [*predictions, *(explanation if possible else ())]
     yield Step("patient_report", tuple(page), tuple(inputs), study.digest("report"), subject=subject)
@@ -178,7 +187,7 @@ def _arm(study: Study, at: _Paths, subject: str, arm: str, rounds: int) -> Itera
         previous = (at.round(arm, subject, k - 1, "model.safetensors"),) if k > 1 else ()
         outputs = (at.round(arm, subject, k, "model.safetensors"), *scores[k])
         yield Step("finetune", outputs, (*needed, *previous), study.arm_digest(arm), outputs[1], subject, arm)
-    if any(n for kind, n in study.arms[arm].nulls.items() if kind != "stranger"):
+    if study.arms[arm].trains_nulls:
         path = at.of_arm(arm, subject, "nulls.parquet")
         yield Step("nulls", (path,), needed, study.nulls_digest(arm), path, subject, arm)
 
@@ -190,7 +199,7 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
     nulls = []
     for arm, settings in study.arms.items():
         mine = [(subject, n) for of, subject, n in trained if of == arm]
-        if any(n for kind, n in settings.nulls.items() if kind != "stranger"):
+        if settings.trains_nulls:
             nulls += [at.of_arm(arm, subject, "nulls.parquet") for subject, _ in mine]
         if settings.nulls.get("stranger") and mine:
             path = at(f"personal/{arm}/strangers.parquet")
@@ -203,13 +212,17 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
         at.round(arm, subject, k, "predictions.parquet") for arm, subject, n in trained for k in range(n + 1)
     ]
     baselines = [at.of_arm(arm, subject, "baselines.parquet") for arm, subject, _ in trained]
-    tables = tuple(at(f"evaluation/{n}.parquet") for n in ("rounds", "baselines", "nulls", "leakage", "distances"))
+    tables = {name: at(f"evaluation/{name}.parquet") for name in (*_SHOWN, *_NOT_SHOWN)}
     summaries = tuple(at(f"evaluation/{name}.json") for name in ("summary", "verdict"))
-    inputs = (*predictions, *splits, *baselines, *nulls, at("personal/arms.parquet"), at("generic/metrics.json"))
-    yield Step("evaluation", (*tables, *summaries), inputs, study.digest("evaluation"), tables[0])
+    generic = [at(f"generic/{name}") for name in ("metrics.json", "predictions.parquet", "history.parquet")]
+    arms = at("personal/arms.parquet")
+    inputs = (*predictions, *splits, *baselines, *nulls, arms, *generic[:2])
+    yield Step("evaluation", (*tables.values(), *summaries), inputs, study.digest("evaluation"), tables["rounds"])
     explained = {subject: None for _, subject, _ in trained}
-    explanations = [at(f"explanation/{s}/{n}.parquet") for s in explained for n in ("gradcam", "embedding")]
-    inputs = [at("cohort/populations.parquet"), at("cohort/flow.json"), at("personal/arms.parquet")]
-    inputs += [at("generic/history.parquet"), tables[0], *tables[3:], *summaries, *explanations]
-    outputs = (at("report.html"), *(at(f"figures/{name}.svg") for name in STUDY_FIGURES))
-    yield Step("study_report", outputs, tuple(inputs), study.digest("report"))
+    explanations = [at(f"explanation/{subject}/{name}.parquet") for subject in explained for name in EXPLANATION]
+    inputs = (at("cohort/populations.parquet"), at("cohort/flow.json"), arms, *generic[1:])
+    inputs += (*(tables[name] for name in _SHOWN), *summaries, *explanations)
+    figures = (at(f"figures/{name}.svg") for names in SECTION_FIGURES.values() for name in names)
+    outputs = (at("report.html"), at("generic/model-card.md"), at("config.yaml"), *figures)
+    outputs += tuple(at(f"tables/{name}.csv") for name in STUDY_TABLES)
+    yield Step("study_report", outputs, inputs, study.digest("report"))
