@@ -64,8 +64,10 @@ def story(tmp_path_factory, local):
     study.cancel()
     assert study.run("--unlock")[0] == 0
 
-    broken = told.results / f"logs/personal/paper/{told.failing}/split.log"
-    broken.mkdir(parents=True)  # where the log should be: one patient's split fails, whatever it is given
+    shard = told.results / f"beats/{told.failing}.parquet"
+    whole, times = shard.read_bytes(), (shard.stat().st_atime, shard.stat().st_mtime)
+    shard.write_bytes(b"damaged")  # so that one patient's jobs fail, whatever they are given
+    os.utime(shard, times)
     process = study.start()  # 3: the training is cancelled by somebody else, and one patient fails
     wait_until(generic_goes_on)
     slurm("scancel", *study.queue("generic"))
@@ -73,7 +75,8 @@ def story(tmp_path_factory, local):
     told.generic_log = log.read_text()
     told.after_failure = _contents(told.results)
 
-    broken.rmdir()
+    shard.write_bytes(whole)
+    os.utime(shard, times)
     told.mended, told.said = study.run()  # 4: to the end
     told.again, told.said_again = study.run("--dry-run")
     return told
@@ -151,7 +154,7 @@ def test_a_failing_patient_does_not_stop_the_others(story):
 def test_logs_of_failed_submissions_are_found_by_the_patient(story):
     (folder,) = story.results.glob(f"logs/slurm/group_rounds_{story.failing}_*")
     logs = [path.read_text() for path in folder.glob("*.log")]
-    assert any("IsADirectoryError" in text for text in logs)
+    assert any(f"{story.failing}.parquet" in text for text in logs)
 
 
 def test_the_patient_once_mended_alone_is_done(story):
