@@ -33,7 +33,7 @@ slurm-test: setup  ## start a SLURM of one node on this machine (Debian, root), 
 lint: setup  ## check style, the workflow's too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --compact-diff Snakefile rules
+	$(BIN)/snakefmt --check --compact-diff Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
 
 bench: setup  ## compare speed with other ways of doing the same

@@ -1,13 +1,15 @@
-"""How long Snakemake takes to lay out the jobs of many personal patients, two arms and five rounds.
+"""How long Snakemake takes to plan a study of many people, and in how much memory: `snakemake --dry-run`, all of it.
 
-    python benchmarks/scale.py --patients 200
+    python benchmarks/scale.py --subjects 5400 --personal 300
 
-The tables of a cohort are made up, so that the checkpoints are done, and nothing of the ECG is there: laid out is every
-job from the excerpts to the report. Nothing is run. Processor time is printed too.
+The tables of a cohort are made up and every other file is empty: planning reads only tables. It is timed at each stand
+of a study: nothing done, the cohort known, the populations known, and all done. Nothing is run. Processor time is
+printed too, because it says more where other work runs.
 """
 
 import argparse
-import resource
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,68 +18,106 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kalemia.dictionary import MORE_TABLES, TABLES
-from kalemia.schemas import SCHEMAS
 from kalemia.tables import table_from_rows, write_json, write_table
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 26
 
 
-def write_cohort(results: Path, n_personal: int, n_generic: int) -> None:
-    """What the checkpoints leave behind, for people with labels in runs of three."""
+def write_source(results: Path, _subjects: dict[int, str]) -> None:
+    """What the simulation leaves behind, without content."""
     (results / "source/mimic3wdb-matched").mkdir(parents=True)
+    (results / "source/mimiciii/1.4").mkdir(parents=True)
     for name in (*TABLES, *MORE_TABLES):
-        path = results / f"source/mimiciii/1.4/{name}.csv.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    subjects, populations, personal, generic = [], [], [], []
-    for i in range(n_personal + n_generic):
-        subject, kind = 200_001 + i, "personal" if i < n_personal else "generic"
-        subjects.append({"subject_id": subject, "candidate": kind})
-        split = None if kind == "personal" else ("train", "validation", "test")[i % 3]
-        populations.append({"subject_id": subject, "population": kind, "split": split})
-        if kind == "generic":
-            generic.append({"subject_id": subject, "draw_id": i, "label": i % 2, "split": split})
-        personal += [_draw(subject, k) for k in range(N_DRAWS) if kind == "personal"]
-    tables = {"subjects": subjects, "populations": populations, "personal": personal, "generic": generic}
-    for kind, rows in tables.items():
-        write_table(results / f"cohort/{kind}.parquet", kind, table_from_rows(kind, rows))
-    for kind in ("draws", "unreadable"):
-        write_table(results / f"cohort/{kind}.parquet", *_empty("draws" if kind == "draws" else "ledger"))
-    write_json(results / "cohort/flow.json", {"steps": []})
+        (results / f"source/mimiciii/1.4/{name}.csv.gz").touch()
     write_json(results / "source/truth.json", {})
 
 
-def _empty(kind: str):
-    return kind, SCHEMAS[kind].empty_table()
+def write_cohort(results: Path, subjects: dict[int, str]) -> None:
+    """What the first checkpoint leaves behind."""
+    rows = [{"subject_id": subject, "candidate": population} for subject, population in subjects.items()]
+    for name, kind, of_kind in (("subjects", "subjects", rows), ("draws", "draws", []), ("unreadable", "ledger", [])):
+        write_table(results / f"cohort/{name}.parquet", kind, table_from_rows(kind, of_kind))
+
+
+def write_populations(results: Path, subjects: dict[int, str]) -> None:
+    """Beats, and what the second checkpoint leaves behind, for people with labels in runs of three."""
+    for folder in ("excerpts", "beats"):
+        (results / folder).mkdir()
+    for subject in subjects:
+        (results / f"excerpts/p{subject:06d}.parquet").touch()
+    for subject in subjects:
+        (results / f"beats/p{subject:06d}.parquet").touch()
+        (results / f"beats/p{subject:06d}.quality.parquet").touch()
+    splits = {subject: ("train", "validation", "test")[subject % 3] for subject in subjects}
+    tables = {
+        "populations": [
+            {"subject_id": subject, "population": of, "split": splits[subject] if of == "generic" else None}
+            for subject, of in subjects.items()
+        ],
+        "generic": [
+            {"subject_id": subject, "draw_id": subject, "label": subject % 2, "split": splits[subject]}
+            for subject, of in subjects.items()
+            if of == "generic"
+        ],
+        "personal": [_draw(subject, k) for subject, of in subjects.items() if of == "personal" for k in range(N_DRAWS)],
+    }
+    for kind, rows in tables.items():
+        write_table(results / f"cohort/{kind}.parquet", kind, table_from_rows(kind, rows))
+    write_json(results / "cohort/flow.json", {"steps": []})
 
 
 def _draw(subject: int, k: int) -> dict:
-    time_ = datetime(2150, 1, 1) + timedelta(hours=6 * k)
-    about = {"subject_id": subject, "draw_id": 1000 * subject + k, "draw_time": time_}
-    return about | {"label": (k // 3) % 2, "hadm_id": 1, "recording": f"r{k // 3}"}
+    about = {"subject_id": subject, "draw_id": 1000 * subject + k, "label": (k // 3) % 2, "hadm_id": 1}
+    return about | {"draw_time": datetime(2150, 1, 1) + timedelta(hours=6 * k), "recording": f"r{k // 3}"}
+
+
+def plan(folder: Path, *options: str) -> str:
+    """Print how long a dry run took, and return what it said."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    command += ["--workflow-profile", ROOT / "profiles/default", "--configfile", ROOT / "config.yaml", "--dry-run"]
+    began = time.perf_counter()
+    with subprocess.Popen([*map(str, command), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        said = run.stdout.read().decode()
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode:
+        sys.exit(said)
+    total = re.findall(r"^total +(\d+)$", said, flags=re.MULTILINE)
+    print(
+        f"{total[-1] if total else 0:>7} jobs to run, {time.perf_counter() - began:6.1f} s on the clock,"
+        f" {used.ru_utime + used.ru_stime:6.1f} s of processor time, {used.ru_maxrss / 1024:6.0f} MB",
+        flush=True,
+    )
+    return said
+
+
+def touch_outputs(folder: Path, said: str) -> None:
+    """Make every file that a dry run names as an output, in its order."""
+    for names in re.findall(r"^    output: (.+)$", said, flags=re.MULTILINE):
+        for name in names.split(", "):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--patients", type=int, default=200)
-    parser.add_argument("--generic", type=int, default=100)
+    parser.add_argument("--subjects", type=int, default=5400)
+    parser.add_argument("--personal", type=int, default=300, help="of them, with networks of their own")
     options = parser.parse_args()
+    subjects = {200_001 + i: "personal" if i < options.personal else "generic" for i in range(options.subjects)}
     with tempfile.TemporaryDirectory() as folder:
-        write_cohort(Path(folder) / "results", options.patients, options.generic)
-        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-        command += ["--workflow-profile", ROOT / "profiles/default", "--configfile", ROOT / "config.yaml", "--dry-run"]
-        command += ["--quiet", "rules", "--rerun-triggers", "mtime"]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        run = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if run.returncode:
-        sys.exit(run.stdout + run.stderr)
-    lines = [line.split() for line in run.stdout.splitlines()]
-    counts = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
-    processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{counts.pop('total')} jobs: {wall_s:.1f} s on the clock, {processor_s:.1f} s of processor time")
-    print(", ".join(f"{name} {n}" for name, n in counts.items()))
+        folder = Path(folder)
+        stands = {"source": write_source, "cohort": write_cohort, "populations": write_populations}
+        print(f"{options.subjects} subjects, {options.personal} of them personal")
+        for name, write in stands.items():
+            write(folder / "results", subjects)
+            print(f"{name + ' done':<18}", end="", flush=True)
+            said = plan(folder)
+        touch_outputs(folder, said)
+        print(f"{'all done':<18}", end="", flush=True)
+        plan(folder)
 
 
 if __name__ == "__main__":

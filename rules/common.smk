@@ -24,6 +24,9 @@ except UserError as error:
 
 study = Study.from_config(config)
 
+# where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
+config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
+
 # so that scripts find the package in a conda environment too, where it is not installed
 os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
 
@@ -136,13 +139,18 @@ def subjects_of(population):
     return [subject_name(subject) for subject, of in rows if of == population]
 
 
+def personal_draws():
+    """The personal draws and when they were written: known once the checkpoint `populations` is done."""
+    path = checkpoints.populations.get().output.personal
+    return path, Path(path).stat().st_mtime_ns
+
+
 def rounds_of_arms():
     """(arm, subject, number of rounds) of every personal patient and arm; known after `populations`.
 
     Computed here and not read from a file, so that another arm runs no checkpoint again.
     """
-    path = checkpoints.populations.get().output.personal
-    return _rounds_of_arms(path, Path(path).stat().st_mtime_ns)
+    return _rounds_of_arms(*personal_draws())
 
 
 @cache
@@ -156,14 +164,34 @@ def _rounds_of_arms(personal_path, changed):
     )
 
 
-def decisions_of_subject(wildcards):
-    """What the review decided on a subject's draws."""
-    from kalemia.review import read_decisions
+def possible_arms(subject):
+    """(arm, number of rounds) of every arm that is possible for one patient."""
+    return _possible_arms(*personal_draws()).get(subject, [])
+
+
+@cache
+def _possible_arms(personal_path, changed):
+    arms = {}
+    for arm, subject, rounds in _rounds_of_arms(personal_path, changed):
+        if rounds:
+            arms.setdefault(subject, []).append((arm, rounds))
+    return arms
+
+
+@cache
+def decisions():
+    """What the review decided, by subject."""
+    from kalemia.review import decisions_by_subject
 
     try:
-        return read_decisions(study.review.decisions, int(wildcards.subject[1:]))
+        return decisions_by_subject(study.review.decisions)
     except UserError as error:
         sys.exit(str(error))
+
+
+def decisions_of_subject(wildcards):
+    """What the review decided on a subject's draws."""
+    return decisions().get(int(wildcards.subject[1:]), {})
 
 
 def decisions_file(wildcards):
@@ -292,9 +320,8 @@ def previous_weights(wildcards):
 def last_rounds(wildcards):
     """The last weights of one patient in every arm that is possible for the patient."""
     return [
-        f"{round_folder(arm, subject, rounds)}/model.safetensors"
-        for arm, subject, rounds in rounds_of_arms()
-        if subject == wildcards.subject and rounds
+        f"{round_folder(arm, wildcards.subject, rounds)}/model.safetensors"
+        for arm, rounds in possible_arms(wildcards.subject)
     ]
 
 
@@ -304,9 +331,8 @@ def splits_of_subject(wildcards):
 
 def predictions_of_subject(wildcards):
     return [
-        f"{round_folder(arm, subject, k)}/predictions.parquet"
-        for arm, subject, rounds in rounds_of_arms()
-        if subject == wildcards.subject and rounds
+        f"{round_folder(arm, wildcards.subject, k)}/predictions.parquet"
+        for arm, rounds in possible_arms(wildcards.subject)
         for k in range(rounds + 1)
     ]
 

@@ -22,8 +22,8 @@ rule explanation:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=growing(2500),
-        runtime=growing(20),
+        mem_mb=growing(3000),
+        runtime=growing(40),
     params:
         recipe=study.digest("explanation"),
     script:

@@ -21,6 +21,5 @@ rule review:
         runtime=growing(30),
     params:
         recipe=study.digest("review"),
-        excerpts=out("excerpts"),
     script:
         "../workflow/scripts/review.py"

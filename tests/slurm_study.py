@@ -80,10 +80,13 @@ class SlurmStudy:
         """Of a rule's or a group's submissions."""
         return [row for row in self.records() if row["Comment"].startswith(f"rule_{name}")]
 
-    def queue(self) -> list[str]:
-        """The numbers of the jobs that wait or run."""
-        lines = slurm("squeue", "-h", "-o", "%A|%Z").splitlines()
-        return [line.split("|")[0] for line in lines if line.split("|")[1] == os.fspath(self.folder)]
+    def queue(self, name: str = "", states: str = "PENDING,RUNNING,COMPLETING") -> list[str]:
+        """The numbers of a rule's or a group's submissions (of all, without a name) that have not ended."""
+        # the accounting learns a comment, which says what a submission is, no sooner than the submission ends
+        lines = slurm("squeue", "-h", "-t", states, "-o", "%A|%k|%Z").splitlines()
+        rows = [line.split("|") for line in lines]
+        mine = [(job, comment) for job, comment, folder in rows if folder == os.fspath(self.folder)]
+        return [job for job, comment in mine if comment.startswith(f"rule_{name}")]
 
     def cancel(self) -> None:
         """End every job from outside of Snakemake, and wait until none is left."""

@@ -4,7 +4,9 @@ import torch
 
 from beat_shards import simulated_beats
 from kalemia.gradcam import attention, step_samples
+from kalemia.report.sections.explanation import step_ms
 from kalemia.resnet import N_STAGES, resnet
+from kalemia.schemas import RATE_HZ
 from kalemia.waves import shares, wave_windows
 from wave_reader import T_PEAK, beats_with_t_wave, wave_reader
 
@@ -74,6 +76,11 @@ def test_a_network_that_looks_at_the_t_wave_alone_has_its_attention_there(stage)
     (map_,) = attention(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1], (stage,))[stage]
     assert shares(map_, wave_windows(800.0))["T"] > 0.95
     assert abs(int(np.argmax(map_)) - T_PEAK) <= step_samples(stage)
+
+
+@pytest.mark.parametrize("stage", EVERY_STAGE)
+def test_the_page_says_how_wide_a_step_is(stage):
+    assert step_ms(stage) == step_samples(stage) * 1000 / RATE_HZ
 
 
 def test_steps_of_the_last_stage_are_too_wide_to_tell_waves_apart():

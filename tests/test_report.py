@@ -33,7 +33,7 @@ from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
 from kalemia.report.sections.answer import answer
-from kalemia.report.sections.explanation import shown, verdict
+from kalemia.report.sections.explanation import against_even, shown, verdict
 from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
 from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
@@ -470,6 +470,15 @@ def test_the_page_says_which_maps_change_with_what_was_learned(results):
     words = Page(results / "report.html").words
     assert "All weights made random: 6 of 6 maps change." in words
     assert "Trained on shuffled labels: 4 of 4 maps change." in words
+
+
+def test_the_page_says_how_far_maps_are_from_an_even_one(results, study):
+    summary = Summary(list(_explanations(results).values()), study.seed)
+    distance = summary.share("paper", 4, "T").mean - summary.even_share("paper", 4, "T")
+    said = against_even(summary, ["generic", "paper"], 4)
+    assert f"the last stage lie within {100 * distance:.0f} percentage points of" in said
+    assert said.endswith("(farthest: T, paper).")
+    assert against_even(summary, ["generic", "forward", "paper"], 2) in Page(results / "report.html").words
 
 
 def test_a_map_that_does_not_change_is_named(results, study):

@@ -50,7 +50,7 @@ def story(tmp_path_factory, local):
     study.configure(**{"group-components": {"subjects": 6}, "set-resources": too_little})
 
     process = study.start()  # 1: Ctrl-C while beats are made
-    wait_until(lambda: any(row["State"] == "RUNNING" for row in study.records_of("subjects")))
+    wait_until(lambda: study.queue("subjects", "RUNNING"))
     process.send_signal(signal.SIGINT)
     told.interrupted = process.wait(timeout=120)
     wait_until(lambda: not study.queue(), seconds=20)
@@ -64,17 +64,19 @@ def story(tmp_path_factory, local):
     study.cancel()
     assert study.run("--unlock")[0] == 0
 
-    broken = told.results / f"logs/personal/paper/{told.failing}/split.log"
-    broken.mkdir(parents=True)  # where the log should be: one patient's split fails, whatever it is given
+    shard = told.results / f"beats/{told.failing}.parquet"
+    whole, times = shard.read_bytes(), (shard.stat().st_atime, shard.stat().st_mtime)
+    shard.write_bytes(b"damaged")  # so that one patient's jobs fail, whatever they are given
+    os.utime(shard, times)
     process = study.start()  # 3: the training is cancelled by somebody else, and one patient fails
     wait_until(generic_goes_on)
-    told.cancelled = study.queue()
-    slurm("scancel", *(row["JobIDRaw"] for row in study.records_of("generic") if row["State"] == "RUNNING"))
+    slurm("scancel", *study.queue("generic"))
     told.with_failure = process.wait(timeout=900)
     told.generic_log = log.read_text()
     told.after_failure = _contents(told.results)
 
-    broken.rmdir()
+    shard.write_bytes(whole)
+    os.utime(shard, times)
     told.mended, told.said = study.run()  # 4: to the end
     told.again, told.said_again = study.run("--dry-run")
     return told
@@ -101,9 +103,9 @@ def test_tiny_rules_never_leave_the_login_node(story):
 
 
 def test_many_subjects_share_a_submission_that_asks_for_one_job_at_a_time(story):
-    assert [row["Comment"] for row in story.submissions_of_beats] == [
+    assert {row["Comment"] for row in story.submissions_of_beats} == {
         f"rule_subjects-{batch}_beats_excerpts" for batch in range(3)
-    ]
+    }
     for row in story.submissions_of_beats:
         assert "cpu=1," in row["ReqTRES"]
         assert row["ReqMem"] == "800M"
@@ -152,13 +154,13 @@ def test_a_failing_patient_does_not_stop_the_others(story):
 def test_logs_of_failed_submissions_are_found_by_the_patient(story):
     (folder,) = story.results.glob(f"logs/slurm/group_rounds_{story.failing}_*")
     logs = [path.read_text() for path in folder.glob("*.log")]
-    assert any("IsADirectoryError" in text for text in logs)
+    assert any(f"{story.failing}.parquet" in text for text in logs)
 
 
 def test_the_patient_once_mended_alone_is_done(story):
     assert story.mended == 0, story.said
-    for start in ("rounds", "page"):
-        assert [row["State"] for row in story.study.records_of(f"{start}_{story.other}")].count("COMPLETED") == 1
+    for start in (f"rounds_{story.other}_features", f"page_{story.other}"):
+        assert [row["State"] for row in story.study.records_of(start)] == ["COMPLETED"]
     assert story.again == 0
     assert "Nothing to be done" in story.said_again
 

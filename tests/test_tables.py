@@ -2,9 +2,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kalemia import tables
 from kalemia.errors import UserError
 from kalemia.schemas import SCHEMAS
-from kalemia.tables import empty_table, read_json, read_table, table_from_rows, whole_file, write_json, write_table
+from kalemia.tables import (
+    empty_table,
+    read_json,
+    read_rows_of,
+    read_table,
+    table_from_rows,
+    whole_file,
+    write_json,
+    write_table,
+)
 
 ROWS = [{"subject_id": 7, "draw_id": d, "label": d % 2, "split": "train"} for d in (1, 1, 2, 3, 3, 3)]
 
@@ -25,6 +35,23 @@ def test_each_value_of_the_grouping_column_is_a_row_group(tmp_path):
     write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS), group_by="draw_id")
     metadata = pq.read_metadata(tmp_path / "a.parquet")
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [2, 1, 3]
+
+
+def test_one_subject_is_read_without_the_row_groups_of_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    rows = [{"subject_id": s, "draw_id": d, "label": 0, "split": "test"} for d, s in enumerate((3, 5, 5, 5, 8, 9, 9))]
+    write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", rows))
+    assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 4
+    read = []
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_groups",
+        lambda file, groups, of=pq.ParquetFile.read_row_groups: read.append(groups) or of(file, groups),
+    )
+    assert read_rows_of(tmp_path / "a.parquet", "generic", 5)["draw_id"].to_pylist() == [1, 2, 3]
+    assert read_rows_of(tmp_path / "a.parquet", "generic", 9)["draw_id"].to_pylist() == [5, 6]
+    assert len(read_rows_of(tmp_path / "a.parquet", "generic", 6)) == 0
+    assert read == [[0, 1], [2, 3], []]
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

@@ -1,19 +1,25 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
+import base64
 import hashlib
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+import yaml
 
 from kalemia.cli import main
+from kalemia.config import Study, overlaid
 from kalemia.discrimination import discrimination
 from kalemia.rebuild import read_settings
 from kalemia.report import SECTION_FIGURES
 from kalemia.seeds import rng
+from kalemia.status import states_of
+from kalemia.steps import people_of, steps_of
 from kalemia.tables import read_json, read_table, write_json
 from workflow import ROOT, run_snakemake
 
@@ -23,6 +29,26 @@ TINY = ("tests/studies/tiny.yaml",)
 
 def _run(folder: Path, *arguments: str, config: dict | None = None):
     return run_snakemake(folder, *arguments, studies=TINY, config=config)
+
+
+def _study(**changes) -> Study:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return Study.from_config(overlaid(overlaid(config, yaml.safe_load((ROOT / TINY[0]).read_text())), changes))
+
+
+def _status(study: Study) -> dict[str, Counter]:
+    """Of the study in the working directory: stage -> how many steps are in which state."""
+    stages: dict[str, Counter] = {}
+    for step, state in states_of(steps_of(study, people_of(study))):
+        stages.setdefault(step.stage, Counter())[state] += 1
+    return stages
+
+
+def _planned(run) -> dict[str, int]:
+    """Of a dry run: rule -> jobs."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, flags=re.MULTILINE)
+    return {rule: int(n) for rule, n in rows}
 
 
 def _hashes(folder: Path, *patterns: str) -> dict[str, str]:
@@ -122,6 +148,46 @@ def test_nothing_is_left_to_do(finished):
     run = _run(finished, "--dry-run")
     assert run.returncode == 0
     assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_the_status_knows_the_rules_outputs_and_inputs(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    records = {}
+    for path in Path(".snakemake/metadata").rglob("*"):
+        if path.is_file():
+            name = str(path.relative_to(".snakemake/metadata")).replace("/@", "").removeprefix("@").replace("/", "")
+            records[base64.urlsafe_b64decode(name).decode()] = json.loads(path.read_text())
+    study = _study()
+    steps = list(steps_of(study, people_of(study)))
+    not_told = {"simulate", "body", "characteristics", "ledger", "review"}
+    of_rules = {output: record["rule"] for output, record in records.items() if record["rule"] not in not_told}
+    assert {output: step.stage for step in steps for output in step.outputs} == of_rules
+    for step in steps:
+        needed = {path for path in records[step.outputs[0]]["input"] if not path.startswith("results/source")}
+        if step.stage in ("round_0", "finetune", "nulls", "explanation"):
+            needed = {path for path in needed if not path.startswith("results/features")}  # ancient
+        if step.stage == "study_report":
+            needed.discard("results/cohort/characteristics.json")
+        if step.stage == "context":
+            needed.discard("results/cohort/body.parquet")
+        assert {path for path in step.inputs if not path.startswith("results/source")} == needed, step
+
+
+def test_the_status_of_a_finished_study_is_done(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    assert {state for counts in _status(_study()).values() for state in counts} == {"done"}
+
+
+def test_the_status_after_a_change_is_what_snakemake_would_do(copy_of_finished, monkeypatch):
+    monkeypatch.chdir(copy_of_finished)
+    change = {"arms": {"paper": {"epochs": 2}}}
+    status = _status(_study(**change))
+    planned = _planned(_run(copy_of_finished, "--dry-run", config=change))
+    stale = {stage: counts["stale"] for stage, counts in status.items() if counts["stale"]}
+    assert stale == {rule: n for rule, n in planned.items() if rule in status}
+    assert status["finetune"]["done"]
+    shutil.rmtree(next(Path("results/personal/forward").glob("*/round-2")))
+    assert _status(_study())["finetune"]["missing"] == 1
 
 
 def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):

@@ -1,6 +1,7 @@
 """The command line, for what is not a workflow; `kalemia --help` lists it."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"kalemia: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -35,6 +38,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--from", required=True, dest="results", metavar="DIR", help="its results folder")
     report.add_argument("--to", metavar="DIR", help="a folder that becomes a copy without ECG (default: in place)")
     report.set_defaults(run=_report)
+    status = commands.add_parser("status", help="say what of a study is done, stale or missing; starts nothing")
+    status.add_argument("--results", metavar="DIR", help="folder of the results (default: as the configuration says)")
+    status.add_argument(
+        "--configfile",
+        nargs="+",
+        default=[],
+        metavar="FILE.yaml",
+        help="overlays on config.yaml, as given to snakemake",
+    )
+    status.set_defaults(run=_status)
     return parser
 
 
@@ -61,14 +74,31 @@ def _report(given: argparse.Namespace) -> None:
     print(rebuild_report(given.results, given.to))
 
 
-def _study(path: str | Path):
+def _status(given: argparse.Namespace) -> None:
+    import dataclasses
+
+    from kalemia.status import status_lines
+
+    study = _study(CONFIG, *given.configfile)
+    if given.results:
+        study = dataclasses.replace(study, results=given.results.rstrip("/"))
+    for line in status_lines(study):
+        print(line)
+
+
+def _study(*paths: str | Path):
+    """The study of a whole configuration and overlays on it."""
     import yaml
 
-    from kalemia.config import Study
+    from kalemia.config import Study, overlaid
 
+    config: dict = {}
+    for path in paths:
+        try:
+            config = overlaid(config, yaml.safe_load(Path(path).read_text()) or {})
+        except (OSError, yaml.YAMLError, AttributeError) as error:
+            raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
     try:
-        return Study.from_config(yaml.safe_load(Path(path).read_text()))
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: cannot be read as a study's configuration ({error}); name one with --config"
-        ) from None
+        return Study.from_config(config)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{paths[-1]}: is not a study's whole configuration ({error}); name another file") from None

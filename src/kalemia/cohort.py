@@ -15,7 +15,7 @@ from kalemia.labs import draws_from_rows
 from kalemia.matching import Match, headers_wanted, match_draws, outside_admissions
 from kalemia.seeds import rng
 from kalemia.sources import Recording, Source, recordings_named
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.tables import read_rows_of, read_table, table_from_rows, write_table
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +154,6 @@ def draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
 
 def read_draws_of(path: str | Path, subject_id: int) -> list[dict]:
     """The draws of one subject that are read, in the order of time."""
-    draws = read_table(path, "draws", digest=None)
-    mine = draws.filter(pc.and_(pc.equal(draws["subject_id"], subject_id), pc.is_valid(draws["candidate"])))
+    draws = read_rows_of(path, "draws", subject_id)
+    mine = draws.filter(pc.is_valid(draws["candidate"]))
     return mine.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")]).to_pylist()

@@ -374,6 +374,15 @@ RECIPES = {
 }
 
 
+def overlaid(config: Fields, overlay: Fields) -> Fields:
+    """A configuration with what an overlay names put in its place, section by section, as Snakemake does it."""
+    merged = dict(config)
+    for key, value in overlay.items():
+        known = merged.get(key)
+        merged[key] = overlaid(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def is_url(place: str) -> bool:
     """Whether a place is on the web and not a folder."""
     return place.startswith(("http://", "https://"))

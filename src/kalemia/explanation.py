@@ -105,7 +105,6 @@ def explain_subject(
     plane can be trusted. Always computed with one thread, so that the same bytes come out however many are free.
     Raises `UserError` as the readers of these files, and for another subject's weights.
     """
-    set_up_torch(threads=1)
     subject = read_subject(subject_id, files, training.network, settings.beats_per_draw)
     means = MeanBeats.of(subject.labeled)
     maps = {
@@ -125,7 +124,7 @@ def explain_subject(
 
 
 def read_subject(subject_id: int, files: Files, network: config.Network, beats_per_draw: int) -> Subject:
-    """Beats and networks; raises `UserError` where a round is another subject's."""
+    """Beats and networks, on the device that torch is set up for; raises `UserError` for another subject's round."""
     device = set_up_torch(threads=1)
     beats = read_beats(files.shard, network)
     labeled = beats.take(beats.rows["label"].is_valid().to_numpy(zero_copy_only=False))

@@ -22,24 +22,28 @@ class Decision:
 
 
 def read_decisions(path: str | Path | None, subject_id: int) -> dict[int, Decision]:
-    """The decisions on one subject's draws, from a CSV of subject_id, draw_id, decision, reviewer and note.
+    """The decisions on one subject's draws, by draw; as `decisions_by_subject`."""
+    return decisions_by_subject(path).get(subject_id, {})
+
+
+def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decision]]:
+    """Subject -> draw -> decision, from a CSV of subject_id, draw_id, decision, reviewer and note.
 
     No path, no decisions. Raises `UserError` where the file is missing, lacks a column, decides neither accept nor
     reject, names no reviewer, or decides on a draw twice.
     """
     if path is None:
         return {}
-    decisions: dict[int, Decision] = {}
+    decisions: dict[int, dict[int, Decision]] = {}
     for line, row in enumerate(_rows(path), start=2):
         if row["decision"] not in _DECISIONS:
             raise UserError(f"{path}: line {line}: decision {row['decision']!r} is neither accept nor reject")
         if not row["reviewer"]:
             raise UserError(f"{path}: line {line}: names no reviewer; every decision must have one")
-        if row["subject_id"] != subject_id:
-            continue
-        if row["draw_id"] in decisions:
+        of_subject = decisions.setdefault(row["subject_id"], {})
+        if row["draw_id"] in of_subject:
             raise UserError(f"{path}: line {line}: decides on draw {row['draw_id']} for the second time; keep one line")
-        decisions[row["draw_id"]] = Decision(row["decision"], row["reviewer"], row["note"] or "")
+        of_subject[row["draw_id"]] = Decision(row["decision"], row["reviewer"], row["note"] or "")
     return decisions
 
 

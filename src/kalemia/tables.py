@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from kalemia.errors import UserError
 from kalemia.schemas import SCHEMAS, VERSION
 
+_MOST_ROWS = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -37,7 +39,8 @@ def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", 
     table = table.select(schema.names).cast(schema)
     with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
         for start, stop in _runs(table[group_by]) if group_by and len(table) else [(0, len(table))]:
-            writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
+            most = max(1, stop - start) if group_by else _MOST_ROWS
+            writer.write_table(table.slice(start, stop - start), row_group_size=most)
 
 
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None, digest: str | None = None) -> pa.Table:
@@ -46,6 +49,27 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None, di
     Raises `UserError` if the file is not such a table, has another version, or (when `digest` is given) was made by
     another recipe than the one in force.
     """
+    with _opened(path, kind, digest) as file:
+        return file.read(columns=columns)
+
+
+def read_rows_of(path: str | Path, kind: str, subject_id: int) -> pa.Table:
+    """The rows of one subject out of a table sorted by subject; only row groups that can hold some are read.
+
+    Raises `UserError` as `read_table`.
+    """
+    with _opened(path, kind) as file:
+        column = file.schema_arrow.names.index("subject_id")
+        groups = [
+            i
+            for i in range(file.num_row_groups)
+            if (found := file.metadata.row_group(i).column(column).statistics) and found.min <= subject_id <= found.max
+        ]
+        table = file.read_row_groups(groups)
+    return table.filter(pa.array(table["subject_id"].to_numpy() == subject_id))
+
+
+def _opened(path: str | Path, kind: str, digest: str | None = None) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
@@ -59,8 +83,7 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None, di
         )
     if digest is not None and metadata.get("kalemia.digest") != digest:
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
-    with file:
-        return file.read(columns=columns)
+    return file
 
 
 def empty_table(kind: str) -> pa.Table:

@@ -10,8 +10,9 @@ NEXT_ONSET_MS = 230.0  # before the next R peak its beat has begun
 SHORTEST_T_MS = 80.0
 
 # From and to, ms from the R peak, which lies some 40 ms after the onset of the QRS complex. Upper limits of normal: PR
-# interval 200 ms and QRS complex 120 ms (Surawicz et al., Circulation 2009;119:e235), QT interval 460 ms (Rautaharju
-# et al., Circulation 2009;119:e241). Between QRS complex and T wave the ST segment, up to 80 ms after its J point.
+# interval 200 ms (Kusumoto et al., Circulation 2019;140:e382), QRS complex 120 ms (Surawicz et al., Circulation
+# 2009;119:e235), QT interval 460 ms (Rautaharju et al., Circulation 2009;119:e241). Between QRS complex and T wave lies
+# the ST segment.
 WINDOWS_MS = {"P": (-240, -72), "QRS": (-72, 72), "ST": (72, 128), "T": (128, 440)}
 
 _MS = 1000 / RATE_HZ

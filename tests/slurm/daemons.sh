@@ -1,6 +1,6 @@
 # What up.sh and down.sh share: where the cluster lives, and how a daemon is known by its recorded process.
 HOME_OF_SLURM=${KALEMIA_SLURM:-/tmp/kalemia-slurm}
-DAEMONS="slurmd slurmctld slurmdbd mariadbd munged"  # in the order in which they are stopped
+DAEMONS="slurmd slurmctld slurmdbd mariadbd munged"
 
 pid_of() { cat "$HOME_OF_SLURM/pid/$1" 2>/dev/null; }
 

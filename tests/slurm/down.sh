@@ -9,13 +9,18 @@ if runs slurmctld; then
   scancel --user="$(id -un)"
   wait_until 30 sh -c '[ -z "$(squeue -h)" ]' || { echo "slurm: jobs do not end" >&2; status=1; }
 fi
+# the numbers first: a daemon takes away its own record before it has ended
+declare -A pids
 for daemon in $DAEMONS; do
-  ! runs $daemon || kill "$(pid_of $daemon)"
+  ! runs "$daemon" || pids[$daemon]=$(pid_of "$daemon")
 done
-for daemon in $DAEMONS; do
-  if ! wait_until 30 eval "! runs $daemon"; then
+for daemon in "${!pids[@]}"; do
+  kill "${pids[$daemon]}"
+done
+for daemon in "${!pids[@]}"; do
+  if ! wait_until 30 test ! -e "/proc/${pids[$daemon]}"; then
     echo "slurm: $daemon did not stop, and is killed" >&2
-    kill -9 "$(pid_of $daemon)"
+    kill -9 "${pids[$daemon]}"
     status=1
   fi
 done

@@ -6,9 +6,10 @@ from kalemia.joblog import job_log
 with job_log(snakemake.log[0]):
     from kalemia.report.review_page import write_review
 
+    study = Study.from_config(snakemake.config)
     write_review(
         quality_paths=snakemake.input.quality,
-        excerpts_folder=snakemake.params.excerpts,
-        study=Study.from_config(snakemake.config),
+        excerpts_folder=f"{study.results}/excerpts",
+        study=study,
         path=snakemake.output[0],
     )

@@ -119,7 +119,7 @@ def write_waves_figure(
     path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
 ) -> None:
     """Before and after, wave by wave: attention of each stage, change of the logit and loss of AUC; a row an arm."""
-    columns = [*(f"Grad-CAM, {stage_name(stage)}" for stage in stages), "Occlusion, logit", "Occlusion, loss of AUC"]
+    columns = [*(f"Grad-CAM, {stage_name(stage)}" for stage in stages), "Occlusion, logit", "Occlusion, AUC lost"]
     with svg_figure(path, title, 0.75 + 1.9 * len(arms), is_simulated) as figure:
         grid = figure.subplots(len(arms), len(columns), sharex=True, sharey="col", squeeze=False)
         for arm, row in zip(arms, grid, strict=True):

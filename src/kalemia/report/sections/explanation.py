@@ -1,10 +1,15 @@
 """The section of what the networks look at, by two opinions, and of how far these can be trusted."""
 
+from itertools import product
+
+import numpy as np
+
 from kalemia.config import Study
 from kalemia.explanation_summary import CHANGES, STAYS, Estimate, Summary, dependence
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.words import MISSING, interval, number, percent
+from kalemia.schemas import RATE_HZ
 from kalemia.waves import WAVES
 
 CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
@@ -17,8 +22,12 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
     models = [model for model in ("generic", *study.arms) if any(model in one.embedding for one in explanations)]
     summary = Summary(explanations, study.seed)
     return {
-        "stages": [stage_words(stage) for stage in stages],
-        "findings": [finding(summary, arm, stages) for arm in models[1:]],
+        "stages": [stage_words(stage).removeprefix("the ") for stage in stages],
+        "steps": " and ".join(f"{step_ms(stage):.0f} ms in {stage_words(stage)}" for stage in stages),
+        "findings": [
+            *(finding(summary, arm, stages) for arm in models[1:]),
+            *(against_even(summary, models, stage) for stage in stages),
+        ],
         "wave_rows": [row for arm in models[1:] for row in wave_rows(summary, arm, stages)],
         "agreement_rows": agreement_rows(summary, models[1:], stages),
         "sanity_rows": [sanity_row(summary, model, stage) for model in models for stage in stages],
@@ -32,6 +41,11 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
 def stage_words(stage: int) -> str:
     """For example ``the last stage``."""
     return {4: "the last stage", 0: "the stem"}.get(stage, f"stage {stage}")
+
+
+def step_ms(stage: int) -> float:
+    """From one value of a stage's map to the next: 32 ms in the stem and stage 1, and twice as much in every other."""
+    return 1000 / RATE_HZ * 2 ** (max(stage, 1) + 1)
 
 
 def finding(summary: Summary, arm: str, stages: list[int]) -> str:
@@ -49,6 +63,20 @@ def finding(summary: Summary, arm: str, stages: list[int]) -> str:
         f"After the last round of {arm}, the answer changes most without the {_named(wave)}: {percent(known[wave])} of"
         f" all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a map that is the same"
         f" everywhere would give it {even}."
+    )
+
+
+def against_even(summary: Summary, models: list[str], stage: int) -> str:
+    """In words, how far a stage's maps are from one that is the same everywhere."""
+    distances = {
+        f"{wave}, {model}": summary.share(model, stage, wave).mean - summary.even_share(model, stage, wave)
+        for model, wave in product(models, WAVES)
+    }
+    farthest = max(distances, key=lambda name: abs(np.nan_to_num(distances[name])))
+    return (
+        f"Over all networks and waves, the shares of {stage_words(stage)} lie within"
+        f" {100 * abs(distances[farthest]):.0f} percentage points of those of a map that is the same everywhere"
+        f" (farthest: {farthest})."
     )
 
 
@@ -80,10 +108,11 @@ def agreement_rows(summary: Summary, arms: list[str], stages: list[int]) -> list
 
 def sanity_row(summary: Summary, model: str, stage: int) -> dict:
     """How alike one map and others are, and whether it changes."""
-    likeness = {against: summary.likeness(model, stage, against) for against in ("halves", "head", *CHECKS)}
+    likeness = {against: summary.likeness(model, stage, against) for against in CHECKS}
     return {
         "model": model,
-        "stage": stage_words(stage),
+        "stage": stage_words(stage).removeprefix("the "),
+        "halves": shown(summary.likeness(model, stage, "halves")),
         "likeness": {against: shown(one) for against, one in likeness.items()},
         "ssim": {against: shown(summary.likeness(model, stage, against, "ssim")) for against in CHECKS},
         "said": {against: dependence(likeness[against]) if likeness[against].n else MISSING for against in CHECKS},
@@ -94,7 +123,7 @@ def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
     """In words, how alike maps are where nothing was made random."""
     alike = [summary.likeness(model, stage, "halves").mean for model in models for stage in stages]
     return (
-        "Where nothing is made random, one network's maps on two halves of the draws have a rank correlation of"
+        "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
         f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients): more likeness is not to be had."
     )
 
