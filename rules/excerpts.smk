@@ -26,3 +26,10 @@ rule excerpts:
         recipe=study.digest("excerpts"),
     script:
         "../workflow/scripts/excerpts.py"
+
+
+rule all_excerpts:
+    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
+    localrule: True
+    input:
+        cohort_excerpts,
