@@ -248,6 +248,14 @@ def test_a_deleted_round_is_redone_with_what_follows_and_nothing_else(copy_of_fi
     assert _hashes(results, "personal/**/*", "generic/*") == before
 
 
+def test_one_target_reads_every_recording_and_no_more(copy_of_finished):
+    excerpts = sorted((copy_of_finished / "results/excerpts").glob("*.parquet"))
+    shutil.rmtree(copy_of_finished / "results/beats")
+    excerpts[0].unlink()
+    plan = _planned(_run(copy_of_finished, "--dry-run", "all_excerpts"))
+    assert plan == {"all_excerpts": 1, "excerpts": 1, "total": 2}
+
+
 def test_another_arm_trains_no_generic_network(copy_of_finished):
     arm = {"protocol": "paper", "purge_hours": 0.2, "trained": "head", "batch_norm": "frozen", "replay": True}
     config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "nulls": {}}}}
