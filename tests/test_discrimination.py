@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from kalemia.discrimination import CALIBRATION_BINS, areas, discrimination, within_auroc
+from kalemia.discrimination import CALIBRATION_BINS, FEWEST_IN_BIN, areas, discrimination, within_auroc
 from kalemia.evaluation import area_under_roc
 from kalemia.seeds import rng
 
@@ -113,3 +113,13 @@ def test_one_class_alone_has_an_accuracy_and_no_area():
     assert found["accuracy"][0] == 0.75
     assert np.isnan(found["auroc"]).all()
     assert np.isnan(found["within_auroc"]).all()
+
+
+def test_calibration_of_few_draws_has_few_parts():
+    random = rng(3, "test")
+    for n, parts in ((5, 1), (17, 2), (35, 4), (200, CALIBRATION_BINS)):
+        labels, logits = random.integers(0, 2, n), random.normal(size=n)
+        found = measured(labels, logits, np.arange(n))["calibration"]
+        assert len(found) == parts
+        assert sum(part["n"] for part in found) == n
+        assert min(part["n"] for part in found) >= min(n, FEWEST_IN_BIN)

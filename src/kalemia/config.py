@@ -362,7 +362,7 @@ RECIPES = {
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
     "arms": Recipe(2, ("seed", "personal", "arms")),
-    "generic": Recipe(2, ("seed", "network", "generic", "evaluation")),
+    "generic": Recipe(3, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(2, ("seed", *_SPLITTING)),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),

@@ -10,6 +10,7 @@ from kalemia.statistics import UNKNOWN, percentile_interval, times_drawn
 
 REPLICATES = 1000
 CALIBRATION_BINS = 10
+FEWEST_IN_BIN = 8  # where there are fewer, a share says nothing
 GROUPS = 2000
 
 Interval = list[float]  # value, and the lower and upper bound around it
@@ -99,10 +100,14 @@ def within_auroc(labels: np.ndarray, scores: np.ndarray, person: np.ndarray) -> 
 
 
 def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, times: np.ndarray) -> list[dict]:
-    """By tenths of the predicted probability: how many, the mean prediction, and the share that is positive."""
+    """By tenths of the predicted probability: how many, the mean prediction, and the share that is positive.
+
+    Fewer parts than ten where those would hold fewer than `FEWEST_IN_BIN`.
+    """
     probability = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
     by_probability = np.argsort(probability, kind="stable")
-    bins = [tenth for tenth in np.array_split(by_probability, CALIBRATION_BINS) if len(tenth)]
+    n_bins = min(CALIBRATION_BINS, max(1, len(labels) // FEWEST_IN_BIN))
+    bins = [tenth for tenth in np.array_split(by_probability, n_bins) if len(tenth)]
     return [
         {
             "n": len(tenth),
