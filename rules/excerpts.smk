@@ -29,7 +29,7 @@ rule excerpts:
 
 
 rule all_excerpts:
-    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
-    localrule: True
     input:
         cohort_excerpts,
+    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
+    localrule: True
