@@ -28,8 +28,11 @@ rule excerpts:
         "../workflow/scripts/excerpts.py"
 
 
+localrules:
+    all_excerpts,
+
+
 rule all_excerpts:
+    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
     input:
         cohort_excerpts,
-    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
-    localrule: True
