@@ -3,12 +3,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beat_shards import simulated_beats, write_shard
 from kalemia.errors import UserError
-from kalemia.predictions import DRAW_COLUMNS, beat_logits, concatenated, draw_predictions, read_beats
+from kalemia.predictions import DRAW_COLUMNS, beat_logits, beat_tensor, concatenated, draw_predictions, read_beats
 from kalemia.resnet import resnet
 from kalemia.schemas import SCHEMAS
 from kalemia.tables import read_table, write_table
@@ -100,6 +101,15 @@ def test_logits_are_those_of_each_beat_alone():
     alone = np.concatenate([beat_logits(network, beat_mv[None]) for beat_mv in beats_mv])
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_network_reads_begins_at_a_multiple_of_64_bytes_wherever_the_beats_lay():
+    block = np.arange(4 * 120 + 16, dtype=np.float32)
+    for start in range(16):
+        beats_mv = block[start : start + 480].reshape(4, 120)
+        tensor = beat_tensor(beats_mv, torch.device("cpu"))
+        assert tensor.data_ptr() % 64 == 0
+        np.testing.assert_array_equal(tensor, beats_mv)
 
 
 def test_a_shard_is_read_as_it_was_written(tmp_path):

@@ -83,4 +83,4 @@ def read_inputs(
     if after == BEATS:
         return beat_tensor(inputs, torch.device("cpu"))
     name = "pooled" if after == N_STAGES else f"stage-{after}"
-    return torch.from_numpy(*load_features(features_path, (name,), Origin.of(generic_path, shard_path)))
+    return beat_tensor(*load_features(features_path, (name,), Origin.of(generic_path, shard_path)), torch.device("cpu"))

@@ -49,7 +49,7 @@ def _maps_and_gradients(
     ]
     device = model.head.weight.device
     try:  # a gradient for the beats too, so that maps below frozen stages have one
-        logits = first_column(model(beat_tensor(inputs, device).clone().requires_grad_()))
+        logits = first_column(model(beat_tensor(inputs, device).requires_grad_()))
     finally:
         for handle in handles:
             handle.remove()

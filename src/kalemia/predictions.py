@@ -88,10 +88,14 @@ def concatenated(parts: list[BeatSet]) -> BeatSet:
 
 
 def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Beats on a device; on the CPU the tensor shares the array's memory, if that may be written to."""
+    """Beats on a device, in memory of torch's own.
+
+    That begins at a multiple of 64 bytes, numpy's at any of 16. Kernels with wide vectors may sum in another order
+    where memory begins elsewhere, and two runs would differ in their last bits.
+    """
     import torch
 
-    return torch.from_numpy(np.require(beats_mv, requirements="CW")).to(device)
+    return torch.tensor(beats_mv, device=device)
 
 
 def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
