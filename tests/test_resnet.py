@@ -261,3 +261,16 @@ def test_thawing_brings_every_weight_back():
     network.freeze_through(-1)
     assert all(weight.requires_grad for weight in network.parameters())
     assert all(module.training for module in network.modules())
+
+
+def test_a_fresh_head_is_drawn_on_the_cpu_wherever_the_network_is(monkeypatch):
+    network, draw = resnet(18, 2, seed=1), torch.Tensor.uniform_
+
+    def refuses_the_head(tensor, *bounds, generator):
+        assert tensor.data_ptr() != network.head.weight.data_ptr()  # on a GPU a generator of the CPU is an error
+        return draw(tensor, *bounds, generator=generator)
+
+    monkeypatch.setattr(torch.Tensor, "uniform_", refuses_the_head)
+    before = network.head.weight.clone()
+    network.reset_head(5)
+    assert not torch.equal(network.head.weight, before)

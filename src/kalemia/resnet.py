@@ -187,8 +187,10 @@ class ResNet(nn.Module):
     def reset_head(self, seed: int) -> None:
         """A fresh classification layer: weights uniform within 1 / sqrt(inputs) of 0, bias 0."""
         bound = self.head.in_features**-0.5
-        nn.init.uniform_(self.head.weight, -bound, bound, generator=_generator(seed))
-        nn.init.zeros_(self.head.bias)
+        weight = torch.empty(self.head.weight.shape).uniform_(-bound, bound, generator=_generator(seed))
+        with torch.no_grad():  # the generator is the CPU's, whatever device the head is on
+            self.head.weight.copy_(weight)
+            self.head.bias.zero_()
 
     def trained_names(self) -> list[str]:
         """Of the tensors that training moves: weights that are not frozen, and statistics that adapt."""

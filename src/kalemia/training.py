@@ -40,7 +40,7 @@ class Options:
     """
 
     objective: Objective = LABEL_ALONE
-    precision: str = "auto"
+    precision: str = "float32"
     compile: bool = False
     early_stop: int | None = None
     subjects: Tensor | None = None
@@ -113,6 +113,7 @@ def set_up_torch(threads: int) -> torch.device:
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32
         return torch.device("cuda")
     torch.set_deterministic_debug_mode("error")
     return torch.device("cpu")
@@ -163,7 +164,7 @@ def train(
             )
         if validation:
             row["validation_loss"], row["validation_accuracy"] = loss_and_accuracy(
-                network, *validation, options.precision
+                learner, *validation, options.precision
             )
             progress.learn_from_validation(row["validation_loss"])
         row["seconds"] = time.monotonic() - started
@@ -180,7 +181,8 @@ def outputs_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -
     """The network's outputs in evaluation mode, float32 (n,) or (n, columns), on its device."""
     network.eval()
     with torch.inference_mode(), _arithmetic(precision, inputs.device):
-        return torch.cat([network(batch).float() for batch in inputs.split(EVALUATION_BATCH)])
+        # copied, because the next replay of a CUDA graph writes where this one did
+        return torch.cat([network(batch).float().clone() for batch in inputs.split(EVALUATION_BATCH)])
 
 
 def logits_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
@@ -255,8 +257,13 @@ def _alteration(settings: config.Augmentation | None, seed: int, device: torch.d
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
-    """On a GPU as CUDA graphs, which takes away the cost of starting each kernel."""
-    return torch.compile(network, mode="reduce-overhead" if device.type == "cuda" else "default")
+    """On a GPU as CUDA graphs, which takes away the cost of starting each kernel.
+
+    Every size of batch, of which there are two, is compiled for itself: for sizes that vary torch makes slower kernels
+    and no graphs, and from the first incomplete batch on it would use them for all.
+    """
+    mode = "reduce-overhead" if device.type == "cuda" else "default"
+    return torch.compile(network, mode=mode, dynamic=False)
 
 
 def _stops_early(progress: Progress, patience: int | None) -> bool:

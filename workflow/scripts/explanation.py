@@ -1,8 +1,10 @@
 """Grad-CAM, occlusion and embeddings of one patient, generic against personal."""
 
 from kalemia.config import Study
+from kalemia.gpus import hide_gpus_not_asked_for
 from kalemia.joblog import job_log
 
+hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
     from kalemia.evaluation import round_of_path
     from kalemia.explanation import Files, Training, explain_subject

@@ -1,8 +1,10 @@
 """Pass one patient's beats through the frozen stages of the generic network, once."""
 
 from kalemia.config import Study
+from kalemia.gpus import hide_gpus_not_asked_for
 from kalemia.joblog import job_log
 
+hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
     from kalemia.frozen import write_features
 

@@ -1,8 +1,10 @@
 """Score every patient's test draws with the last rounds of other patients."""
 
 from kalemia.config import Study
+from kalemia.gpus import hide_gpus_not_asked_for
 from kalemia.joblog import job_log
 
+hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
     from kalemia.strangers import write_strangers
 
