@@ -1,21 +1,64 @@
+"""The conda environments: the pins of the project, and every package that the scripts of the rules import."""
+
+import re
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
 import pytest
 import yaml
 
 from conftest import ROOT
+from imports import packages_of
 
-CONDA_NAME_OF = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
+CONDA_NAME_OF = {"isal": "python-isal", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+DISTRIBUTIONS = packages_distributions()
+SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+
+
+def _pins(path: Path) -> dict[str, str]:
+    """Of an environment: conda's name of a package -> its version."""
+    return dict(package.split("=") for package in yaml.safe_load(path.read_text())["dependencies"])
+
+
+def _environments() -> dict[Path, Path]:
+    """Of every rule that has a script: the script -> the rule's environment, as paths."""
+    environments = {}
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for rule in re.split(r"^ *(?:rule|checkpoint) \w+:$", path.read_text(), flags=re.MULTILINE)[1:]:
+            files = re.findall(r'^ +(?:conda|script):\s+"(.+)"$', rule, flags=re.MULTILINE)
+            if files:
+                environment, script = (path.parent / file for file in files)
+                environments[script.resolve()] = environment.resolve()
+    return environments
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
 def test_conda_pins_are_those_of_the_constraints(path):
     lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line)
-    packages = [package.split("=") for package in yaml.safe_load(path.read_text())["dependencies"]]
-    assert len(packages) > 5
-    for name, version in packages:
-        if name != "python":
-            assert pinned[CONDA_NAME_OF.get(name, name)] == version, name
+    of_conda = {CONDA_NAME_OF.get(name, name): version for name, version in pinned.items()} | {"python": "3.11"}
+    pins = _pins(path)
+    assert len(pins) > 5
+    assert pins == {name: of_conda.get(name) for name in pins}
+
+
+def test_every_script_belongs_to_a_rule_with_an_environment():
+    assert sorted(_environments()) == SCRIPTS
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_an_environment_has_every_package_that_the_scripts_of_its_rules_import(script):
+    names = [name.lower() for package in packages_of(script) for name in DISTRIBUTIONS[package]]
+    missing = {CONDA_NAME_OF.get(name, name) for name in names} - _pins(_environments()[script]).keys()
+    assert not missing
+
+
+def test_imports_are_found_in_functions_and_through_modules():
+    packages = {path.stem: packages_of(path) for path in SCRIPTS}
+    assert {"edfio", "wfdb"} <= packages["excerpts"]  # in functions of kalemia.sources.signals
+    assert {"safetensors", "sklearn", "torch"} <= packages["explanation"]
+    assert "torch" not in packages["round_0"]  # kalemia.predictions imports it for networks alone
 
 
 def test_the_signal_environment_has_no_torch():
-    assert "torch" not in (ROOT / "envs/signal.yaml").read_text().replace("no torch", "")
+    assert "pytorch" not in _pins(ROOT / "envs/signal.yaml")

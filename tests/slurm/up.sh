@@ -9,7 +9,7 @@ PACKAGES="munge slurmctld slurmd slurm-client slurmdbd mariadb-server"
 MACHINE=$(hostname -s)
 CONF=/etc/slurm
 
-cannot() { echo "slurm: $*"; exit 77; }
+cannot() { echo "slurm: not started, and nothing was tested: $*"; exit 77; }
 failed() { echo "slurm: $* did not start; the ends of its logs:" >&2; tail -n 15 "$HOME_OF_SLURM"/log/* >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || cannot "only root can start one"
@@ -30,11 +30,11 @@ if [ -n "$missing" ]; then
   [ -z "$policy" ] || rm $policy
   $could || cannot "apt-get could not install" $missing "($HOME_OF_SLURM/log/apt)"
 fi
-getent hosts "$MACHINE" >/dev/null || echo "127.0.0.1 $MACHINE" >>/etc/hosts
+getent hosts "$MACHINE" >/dev/null || echo "127.0.0.1 $MACHINE  $MARK" >>/etc/hosts
 
 # --- configuration; linked from /etc, since the job step's executor takes SLURM_CONF out of the environment
 cat >"$HOME_OF_SLURM/etc/slurm.conf" <<CONF
-ClusterName=kalemia
+ClusterName=$CLUSTER
 SlurmctldHost=$MACHINE(127.0.0.1)
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmUser=root
@@ -116,7 +116,7 @@ fi
 runs slurmdbd || slurmdbd || failed slurmdbd
 wait_until 60 sacctmgr -n list cluster || failed slurmdbd
 if ! sacctmgr -n list account | grep -q hyperkalemia; then
-  { sacctmgr -i add cluster kalemia && sacctmgr -i add account hyperkalemia && sacctmgr -i add user root DefaultAccount=hyperkalemia; } \
+  { sacctmgr -i add cluster $CLUSTER && sacctmgr -i add account hyperkalemia && sacctmgr -i add user root DefaultAccount=hyperkalemia; } \
     >"$HOME_OF_SLURM/log/sacctmgr" 2>&1 || failed sacctmgr
 fi
 runs slurmctld || slurmctld || failed slurmctld
