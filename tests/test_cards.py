@@ -1,13 +1,21 @@
 """Model cards, made from a small made-up results folder."""
 
+import re
+
 import pytest
 
+from conftest import ROOT
 from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card
 from kalemia.report.inputs import read_patient, read_study
+from kalemia.report.sections import SECTIONS
+from kalemia.report.tripod import reporting_items
 from kalemia.statistics import auc_interval, clopper_pearson
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
 HEADINGS = ["Model", "Data", "Intended use", "Out of scope", "Metrics", "Ethical notes"]
+LETTERS = {  # number of the guideline -> how many parts it has
+    3: 3, 5: 2, 6: 3, 8: 3, 9: 3, 12: 7, 18: 6, 20: 3, 23: 2, 27: 3,
+}  # fmt: skip
 FIRST, LAST = f"p{PERSONAL[0]:06d}", f"p{PERSONAL[-1]:06d}"
 
 
@@ -19,11 +27,56 @@ def results(tmp_path_factory, study):
 
 
 def test_both_cards_have_the_usual_headings(results, study):
-    for card in (generic_card(study, read_study(results)), personal_card(study, read_patient(results, FIRST))):
-        assert [part.heading for part in card.parts] == HEADINGS
-        assert [line[3:] for line in card.markdown.splitlines() if line.startswith("## ")] == HEADINGS
-        assert "docs/tripod-ai.md" in card.markdown
+    generic, personal = generic_card(study, read_study(results)), personal_card(study, read_patient(results, FIRST))
+    for card, headings in ((generic, [*HEADINGS, "TRIPOD+AI"]), (personal, HEADINGS)):
+        assert [part.heading for part in card.parts] == headings
+        assert [line[3:] for line in card.markdown.splitlines() if line.startswith("## ")] == headings
         assert "no medical device" in card.markdown
+
+
+def test_generic_card_says_where_each_item_of_tripod_ai_is_answered(results, study):
+    card = generic_card(study, read_study(results)).markdown
+    for row in reporting_items():
+        assert "| " + " | ".join(row) + " |" in card
+    assert "generic/model-card.md" in personal_card(study, read_patient(results, FIRST)).markdown
+
+
+def test_the_items_are_those_of_the_guideline():
+    parts = {number: "abcdefg"[: LETTERS.get(number, 0)] or [""] for number in range(1, 28)}
+    assert [item for item, _, _ in reporting_items()] == [f"{n}{part}" for n, of in parts.items() for part in of]
+
+
+def test_what_the_user_has_to_answer_is_said():
+    answered = {item: where for item, _, where in reporting_items()}
+    alone = {item for item, where in answered.items() if where.startswith("the user")}
+    assert alone == {"3c", "17", "18a", "18b", "18d", "19"}
+    in_part = {item for item, where in answered.items() if "the user" in where} - alone
+    assert {"1", "2", "3a", "5b", "6a", "18c", "18e", "25", "26"} <= in_part
+
+
+def test_every_place_that_an_item_names_exists():
+    sections, named = {section.title for section in SECTIONS}, set()
+    for item, _, where in reporting_items():
+        for part in re.split(r"; ", where):
+            quoted = re.findall("“([^”]+)”", part)
+            docs = re.findall(r"docs/[\w-]+\.md", part)
+            assert all((ROOT / path).exists() for path in docs), item
+            if "page, “" in part:
+                assert set(quoted) <= sections, item
+                named |= set(quoted)
+            elif "card, “" in part:
+                assert set(quoted) <= set(HEADINGS), item
+            elif docs:
+                headings = re.findall(r"^#+ (.+)$", (ROOT / docs[-1]).read_text(), flags=re.MULTILINE)
+                assert set(quoted) - {"cannot be told"} <= set(headings), item
+    assert {"Patients, intervals and tests", "At real prevalence"} <= named
+
+
+@pytest.mark.parametrize("item", ["12e", "23a"])
+def test_measures_and_performance_name_every_section_that_gives_them(item):
+    (where,) = (where for number, _, where in reporting_items() if number == item)
+    for section in ("Arms and nulls", "Patients, intervals and tests", "Calibration", "At real prevalence"):
+        assert f"“{section}”" in where
 
 
 def test_generic_card_gives_each_split_with_intervals(results, study):

@@ -59,13 +59,29 @@ def test_the_doubt_on_the_partition_is_that_of_6_2_2():
     assert expected == [863, 288, 288]
     assert reported == [881, 280, 278]
     assert all(str(n) in paper.PARTITION_DOUBT for n in expected + reported)
+    assert "read as one of patients; on that reading" in paper.PARTITION_DOUBT
 
 
-def test_the_share_of_hispanic_patients_is_not_the_printed_one():
-    groups = paper.CHARACTERISTICS["generic"]["ethnicity"]
-    assert sum(groups.values()) == 1439
-    assert f"{groups['Hispanic'] / 1439:.1%}" == "4.9%"
+def test_of_the_printed_shares_of_groups_that_of_hispanic_patients_alone_is_not_theirs():
+    wrong = [
+        (group, f"{share:.1%}", f"{n / population['n']:.1%}")
+        for population in paper.CHARACTERISTICS.values()
+        for group, (n, share) in population["ethnicity"].items()
+        if f"{share:.1%}" != f"{n / population['n']:.1%}"
+    ]
+    assert wrong == [("Hispanic", "4.6%", "4.9%")]
+    assert "4.6%" in paper.HISPANIC_DOUBT
     assert "4.9%" in paper.HISPANIC_DOUBT
+
+
+def test_the_counts_make_about_200_beats_a_draw():
+    beats = sum(positive + negative for _, positive, negative in paper.GENERIC_SPLITS.values())
+    assert beats / paper.CHARACTERISTICS["generic"]["draws"] == pytest.approx(200, abs=1)
+
+
+def test_a_plateau_and_a_doubted_figure_are_not_sure():
+    unsure = {(m, k) for m, rounds in paper.ROUNDS.items() for k, result in rounds.items() if not result.is_sure}
+    assert unsure == {("auc", 5), ("specificity", 1)}
 
 
 def test_the_doubt_on_the_mean_accuracy_holds_of_the_printed_means():

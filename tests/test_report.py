@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import ROOT
 from kalemia import paper
 from kalemia.config import Range
 from kalemia.errors import UserError
@@ -27,14 +28,16 @@ from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report.explained import COLORINGS, colored
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
-from kalemia.report.inputs import read_explanations, read_patient, read_study
+from kalemia.report.inputs import STUDY_FILES, read_explanations, read_patient, read_study
 from kalemia.report.page import write_page
 from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
 from kalemia.report.sections.answer import answer
 from kalemia.report.sections.explanation import against_even, shown, verdict
+from kalemia.report.tripod import reporting_items
 from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
+from kalemia.report.words import published as in_words
 from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
@@ -255,6 +258,14 @@ def test_equal_values_stand_beside_each_other():
     assert np.ptp(side_by_side([1.0] * 40)) < 0.4
 
 
+def test_published_means_that_are_about_or_in_doubt_have_hollow_marks(results):
+    hollow = f"fill: {LIGHT['paper']}; stroke: {LIGHT['muted']}"
+    for name in ("rounds", "rounds-by-class"):  # each shows one of them in each of two arms
+        assert (results / f"figures/{name}.svg").read_text().count(hollow) == 2
+    assert ">Chiu 2022, mean of 16 patients<" in (results / "figures/rounds.svg").read_text()
+    assert ">Chiu 2022 after round 5 (of AUC: about)<" in (results / "figures/arms.svg").read_text()
+
+
 # The study's page
 
 
@@ -322,6 +333,9 @@ def test_page_prints_our_figures_beside_the_papers_with_its_doubts(results, stud
     page = Page(results / "report.html")
     assert f"{cell['mean']:.3f} ({cell['sd']:.3f}) {cell['n']} 0.907 (0.321) a" in page.words
     assert "610 (59.6%) a" in page.words
+    assert "Hispanic, n (%) 2 (4.5%) 71 (4.6%) b" in page.words
+    assert "7 (43.8%)" in page.words
+    assert "mEq/L, mean (SD) 4.2 (0.41) 4.3 (0.40)" in page.words
     assert "sample SD of 16 values between 0 and 1 is 0.300 at most" in page.words
     assert "train, draws 70 35 0.886 (0.826 to 0.926) 0.724 0.951 (0.891 to 0.991) 0.861 (0.801 to 0.901)" in page.words
 
@@ -330,13 +344,47 @@ def test_every_published_figure_stands_above_ours(results, study):
     words = Page(results / "report.html").words
     for split, (patients, positive, negative) in paper.GENERIC_SPLITS.items():
         assert f"{split} Chiu 2022 {patients} {positive:,} {negative:,} {paper.GENERIC_ACCURACY[split]:.3f}" in words
-    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study a 61 51 4 47 20 10 10 10 10" in words
+    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study b 61 c 51 4 47 20 10 10 10 10" in words
     means = read_json(results / "evaluation/summary.json")["arms"]["forward"]["rounds"]
     ours = " ".join(f"{of['auc']['mean']:.3f} ({of['auc']['sd']:.3f})" for of in means)
-    assert f"AUC this study, forward d {ours}" in words
-    assert "Accuracy Chiu 2022 0.604 (0.211) 0.895 (0.189) c 0.942 (0.104)" in words
+    assert f"AUC this study, forward f {ours}" in words
+    assert "Accuracy Chiu 2022 0.604 (0.211) 0.895 (0.189) e 0.942 (0.104)" in words
     for doubt in paper.DOUBTS:
         assert doubt in words
+
+
+def test_what_was_obtained_in_another_way_has_a_note(results):
+    words = Page(results / "report.html").words
+    assert "has the patient\N{RIGHT SINGLE QUOTATION MARK}s own a" in words
+    assert "a Kalemia's mean beats are those of all labeled draws of the patient, those learned from included" in words
+    assert "Grad-CAM on the mean beat of all labeled draws, those learned from included" in words
+    assert "c Subjects with a value measured; the paper's number is that of the patients in its database." in words
+
+
+def test_the_papers_means_beside_each_patients_improvement_keep_their_doubts(results):
+    words = Page(results / "report.html").words
+    dash = "\N{EN DASH}"
+    auc, specificity = (words.split(f"{name} over the patient")[1] for name in ("AUC", "Specificity"))
+    assert f"25% held out 0.729 (0.240) 0.918 (0.149) 0.945 (0.094) {dash} {dash} about 0.945 p0" in auc
+    assert re.search(rf"25% held out 0\.628 \(0\.417\) 0\.907 \(0\.321\) \w \w {dash} ", specificity)
+    assert in_words(paper.ROUNDS["auc"][5]) == "about 0.945"
+
+
+def test_the_method_says_what_of_the_paper_is_a_reading(results):
+    words = Page(results / "report.html").words
+    assert "Adam, batches of 1024, 50 epochs Adam" in words
+    assert "Beats of a draw about 200, worked out from its counts" in words
+    assert "Generic split 6:2:2 at random; by patient, to judge from its counts" in words
+    assert "25% of the draws; how chosen is not told, and taken as random" in words
+    assert "published for a random split" not in words
+    assert "16 patients, random split" not in words
+
+
+def test_page_folds_the_items_of_tripod_ai_into_its_cards(results):
+    text = (results / "report.html").read_text()
+    (folded,) = re.findall(r"<details>\s*<summary>Where each item.*?</details>", text, flags=re.DOTALL)
+    assert 'id="table-generic-card-reporting"' in folded
+    assert folded.count("<tr>") == len(reporting_items()) + 1
 
 
 def test_each_patients_improvement_after_every_round_is_listed(results):
@@ -378,6 +426,17 @@ def test_page_names_the_hash_of_every_table_it_rests_on(results):
     words = Page(results / "report.html").words
     for name in ("cohort/populations.parquet", "generic/predictions.parquet", "evaluation/rounds.parquet"):
         assert f"{name} {hashlib.sha256((results / name).read_bytes()).hexdigest()}" in words
+
+
+def test_page_rests_on_what_its_rule_declares_and_on_nothing_beside_it(results, study, tmp_path):
+    rule = (ROOT / "rules/report.smk").read_text().split("rule study_report:")[1].split("output:")[0]
+    assert set(STUDY_FILES) == set(re.findall(r'out\("([^"]+)"\)', rule))
+    again = tmp_path / "again"
+    shutil.copytree(results, again)
+    for folder in ("cohort", "evaluation"):
+        (again / folder / "notes.txt").write_text("of no concern")
+    write_page(tmp_path / "report.html", study, again)
+    assert (tmp_path / "report.html").read_bytes() == (results / "report.html").read_bytes()
 
 
 def test_a_study_name_cannot_become_markup(results, study, tmp_path):

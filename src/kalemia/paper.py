@@ -17,10 +17,15 @@ class MeanSd:
     approximate: bool = False  # described in words as a plateau, not printed as a figure
     doubt: str | None = None  # why the figure cannot be right
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it was printed as a figure, and can be right."""
+        return not self.approximate and self.doubt is None
+
 
 IMPOSSIBLE_SPECIFICITY_SD = (
-    "An SD of 0.321 is not possible here: around a mean of 0.907, the sample SD of 16 values between 0 and 1"
-    " is 0.300 at most."
+    "For specificity an SD of 0.321 is not possible: around a mean of 0.907, the sample SD of 16 values between 0 and"
+    " 1 is 0.300 at most."
 )
 
 # Results section: metric -> round -> result; a round that is missing was not published.
@@ -63,20 +68,20 @@ INCLUSION = {
 }
 MIN_PERSONAL_DRAWS = 8  # of each class
 
-# Table 1, with the keys of cohort/characteristics.json; None where it was not published.
+# Table 1, with the keys of cohort/characteristics.json; n and share as printed; None where it was not published.
 CHARACTERISTICS = {
     "generic": {
         "n": 1439,
         "age_median_iqr": [64, 52, 76],
         "men": [610, 0.596],
         "ethnicity": {
-            "White": 907,
-            "African American": 176,
-            "Hispanic": 71,
-            "Asian": 45,
-            "American Indian": 6,
-            "other": 50,
-            "unknown": 184,
+            "White": [907, 0.630],
+            "African American": [176, 0.122],
+            "Hispanic": [71, 0.046],
+            "Asian": [45, 0.031],
+            "American Indian": [6, 0.004],
+            "other": [50, 0.035],
+            "unknown": [184, 0.128],
         },
         "height_cm_median_iqr": [170.0, 160.2, 178.0],
         "weight_kg_median_iqr": [79.2, 66.9, 94.6],
@@ -91,13 +96,13 @@ CHARACTERISTICS = {
         "age_median_iqr": [50, 43, 60],
         "men": [13, 0.812],
         "ethnicity": {
-            "White": 7,
-            "African American": 3,
-            "Hispanic": 0,
-            "Asian": 1,
-            "American Indian": 0,
-            "other": 1,
-            "unknown": 4,
+            "White": [7, 0.438],
+            "African American": [3, 0.188],
+            "Hispanic": [0, 0.0],
+            "Asian": [1, 0.062],
+            "American Indian": [0, 0.0],
+            "other": [1, 0.062],
+            "unknown": [4, 0.250],
         },
         "height_cm_median_iqr": [176.5, 169.2, 186.8],
         "weight_kg_median_iqr": [89.2, 71.4, 108.3],
@@ -113,7 +118,8 @@ GENDER_DOUBT = (
 )
 HISPANIC_DOUBT = "The paper prints 71 Hispanic patients as 4.6%; they are 4.9% of 1,439."
 PARTITION_DOUBT = (
-    "The paper divides patients 6:2:2 at random, which makes 863, 288 and 288 of 1,439; it reports 881, 280 and 278."
+    "The paper splits all its data 6:2:2 at random and reports 881, 280 and 278 patients. They add up to 1,439, so the"
+    " split is read as one of patients; on that reading 6:2:2 makes 863, 288 and 288."
 )
 PLATEAU_DOUBT = (
     "The paper calls an accuracy of 0.942 after the second round a plateau, and reports 0.980 after the fifth."

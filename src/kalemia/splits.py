@@ -54,9 +54,10 @@ def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, 
 
 
 def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator) -> Split:
-    """Chiu 2022: a random share of each class is held out; the others are paired in random order.
+    """A random share of each class is held out; the others are paired in random order.
 
-    The share is rounded up to whole draws, and is at least `min_test_draws`.
+    Chiu 2022 hold out a quarter of a patient's draws and do not say how it was chosen. The share is rounded up to whole
+    draws, and is at least `min_test_draws`.
     """
     train, test = [], []
     for label in (1, 0):

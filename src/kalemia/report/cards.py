@@ -8,14 +8,22 @@ from pathlib import Path
 
 from kalemia import __version__, paper
 from kalemia.config import Study
-from kalemia.report import METRIC_NAMES
+from kalemia.report import METRIC_NAMES, tripod
 from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
 from kalemia.report.words import MISSING, PROTOCOLS, bounds, count, interval, number, percent, plural
 from kalemia.statistics import auc_interval, clopper_pearson
 from kalemia.tables import write_text
 
 SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
-ITEMS = "Where each item of TRIPOD+AI is answered: docs/tripod-ai.md."
+REPORTING = (
+    f"TRIPOD+AI is the reporting guideline for such models ({tripod.CITATION}, doi {tripod.DOI}). Numbers are its own,"
+    " topics are in our words.",
+    "Page: the study's page report.html, with the section's name. Card: this one, or that of a patient. README and"
+    f" docs: of Kalemia {__version__}. The user: whoever publishes the study has to answer, a software cannot.",
+)
+REPORTING_ELSEWHERE = (
+    "Where each item of TRIPOD+AI is answered stands in generic/model-card.md and on the study's page."
+)
 INTENDED = "Research on whether {analyte} can be read from bedside ECG, and on how personalization should be tested."
 OUT_OF_SCOPE = (
     "Any use in the care of a patient: it is no medical device, and no clinical trial stands behind it.",
@@ -48,11 +56,13 @@ PERSONAL_ETHICS = (
 
 @dataclass(frozen=True)
 class Table:
-    """A small table: its caption, the names of its columns, and rows of texts."""
+    """A table: its name and caption, the names of its columns, rows of texts, and whether a page keeps it folded."""
 
+    name: str
     caption: str
     head: list[str]
     rows: list[list[str]]
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         for unit, of in ((unit, metrics[split][unit]) for unit in ("draws", "beats"))
     ]
     head = ["Split", "n", "Accuracy", "AUC", "AUC within patients", "AUPRC"]
-    table = Table("Metrics with 95% intervals that resample patients", head, rows)
+    table = Table("metrics", "Metrics with 95% intervals that resample patients", head, rows)
     return Card(
         f"Generic model of {study.analyte.condition} from bedside ECG, study {study.study}",
         [
@@ -134,7 +144,8 @@ def generic_card(study: Study, data: StudyResults) -> Card:
             Part(
                 "Metrics", ["Weights were chosen on the validation patients; the test patients chose nothing."], table
             ),
-            Part("Ethical notes", [*GENERIC_ETHICS, ITEMS]),
+            Part("Ethical notes", list(GENERIC_ETHICS)),
+            Part("TRIPOD+AI", list(REPORTING), _reporting_table()),
         ],
     )
 
@@ -155,10 +166,10 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
             Part("Data", _told(study, [*learned, _source(study)]) if possible else none),
             Part("Intended use", _intended(study, "For this one person, and nobody else.")),
             Part("Out of scope", ["Any other person.", *OUT_OF_SCOPE]),
-            Part("Metrics", ["What is tested on was never learned from."], Table(caption, head, rows))
+            Part("Metrics", ["What is tested on was never learned from."], Table("metrics", caption, head, rows))
             if possible
             else Part("Metrics", none),
-            Part("Ethical notes", [*PERSONAL_ETHICS, ITEMS]),
+            Part("Ethical notes", [*PERSONAL_ETHICS, REPORTING_ELSEWHERE]),
         ],
     )
 
@@ -219,6 +230,11 @@ def _source(study: Study) -> str:
         f"Source: {layout}. Positive: {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit};"
         f" negative: {bounds(study.analyte.negative)}."
     )
+
+
+def _reporting_table() -> Table:
+    rows = [list(row) for row in tripod.reporting_items()]
+    return Table("reporting", "Where each item is answered", ["Item", "About", "Answered in, or by"], rows, folded=True)
 
 
 def _median(values: list[float | None]) -> str:

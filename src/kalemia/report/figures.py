@@ -137,8 +137,12 @@ def side_by_side(values: list[float]) -> list[float]:
 
 
 def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
-    known = {round_: result.mean for round_, result in paper.ROUNDS[metric].items() if round_ <= n_rounds}
-    axes.plot(known.keys(), known.values(), color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1, marker="D", ms=3.5)
+    known = {round_: result for round_, result in paper.ROUNDS[metric].items() if round_ <= n_rounds}
+    means = [result.mean for result in known.values()]
+    axes.plot(known.keys(), means, color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
+    for round_, result in known.items():
+        fill = LIGHT["muted" if result.is_sure else "paper"]
+        axes.plot(round_, result.mean, color=LIGHT["muted"], mfc=fill, marker="D", ms=3.5)
 
 
 def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color: str) -> None:
@@ -196,16 +200,17 @@ def _rounds_legend() -> list[Line2D]:
     return [
         Line2D([], [], color=ink, lw=1, alpha=0.6, label="one patient"),
         Line2D([], [], color=ink, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], label="mean and its 95% interval"),
-        _published_handle("Chiu 2022, mean of 16 patients (random split)", marker="D"),
+        _published_handle(f"Chiu 2022, mean of {paper.PATIENTS} patients", marker="D"),
     ]
 
 
 def _arms_legend() -> list[Line2D]:
     ink = LIGHT["generic"]
+    about = [name for metric, name in METRIC_NAMES.items() if 5 in (of := paper.ROUNDS[metric]) and of[5].approximate]
     return [
         Line2D([], [], color=ink, marker="o", ms=4, ls="none", alpha=0.6, label="one patient"),
         Line2D([], [], color=ink, marker="o", ms=7.5, mec=LIGHT["paper"], lw=1.8, label="mean and SD"),
-        _published_handle("Chiu 2022 after round 5", marker=""),
+        _published_handle(f"Chiu 2022 after round 5 (of {' and '.join(about)}: about)", marker=""),
     ]
 
 

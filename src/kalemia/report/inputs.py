@@ -14,6 +14,31 @@ from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_json, read_table
 
+JSON_FILES = {  # field of `StudyResults` -> file in the results folder
+    "flow": "cohort/flow.json",
+    "characteristics": "cohort/characteristics.json",
+    "summary": "evaluation/summary.json",
+    "verdict": "evaluation/verdict.json",
+}
+TABLE_FILES = {  # field -> file and schema
+    "populations": ("cohort/populations.parquet", "populations"),
+    "arms": ("personal/arms.parquet", "arms"),
+    "history": ("generic/history.parquet", "history"),
+    "generic": ("generic/predictions.parquet", "predictions"),
+    "rounds": ("evaluation/rounds.parquet", "rounds"),
+    "leakage": ("evaluation/leakage.parquet", "leakage"),
+    "distances": ("evaluation/distances.parquet", "distances"),
+    "patients": ("evaluation/patients.parquet", "patient_metrics"),
+    "averages": ("evaluation/averages.parquet", "averages"),
+    "tests": ("evaluation/tests.parquet", "tests"),
+    "effective": ("evaluation/effective.parquet", "effective"),
+    "periods": ("evaluation/periods.parquet", "periods"),
+    "prevalence": ("evaluation/prevalence.parquet", "prevalence"),
+    "alerts": ("evaluation/alerts.parquet", "alerts"),
+    "decision_curve": ("evaluation/decision_curve.parquet", "decision_curve"),
+}
+STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(path for path, _ in TABLE_FILES.values())]))
+
 
 @dataclass(frozen=True)
 class StudyResults:
@@ -39,7 +64,7 @@ class StudyResults:
     summary: dict
     verdict: dict
     times: list[RuleTime]
-    hashes: dict[str, str]  # of the files that all this rests on
+    hashes: dict[str, str]  # of `STUDY_FILES`
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
@@ -135,27 +160,10 @@ def read_study(results: str | Path) -> StudyResults:
     """Read what the study's page and figures show from the results folder."""
     results = Path(results)
     data = StudyResults(
-        flow=read_json(results / "cohort/flow.json"),
-        characteristics=read_json(results / "cohort/characteristics.json"),
-        populations=read_table(results / "cohort/populations.parquet", "populations"),
-        arms=read_table(results / "personal/arms.parquet", "arms"),
-        history=read_table(results / "generic/history.parquet", "history"),
-        generic=read_table(results / "generic/predictions.parquet", "predictions"),
-        rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
-        leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
-        distances=read_table(results / "evaluation/distances.parquet", "distances"),
-        patients=read_table(results / "evaluation/patients.parquet", "patient_metrics"),
-        averages=read_table(results / "evaluation/averages.parquet", "averages"),
-        tests=read_table(results / "evaluation/tests.parquet", "tests"),
-        effective=read_table(results / "evaluation/effective.parquet", "effective"),
-        periods=read_table(results / "evaluation/periods.parquet", "periods"),
-        prevalence=read_table(results / "evaluation/prevalence.parquet", "prevalence"),
-        alerts=read_table(results / "evaluation/alerts.parquet", "alerts"),
-        decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
-        summary=read_json(results / "evaluation/summary.json"),
-        verdict=read_json(results / "evaluation/verdict.json"),
+        **{field: read_json(results / path) for field, path in JSON_FILES.items()},
+        **{field: read_table(results / path, schema) for field, (path, schema) in TABLE_FILES.items()},
         times=rule_times(results / "times"),
-        hashes=hashes(results),
+        hashes=hashes(results, STUDY_FILES),
         explanations={},
     )
     return replace(data, explanations=read_explanations(results, data.personal))

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import math
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,6 @@ from kalemia import __version__
 from kalemia.config import RECIPES, Study
 from kalemia.tables import file_hash
 
-HASHED = ("cohort/*", "generic/predictions.parquet", "personal/arms.parquet", "evaluation/*")
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
 
 
@@ -30,10 +30,9 @@ def digests(study: Study) -> dict[str, str]:
     }
 
 
-def hashes(results: str | Path) -> dict[str, str]:
-    """The SHA-256 of every table of the cohort and the evaluation, and of the generic network's predictions."""
-    paths = [path for pattern in HASHED for path in sorted(Path(results).glob(pattern))]
-    return {str(path.relative_to(results)): file_hash(path) for path in paths}
+def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each of the files `names` of the results folder."""
+    return {name: file_hash(Path(results) / name) for name in names}
 
 
 def config_text(study: Study) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from kalemia.config import Range
+from kalemia.paper import MeanSd
 
 MISSING = "\N{EN DASH}"
 PROTOCOLS = {
@@ -33,6 +34,13 @@ def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
     """For example ``0.604 (0.211)``; a dash for a part that is not known."""
     mean, sd = pair
     return MISSING if _unknown(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
+
+
+def published(result: MeanSd | None) -> str:
+    """The paper's mean (SD); ``about`` its mean where no figure was printed, a dash where it says nothing."""
+    if result is None:
+        return MISSING
+    return f"about {number(result.mean)}" if result.approximate else mean_sd((result.mean, result.sd))
 
 
 def interval(values: Sequence[float | None], digits: int = 3) -> str:

@@ -4,7 +4,7 @@ from kalemia import paper
 from kalemia.config import Analyte, Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, count, mean_sd, percent
+from kalemia.report.words import MISSING, count, number, percent
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -16,37 +16,42 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
 def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dict]:
     """Table 1: each row a name and four cells, generic and personal, ours beside the paper's.
 
-    Shares are of those of whom it is known; a row says how many are missing where some are.
+    Our shares are of those of whom it is known, the paper's are as printed; a row says how many are missing where
+    some are.
     """
+    ours = {population: of | {"ethnicity": _with_shares(of["ethnicity"])} for population, of in ours.items()}
 
-    def row(name: str, key: str, show, missing: str = "") -> dict:
+    def row(name: str, key: str, show, missing: str = "", doubt: str | None = None) -> dict:
         cells = [
             show(of[population][key]) for population in ("generic", "personal") for of in (ours, paper.CHARACTERISTICS)
         ]
         for place, population in ((0, "generic"), (2, "personal")):
             if missing and ours[population]["missing"][missing]:
                 cells[place] += f"; {count(ours[population]['missing'][missing])} missing"
-        return {"name": name, "cells": cells, "marks": [None] * 4}
+        return {"name": name, "cells": cells, "marks": [None, notes.mark(doubt) if doubt else None, None, None]}
 
     def group_row(group: str) -> dict:
-        return row(f"{group[:1].upper()}{group[1:]}, n (%)", "ethnicity", lambda groups: _group(groups, group))
+        return row(
+            f"{group[:1].upper()}{group[1:]}, n (%)",
+            "ethnicity",
+            lambda groups: _share(groups[group]) if groups else MISSING,
+            doubt=paper.HISPANIC_DOUBT if group == "Hispanic" else None,
+        )
 
     value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
-    rows = [
+    return [
         row("Patients", "n", count),
         row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr, "age"),
-        row("Men, n (%)", "men", _share, "gender"),
+        row("Men, n (%)", "men", _share, "gender", paper.GENDER_DOUBT),
         *map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"]),
         row("Height, cm, median (IQR)", "height_cm_median_iqr", _median_iqr_one_digit, "height"),
         row("Weight, kg, median (IQR)", "weight_kg_median_iqr", _median_iqr_one_digit, "weight"),
-        row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _two_digits),
-        row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _two_digits),
+        row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _mean_sd),
+        row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _mean_sd),
         row("Draws used", "draws", count),
         row("of these positive", "positive", count),
         row("of these negative", "negative", count),
     ]
-    rows[2]["marks"][1] = notes.mark(paper.GENDER_DOUBT)
-    return rows
 
 
 def _median_iqr(values: list[float | None]) -> str:
@@ -59,8 +64,8 @@ def _median_iqr_one_digit(values: list[float | None]) -> str:
     return MISSING if median is None else f"{median:.1f} ({low:.1f}-{high:.1f})"
 
 
-def _group(groups: dict[str, int] | None, group: str) -> str:
-    return MISSING if groups is None else _share([groups[group], groups[group] / sum(groups.values())])
+def _with_shares(groups: dict[str, int] | None) -> dict[str, list] | None:
+    return groups and {group: [n, n / sum(groups.values())] for group, n in groups.items()}
 
 
 def _share(values: list) -> str:
@@ -68,5 +73,7 @@ def _share(values: list) -> str:
     return f"{count(n)} ({percent(share)})"
 
 
-def _two_digits(pair: list[float | None]) -> str:
-    return mean_sd(pair, 2)
+def _mean_sd(pair: list[float | None]) -> str:
+    """With the paper's digits."""
+    mean, sd = pair
+    return MISSING if mean is None else f"{number(mean, 1)} ({number(sd, 2)})"

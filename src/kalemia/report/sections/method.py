@@ -46,7 +46,11 @@ def steps(study: Study) -> list[Step]:
             "Filter", "finite impulse response", f"finite impulse response, {ecg.band_hz[0]:g} to {ecg.band_hz[1]:g} Hz"
         ),
         Step("Beat", "120 samples, R peak the 41st", "120 samples at 125 Hz, R peak the 41st"),
-        Step("Beats of a draw", "about 200", f"at most {study.beats.per_draw}, at least {study.beats.min_per_draw}"),
+        Step(
+            "Beats of a draw",
+            "about 200, worked out from its counts",
+            f"at most {study.beats.per_draw}, at least {study.beats.min_per_draw}",
+        ),
         Step("Excluded excerpts", "by inspection", "by rule (docs/beats.md), with a page for review"),
         Step(
             "Draws of each class for a personal network",
@@ -55,7 +59,7 @@ def steps(study: Study) -> list[Step]:
         ),
         Step(
             "Generic split",
-            "6:2:2 of patients, at random",
+            "6:2:2 at random; by patient, to judge from its counts",
             ":".join(f"{10 * share:g}" for share in (split.train, split.validation, split.test))
             + " of patients, at random",
         ),
@@ -66,7 +70,7 @@ def steps(study: Study) -> list[Step]:
         ),
         Step(
             "Generic training",
-            "Adam, batches of 1024, at most 50 epochs",
+            "Adam, batches of 1024, 50 epochs",
             f"Adam, batches of {generic.batch_size}, at most {generic.epochs} epochs",
         ),
         Step(
@@ -75,7 +79,11 @@ def steps(study: Study) -> list[Step]:
             f"{generic.learning_rate:g}, times {generic.factor:g} after {generic.patience} epochs without gain",
         ),
         Step("Weights kept", "least validation loss", "least validation loss"),
-        Step("Held out of a patient", "25%, at random", f"{personal.held_out:.0%}, by the protocol of the arm"),
+        Step(
+            "Held out of a patient",
+            "25% of the draws; how chosen is not told, and taken as random",
+            f"{personal.held_out:.0%}, by the protocol of the arm",
+        ),
         Step(
             "A round",
             "one pair of draws, 5 epochs, 5 rounds at most",

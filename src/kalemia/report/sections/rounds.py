@@ -5,7 +5,7 @@ from kalemia.config import Study
 from kalemia.report import METRIC_NAMES
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, PROTOCOLS, mean_sd, number
+from kalemia.report.words import PROTOCOLS, mean_sd, published
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -24,20 +24,14 @@ def metric_table(metric: str, study: Study, summary: dict, notes: Notes) -> dict
     n_rounds = max(len(summary["arms"][arm]["rounds"]) for arm in study.arms)
     rows = []
     for round_ in range(n_rounds):
-        published = paper.ROUNDS[metric].get(round_)
+        theirs = paper.ROUNDS[metric].get(round_)
         cells = [summary["arms"][arm]["rounds"][round_][metric] for arm in study.arms]
         rows.append(
             {
                 "round": round_ or "generic",
                 "cells": [{"text": mean_sd((cell["mean"], cell["sd"])), "n": cell["n"]} for cell in cells],
-                "published": _published(published),
-                "mark": notes.mark(published.doubt) if published and published.doubt else None,
+                "published": published(theirs),
+                "mark": notes.mark(theirs.doubt) if theirs and theirs.doubt else None,
             }
         )
     return {"metric": metric, "name": METRIC_NAMES[metric], "rows": rows}
-
-
-def _published(result: paper.MeanSd | None) -> str:
-    if result is None:
-        return MISSING
-    return f"about {number(result.mean)}" if result.approximate else mean_sd((result.mean, result.sd))
