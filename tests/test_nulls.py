@@ -1,5 +1,6 @@
 import dataclasses
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -231,7 +232,7 @@ def test_shuffled_rounds_go_in_the_order_of_time_under_forward():
     truth = Split(((0, 2), (1, 3), (4, 6)), (8, 10))
     for seed in range(20):
         rounds = shuffled(truth, DRAWS, "forward", seed).split.rounds
-        for earlier, later in zip(rounds, rounds[1:], strict=False):
+        for earlier, later in pairwise(rounds):
             assert earlier[0] < later[0]
             assert earlier[1] < later[1]
 

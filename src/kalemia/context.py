@@ -54,7 +54,7 @@ def _spans_of_subjects(subject: np.ndarray) -> dict[int, slice]:
 
 
 def _last_known(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
-    """The last value before each draw whose result was there by then, and the last label, which may be an older one's."""
+    """The last value before each draw whose result was there by then; the last label, which may be an older draw's."""
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
     of_value, of_label = (
