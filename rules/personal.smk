@@ -176,6 +176,6 @@ rule strangers:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
+        recipe=lambda wildcards: study.strangers_digest(wildcards.arm),
     script:
         "../workflow/scripts/strangers.py"

@@ -135,6 +135,29 @@ def test_another_arm_leaves_the_generic_network_s_input_alone(config):
     assert before.digest("arms") != after.digest("arms")
 
 
+def test_another_stranger_leaves_trained_nulls_alone_and_the_reverse(config):
+    def digests(**nulls):
+        config["arms"]["paper"]["nulls"] = nulls
+        study = Study.from_config(config)
+        return study.nulls_digest("paper"), study.strangers_digest("paper")
+
+    few, more_trained, more_strangers = digests(shuffled=1), digests(shuffled=2), digests(shuffled=1, stranger=3)
+    assert (more_strangers[0] == few[0], more_strangers[1] == few[1]) == (True, False)
+    assert (more_trained[0] == few[0], more_trained[1] == few[1]) == (False, True)
+
+
+def test_the_evaluation_s_digest_knows_the_order_of_arms_and_their_protocols(config):
+    def digest(arms):
+        return Study.from_config(config | {"arms": arms}).digest("evaluation")
+
+    arms = config["arms"]
+    other = arms | {"forward": arms["forward"] | {"protocol": "episode"}}
+    longer = arms | {"forward": arms["forward"] | {"epochs": 9}}
+    backwards = dict(reversed(arms.items()))
+    assert digest(longer) == digest(arms)
+    assert len({digest(arms), digest(other), digest(backwards)}) == 3
+
+
 def test_where_the_data_lie_is_no_part_of_any_digest(config):
     config["source"] |= {"kind": "physionet", "waveforms": "/a", "tables": "/a"}
     before = Study.from_config(config)

@@ -45,7 +45,14 @@ def test_a_value_counts_from_when_its_result_is_known(tmp_path, study):
     assert [rows[i]["last_potassium"] for i in (0, 1, 4)] == [None, None, None]
     assert rows[2]["last_potassium"] == pytest.approx(6.1)
     assert (rows[2]["last_label"], rows[2]["hours_since_last"]) == (1, 1)
-    assert (rows[3]["last_potassium"], rows[3]["last_label"]) == (pytest.approx(5.2), None)
+
+
+def test_the_last_label_is_carried_over_values_between_the_classes(tmp_path, study):
+    labs = [(10, 0, 6.1), (10, 2, 5.2), (10, 4, 5.3), (10, 6, 4.0), (10, 8, 5.1), (11, 9, 5.2), (11, 11, 4.0)]
+    rows = _context(tmp_path, study, labs)
+    assert [rows[i]["last_label"] for i in range(7)] == [None, 1, 1, 1, 0, None, None]
+    assert rows[3]["last_potassium"] == pytest.approx(5.3)
+    assert rows[3]["hours_since_last"] == 2
 
 
 def test_values_that_cannot_be_relied_on_are_not_known(tmp_path, study):
@@ -54,14 +61,17 @@ def test_values_that_cannot_be_relied_on_are_not_known(tmp_path, study):
 
 
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))
-def test_the_last_value_is_that_of_a_plain_search(tmp_path_factory, study, drawn):
+def test_the_last_value_and_label_are_those_of_a_plain_search(tmp_path_factory, study, drawn):
     labs = [(subject, hours / 4, value) for subject, hours, value in drawn]
     context = dataclasses.replace(study.context, result_hours=1.5)
     rows = _context(tmp_path_factory.mktemp("c"), dataclasses.replace(study, context=context), labs)
     for i, (subject, hours, _) in enumerate(labs):
         known = [(h, -k, labs[k][2]) for k, (s, h, _) in enumerate(labs) if s == subject and h + 1.5 <= hours]
+        labeled = [found for found in known if found[2] != 5.2]
         expected = max(known)[2] if known else None
         assert rows[i]["last_potassium"] == (expected and pytest.approx(expected))
+        label_of = {4.0: 0, 6.1: 1}
+        assert rows[i]["last_label"] == (label_of[max(labeled)[2]] if labeled else None)
 
 
 def test_the_admission_is_that_in_which_the_draw_was_taken(tmp_path, study):

@@ -1,23 +1,38 @@
 import dataclasses
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from beat_shards import NETWORK, simulated_beats, write_generic_model, write_shard
 from kalemia import config
 from kalemia.arms import write_subject_split
-from kalemia.checkpoints import file_hash
+from kalemia.checkpoints import file_hash, load_generic, load_round
 from kalemia.episodes import Draw
-from kalemia.frozen import write_features
-from kalemia.nulls import between_beats, inputs_between_beats, possible_shifts, shifted, shuffled, write_nulls
+from kalemia.evaluation import area_under_roc, role_metrics
+from kalemia.frozen import read_inputs, seam, write_features
+from kalemia.nulls import (
+    Null,
+    between_beats,
+    inputs_between_beats,
+    metrics_by,
+    nulls_of,
+    possible_shifts,
+    shifted,
+    shuffled,
+    trained_null,
+    write_nulls,
+)
 from kalemia.personal import train_round
-from kalemia.predictions import read_beats
+from kalemia.predictions import beat_logits, draw_predictions, read_beats
 from kalemia.splits import Split, read_split
 from kalemia.strangers import strangers, write_strangers
 from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.training import outputs_of
 
 ARM = config.Arm("paper", 0.2, "blocks", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(
@@ -50,6 +65,30 @@ class Patient:
         path = self.folder / f"{name}.parquet"
         write_nulls(self.split, self.shard, self.features, self.generic, NETWORK, PERSONAL, arm, 1, "d", "vote", path)
         return read_table(path, "nulls", digest="d").to_pylist()
+
+    def nulls_of(self, kind, n):
+        return list(nulls_of(kind, n, read_split(self.split), self.arm, PERSONAL, 1))
+
+    def said_after(self, null, generic):
+        """What a network says of all beats after the rounds of a null that begin at `generic`."""
+        beats = read_beats(self.shard, NETWORK)
+        after = seam(self.arm, PERSONAL.trained_stages)
+        inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
+        return outputs_of(trained_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
+
+    def tested(self, outputs, null):
+        """Labels of the null's test draws by themselves and as moved, and the mean logits of their beats."""
+        label_of = {row["draw_id"]: row["label"] for row in read_split(self.split)["draws"]}
+        draw_ids = read_beats(self.shard).draw_ids
+        logits = np.array([outputs[draw_ids == draw].mean() for draw in null.split.test])
+        own, moved = (np.array([of[draw] for draw in null.split.test]) for of in (label_of, null.moved(label_of)))
+        return own, moved, logits
+
+    def metrics_of(self, network):
+        """Of what a network says of the test draws of the split."""
+        beats, test = read_beats(self.shard, NETWORK), read_split(self.split)["test"]
+        outputs = beat_logits(network, beats.inputs)
+        return role_metrics(draw_predictions(outputs, beats.rows, dict.fromkeys(test, "test"), "vote"), "test")
 
     def last_round(self):
         previous = None
@@ -94,6 +133,70 @@ def test_a_repeat_does_not_depend_on_those_before_it(patient):
     assert patient.nulls(shuffled=3)[:1] == patient.nulls(shuffled=1)
 
 
+@pytest.mark.parametrize("trained", ["blocks", "all"])
+def test_every_repeat_starts_from_the_generic_weights(patient, trained):
+    patient.arm = dataclasses.replace(ARM, trained=trained)
+    generic, _ = load_generic(patient.generic, NETWORK)
+    before = {name: tensor.clone() for name, tensor in generic.state_dict().items()}
+    nulls = patient.nulls_of("shuffled", 3)
+    last = [patient.said_after(null, generic) for null in nulls][-1]
+    assert all(torch.equal(before[name], tensor) for name, tensor in generic.state_dict().items())
+    fresh = patient.said_after(nulls[2], load_generic(patient.generic, NETWORK)[0])
+    np.testing.assert_array_equal(last, fresh)
+    _, labels, logits = patient.tested(fresh, nulls[2])
+    assert patient.nulls(shuffled=3)[2]["auc"] == area_under_roc(labels, logits)
+
+
+def test_every_null_but_between_beats_moves_the_labels(patient):
+    split = read_split(patient.split)
+    rounds, test = tuple(map(tuple, split["rounds"])), tuple(split["test"])
+    label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
+    for kind in ("shuffled", "shifted"):
+        nulls = patient.nulls_of(kind, 5)
+        assert sum(null.moved(label_of) != label_of for null in nulls) >= 4
+        assert sum(null.split.rounds != rounds for null in nulls) >= 4
+    assert {null.split.test == test for null in patient.nulls_of("shuffled", 5)} == {True}
+    for null in patient.nulls_of("between_beats", 2):
+        assert (null.split.rounds, null.split.test, null.moved(label_of)) == (rounds, test, label_of)
+
+
+def test_a_null_learns_the_labels_that_it_is_given(patient):
+    """With every pair turned round the test draws, which keep their labels, are told apart the wrong way round."""
+    patient.arm = dataclasses.replace(ARM, trained="all", epochs=30)
+    (null,) = patient.nulls_of("between_beats", 1)
+    turned = {draw: other for pair in null.split.rounds for draw, other in zip(pair, pair[::-1], strict=True)}
+    rounds = tuple(pair[::-1] for pair in null.split.rounds)
+    inverted = Null(null.seed, Split(rounds, null.split.test), turned)
+    aucs = []
+    for each in (null, inverted):
+        outputs = patient.said_after(each, load_generic(patient.generic, NETWORK)[0])
+        _, labels, logits = patient.tested(outputs, each)
+        aucs.append(area_under_roc(labels, logits))
+    assert aucs == [1, 0]
+
+
+def test_metrics_go_by_the_labels_that_they_are_given(patient):
+    beats = read_beats(patient.shard)
+    label_of = dict(zip(beats.draw_ids.tolist(), beats.rows["label"].to_pylist(), strict=True))
+    outputs = np.array([2.0 * label_of[draw] - 1 for draw in beats.draw_ids.tolist()], np.float32)
+    inverted = {draw: 1 - label for draw, label in label_of.items()}
+    one_positive = dict.fromkeys(label_of, 0) | {min(label_of): 1}
+    found = [metrics_by(outputs, beats, labels, "vote") for labels in (label_of, inverted, one_positive)]
+    assert [metrics["n_positive"] for metrics in found] == [6, 6, 1]
+    assert [metrics["auc"] for metrics in found] == [1, 0, pytest.approx((6 + 5 / 2) / 11)]
+
+
+def test_shifted_runs_are_tested_by_the_moved_labels(patient):
+    patient.arm = dataclasses.replace(ARM, trained="all", epochs=10)
+    generic, _ = load_generic(patient.generic, NETWORK)
+    rows, nulls = patient.nulls(shifted=5), patient.nulls_of("shifted", 5)
+    tested = [patient.tested(patient.said_after(null, generic), null) for null in nulls]
+    for row, (_, moved, logits) in zip(rows, tested, strict=True):
+        assert row["n_positive"] == np.sum(moved == 1)
+        assert row["auc"] == area_under_roc(moved, logits)
+    assert any(area_under_roc(own, logits) != area_under_roc(moved, logits) for own, moved, logits in tested)
+
+
 @pytest.mark.parametrize("trained", ["head", "all", "scratch"])
 def test_every_way_of_training_has_its_nulls(patient, trained):
     patient.arm = dataclasses.replace(ARM, trained=trained)
@@ -101,9 +204,10 @@ def test_every_way_of_training_has_its_nulls(patient, trained):
     assert all(0 <= row["auc"] <= 1 for row in rows)
 
 
-def test_shuffled_labels_change_places_among_the_draws_learned_from():
+@pytest.mark.parametrize("protocol", ["paper", "forward"])
+def test_shuffled_labels_change_places_among_the_draws_learned_from(protocol):
     truth = Split(((0, 2), (4, 6), (1, 3)), (8, 10))
-    nulls = [shuffled(truth, DRAWS, seed) for seed in range(20)]
+    nulls = [shuffled(truth, DRAWS, protocol, seed) for seed in range(20)]
     for null in nulls:
         assert sorted(null.split.learned) == sorted(truth.learned)
         assert null.split.test == truth.test
@@ -114,9 +218,29 @@ def test_shuffled_labels_change_places_among_the_draws_learned_from():
     assert len({null.split.rounds for null in nulls}) > 10
 
 
-def test_shuffled_rounds_are_as_large_as_the_true_ones():
+@pytest.mark.parametrize("protocol", ["paper", "episode", "admission"])
+def test_shuffled_pairs_are_in_no_order_of_time_where_the_protocol_has_none(protocol):
+    """Each of four draws of a class is as often in the last round as in another."""
+    truth = Split(((0, 2), (4, 6), (1, 3), (5, 7)), (8, 10))
+    last = [shuffled(truth, DRAWS, protocol, seed).split.rounds[-1] for seed in range(400)]
+    counts = np.bincount(np.array(last).ravel(), minlength=8)
+    assert counts.sum() == 800
+    assert (np.abs(counts - 100) < 50).all()
+
+
+def test_shuffled_rounds_go_in_the_order_of_time_under_forward():
+    truth = Split(((0, 2), (1, 3), (4, 6)), (8, 10))
+    for seed in range(20):
+        rounds = shuffled(truth, DRAWS, "forward", seed).split.rounds
+        for earlier, later in pairwise(rounds):
+            assert earlier[0] < later[0]
+            assert earlier[1] < later[1]
+
+
+@pytest.mark.parametrize("protocol", ["paper", "forward"])
+def test_shuffled_rounds_are_as_large_as_the_true_ones(protocol):
     truth = Split(((0, 2, 1, 3), (4, 6)), (8, 10))
-    assert [len(pairs) for pairs in shuffled(truth, DRAWS, 1).split.rounds] == [4, 2]
+    assert [len(pairs) for pairs in shuffled(truth, DRAWS, protocol, 1).split.rounds] == [4, 2]
 
 
 @given(st.lists(st.integers(0, 1), min_size=4, max_size=30), st.integers(0, 30))
@@ -161,10 +285,10 @@ def test_strangers_are_other_patients():
     assert len(strangers(3, [1, 2, 3, 4], 2, 1)) == 2
 
 
-def test_a_stranger_s_network_scores_the_patient_s_own_test_draws(tmp_path, generic):
-    patients = [Patient(tmp_path, generic, subject) for subject in (SUBJECT, OTHER)]
+def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_test_draws(tmp_path, generic):
+    arm = dataclasses.replace(ARM, trained="all", epochs=10, nulls={"stranger": 3})
+    patients = [Patient(tmp_path, generic, subject, arm) for subject in (SUBJECT, OTHER)]
     rounds = [patient.last_round() for patient in patients]
-    arm = dataclasses.replace(ARM, nulls={"stranger": 3})
     write_strangers(
         [patient.split for patient in patients], [patient.shard for patient in patients], rounds, generic, NETWORK,
         PERSONAL, arm, 1, "", "vote", tmp_path / "strangers.parquet",
@@ -174,4 +298,10 @@ def test_a_stranger_s_network_scores_the_patient_s_own_test_draws(tmp_path, gene
         (SUBJECT, OTHER, 0),
         (OTHER, SUBJECT, 0),
     ]
-    assert [row["n_test"] for row in rows] == [len(read_split(patient.split)["test"]) for patient in patients]
+    by_generic = [patient.metrics_of(load_generic(generic, NETWORK)[0]) for patient in patients]
+    by_stranger = [
+        patient.metrics_of(load_round(round_, generic, NETWORK)[0])
+        for patient, round_ in zip(patients, rounds[::-1], strict=True)
+    ]
+    assert [{name: row[name] for name in by_stranger[0]} for row in rows] == by_stranger
+    assert all(one != other for one, other in zip(by_generic, by_stranger, strict=True))

@@ -17,7 +17,7 @@ from kalemia.personal import train_round
 from kalemia.predictions import beat_logits, draw_predictions, read_beats
 from kalemia.rounds import roles_of_draws
 from kalemia.seeds import seed_of
-from kalemia.tables import empty_table, read_json, read_table, write_table
+from kalemia.tables import empty_table, read_json, read_table, table_from_rows, write_table
 from kalemia.training import train
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
@@ -81,6 +81,14 @@ class Patient:
         )  # fmt: skip
         return out
 
+    def baseline_scores(self) -> dict[str, list[float]]:
+        """What each baseline says of the test draws."""
+        self.score()
+        scores = {}
+        for row in read_table(self.folder / "baselines.parquet", "baselines").to_pylist():
+            scores.setdefault(row["baseline"], []).append(row["score"])
+        return scores
+
 
 @pytest.fixture
 def patient(tmp_path):
@@ -89,6 +97,32 @@ def patient(tmp_path):
 
 def weights(path) -> dict[str, torch.Tensor]:
     return load_checkpoint(path)[0]
+
+
+def relabel(shard, label_of):
+    """Give some draws of a shard other labels."""
+    table = read_table(shard, "beats")
+    columns = (table[name].to_pylist() for name in ("draw_id", "label"))
+    labels = [label_of.get(draw, label) for draw, label in zip(*columns, strict=True)]
+    column = table.column_names.index("label")
+    write_table(shard, "beats", table.set_column(column, "label", pa.array(labels, pa.int8())))
+
+
+def _contexts(draws):
+    """Rows of the context table in which all that a baseline reads differs from draw to draw."""
+    random = np.random.default_rng(1)
+    return [
+        {
+            "subject_id": SUBJECT,
+            "draw_id": draw,
+            "draw_time": START,
+            "last_potassium": random.normal(5, 1),
+            "last_label": place % 2,
+            "heart_rate_bpm": random.normal(80, 9),
+            "hours_since_admission": random.normal(50, 9),
+        }
+        for place, draw in enumerate(draws)
+    ]
 
 
 def rewrite_beats(shard, draw_ids, offset_mv):
@@ -110,6 +144,17 @@ def test_round_0_is_what_the_generic_network_says(patient):
     predictions = read_table(out.predictions, "predictions", digest="a-digest")
     assert predictions.drop_columns("role").equals(expected.drop_columns("role"))
     assert not out.model.exists()
+
+
+def test_every_baseline_learns_from_the_draws_learned_from_and_none_from_a_test_draw(patient):
+    """Scores stay as they are when the labels of the test change, and follow those of the draws learned from."""
+    write_table(patient.context, "context", table_from_rows("context", _contexts(patient.draws)))
+    before = patient.baseline_scores()
+    relabel(patient.shard, dict(zip(patient.test, (0, 1, 0), strict=True)))
+    assert patient.baseline_scores() == before
+    relabel(patient.shard, dict(zip(patient.draws[:4], (0, 1, 0, 1), strict=True)))
+    after = patient.baseline_scores()
+    assert {name for name in after if after[name] == before[name]} == {"generic", "last_value", "last_label"}
 
 
 def test_roles_say_what_has_been_learned_from_so_far(patient):
@@ -184,6 +229,16 @@ def test_a_round_starts_from_no_other_configuration(patient):
     patient.train(1, digest="an-older-digest")
     with pytest.raises(UserError, match=r"round-1/model\.safetensors: was made with another configuration"):
         patient.train(2)
+
+
+def test_a_round_starts_from_no_round_that_learned_from_other_draws(patient):
+    patient.train(1)
+    write_split(patient.split, SUBJECT, patient.rounds[::-1], patient.test)
+    with pytest.raises(
+        UserError, match=r"round-1/model\.safetensors: learned from other draws than .* round 1;"
+    ) as caught:
+        patient.train(2)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_round_starts_from_no_other_generic_model(patient, tmp_path):

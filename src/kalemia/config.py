@@ -272,6 +272,11 @@ class Study:
         return _typed(cls, {**config, "arms": arms})
 
     @property
+    def protocols(self) -> tuple[tuple[str, str], ...]:
+        """Every arm and its protocol, in the order that says on which arm the verdict on the study rests."""
+        return tuple((name, arm.protocol) for name, arm in self.arms.items())
+
+    @property
     def is_simulated(self) -> bool:
         return self.source.kind == "simulated"
 
@@ -315,8 +320,13 @@ class Study:
         return _digest_of([self.digest("personal"), arm, trained])
 
     def nulls_digest(self, arm: str) -> str:
-        """As `digest`, of the nulls of one arm."""
-        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), self.arms[arm].nulls])
+        """As `digest`, of the nulls of one arm that are trained."""
+        repeats = {kind: n for kind, n in self.arms[arm].nulls.items() if kind != "stranger"}
+        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), repeats])
+
+    def strangers_digest(self, arm: str) -> str:
+        """As `digest`, of the null of one arm that trains nothing."""
+        return _digest_of([self.digest("strangers"), self.arm_digest(arm), self.arms[arm].nulls.get("stranger")])
 
     def split_digest(self, arm: str) -> str:
         """As `digest`, of the division of draws in one arm; training settings are not in it."""
@@ -354,7 +364,7 @@ RECIPES = {
         ),
     ),
     "body": Recipe(1, ()),
-    "context": Recipe(1, ("context",)),
+    "context": Recipe(2, ("context",)),
     "characteristics": Recipe(1, ()),
     "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
@@ -366,10 +376,11 @@ RECIPES = {
     "split": Recipe(2, ("seed", *_SPLITTING)),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
-    "nulls": Recipe(1, _SPLITTING),
+    "nulls": Recipe(2, _SPLITTING),
+    "strangers": Recipe(1, ()),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(3, ("seed", "evaluation")),
-    "explanation": Recipe(2, ("seed", "explanation")),
+    "evaluation": Recipe(4, ("seed", "evaluation", "protocols")),
+    "explanation": Recipe(3, ("seed", "explanation")),
     "report": Recipe(3, ("study",)),
 }
 

@@ -54,23 +54,31 @@ def _spans_of_subjects(subject: np.ndarray) -> dict[int, slice]:
 
 
 def _last_known(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
-    """The last value before each draw whose result was there by then; of twins the first in the order of the draws."""
-    has_value = _has_value(draws)
+    """The last value before each draw whose result was there by then; the last label, which may be an older draw's."""
+    subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
-    is_used = _first_of_time(draws["subject_id"].to_numpy(), time, has_value)
-    last = np.full(len(draws), -1)
+    of_value, of_label = (
+        _last_before(_first_of_time(subject, time, is_wanted), time, spans, result_hours)
+        for is_wanted in (has_value, has_value & (labels >= 0))
+    )
+    unknown = of_value < 0
+    return {
+        "last_potassium": pa.array(values[of_value].astype(np.float32), mask=unknown),
+        "last_label": pa.array(labels[of_label].astype(np.int8), mask=of_label < 0),
+        "hours_since_last": pa.array(((time - time[of_value]) / _HOUR).astype(np.float32), mask=unknown),
+    }
+
+
+def _last_before(is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> np.ndarray:
+    """For each draw (n,) the place of the last one used whose result was there by then, -1 where there is none."""
+    last = np.full(len(time), -1)
     latency = np.timedelta64(round(result_hours * 3_600e6), "us")
     side = "right" if result_hours else "left"  # without latency too, a draw knows nothing of its own value
     for span in spans.values():
         known = np.flatnonzero(is_used[span]) + span.start
         place = np.searchsorted(time[known] + latency, time[span], side=side) - 1
         last[span] = np.where(place >= 0, known[np.maximum(place, 0)], -1) if len(known) else -1
-    unknown = last < 0
-    return {
-        "last_potassium": pa.array(values[last].astype(np.float32), mask=unknown),
-        "last_label": pa.array(labels[last].astype(np.int8), mask=unknown | (labels[last] < 0)),
-        "hours_since_last": pa.array(((time - time[last]) / _HOUR).astype(np.float32), mask=unknown),
-    }
+    return last
 
 
 def _has_value(draws: pa.Table) -> np.ndarray:
@@ -83,7 +91,7 @@ def _has_value(draws: pa.Table) -> np.ndarray:
 
 
 def _first_of_time(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
-    """Of the wanted rows those that are the first of their subject and time."""
+    """Of the wanted rows those that are the first of their subject and time, so that of twins one counts."""
     places = np.flatnonzero(is_wanted)
     is_new = (np.diff(subject[places]) != 0) | (np.diff(time[places]) != np.timedelta64(0))
     first = np.zeros(len(subject), bool)

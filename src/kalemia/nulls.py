@@ -117,18 +117,24 @@ def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.P
         if kind == "between_beats":
             yield Null(null_seed, truth, {})
         elif kind == "shuffled":
-            yield shuffled(truth, draws, null_seed)
+            yield shuffled(truth, draws, arm.protocol, null_seed)
         elif shifts:
             yield replace(shifts[order[repeat % len(shifts)]], seed=null_seed)
 
 
-def shuffled(truth: Split, draws: Sequence[Draw], seed: int) -> Null:
-    """The labels of the draws learned from dealt out anew among them, and pairs formed of them in the order of time."""
-    learned = [draw.draw_id for draw in draws if draw.draw_id in truth.learned]
-    source = dict(zip(learned, rng(seed, "labels").permutation(learned).tolist(), strict=True))
-    positives = {draw for pairs in truth.rounds for draw in pairs[::2]}
-    sides = [iter([draw for draw in learned if (source[draw] in positives) == positive]) for positive in (True, False)]
-    rounds = tuple(tuple(next(sides[place % 2]) for place in range(len(pairs))) for pairs in truth.rounds)
+def shuffled(truth: Split, draws: Sequence[Draw], protocol: str, seed: int) -> Null:
+    """The draws learned from change places in the rounds, and each takes the label of the one whose place it has.
+
+    Under `forward` the places of a class are then filled in the order of time, as `draws` are; under the other
+    protocols, which pair at random, they stay as dealt.
+    """
+    dealt = rng(seed, "labels").permutation(truth.learned).tolist()
+    source = dict(zip(dealt, truth.learned, strict=True))
+    if protocol == "forward":
+        when = {draw.draw_id: place for place, draw in enumerate(draws)}
+        dealt[::2], dealt[1::2] = sorted(dealt[::2], key=when.get), sorted(dealt[1::2], key=when.get)
+    places = iter(dealt)
+    rounds = tuple(tuple(next(places) for _ in pairs) for pairs in truth.rounds)
     return Null(seed, Split(rounds, truth.test), source)
 
 

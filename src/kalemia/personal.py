@@ -139,7 +139,7 @@ def learn(
 
 
 def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:
-    """A round may only start from the round before, of the same patient, arm and configuration."""
+    """A round may only start from the round before, of the same patient, arm, configuration and draws learned from."""
     found = previous.subject_id, previous.arm, previous.round
     asked = split["subject_id"], split["arm"], round_
     if found != asked:
@@ -149,3 +149,7 @@ def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: i
         )
     if previous.digest != digest:
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
+    if previous.draws != tuple(learned_through(split, round_)):
+        raise UserError(
+            f"{path}: learned from other draws than the split's up to round {round_}; delete it and run again"
+        )

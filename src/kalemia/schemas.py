@@ -66,8 +66,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw_id", pa.int64()),
             ("draw_time", _time),
             ("last_potassium", pa.float32()),  # the last value whose result was known by then; null if none was
-            ("last_label", pa.int8()),  # of that value: 1 positive, 0 negative, null neither or no value
-            ("hours_since_last", pa.float32()),  # since that value's draw
+            ("last_label", pa.int8()),  # of the last such value that has one: 1 positive, 0 negative; null if none has
+            ("hours_since_last", pa.float32()),  # since the draw of last_potassium
             ("hours_since_admission", pa.float32()),
             ("admission_id", pa.int32()),  # HADM_ID; null outside of any admission
             ("heart_rate_bpm", pa.float32()),  # of the excerpt, if it was read

@@ -206,7 +206,7 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
             inputs = [at.of_arm(arm, subject, "split.json") for subject, _ in mine] + [at.generic]
             inputs += [at.shard(subject) for subject, _ in mine]
             inputs += [at.round(arm, subject, n, "model.safetensors") for subject, n in mine]
-            yield Step("strangers", (path,), tuple(inputs), study.nulls_digest(arm), path, arm=arm)
+            yield Step("strangers", (path,), tuple(inputs), study.strangers_digest(arm), path, arm=arm)
             nulls.append(path)
     predictions = [
         at.round(arm, subject, k, "predictions.parquet") for arm, subject, n in trained for k in range(n + 1)

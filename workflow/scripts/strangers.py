@@ -18,7 +18,7 @@ with job_log(snakemake.log[0]):
         personal=study.personal,
         arm=study.arms[arm],
         seed=study.seed,
-        digest=study.nulls_digest(arm),
+        digest=study.strangers_digest(arm),
         decision=study.evaluation.decision,
         path=snakemake.output[0],
     )
