@@ -1,11 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from kalemia import bootstrap
-from kalemia.bootstrap import People, resampled_draws, resampled_people, times_of_draws
+from kalemia.bootstrap import People, draws_of_trial, resampled_draws, resampled_people, times_of_draws
+from kalemia.comparison import GENERIC, curves_of, people_of_arms, rows_of_tests
 from kalemia.metrics import value, weighted
 from kalemia.seeds import rng
+from kalemia.trials import Trial
 from test_metrics import draws_of
 
 
@@ -68,6 +72,57 @@ def test_an_interval_for_95_in_100_covers_the_truth_in_90_to_99_at_16_patients(
         low, high = _interval_of_mean_auc(_study(random, 16, mean_apart, sd_apart, n_of_class), random)
         covered.append(low <= truth <= high)
     assert 0.90 <= np.mean(covered) <= 0.99
+
+
+def test_arms_that_test_the_same_draws_resample_the_same(monkeypatch):
+    monkeypatch.setattr(bootstrap, "REPLICATES", 50)
+    draws = draws_of([1, 0, 1, 0, 1, 0], np.arange(6.0))
+    everything, fewer = np.ones(6, bool), np.array([True] * 4 + [False] * 2)
+    one, other, without = (
+        draws_of_trial(Trial(arm, 7, draws, test), 1)
+        for arm, test in (("one", everything), ("other", everything), ("other", fewer))
+    )
+    assert np.array_equal(one, other)
+    assert not np.array_equal(one[:, :2], without[:, :2])
+
+
+APART, VARIES, GAINS = 1.0, 0.8, {"one": 0.8, "other": 0.3}  # SDs between the classes; what a round adds in each arm
+
+
+def _trials(random, n_patients):
+    """Two arms of the same patients and tests, two rounds each; half of a score's variance is the draw's own."""
+    labels, trials = np.repeat([1, 0], 6), []
+    for subject in range(n_patients):
+        before, of_draws = random.normal(APART, VARIES), random.normal(0, np.sqrt(0.5), 12)
+        generic = before * labels + of_draws + random.normal(0, np.sqrt(0.5), 12)
+        for arm, gain in GAINS.items():
+            after = random.normal(before + gain, VARIES) * labels + of_draws + random.normal(0, np.sqrt(0.5), 12)
+            draws = dataclasses.replace(draws_of(labels, generic), logit=np.array([generic, after]))
+            trials.append(Trial(arm, subject, draws, np.ones(12, bool)))
+    return trials
+
+
+def _true_auc(gain):
+    varies = VARIES**2 * (2 if gain else 1)
+    return stats.norm.cdf((APART + gain) / np.sqrt(2 + varies))
+
+
+def test_intervals_of_paired_differences_of_rounds_and_of_arms_cover_the_truth(monkeypatch):
+    monkeypatch.setattr(bootstrap, "REPLICATES", 200)
+    after = {arm: _true_auc(gain) for arm, gain in GAINS.items()}
+    truth = {("one", GENERIC): after["one"] - _true_auc(0), ("one", "other"): after["one"] - after["other"]}
+    random, covered = np.random.default_rng(17), {names: [] for names in truth}
+    for seed in range(100):
+        trials = _trials(random, 16)
+        times = [times_of_draws(draws_of_trial(trial, seed)) for trial in trials]
+        curves = {arm: curves_of(trials, times, arm, None, "auc", 2) for arm in GAINS}
+        for row in rows_of_tests(None, "auc", curves, people_of_arms(trials, list(GAINS), seed)):
+            names = row["arm"], row["against"]
+            if names in truth:
+                covered[names].append(row["low"] <= truth[names] <= row["high"])
+    for names, held in covered.items():
+        assert len(held) == 100
+        assert 0.90 <= np.mean(held) <= 0.99, names
 
 
 def test_the_interval_narrows_with_patients_and_with_draws(monkeypatch):

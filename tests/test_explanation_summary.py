@@ -1,11 +1,13 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from kalemia.explanation_summary import (
     CHANGES,
     STAYS,
-    UNKNOWN,
     Estimate,
+    Summary,
     attention_share,
     auc_drop,
     change_share,
@@ -14,6 +16,8 @@ from kalemia.explanation_summary import (
     opinions_agree,
     similarity,
 )
+from kalemia.report.sections.explanation import sanity_row, verdict, yardstick
+from kalemia.verdict import FEWEST_PATIENTS, UNKNOWN
 
 SHARES = {"P": 0.1, "QRS": 0.2, "ST": 0.05, "T": 0.6, "rest": 0.05}
 CHANGE = {"P": 0.1, "QRS": 1.0, "ST": 0.4, "T": 2.5}
@@ -87,7 +91,18 @@ def test_an_interval_resamples_patients():
 def test_one_patient_has_no_interval_and_nobody_no_mean():
     one, none = estimate([0.4], 1), estimate([], 1)
     assert (one.mean, one.n, np.isnan(one.low)) == (0.4, 1, True)
+    assert np.isnan([none.low, none.high]).all()
     assert (np.isnan(none.mean), none.n) == (True, 0)
+
+
+@pytest.mark.parametrize(("n", "at_least"), [(6, 0.88), (8, 0.9), (16, 0.91)])
+def test_an_interval_over_few_patients_holds_the_mean_of_all(n, at_least):
+    random = np.random.default_rng(n)
+    found = [estimate(random.normal(0.5, 0.2, n), seed) for seed in range(400)]
+    assert at_least <= np.mean([one.low <= 0.5 <= one.high for one in found]) <= 0.98
+
+
+AGREEING = Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +110,60 @@ def test_one_patient_has_no_interval_and_nobody_no_mean():
     [(-0.2, 0.4, CHANGES), (0.5, 0.9, STAYS), (0.2, 0.7, UNKNOWN), (np.nan, np.nan, UNKNOWN)],
 )
 def test_a_map_that_does_not_change_is_called_so(low, high, said):
-    assert dependence(Estimate((low + high) / 2, low, high, 6)) == said
+    assert dependence(Estimate((low + high) / 2, low, high, FEWEST_PATIENTS), AGREEING) == said
+
+
+@pytest.mark.parametrize("likeness", [Estimate(0.1, -0.2, 0.4, 12), Estimate(0.8, 0.6, 0.9, 12)])
+def test_of_few_patients_or_of_halves_that_do_not_agree_no_change_is_told(likeness):
+    assert dependence(likeness, AGREEING) != UNKNOWN
+    few = Estimate(likeness.mean, likeness.low, likeness.high, FEWEST_PATIENTS - 1)
+    assert dependence(few, AGREEING) == UNKNOWN
+    assert dependence(likeness, Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS - 1)) == UNKNOWN
+    assert dependence(likeness, Estimate(0.7, 0.49, 0.9, 12)) == UNKNOWN
+    assert dependence(likeness, Estimate(0.7, 0.5, 0.9, 12)) == dependence(likeness, AGREEING)
+    assert dependence(likeness, estimate([], 1)) == UNKNOWN
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient with checks of maps alone."""
+
+    sanity: list
+    waves: tuple = ()
+    occlusion: tuple = ()
+    projections: tuple = ()
+
+
+def summary_of(n, **likeness):
+    """Patients alike, by model and by what its map of the last stage is held against the rank correlation."""
+    rows = [
+        {"model": model, "stage": 4, "label": 1, "against": against, "spearman": value, "ssim": value}
+        for model, checks in likeness.items()
+        for against, value in checks.items()
+    ]
+    return Summary([Patient(rows)] * n, 1)
+
+
+def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():
+    checks = {
+        "generic": {"halves": 0.9, "stem": 0.1},
+        "paper": {"halves": 0.4, "stem": 0.1},
+        "forward": {"halves": 0.9, "stem": 0.8},
+    }
+    said = verdict(summary_of(8, **checks), list(checks), [4], "stem")
+    assert said.startswith("All weights made random: 1 of 3 maps change; does not change")
+    assert said.endswith(": forward in the last stage; cannot be told: paper in the last stage.")
+    assert [sanity_row(summary_of(8, **checks), model, 4)["said"]["stem"] for model in checks] == [
+        CHANGES,
+        UNKNOWN,
+        STAYS,
+    ]
+    few = verdict(summary_of(7, **checks), list(checks), [4], "stem")
+    assert few.startswith("All weights made random: 0 of 3 maps change; cannot be told: generic")
+
+
+def test_the_yardstick_is_over_the_networks_that_have_one():
+    summary = summary_of(8, generic={"stem": 0.1}, paper={"halves": 0.6}, forward={"halves": 0.9})
+    assert np.isnan(summary.likeness("generic", 4, "halves").mean)
+    assert "rank correlation of 0.60 to 0.90" in yardstick(summary, ["generic", "paper", "forward"], [4])
+    assert "nan" not in yardstick(summary, ["generic"], [4])

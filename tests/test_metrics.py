@@ -141,3 +141,9 @@ def test_the_threshold_is_youden_s():
         return np.mean(scores[labels == 1] > t) + np.mean(scores[labels == 0] <= t) - 1
 
     assert youden(threshold) == max(youden(t) for t in np.linspace(-4, 4, 401))
+
+
+def test_of_equally_good_thresholds_that_in_the_widest_gap_is_taken():
+    scores, labels = np.array([10.0, 5, 4, 3, 2, 1, 0, -1, -2, -3]), np.tile([1, 0], 5)
+    assert 1.0 + 0.2 != 0.8 + 0.4  # which both are 1.2: one positive above 7.5, or two and a negative above 3.5
+    assert best_threshold(scores, labels) == 7.5

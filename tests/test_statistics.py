@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import combinations, product
 from math import comb
 
@@ -62,6 +63,34 @@ def test_wilcoxon_is_exact_over_all_signs_with_ties_and_zeros(differences):
     below, above = np.mean(np.array(of_signs) <= rank_sum), np.mean(np.array(of_signs) >= rank_sum)
     assert statistic == min(rank_sum, ranks.sum() - rank_sum)
     assert p == pytest.approx(min(1, 2 * min(below, above)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_wilcoxon_of_accuracies_is_that_of_exact_fractions(pairs):
+    differences = [Fraction(after, 15) - Fraction(before, 15) for after, before in pairs]
+    known = [one for one in differences if one]
+    sizes = [abs(one) for one in known]
+    ranks = [sum(other < one for other in sizes) + Fraction(sizes.count(one) + 1, 2) for one in sizes]
+    of_signs = [sum((r for r, s in zip(ranks, signs, strict=True) if s), Fraction()) for signs in _signs(len(known))]
+    rank_sum = sum((r for r, one in zip(ranks, known, strict=True) if one > 0), Fraction())
+    smaller = min(rank_sum, sum(ranks) - rank_sum)
+    expected = min(Fraction(1), Fraction(2 * sum(one <= smaller for one in of_signs), len(of_signs)))
+    after, before = np.array(pairs).T / 15
+    assert wilcoxon(after - before) == (float(smaller), float(expected))
+
+
+def _signs(n):
+    return list(product((0, 1), repeat=n))
+
+
+def test_equal_fractions_share_a_rank_whatever_their_last_bits():
+    differences = np.array([0.8 - 0.6, 0.6 - 0.4, 0.4 - 0.6, 1 - 0.8])
+    assert len(set(np.abs(differences))) > 1
+    assert wilcoxon(differences) == (2.5, 0.625)
+    assert wilcoxon(np.tile(differences, 20))[0] == 20 * 40.5
+    assert wilcoxon(np.array([0.1 + 0.2 - 0.3])) == (0.0, 1.0)
+    assert mann_whitney(np.array([0.1 + 0.2]), np.array([0.3])) == mann_whitney(np.array([0.3]), np.array([0.3]))
 
 
 @pytest.mark.parametrize("n", [5, 16, 50, 51, 80])

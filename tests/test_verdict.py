@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from kalemia.tables import read_json, table_from_rows, write_table
@@ -19,7 +20,7 @@ FOUND = {
     "protocol": "forward",
     "patients": 12,
     "interval": [0.02, 0.2],
-    "nulls": {"shifted": {"runs": 19, "p": 0.05}, "shuffled": {"runs": 19, "p": 0.05}},
+    "nulls": {"shifted": {"runs": 19, "rank": 1, "p": 0.05}, "shuffled": {"runs": 39, "rank": 2, "p": 0.05}},
 }
 
 
@@ -32,9 +33,22 @@ def test_better_than_baselines_and_than_all_nulls_is_supported():
 
 
 def test_a_null_that_does_as_well_refuses():
-    nulls = FOUND["nulls"] | {"shifted": {"runs": 19, "p": 0.1}}
+    nulls = FOUND["nulls"] | {"shifted": {"runs": 19, "rank": 2, "p": 0.1}}
     assert _judged(nulls=nulls) == NOT_SUPPORTED
     assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
+    assert judge(FOUND | {"nulls": nulls})[1] == "of the runs without truth 1 of 19 shifted did as well"
+
+
+def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counted():
+    said = (
+        "better than the best baseline, and of the runs without truth 0 of 19 shifted and 1 of 39 shuffled did as well"
+    )
+    assert judge(FOUND) == (SUPPORTED, said)
+    few = {"stranger": {"runs": 5, "rank": 6, "p": 1.0}, "between_beats": {"runs": 0, "rank": 1, "p": 1.0}}
+    assert judge(FOUND | {"nulls": FOUND["nulls"] | few}) == (
+        SUPPORTED,
+        f"{said} (too few to count: 5 stranger and 0 between beats)",
+    )
 
 
 def test_worse_than_the_best_baseline_refuses():
@@ -47,7 +61,7 @@ def test_worse_than_the_best_baseline_refuses():
         {"patients": FEWEST_PATIENTS - 1},
         {"interval": [-0.01, 0.2]},
         {"nulls": {}},
-        {"nulls": {"shifted": {"runs": 18, "p": 0.9}}},
+        {"nulls": {"shifted": {"runs": 18, "rank": 18, "p": 0.9}}},
         {"protocol": "paper"},
     ],
 )
@@ -69,6 +83,13 @@ def test_the_place_among_a_null_by_hand():
     assert (place["patients"], place["runs"], place["rank"], place["p"]) == (2, 3, 3, 0.75)
     assert place["truth"] == pytest.approx(0.7)
     assert place["aucs"] == pytest.approx([0.5, 0.9, 0.7])
+
+
+def test_a_run_with_the_same_areas_in_another_order_did_as_well():
+    areas, swapped = np.array([1, 1, 1, 2]) / 15, np.array([1, 1, 2, 1]) / 15
+    assert np.mean(swapped) < np.mean(areas)
+    place = null_place(dict(enumerate(areas)), [_row(subject, 0, auc) for subject, auc in enumerate(swapped)])
+    assert place["rank"] == 2
 
 
 def test_a_repeat_that_a_patient_lacks_is_not_averaged_over_the_others():

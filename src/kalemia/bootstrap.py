@@ -2,7 +2,7 @@
 
 Draws are drawn anew within their class, because how many of each are tested is fixed by the split and no result; so
 every resample has both classes. A patient who is drawn twice comes with two different resamples of draws. Both sides of
-a comparison, two rounds or two arms, share the patients and, where they share them, the draws.
+a comparison, two rounds or two arms, share the patients and, where the test is the same, the draws.
 """
 
 from dataclasses import dataclass
@@ -65,8 +65,8 @@ def resampled_draws(draws: Draws, random: np.random.Generator) -> np.ndarray:
 
 
 def draws_of_trial(trial: Trial, seed: int) -> np.ndarray:
-    """`resampled_draws` of a patient's test in an arm."""
-    return resampled_draws(trial.test, rng(seed, "bootstrap", "draws", trial.arm, trial.subject_id))
+    """`resampled_draws` of a patient's test in an arm, the same in every arm that tests the same draws."""
+    return resampled_draws(trial.test, rng(seed, "bootstrap", "draws", trial.subject_id, *trial.test.ids.tolist()))
 
 
 def times_of_draws(places: np.ndarray) -> np.ndarray:

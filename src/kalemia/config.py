@@ -378,7 +378,7 @@ RECIPES = {
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
     "nulls": Recipe(2, _SPLITTING),
     "strangers": Recipe(1, ()),
-    "baselines": Recipe(1, ("evaluation", "analyte.positive")),
+    "baselines": Recipe(2, ("evaluation", "analyte.positive")),
     "evaluation": Recipe(4, ("seed", "evaluation", "protocols")),
     "explanation": Recipe(3, ("seed", "explanation")),
     "report": Recipe(3, ("study",)),

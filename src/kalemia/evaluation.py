@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.statistics import comparable
 from kalemia.tables import read_json, read_table, table_from_rows, write_json, write_table
 
 METRICS = ("accuracy", "auc", "sensitivity", "specificity")
@@ -34,7 +35,7 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     widths = np.array([0, *np.diff(values), 0])
     said = scores[None, :] > middles[:, None]
     balanced = said[:, labels == 1].mean(axis=1) + (~said[:, labels == 0]).mean(axis=1)
-    return float(middles[np.lexsort((widths, balanced))[-1]])
+    return float(middles[np.lexsort((widths, comparable(balanced)))[-1]])
 
 
 def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:

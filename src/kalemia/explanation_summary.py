@@ -8,11 +8,13 @@ import numpy as np
 
 from kalemia.likeness import rank_correlation
 from kalemia.seeds import rng
+from kalemia.statistics import drawn, expanded_interval
+from kalemia.verdict import FEWEST_PATIENTS, UNKNOWN
 from kalemia.waves import WAVES
 
 RESAMPLES = 2000
 SAME = 0.5  # rank correlation from which a map counts as the same
-CHANGES, STAYS, UNKNOWN = "changes", "does not change", "cannot be told"
+CHANGES, STAYS = "changes", "does not change"
 
 Rows = list[dict]
 
@@ -84,15 +86,14 @@ class Summary:
 
 
 def estimate(values: Iterable[float], seed: int, *names: str | int) -> Estimate:
-    """Of one value a patient, those that are no number left out: the mean, and the percentile interval over patients
-    drawn with replacement, by the seed of what `names` say.
+    """Of one value a patient, those that are no number left out: the mean, and the expanded percentile interval over
+    patients drawn with replacement, by the seed of what `names` say.
     """
     known = np.array([value for value in values if value is not None and np.isfinite(value)], dtype=np.float64)
-    if len(known) < 2:
-        return Estimate(float(known[0]) if len(known) else np.nan, np.nan, np.nan, len(known))
-    places = rng(seed, "explanation", *names).integers(0, len(known), (RESAMPLES, len(known)))
-    low, high = np.quantile(known[places].mean(axis=1), [0.025, 0.975])
-    return Estimate(float(known.mean()), float(low), float(high), len(known))
+    if not len(known):
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    places = drawn(len(known), RESAMPLES, rng(seed, "explanation", *names))
+    return Estimate(float(known.mean()), *expanded_interval(known[places].mean(axis=1), len(known)), len(known))
 
 
 def attention_share(waves: Rows, model: str, stage: int, wave: str, column: str = "share") -> float:
@@ -126,10 +127,15 @@ def opinions_agree(waves: Rows, occlusion: Rows, arm: str, model: str, stage: in
     return rank_correlation(seen, missed) if np.isfinite([seen, missed]).all() else np.nan
 
 
-def dependence(likeness: Estimate) -> str:
+def dependence(likeness: Estimate, halves: Estimate) -> str:
     """Whether a map changes with what was made random: `CHANGES` where the whole interval of the rank correlation lies
     below `SAME`, `STAYS` where it lies above, else `UNKNOWN`.
+
+    halves: the rank correlation of the same network's maps on two halves of the draws. Where its interval reaches below
+    `SAME`, maps differ with nothing made random, and a change means nothing; `UNKNOWN`, as with few patients.
     """
+    if min(likeness.n, halves.n) < FEWEST_PATIENTS or halves.low < SAME:
+        return UNKNOWN
     if likeness.high < SAME:
         return CHANGES
     return STAYS if likeness.low >= SAME else UNKNOWN

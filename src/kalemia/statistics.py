@@ -12,9 +12,18 @@ LEVEL = 0.05  # what an interval leaves out, and what is called significant
 _Z = 1.959963984540054  # of the normal distribution, leaving out LEVEL
 _EXACT_PAIRS = 50  # more are compared by the normal approximation
 _HALVINGS = 60  # of an interval in which a bound is searched
+_DECIMALS = 12  # fewer than a float holds, and more than tell two shares of draws apart
 
 Bounds = tuple[float, float]
 UNKNOWN: Bounds = (float("nan"), float("nan"))
+
+
+def comparable(values: np.ndarray) -> np.ndarray:
+    """Values (n,) near 1 or smaller without their last bits, so that equal fractions are equal.
+
+    0.8 - 0.6 and 0.6 - 0.4 are one difference and two floats, which ranks and maxima would tell apart.
+    """
+    return np.round(values, _DECIMALS)
 
 
 def mann_whitney(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -27,7 +36,7 @@ def mann_whitney(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
         return UNKNOWN
     from scipy.stats import mannwhitneyu
 
-    found = mannwhitneyu(one, other)
+    found = mannwhitneyu(comparable(one), comparable(other))
     return float(found.statistic), float(found.pvalue)
 
 
@@ -40,7 +49,8 @@ def wilcoxon(differences: np.ndarray) -> tuple[float, float]:
     """
     if not len(differences):
         return UNKNOWN
-    known = differences[differences != 0]
+    rounded = comparable(differences)
+    known = rounded[rounded != 0]
     if not len(known):
         return 0.0, 1.0
     if len(known) > _EXACT_PAIRS:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kalemia.config import Arm
 from kalemia.seeds import rng
-from kalemia.statistics import LEVEL, drawn, percentile_interval
+from kalemia.statistics import LEVEL, comparable, drawn, percentile_interval
 from kalemia.tables import read_table, write_json
 
 FEWEST_PATIENTS = 8
@@ -62,7 +62,7 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
     best = max(means, key=means.get)
     differences = values - table[best]
     places = drawn(len(differences), RESAMPLES, rng(seed, "verdict", name))
-    low, high = percentile_interval(differences[places].mean(axis=1))
+    low, high = percentile_interval(comparable(differences[places].mean(axis=1)))
     found |= {
         "baselines": means,
         "best_baseline": best,
@@ -81,12 +81,13 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
 
 def judge(found: dict) -> tuple[str, str]:
     """The rule: from the figures of an arm to its verdict, and the reason in words."""
-    (low, high), telling = found["interval"], {k: n for k, n in found["nulls"].items() if n["runs"] >= FEWEST_REPEATS}
-    matched = [kind for kind, null in telling.items() if null["p"] > LEVEL]
+    (low, high), nulls = found["interval"], found["nulls"]
+    telling = {kind: null for kind, null in nulls.items() if null["runs"] >= FEWEST_REPEATS}
+    matching = {kind: null for kind, null in telling.items() if null["p"] > LEVEL}
     if found["patients"] < FEWEST_PATIENTS:
         return UNKNOWN, f"fewer than {FEWEST_PATIENTS} patients"
-    if matched:
-        return NOT_SUPPORTED, f"runs without truth did as well ({', '.join(matched)})"
+    if matching:
+        return NOT_SUPPORTED, f"of the runs without truth {as_good(matching)} did as well"
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
     if not telling:
@@ -95,7 +96,14 @@ def judge(found: dict) -> tuple[str, str]:
         return UNKNOWN, "the interval of the difference to the best baseline holds 0"
     if found["protocol"] not in NEIGHBORS_APART:
         return UNKNOWN, "training draws are neighbors of test draws"
-    return SUPPORTED, "better than the best baseline and than every run without truth"
+    said = f"better than the best baseline, and of the runs without truth {as_good(telling)} did as well"
+    uncounted = [f"{null['runs']} {words(kind)}" for kind, null in nulls.items() if kind not in telling]
+    return SUPPORTED, f"{said} (too few to count: {enumerated(uncounted)})" if uncounted else said
+
+
+def as_good(nulls: dict[str, dict]) -> str:
+    """For example ``0 of 19 shuffled and 1 of 39 shifted``: how many runs of how many did as well as the truth."""
+    return enumerated([f"{null['rank'] - 1} of {null['runs']} {words(kind)}" for kind, null in nulls.items()])
 
 
 def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
@@ -112,7 +120,7 @@ def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
         by_repeat.setdefault(row["repeat"], {})[row["subject_id"]] = row["auc"]
     runs = [_mean(np.array(list(of.values()))) for _, of in sorted(by_repeat.items()) if len(of) == len(subjects)]
     true_mean = _mean(np.array([truth[subject] for subject in subjects]))
-    as_good = sum(run >= true_mean for run in runs)
+    as_good = int(np.sum(comparable(np.array(runs)) >= comparable(true_mean)))
     return {
         "patients": len(subjects),
         "truth": true_mean,
@@ -137,6 +145,11 @@ def sentence(name: str, found: dict) -> str:
     if found["verdict"] == UNKNOWN:
         return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}; {figures}."
     return f"Personalization is {found['verdict']} ({patients}): {found['reason']}; {figures}."
+
+
+def enumerated(parts: list[str]) -> str:
+    """For example ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def words(name: str) -> str:

@@ -5,11 +5,12 @@ from itertools import product
 import numpy as np
 
 from kalemia.config import Study
-from kalemia.explanation_summary import CHANGES, STAYS, Estimate, Summary, dependence
+from kalemia.explanation_summary import CHANGES, SAME, STAYS, Estimate, Summary, dependence
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.words import MISSING, interval, number, percent
 from kalemia.schemas import RATE_HZ
+from kalemia.verdict import FEWEST_PATIENTS, UNKNOWN
 from kalemia.waves import WAVES
 
 CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
@@ -51,18 +52,16 @@ def step_ms(stage: int) -> float:
 def finding(summary: Summary, arm: str, stages: list[int]) -> str:
     """In words, without which wave an arm loses most, and what Grad-CAM says of that wave."""
     changes = {wave: summary.change(arm, arm, wave) for wave in WAVES}
-    known = {wave: change.mean for wave, change in changes.items() if change.n}
+    known = {wave: change for wave, change in changes.items() if change.n}
     if not known:
         return f"In the arm {arm} nothing can be said of waves: no network's answer depends on one."
-    wave = max(known, key=known.get)
-    shares = " and ".join(
-        f"{percent(summary.share(arm, stage, wave).mean)} in {stage_words(stage)}" for stage in stages
-    )
-    lost, even = shown(summary.auc_drop(arm, arm, wave)), percent(summary.even_share(arm, stages[0], wave))
+    wave = max(known, key=lambda name: known[name].mean)
+    shares = " and ".join(f"{shown(summary.share(arm, stage, wave))} in {stage_words(stage)}" for stage in stages)
+    lost, even = shown(summary.auc_drop(arm, arm, wave)), number(summary.even_share(arm, stages[0], wave), 2)
     return (
-        f"After the last round of {arm}, the answer changes most without the {_named(wave)}: {percent(known[wave])} of"
-        f" all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a map that is the same"
-        f" everywhere would give it {even}."
+        f"After the last round of {arm}, the mean change of the answer is largest without the {_named(wave)}:"
+        f" {shown(known[wave])} of all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a"
+        f" map that is the same everywhere would give it {even}."
     )
 
 
@@ -109,29 +108,33 @@ def agreement_rows(summary: Summary, arms: list[str], stages: list[int]) -> list
 def sanity_row(summary: Summary, model: str, stage: int) -> dict:
     """How alike one map and others are, and whether it changes."""
     likeness = {against: summary.likeness(model, stage, against) for against in CHECKS}
+    halves = summary.likeness(model, stage, "halves")
     return {
         "model": model,
         "stage": stage_words(stage).removeprefix("the "),
-        "halves": shown(summary.likeness(model, stage, "halves")),
+        "halves": shown(halves),
         "likeness": {against: shown(one) for against, one in likeness.items()},
         "ssim": {against: shown(summary.likeness(model, stage, against, "ssim")) for against in CHECKS},
-        "said": {against: dependence(likeness[against]) if likeness[against].n else MISSING for against in CHECKS},
+        "said": {against: dependence(one, halves) if one.n else MISSING for against, one in likeness.items()},
     }
 
 
 def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
-    """In words, how alike maps are where nothing was made random."""
-    alike = [summary.likeness(model, stage, "halves").mean for model in models for stage in stages]
+    """In words, how alike maps are where nothing was made random, and what must hold before a change is told."""
+    alike = [one.mean for model in models for stage in stages if (one := summary.likeness(model, stage, "halves")).n]
+    if not alike:
+        return f"No network has maps on two halves of the draws, so that whether a map changes {UNKNOWN}."
     return (
         "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
-        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients): more likeness is not to be had."
+        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
+        f" where the interval of that correlation reaches below {SAME}, or with fewer than {FEWEST_PATIENTS} patients."
     )
 
 
 def verdict(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
     """In words, which maps change with what was made random; those that do not are named."""
     said = {
-        f"{model} in {stage_words(stage)}": dependence(likeness)
+        f"{model} in {stage_words(stage)}": dependence(likeness, summary.likeness(model, stage, "halves"))
         for model in models
         for stage in stages
         if (likeness := summary.likeness(model, stage, against)).n
@@ -141,9 +144,9 @@ def verdict(summary: Summary, models: list[str], stages: list[int], against: str
     changed = len(said) - len(same) - len(unknown)
     parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(said)} maps change"]
     if same:
-        parts.append(f"does not change and so shows the beat rather than what was learned: {', '.join(same)}")
+        parts.append(f"does not change and so may show the beat rather than what was learned: {', '.join(same)}")
     if unknown:
-        parts.append(f"cannot be told: {', '.join(unknown)}")
+        parts.append(f"{UNKNOWN}: {', '.join(unknown)}")
     return "; ".join(parts) + "."
 
 
