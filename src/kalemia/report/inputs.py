@@ -26,6 +26,7 @@ class StudyResults:
     history: pa.Table
     generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
+    baseline_averages: pa.Table
     leakage: pa.Table
     distances: pa.Table
     patients: pa.Table
@@ -142,6 +143,7 @@ def read_study(results: str | Path) -> StudyResults:
         history=read_table(results / "generic/history.parquet", "history"),
         generic=read_table(results / "generic/predictions.parquet", "predictions"),
         rounds=read_table(results / "evaluation/rounds.parquet", "rounds"),
+        baseline_averages=read_table(results / "evaluation/baseline_averages.parquet", "baseline_averages"),
         leakage=read_table(results / "evaluation/leakage.parquet", "leakage"),
         distances=read_table(results / "evaluation/distances.parquet", "distances"),
         patients=read_table(results / "evaluation/patients.parquet", "patient_metrics"),
