@@ -357,8 +357,8 @@ def test_page_tells_recalibration_from_personalization(results):
     four = " ".join(f"{means[metric]:.3f}" for metric in ("auc", "accuracy", "sensitivity", "specificity"))
     assert "threshold 0.875 0.875 1.000 0.750 4" in words
     assert (
-        f"last round {four} 4 paper: from a mean accuracy of 0.500 with the generic network, recalibration alone leads to"
-        f" 0.875 at best (threshold), the last round to {means['accuracy']:.3f}, a difference of"
+        f"last round {four} 4 paper: from a mean accuracy of 0.500 with the generic network, recalibration alone leads"
+        f" to 0.875 at best (threshold), the last round to {means['accuracy']:.3f}, a difference of"
         f" {means['accuracy'] - 0.875:+.3f}."
     ) in words
 
