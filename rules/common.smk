@@ -269,6 +269,11 @@ def shards_of_arm(wildcards):
     return [out(f"beats/{subject}.parquet") for subject, _ in possible(wildcards.arm)]
 
 
+def features_of_arm(wildcards):
+    subjects = [subject for subject, _ in possible(wildcards.arm)]
+    return [out(f"features/{subject}.safetensors") for subject in subjects]
+
+
 def last_rounds_of_arm(wildcards):
     return [
         f"{round_folder(wildcards.arm, subject, rounds)}/model.safetensors"

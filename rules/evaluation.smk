@@ -1,6 +1,6 @@
 # What the rounds are worth, on draws: against baselines, against nulls, and by how near training came to the test.
 # Needs:  the predictions of every round, the splits, baselines and nulls, and the generic metrics and predictions.
-# Makes:  evaluation/: rounds, baselines and nulls, one row a patient, arm and one of these; leakage, one row a split;
+# Makes:  evaluation/: rounds, baselines and nulls, one row a patient, arm and one of these; baseline_averages; leakage, one row a split;
 #         patients, every metric; averages over them, tests between rounds and arms, and the resamples under both;
 #         periods, prevalence, alerts and decision_curve, at real prevalence; summary.json over patients, and verdict.json.
 
@@ -18,6 +18,7 @@ rule evaluation:
     output:
         rounds=out("evaluation/rounds.parquet"),
         baselines=out("evaluation/baselines.parquet"),
+        baseline_averages=out("evaluation/baseline_averages.parquet"),
         nulls=out("evaluation/nulls.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),

@@ -161,6 +161,7 @@ rule strangers:
     input:
         splits=arm_files("split.json"),
         shards=shards_of_arm,
+        features=ancient(features_of_arm),
         rounds=last_rounds_of_arm,
         generic=out("generic/model.safetensors"),
     output:

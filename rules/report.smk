@@ -53,6 +53,7 @@ rule study_report:
         history=out("generic/history.parquet"),
         generic=out("generic/predictions.parquet"),
         rounds=out("evaluation/rounds.parquet"),
+        baseline_averages=out("evaluation/baseline_averages.parquet"),
         leakage=out("evaluation/leakage.parquet"),
         distances=out("evaluation/distances.parquet"),
         patients=out("evaluation/patients.parquet"),

@@ -331,7 +331,7 @@ def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> None
 def _write_beside_rounds(
     folder: Path, arm: str, subject: int, labeled: list[dict], pairs: list[tuple[int, int]], test: list[int]
 ) -> None:
-    """The split, two baselines and two runs of each of two nulls."""
+    """The split, three baselines (the threshold errs on the first test draw) and two runs of each of two nulls."""
     write_json(
         folder / "split.json",
         {
@@ -365,6 +365,12 @@ def _write_beside_rounds(
         {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
         | {"baseline": name, "score": random.normal(by_id[draw]["label"], 1), "decision": 1}
         for name in ("generic", "last_label")
+        for draw in test
+    ]
+    says = {draw: by_id[draw]["label"] for draw in test} | {test[0]: 1 - by_id[test[0]]["label"]}
+    baselines += [
+        {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
+        | {"baseline": "threshold", "score": says[draw], "decision": says[draw]}
         for draw in test
     ]
     write_table(folder / "baselines.parquet", "baselines", table_from_rows("baselines", baselines))

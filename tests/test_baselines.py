@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.baselines import DrawSet, best_threshold, judge, shrunk_intercepts
+from kalemia.baselines import CROSS_PATIENT, DrawSet, best_threshold, judge, shrunk_intercepts
 from kalemia.config import Range
 from kalemia.evaluation import area_under_roc
+from kalemia.report.sections.proof import DECISION_ONLY
 
 HIGH = Range(above=5.5)
 NAMES = [
@@ -44,6 +45,12 @@ def test_every_baseline_judges_every_test_draw():
     for scores, decisions in judged.values():
         assert scores.shape == decisions.shape == (8,)
         assert np.isfinite(scores).all()
+
+
+def test_recalibration_leaves_the_order_of_the_generic_network():
+    aucs = _aucs(_draws(10), _draws(8, 2))
+    assert {*DECISION_ONLY} <= {*NAMES, CROSS_PATIENT}
+    assert {aucs[name] for name in DECISION_ONLY if name in aucs} == {aucs["generic"]}
 
 
 @pytest.mark.parametrize(

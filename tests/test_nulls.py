@@ -1,4 +1,6 @@
 import dataclasses
+import itertools
+import weakref
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -8,13 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kalemia.strangers
 from beat_shards import NETWORK, simulated_beats, write_generic_model, write_shard
 from kalemia import config
 from kalemia.arms import write_subject_split
 from kalemia.checkpoints import file_hash, load_generic, load_round
 from kalemia.episodes import Draw
 from kalemia.evaluation import area_under_roc, role_metrics
-from kalemia.frozen import read_inputs, seam, write_features
+from kalemia.frozen import Above, read_inputs, seam, write_features
 from kalemia.nulls import (
     Null,
     between_beats,
@@ -28,9 +31,9 @@ from kalemia.nulls import (
     write_nulls,
 )
 from kalemia.personal import train_round
-from kalemia.predictions import beat_logits, draw_predictions, read_beats
+from kalemia.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
 from kalemia.splits import Split, read_split
-from kalemia.strangers import strangers, write_strangers
+from kalemia.strangers import strangers, tested, write_strangers
 from kalemia.tables import read_table, table_from_rows, write_table
 from kalemia.training import outputs_of
 
@@ -290,8 +293,8 @@ def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_tes
     patients = [Patient(tmp_path, generic, subject, arm) for subject in (SUBJECT, OTHER)]
     rounds = [patient.last_round() for patient in patients]
     write_strangers(
-        [patient.split for patient in patients], [patient.shard for patient in patients], rounds, generic, NETWORK,
-        PERSONAL, arm, 1, "", "vote", tmp_path / "strangers.parquet",
+        [patient.split for patient in patients], [patient.shard for patient in patients],
+        [patient.features for patient in patients], rounds, generic, NETWORK, PERSONAL, arm, 1, "", "vote", tmp_path / "strangers.parquet",
     )  # fmt: skip
     rows = read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
     assert [(row["subject_id"], row["seed"], row["repeat"]) for row in rows] == [
@@ -305,3 +308,58 @@ def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_tes
     ]
     assert [{name: row[name] for name in by_stranger[0]} for row in rows] == by_stranger
     assert all(one != other for one, other in zip(by_generic, by_stranger, strict=True))
+
+
+@pytest.fixture
+def arm_of_three(tmp_path, generic):
+    """Three patients with their last rounds, and `write_strangers` on them: the rows, by patient."""
+    patients = [Patient(tmp_path, generic, subject) for subject in (SUBJECT, OTHER, 200003)]
+    rounds = {patient.subject: patient.last_round() for patient in patients}
+
+    def rows(n):
+        write_strangers(
+            [patient.split for patient in patients], [patient.shard for patient in patients],
+            [patient.features for patient in patients], list(rounds.values()), generic, NETWORK, PERSONAL,
+            dataclasses.replace(ARM, nulls={"stranger": n}), 1, "", "vote", tmp_path / "strangers.parquet",
+        )  # fmt: skip
+        return read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
+
+    return patients, rounds, rows
+
+
+def test_a_stranger_s_network_scores_the_patient_s_own_test_draws(arm_of_three):
+    patients, rounds, rows_of = arm_of_three
+    rows = rows_of(5)
+    assert {(row["subject_id"], row["seed"]) for row in rows} == set(itertools.permutations(rounds, 2))
+    assert [(row["subject_id"], row["repeat"]) for row in rows] == [(s, repeat) for s in rounds for repeat in (0, 1)]
+    n_test = {patient.subject: len(read_split(patient.split)["test"]) for patient in patients}
+    assert [row["n_test"] for row in rows] == [n_test[row["subject_id"]] for row in rows]
+    assert len(rows_of(1)) == 3
+
+
+def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_three):
+    patients, rounds, rows_of = arm_of_three
+    split_of = {patient.subject: read_split(patient.split) for patient in patients}
+    by_subject = {patient.subject: patient for patient in patients}
+    for row in rows_of(2):
+        patient, split = by_subject[row["subject_id"]], split_of[row["subject_id"]]
+        network = load_round(rounds[row["seed"]], patient.generic, NETWORK)[0]
+        beats, inputs = tested(split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3)
+        whole = beat_outputs(network, beats.inputs)
+        np.testing.assert_allclose(outputs_of(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
+        label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
+        assert row.items() >= metrics_by(whole, beats, label_of, "vote").items()
+
+
+def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
+    held = []
+
+    def watched(*arguments):
+        assert [inputs() for inputs in held] == [None] * len(held)
+        beats, inputs = tested(*arguments)
+        held.append(weakref.ref(inputs))
+        return beats, inputs
+
+    monkeypatch.setattr(kalemia.strangers, "tested", watched)
+    arm_of_three[2](2)
+    assert len(held) == 3

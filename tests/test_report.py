@@ -1,5 +1,6 @@
 """The pages and figures, made from a small made-up results folder."""
 
+import csv
 import dataclasses
 import hashlib
 import re
@@ -25,6 +26,7 @@ from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.explanation_summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
+from kalemia.report.csv_tables import write_csv_tables
 from kalemia.report.explained import COLORINGS, colored
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
@@ -393,6 +395,29 @@ def test_each_patients_improvement_after_every_round_is_listed(results):
     mine = [row for row in rounds if (row["arm"], row["subject_id"]) == ("paper", PERSONAL[-1])]
     for metric in METRIC_NAMES:
         assert f"p{PERSONAL[-1]:06d} paper " + " ".join(f"{row[metric]:.3f}" for row in mine) in words
+
+
+def test_page_tells_recalibration_from_personalization(results):
+    """Of each patient's eight test draws the fixture's threshold gets one of four negative ones wrong."""
+    words = Page(results / "report.html").words
+    after = read_json(results / "evaluation/summary.json")["arms"]["paper"]["rounds"][N_ROUNDS]
+    means = {metric: after[metric]["mean"] for metric in METRIC_NAMES}
+    four = " ".join(f"{means[metric]:.3f}" for metric in ("auc", "accuracy", "sensitivity", "specificity"))
+    assert "threshold 0.875 0.875 1.000 0.750 4" in words
+    assert (
+        f"last round {four} 4 paper: from a mean accuracy of 0.500 with the generic network, recalibration alone leads"
+        f" to 0.875 at best (threshold), the last round to {means['accuracy']:.3f}, a difference of"
+        f" {means['accuracy'] - 0.875:+.3f}."
+    ) in words
+
+
+def test_the_table_of_baselines_is_a_csv_too(results):
+    write_csv_tables(results)
+    with (results / "tables/baseline_averages.csv").open(newline="") as file:
+        rows = {(row["arm"], row["model"]): row for row in csv.DictReader(file)}
+    assert {arm: int(rows[arm, "last_round"]["patients"]) for arm, _ in rows} == {"forward": 3, "paper": 4}
+    threshold = [float(rows["paper", "threshold"][metric]) for metric in METRIC_NAMES]
+    assert threshold == [0.875, 0.875, 1.0, 0.75]  # accuracy, AUC, sensitivity, specificity
 
 
 def test_page_says_who_is_not_evaluable_and_why(results):

@@ -164,7 +164,7 @@ def test_the_status_knows_the_rules_outputs_and_inputs(finished, monkeypatch):
     assert {output: step.stage for step in steps for output in step.outputs} == of_rules
     for step in steps:
         needed = {path for path in records[step.outputs[0]]["input"] if not path.startswith("results/source")}
-        if step.stage in ("round_0", "finetune", "nulls", "explanation"):
+        if step.stage in ("round_0", "finetune", "nulls", "strangers", "explanation"):
             needed = {path for path in needed if not path.startswith("results/features")}  # ancient
         if step.stage == "study_report":
             needed.discard("results/cohort/characteristics.json")

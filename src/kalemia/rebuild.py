@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from kalemia.baseline_averages import write_baseline_averages
 from kalemia.comparison import write_comparison
 from kalemia.config import Study
 from kalemia.effective import write_effective
@@ -80,6 +81,7 @@ def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> No
     rounds, baselines, nulls = gathered = tables("rounds", "baselines", "nulls")
     write_rounds(evidence.predictions, rounds, digest)
     write_baselines(evidence.baselines, evidence.splits, evidence.predictions, baselines, digest)
+    write_baseline_averages(rounds, baselines, arms, *tables("baseline_averages"), digest)
     write_nulls(evidence.nulls, nulls, digest)
     write_leakage(evidence.splits, evidence.predictions, *tables("leakage", "distances"), digest)
     summary = folder / "summary.json"

@@ -264,6 +264,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_METRICS,
         ]
     ),
+    # one row an arm and baseline, and one for the arm's last round: means over the same patients
+    "baseline_averages": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("model", pa.string()),  # a baseline, or last_round
+            ("patients", pa.int32()),
+            *_METRICS[2:],
+        ]
+    ),
     # one row a null and repeat of one patient in one arm, over its test draws after the last round
     "nulls": pa.schema(
         [

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from kalemia import config
-from kalemia.checkpoints import load_generic, load_round
+from kalemia.checkpoints import load_round
 from kalemia.evaluation import round_of_path
-from kalemia.frozen import seam
-from kalemia.nulls import above_seam, metrics_by
+from kalemia.frozen import read_inputs, seam
+from kalemia.nulls import metrics_by
 from kalemia.personal import opened
-from kalemia.predictions import read_beats
+from kalemia.predictions import BeatSet, read_beats
 from kalemia.seeds import rng
 from kalemia.splits import read_split
 from kalemia.tables import table_from_rows, write_table
@@ -21,6 +23,7 @@ from kalemia.training import outputs_of, set_up_torch
 def write_strangers(
     split_paths: Sequence[str | Path],
     shard_paths: Sequence[str | Path],
+    features_paths: Sequence[str | Path],
     round_paths: Sequence[str | Path],
     generic_path: str | Path,
     network: config.Network,
@@ -33,31 +36,45 @@ def write_strangers(
 ) -> None:
     """Score every patient's test draws with the last rounds of others, `arm.nulls["stranger"]` of them if there are.
 
-    The three lists are of the arm's patients, in the same order.
+    The four lists are of the arm's patients, in the same order. Beats of one patient, and one network, are in memory at
+    a time, however many patients there are. Raises `UserError` where the files of a patient do not belong together.
     """
     device = set_up_torch(personal.threads)
-    splits = {split["subject_id"]: split for split in map(read_split, split_paths)}
-    generic = load_generic(generic_path, network)[0].to(device)
-    after = seam(arm, personal.trained_stages)
-    tests, inputs = {}, {}
-    for (subject, split), shard in zip(splits.items(), shard_paths, strict=True):
-        beats = read_beats(shard, network)
-        tests[subject] = beats.take(np.isin(beats.draw_ids, split["test"]))
-        inputs[subject] = above_seam(generic, tests[subject].inputs, after)
-    chosen = {subject: strangers(subject, list(splits), arm.nulls["stranger"], seed) for subject in splits}
-    rows = []
-    for round_path in round_paths:
-        owner = round_of_path(round_path)["subject_id"]
-        above = opened(load_round(round_path, generic_path, network)[0].to(device), arm, personal.trained_stages)
-        for subject, others in chosen.items():
-            if owner in others:
-                outputs = outputs_of(above, inputs[subject]).cpu().numpy()
-                label_of = {row["draw_id"]: row["label"] for row in splits[subject]["draws"]}
-                metrics = metrics_by(outputs, tests[subject], label_of, decision)
-                about = {"arm": splits[subject]["arm"], "subject_id": subject, "kind": "stranger", "seed": owner}
-                rows.append(about | {"repeat": others.index(owner)} | metrics)
+    round_of = {round_of_path(round_path)["subject_id"]: round_path for round_path in round_paths}
+
+    def rows_of(split: dict, shard_path: str | Path, features_path: str | Path) -> list[dict]:
+        """A row for each stranger to one patient."""
+        about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": "stranger"}
+        label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
+        after = seam(arm, personal.trained_stages)
+        beats, inputs = tested(split["test"], shard_path, features_path, generic_path, network, after)
+        inputs, rows = inputs.to(device), []
+        for repeat, owner in enumerate(strangers(split["subject_id"], list(round_of), arm.nulls["stranger"], seed)):
+            model, _ = load_round(round_of[owner], generic_path, network)
+            above = opened(model, arm, personal.trained_stages).to(device)
+            metrics = metrics_by(outputs_of(above, inputs).cpu().numpy(), beats, label_of, decision)
+            rows.append(about | {"repeat": repeat, "seed": owner} | metrics)
+        return rows
+
+    files = zip(map(read_split, split_paths), shard_paths, features_paths, strict=True)
+    rows = [row for of_patient in files for row in rows_of(*of_patient)]
     rows.sort(key=lambda row: (row["subject_id"], row["repeat"]))
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
+
+
+def tested(
+    draws: Sequence[int],
+    shard_path: str | Path,
+    features_path: str | Path,
+    generic_path: str | Path,
+    network: config.Network,
+    after: int,
+) -> tuple[BeatSet, Tensor]:
+    """The beats of some draws of a patient, and what lies of them after stage `after` (n, ...), as `read_inputs`."""
+    beats = read_beats(shard_path, network)
+    places = np.flatnonzero(np.isin(beats.draw_ids, draws))
+    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, after)
+    return beats.take(places), inputs[torch.from_numpy(places)]
 
 
 def strangers(subject: int, subjects: Sequence[int], n: int, seed: int) -> list[int]:

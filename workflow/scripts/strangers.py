@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
     write_strangers(
         split_paths=snakemake.input.splits,
         shard_paths=snakemake.input.shards,
+        features_paths=snakemake.input.features,
         round_paths=snakemake.input.rounds,
         generic_path=snakemake.input.generic,
         network=study.network,

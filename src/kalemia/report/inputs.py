@@ -26,6 +26,7 @@ TABLE_FILES = {  # field -> file and schema
     "history": ("generic/history.parquet", "history"),
     "generic": ("generic/predictions.parquet", "predictions"),
     "rounds": ("evaluation/rounds.parquet", "rounds"),
+    "baseline_averages": ("evaluation/baseline_averages.parquet", "baseline_averages"),
     "leakage": ("evaluation/leakage.parquet", "leakage"),
     "distances": ("evaluation/distances.parquet", "distances"),
     "patients": ("evaluation/patients.parquet", "patient_metrics"),
@@ -51,6 +52,7 @@ class StudyResults:
     history: pa.Table
     generic: pa.Table  # predictions of the generic network
     rounds: pa.Table
+    baseline_averages: pa.Table
     leakage: pa.Table
     distances: pa.Table
     patients: pa.Table

@@ -1,15 +1,24 @@
 """The section of the verdict on each arm."""
 
+import pyarrow as pa
+
+from kalemia.baseline_averages import LAST_ROUND
 from kalemia.config import Arm, Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.words import MISSING, number
 from kalemia.verdict import words
 
+# Baselines that order draws as the generic network does: recalibration, and no more.
+DECISION_ONLY = ("threshold", "platt_offset", "random_intercept")
+
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """A row an arm."""
-    return {"verdict_rows": verdict_rows(study.arms, data.verdict)}
+    """A row an arm, and each arm's last round beside its baselines."""
+    return {
+        "verdict_rows": verdict_rows(study.arms, data.verdict),
+        "baseline_tables": baseline_tables(list(study.arms), data.baseline_averages),
+    }
 
 
 def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
@@ -27,6 +36,31 @@ def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
             row["elsewhere"] = f"{found['difference_chosen_elsewhere']:+.2f}"
         rows.append(row)
     return rows
+
+
+def baseline_tables(arms: list[str], averages: pa.Table) -> list[dict]:
+    """Of each arm in which somebody could be evaluated: the rows of the baselines and the last round, and a clause."""
+    by_arm = {arm: [row for row in averages.to_pylist() if row["arm"] == arm] for arm in arms}
+    return [
+        {
+            "arm": arm,
+            "rows": [row | {"name": words(row["model"])} for row in rows],
+            "recalibration": recalibration({row["model"]: row["accuracy"] for row in rows}),
+        }
+        for arm, rows in by_arm.items()
+        if rows
+    ]
+
+
+def recalibration(accuracy: dict[str, float]) -> str:
+    """What accuracy (by model) deciding otherwise reaches at best, against the generic network and the last round."""
+    best = max((name for name in DECISION_ONLY if name in accuracy), key=accuracy.get)
+    last, reached = accuracy[LAST_ROUND], accuracy[best]
+    return (
+        f"from a mean accuracy of {number(accuracy['generic'])} with the generic network, recalibration alone leads to"
+        f" {number(reached)} at best ({words(best)}), the last round to {number(last)}, a difference of"
+        f" {last - reached:+.3f}"
+    )
 
 
 def _places(nulls: dict) -> str:
