@@ -33,7 +33,8 @@ from kalemia.nulls import (
 from kalemia.personal import train_round
 from kalemia.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
 from kalemia.splits import Split, read_split
-from kalemia.strangers import strangers, tested, write_strangers
+from kalemia.strangers import strangers, write_strangers
+from kalemia.strangers import tested as beats_tested
 from kalemia.tables import read_table, table_from_rows, write_table
 from kalemia.training import outputs_of
 
@@ -294,7 +295,8 @@ def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_tes
     rounds = [patient.last_round() for patient in patients]
     write_strangers(
         [patient.split for patient in patients], [patient.shard for patient in patients],
-        [patient.features for patient in patients], rounds, generic, NETWORK, PERSONAL, arm, 1, "", "vote", tmp_path / "strangers.parquet",
+        [patient.features for patient in patients], rounds, generic, NETWORK, PERSONAL, arm,
+        1, "", "vote", tmp_path / "strangers.parquet",
     )  # fmt: skip
     rows = read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
     assert [(row["subject_id"], row["seed"], row["repeat"]) for row in rows] == [
@@ -344,7 +346,7 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
     for row in rows_of(2):
         patient, split = by_subject[row["subject_id"]], split_of[row["subject_id"]]
         network = load_round(rounds[row["seed"]], patient.generic, NETWORK)[0]
-        beats, inputs = tested(split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3)
+        beats, inputs = beats_tested(split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3)
         whole = beat_outputs(network, beats.inputs)
         np.testing.assert_allclose(outputs_of(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
         label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
@@ -356,7 +358,7 @@ def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
 
     def watched(*arguments):
         assert [inputs() for inputs in held] == [None] * len(held)
-        beats, inputs = tested(*arguments)
+        beats, inputs = beats_tested(*arguments)
         held.append(weakref.ref(inputs))
         return beats, inputs
 
