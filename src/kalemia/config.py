@@ -370,7 +370,7 @@ RECIPES = {
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
     "evaluation": Recipe(3, ("seed", "evaluation")),
     "explanation": Recipe(2, ("seed", "explanation")),
-    "report": Recipe(2, ("study",)),
+    "report": Recipe(3, ("study",)),
 }
 
 
