@@ -9,6 +9,7 @@ with job_log(snakemake.log[0]):
     from kalemia.report.patient_figures import write_patient_figures
 
     study, subject = Study.from_config(snakemake.config), snakemake.wildcards.subject
-    write_mean_beats(snakemake.input.shard, snakemake.input.quality, snakemake.params.recipe, snakemake.output.mean_beats)
+    shard, quality = snakemake.input.shard, snakemake.input.quality
+    write_mean_beats(shard, quality, snakemake.params.recipe, snakemake.output.mean_beats)
     write_patient_figures(study, study.results, subject)
     write_patient_page(snakemake.output.page, study, study.results, subject)
