@@ -39,7 +39,8 @@ rule all:
         out("cohort/ledger.parquet"),
         out("cohort/context.parquet"),
         out("quality/review.html"),
-        patient_pages,
+        of_patients("patients/{subject}/report.html"),
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
         round_files("predictions.parquet"),
         round_weights,
+        of_patients("mean_beats/{subject}.parquet"),

@@ -361,7 +361,8 @@ def patient_figures():
     return [out(f"patients/{{subject}}/{name}.svg") for name in PATIENT_FIGURES]
 
 
-def patient_pages(wildcards):
-    return [
-        out(f"patients/{subject}/report.html") for subject in subjects_of("personal")
+def of_patients(path):
+    """A file of every personal patient."""
+    return lambda wildcards: [
+        out(path.format(subject=subject)) for subject in subjects_of("personal")
     ]

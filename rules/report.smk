@@ -1,11 +1,12 @@
 # What a person reads.
 # Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
 # Makes:  report.html, figures/, tables/ and generic/model-card.md; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
-#         page again from a results folder without ECG; patients/{subject}/: the page of one patient and its figures.
+#         pages again from a results folder without ECG; patients/{subject}/: the page of one patient, its figures and its model card;
+#         mean_beats/{subject}.parquet, all that these show of the ECG.
 
 
 rule patient_report:
-    "Draw one patient's figures and write the patient's page."
+    "Take the mean beats of one patient's draws, draw the patient's figures and write the page."
     input:
         draws=out("cohort/draws.parquet"),
         arms=out("personal/arms.parquet"),
@@ -15,6 +16,7 @@ rule patient_report:
         predictions=predictions_of_subject,
         explanation=explanation_of_subject,
     output:
+        mean_beats=out("mean_beats/{subject}.parquet"),
         page=out("patients/{subject}/report.html"),
         card=report(
             out("patients/{subject}/model-card.md"),
@@ -67,6 +69,7 @@ rule study_report:
         summary=out("evaluation/summary.json"),
         verdict=out("evaluation/verdict.json"),
         explanations=explanations,
+        review=ancient(out("quality/review.html")),  # linked, not read
     output:
         page=out("report.html"),
         card=report(

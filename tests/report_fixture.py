@@ -9,6 +9,7 @@ import numpy as np
 from kalemia.characteristics import GROUPS
 from kalemia.config import Study
 from kalemia.evaluation import draw_decisions
+from kalemia.mean_beats import write_mean_beats
 from kalemia.rebuild import evidence_of, write_evaluation
 from kalemia.report.inputs import subject_name
 from kalemia.schemas import EXPLANATION
@@ -291,6 +292,8 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
     ]
     path = results / f"beats/{subject_name(subject)}.parquet"
     write_table(path, "beats", table_from_rows("beats", rows), group_by="draw_id")
+    about_draws = path.with_suffix(".quality.parquet")
+    write_mean_beats(path, about_draws, "", results / f"mean_beats/{subject_name(subject)}.parquet")
 
 
 def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> None:

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -5,30 +6,61 @@ import pytest
 from kalemia.cli import main
 from kalemia.config import Study
 from kalemia.rebuild import SETTINGS, read_settings
+from kalemia.report import PATIENT_FIGURES
 from kalemia.report.csv_tables import write_csv_tables
 from kalemia.report.figures import write_study_figures
 from kalemia.report.page import write_page
+from kalemia.report.patient import write_patient_page
+from kalemia.report.patient_figures import write_patient_figures
 from kalemia.report.provenance import config_text
-from kalemia.tables import write_text
-from report_fixture import write_results
+from kalemia.tables import read_table, write_text
+from report_fixture import PERSONAL, write_results
 
 ECG = ("beats", "excerpts", "features", "source")
+MADE_AGAIN = ("evaluation", "figures", "patients", "tables", "report.html", "model-card.md")
+REVIEW = "quality/review.html"
+LINK = '<a href="quality/review.html">looked at and decided on</a>'
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, study):
-    """A results folder with a report; the beats of the fixture stand for all ECG."""
+    """A results folder with its pages; no arm is possible for the last patient. Beats and a text stand for all ECG."""
     results = tmp_path_factory.mktemp("finished") / "results"
-    write_results(results, study)
+    subjects = write_results(results, study, (PERSONAL[0], PERSONAL[1], PERSONAL[-1]), tuple(study.arms))
+    for ecg in ("excerpts/p010013.parquet", "source/3000.dat", "generic/model.safetensors", REVIEW):
+        write_text(results / ecg, "ECG, or weights that know of it")
     write_study_figures(study, results)
     write_csv_tables(results)
     write_page(results / "report.html", study, results)
+    for subject in subjects:
+        write_patient_figures(study, results, subject)
+        write_patient_page(results / "patients" / subject / "report.html", study, results, subject)
     write_text(results / SETTINGS, config_text(study))
     return results
 
 
+@pytest.fixture(scope="module")
+def copy(finished, tmp_path_factory):
+    """What `--to` makes of the finished study."""
+    folder = tmp_path_factory.mktemp("copied") / "copy"
+    before = _files(finished)
+    assert main(["report", "--from", str(finished), "--to", str(folder)]) == 0
+    assert _files(finished) == before
+    return folder
+
+
 def _files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("**/*") if path.is_file()}
+
+
+def _dead_links(folder):
+    """(page, target) of every link to a file that is not there."""
+    return [
+        (page, target)
+        for page in folder.glob("**/*.html")
+        for target in re.findall(r'(?:href|src)="(?!https?:|data:|#)([^"#]+)', page.read_text())
+        if not (page.parent / target).exists()
+    ]
 
 
 def test_the_configuration_is_the_same_when_it_is_read_again(finished, study):
@@ -38,24 +70,37 @@ def test_the_configuration_is_the_same_when_it_is_read_again(finished, study):
 
 def test_report_makes_every_file_again_from_a_folder_without_ecg(finished, tmp_path, capsys):
     bare = tmp_path / "bare"
-    shutil.copytree(finished, bare, ignore=shutil.ignore_patterns(*ECG, "evaluation", "figures", "report.html"))
+    shutil.copytree(finished, bare, ignore=shutil.ignore_patterns(*ECG, *MADE_AGAIN))
     assert not (bare / "evaluation").exists()
     assert main(["report", "--from", str(bare)]) == 0
     assert capsys.readouterr().out.strip() == str(bare / "report.html")
     expected = {name: data for name, data in _files(finished).items() if name.split("/")[0] not in ECG}
+    assert LINK in expected["report.html"].decode()
     assert _files(bare) == expected
 
 
-def test_to_makes_a_folder_without_ecg_and_leaves_the_results_alone(finished, tmp_path):
-    before = _files(finished)
-    assert main(["report", "--from", str(finished), "--to", str(tmp_path / "copy")]) == 0
-    assert _files(finished) == before
-    copy = _files(tmp_path / "copy")
-    assert {name.split("/")[0] for name in copy}.isdisjoint(ECG)
-    assert not any(name.endswith(".safetensors") for name in copy)
-    assert {name: before[name] for name in copy} == copy
-    assert main(["report", "--from", str(tmp_path / "copy")]) == 0
-    assert _files(tmp_path / "copy") == copy
+def test_the_page_of_a_patient_without_a_possible_arm_is_made_again_too(finished, copy):
+    alone = f"p{PERSONAL[-1]:06d}"
+    arms = read_table(copy / "personal/arms.parquet", "arms").to_pylist()
+    assert all(row["reason"] for row in arms if row["subject_id"] == PERSONAL[-1])
+    assert not (copy / "explanation" / alone).exists()
+    files = _files(copy / "patients" / alone)
+    assert set(files) == {"report.html", "model-card.md", *(f"{name}.svg" for name in PATIENT_FIGURES)}
+    assert files == _files(finished / "patients" / alone)
+
+
+def test_the_copy_differs_in_nothing_but_the_link_to_the_review(finished, copy):
+    before, copied = _files(finished), _files(copy)
+    assert LINK.encode() in before["report.html"]
+    before["report.html"] = before["report.html"].replace(LINK.encode(), b"looked at and decided on")
+    left = {name for name in before if name.split("/")[0] in ECG} | {"generic/model.safetensors", REVIEW}
+    assert copied == {name: data for name, data in before.items() if name not in left}
+
+
+def test_no_link_of_any_page_is_dead(finished, copy):
+    assert len(list(copy.glob("**/*.html"))) == 4
+    assert not _dead_links(finished)
+    assert not _dead_links(copy)
 
 
 def test_a_folder_that_is_no_finished_study_is_one_line(tmp_path, capsys):

@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     beats.add_argument("--plot", metavar="FILE.png", help="also draw the beats")
     beats.add_argument("--config", default=CONFIG, metavar="FILE.yaml", help="a whole study's (default config.yaml)")
     beats.set_defaults(run=_beats)
-    report = commands.add_parser("report", help="make a finished study's evaluation and report anew, without ECG")
+    report = commands.add_parser("report", help="make a finished study's evaluation and all pages anew, without ECG")
     report.add_argument("--from", required=True, dest="results", metavar="DIR", help="its results folder")
     report.add_argument("--to", metavar="DIR", help="a folder that becomes a copy without ECG (default: in place)")
     report.set_defaults(run=_report)

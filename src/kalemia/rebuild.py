@@ -20,7 +20,7 @@ from kalemia.trials import read_trials
 from kalemia.verdict import write_verdict
 
 SETTINGS = "config.yaml"  # in the results folder
-# What the evaluation and the report are made from; none of it holds ECG but the mean beats of the explanation.
+# What the evaluation and the report are made from; of ECG it holds mean beats only.
 KEPT = (
     "cohort/*",
     "generic/*.parquet",
@@ -28,6 +28,7 @@ KEPT = (
     "personal/**/*.parquet",
     "personal/**/*.json",
     "explanation/**/*",
+    "mean_beats/*.parquet",
     "times/**/*.tsv",
 )
 
@@ -97,13 +98,16 @@ def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> No
 
 
 def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
-    """Make evaluation, figures and page of a finished study anew, in its results folder or in the folder `to`.
+    """Make evaluation, figures and pages of a finished study anew, in its results folder or in the folder `to`.
 
-    `to` becomes a results folder without ECG. Returns the page. Raises `UserError` where a file is missing.
+    `to` becomes a results folder without ECG. Returns the study's page. Raises `UserError` where a file is missing.
     """
     from kalemia.report.csv_tables import write_csv_tables
     from kalemia.report.figures import write_study_figures
+    from kalemia.report.inputs import personal_subjects
     from kalemia.report.page import write_page
+    from kalemia.report.patient import write_patient_page
+    from kalemia.report.patient_figures import write_patient_figures
 
     results = Path(results)
     study = read_settings(results / SETTINGS)
@@ -113,6 +117,9 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
     write_study_figures(study, results)
     write_csv_tables(results)
     write_page(results / "report.html", study, results)
+    for subject in personal_subjects(read_table(results / "cohort/populations.parquet", "populations")):
+        write_patient_figures(study, results, subject)
+        write_patient_page(results / "patients" / subject / "report.html", study, results, subject)
     return results / "report.html"
 
 

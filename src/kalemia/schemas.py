@@ -164,6 +164,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reason", pa.string()),  # why the whole draw is excluded
         ]
     ),
+    # one row an excerpt of a personal patient, in the order of time
+    "mean_beats": pa.schema(
+        [
+            ("subject_id", pa.int32()),
+            ("draw_id", pa.int64()),
+            ("draw_time", _time),
+            ("potassium", pa.float32()),
+            ("label", pa.int8()),
+            ("heart_rate_bpm", pa.float32()),
+            ("n_kept", pa.int32()),
+            ("reason", pa.string()),  # why the whole draw is excluded
+            ("mean_beat", pa.list_(pa.float32(), BEAT_SAMPLES)),  # mV, over the kept beats; null where there are none
+        ]
+    ),
     # one row a subject that had an excerpt
     "populations": pa.schema(
         [

@@ -25,7 +25,7 @@ class Step:
     """One job: its outputs and inputs as paths, and the digest that its recipe has today.
 
     `recorded` is the output that holds the digest of the recipe it was made by; None where none does. Inputs whose
-    time does not count (the features of a patient) are left out.
+    time does not count (the features of a patient, the page of the review) are left out.
     """
 
     stage: str
@@ -165,13 +165,14 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
         last = [at.round(arm, subject, rounds, "model.safetensors") for arm, rounds in possible.items()]
         inputs, digest = (shard, at.generic, *last, *splits), study.digest("explanation")
         yield Step("explanation", explanation, inputs, digest, explanation[0], subject)
+    means = at(f"mean_beats/{subject}.parquet")
     page = [
         at(f"patients/{subject}/{name}")
         for name in ("report.html", "model-card.md", *(f"{n}.svg" for n in PATIENT_FIGURES))
     ]
     inputs = [at("cohort/draws.parquet"), at("personal/arms.parquet"), shard, at.quality(subject), *splits]
     inputs += [*predictions, *(explanation if possible else ())]
-    yield Step("patient_report", tuple(page), tuple(inputs), study.digest("report"), subject=subject)
+    yield Step("patient_report", (*page, means), tuple(inputs), study.digest("report"), means, subject)
 
 
 def _arm(study: Study, at: _Paths, subject: str, arm: str, rounds: int) -> Iterator[Step]:

@@ -1,12 +1,15 @@
-"""Draw one patient's figures and write the patient's page."""
+"""Take the mean beats of one patient's draws, draw the patient's figures and write the page."""
 
 from kalemia.config import Study
 from kalemia.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from kalemia.mean_beats import write_mean_beats
     from kalemia.report.patient import write_patient_page
     from kalemia.report.patient_figures import write_patient_figures
 
     study, subject = Study.from_config(snakemake.config), snakemake.wildcards.subject
+    shard, quality = snakemake.input.shard, snakemake.input.quality
+    write_mean_beats(shard, quality, snakemake.params.recipe, snakemake.output.mean_beats)
     write_patient_figures(study, study.results, subject)
     write_patient_page(snakemake.output.page, study, study.results, subject)

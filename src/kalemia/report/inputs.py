@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from kalemia.evaluation import role_metrics
 from kalemia.report.provenance import RuleTime, hashes, rule_times
-from kalemia.schemas import EXPLANATION
+from kalemia.schemas import BEAT_SAMPLES, EXPLANATION
 from kalemia.tables import read_json, read_table
 
 JSON_FILES = {  # field of `StudyResults` -> file in the results folder
@@ -39,6 +39,7 @@ TABLE_FILES = {  # field -> file and schema
     "decision_curve": ("evaluation/decision_curve.parquet", "decision_curve"),
 }
 STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(path for path, _ in TABLE_FILES.values())]))
+REVIEW = "quality/review.html"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class StudyResults:
     verdict: dict
     times: list[RuleTime]
     hashes: dict[str, str]  # of `STUDY_FILES`
+    review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
     @property
@@ -76,8 +78,7 @@ class StudyResults:
     @property
     def personal(self) -> list[str]:
         """The personal patients, as ``p010059``."""
-        rows = zip(self.populations["subject_id"].to_pylist(), self.populations["population"].to_pylist(), strict=True)
-        return [subject_name(subject) for subject, population in rows if population == "personal"]
+        return personal_subjects(self.populations)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class PatientResults:
     """Everything the page of one patient shows."""
 
     subject: str
-    excerpts: list[dict]  # rows of the quality table, in the order of time
+    excerpts: list[dict]  # rows of the table of mean beats, without these, in the order of time
     unread: dict[str, int]  # why potassium values have no excerpt -> how many
     arms: dict[str, PatientArm]
     draw_beats_mv: np.ndarray  # (draws, 120): the mean beat of every usable labeled draw
@@ -158,6 +159,12 @@ def subject_name(subject_id: int) -> str:
     return f"p{subject_id:06d}"
 
 
+def personal_subjects(populations: pa.Table) -> list[str]:
+    """The personal patients of the table of populations, as ``p010059``."""
+    rows = zip(populations["subject_id"].to_pylist(), populations["population"].to_pylist(), strict=True)
+    return [subject_name(subject) for subject, population in rows if population == "personal"]
+
+
 def read_study(results: str | Path) -> StudyResults:
     """Read what the study's page and figures show from the results folder."""
     results = Path(results)
@@ -166,6 +173,7 @@ def read_study(results: str | Path) -> StudyResults:
         **{field: read_table(results / path, schema) for field, (path, schema) in TABLE_FILES.items()},
         times=rule_times(results / "times"),
         hashes=hashes(results, STUDY_FILES),
+        review=REVIEW if (results / REVIEW).exists() else None,
         explanations={},
     )
     return replace(data, explanations=read_explanations(results, data.personal))
@@ -180,19 +188,19 @@ def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Exp
 
 
 def read_patient(results: str | Path, subject: str) -> PatientResults:
-    """Read one patient; needs no file that depends on another patient's training."""
+    """Read one patient; needs no ECG, and no file that depends on another patient's training."""
     results, subject_id = Path(results), int(subject[1:])
-    excerpts = read_table(results / f"beats/{subject}.quality.parquet", "quality").sort_by("draw_time").to_pylist()
+    excerpts = read_table(results / f"mean_beats/{subject}.parquet", "mean_beats")
+    shown = excerpts.filter(pc.and_(pc.is_valid(excerpts["label"]), pc.is_valid(excerpts["mean_beat"])))
     values = read_table(results / "cohort/draws.parquet", "draws", columns=["subject_id", "reason"])
     reasons = values.filter(pc.equal(values["subject_id"], subject_id))["reason"].to_pylist()
-    draw_beats_mv, draw_labels = _draw_beats(results / f"beats/{subject}.parquet", excerpts)
     return PatientResults(
         subject=subject,
-        excerpts=excerpts,
+        excerpts=excerpts.drop_columns("mean_beat").to_pylist(),
         unread=dict(sorted(Counter(reason for reason in reasons if reason is not None).items())),
         arms=_patient_arms(results, subject),
-        draw_beats_mv=draw_beats_mv,
-        draw_labels=draw_labels,
+        draw_beats_mv=_matrix(shown["mean_beat"]),
+        draw_labels=shown["label"].to_numpy(),
         explanation=read_explanations(results, [subject]).get(subject),
     )
 
@@ -206,16 +214,6 @@ def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:
         tables = [read_table(folder / f"round-{round_}/predictions.parquet", "predictions") for round_ in rounds]
         arms[row["arm"]] = PatientArm(row["reason"], tables)
     return arms
-
-
-def _draw_beats(path: Path, excerpts: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean beat (draws, 120) in mV and the label (draws,) of every draw that has a label and was not excluded."""
-    table = read_table(path, "beats", columns=["draw_id", "beat"])
-    draw_ids, beats_mv = table["draw_id"].to_numpy(), _matrix(table["beat"])
-    usable = {row["draw_id"]: row["label"] for row in excerpts if row["reason"] is None and row["label"] is not None}
-    usable = {draw: label for draw, label in usable.items() if draw in draw_ids}
-    means = [beats_mv[draw_ids == draw].mean(axis=0, dtype=np.float64) for draw in usable]
-    return np.reshape(means, (len(means), 120)), np.array(list(usable.values()), dtype=int)
 
 
 def _explanation(folder: Path) -> Explanation:
@@ -249,5 +247,5 @@ def _embedding(beats: pa.Table) -> Embedding:
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """A column of lists of equal length as (rows, length)."""
-    return column.combine_chunks().flatten().to_numpy().astype(np.float64).reshape(len(column), -1)
+    """A column of beats, or of maps over them, as (rows, 120)."""
+    return column.combine_chunks().flatten().to_numpy().astype(np.float64).reshape(-1, BEAT_SAMPLES)

@@ -17,8 +17,8 @@ from kalemia.report.sections import SECTIONS, Section
 def write_page(path: str | Path, study: Study, results: str | Path) -> None:
     """Write the study's page from the results folder and from its figures, which must exist already.
 
-    Every personal patient is linked as ``patients/p010059/report.html``. The card of the generic model is written too,
-    as generic/model-card.md in the results folder.
+    Every personal patient is linked as ``patients/p010059/report.html``, and the review where its page lies in the
+    results folder. The card of the generic model is written too, as generic/model-card.md there.
     """
     data = read_study(results)
     write_generic_card(Path(results) / "generic/model-card.md", study, data)

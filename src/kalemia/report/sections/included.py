@@ -6,5 +6,5 @@ from kalemia.report.notes import Notes
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """The steps, and what the review of excerpts decided."""
-    return {"flow": data.flow["steps"], "reviewed": data.flow["reviewed"]}
+    """The steps, what the review of excerpts decided, and where it is."""
+    return {"flow": data.flow["steps"], "reviewed": data.flow["reviewed"], "review": data.review}
