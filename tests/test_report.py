@@ -30,7 +30,7 @@ from kalemia.report.csv_tables import write_csv_tables
 from kalemia.report.explained import COLORINGS, colored
 from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
-from kalemia.report.inputs import STUDY_FILES, read_explanations, read_patient, read_study
+from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study
 from kalemia.report.page import write_page
 from kalemia.report.palette import DARK, LIGHT
 from kalemia.report.patient import write_patient_page
@@ -455,7 +455,7 @@ def test_page_names_the_hash_of_every_table_it_rests_on(results):
 
 def test_page_rests_on_what_its_rule_declares_and_on_nothing_beside_it(results, study, tmp_path):
     rule = (ROOT / "rules/report.smk").read_text().split("rule study_report:")[1].split("output:")[0]
-    assert set(STUDY_FILES) == set(re.findall(r'out\("([^"]+)"\)', rule))
+    assert {*STUDY_FILES, REVIEW} == set(re.findall(r'out\("([^"]+)"\)', rule))
     again = tmp_path / "again"
     shutil.copytree(results, again)
     for folder in ("cohort", "evaluation"):
