@@ -163,6 +163,8 @@ def _cohort_tables(study: Study) -> list[str]:
 
 def _clinical_tables(study: Study, names: Iterable[str]) -> list[str]:
     """The files of clinical tables, gzipped unless only the other is there."""
+    if study.is_simulated or study.has_remote_tables:
+        return [f"{study.tables_folder}/{name}.csv.gz" for name in names]
     files = (Path(study.tables_folder) / f"{name}.csv.gz" for name in names)
     return [str(file if file.exists() or not file.with_suffix("").exists() else file.with_suffix("")) for file in files]
 
