@@ -1,6 +1,8 @@
 import base64
 import json
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,9 +24,10 @@ def _write(path, at_s, digest="now"):
 
 def _record(output, **fields):
     name = base64.urlsafe_b64encode(output.encode()).decode()
-    os.makedirs(".snakemake/metadata", exist_ok=True)
-    with open(f".snakemake/metadata/{name}", "w") as file:
-        json.dump(fields, file)
+    *folders, last = (name[at : at + 254] for at in range(0, len(name), 254))
+    folder = Path(".snakemake/metadata", *(f"@{part}" for part in folders))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / last).write_text(json.dumps(fields))
 
 
 def _states(*steps):
@@ -79,9 +82,96 @@ def test_a_newer_input_makes_a_step_stale_unless_its_content_is_as_recorded():
     assert _states(A, B) == ["done", "stale"]
 
 
-def test_a_missing_step_does_not_make_the_next_stale():
+def test_inputs_other_than_the_recorded_ones_make_a_step_stale():
+    _write("a.parquet", 1)
+    _write("b.parquet", 2)
+    _record("b.parquet", input=["a.parquet"])
+    assert _states(A, B) == ["done", "done"]
+    _record("b.parquet", input=["a.parquet", "of an arm that is no more"])
+    assert _states(A, B) == ["done", "stale"]
+
+
+def test_a_parameter_that_no_file_holds_is_compared_with_snakemake_s_record():
+    _write("a.parquet", 1)
+    step = replace(A, parameters=("{}", ["x"]))
+    assert _states(step) == ["done"]
+    _record("a.parquet", params=["'now'", "'{}'", "['x']"])
+    assert _states(step) == ["done"]
+    _record("a.parquet", params=["'now'", "'{7: reject}'", "['x']"])
+    assert _states(step) == ["stale"]
+
+
+def test_records_of_long_names_are_found():
+    path = f"{'folder/' * 60}a.parquet"
+    step = Step("page", (path,), (), "now")
+    os.makedirs(os.path.dirname(path))
+    _write(path, 1)
+    _record(path, params=["'before'"])
+    assert _states(step) == ["stale"]
+
+
+def test_a_missing_step_that_nothing_asks_for_does_not_make_the_next_stale():
     _write("b.parquet", 1)
     assert _states(A, B) == ["missing", "done"]
+
+
+def test_what_is_stale_reaches_through_what_is_missing():
+    _write("a.parquet", 1, "before")
+    _write("c.parquet", 3)
+    assert _states(A, B, C) == ["stale", "missing", "stale"]
+
+
+def test_what_is_newer_reaches_through_what_is_missing_unless_its_content_is_as_recorded():
+    _write("a.parquet", 4)
+    _write("c.parquet", 3)
+    assert _states(A, B, C) == ["done", "missing", "stale"]
+    _record("b.parquet", input_checksums={"a.parquet": f"sha256:{file_hash('a.parquet')}"})
+    assert _states(A, B, C) == ["done", "missing", "done"]
+
+
+def test_the_recipe_of_what_is_missing_is_told_by_snakemake_s_record():
+    _write("a.parquet", 1)
+    _write("c.parquet", 3)
+    _record("b.parquet", params=["'now'"])
+    assert _states(A, B, C) == ["done", "missing", "done"]
+    _record("b.parquet", params=["'before'"])
+    assert _states(A, B, C) == ["done", "missing", "stale"]
+
+
+def test_what_is_missing_and_asked_for_makes_the_next_stale():
+    _write("a.parquet", 1)
+    _write("c.parquet", 3)
+    asked = replace(B, asked=("b.parquet",))
+    assert _states(A, asked, C) == ["done", "missing", "stale"]
+
+
+def test_what_is_missing_is_made_for_one_and_then_stale_for_another():
+    _write("b.parquet", 2, "before")
+    _write("d.parquet", 3)
+    d = Step("d", ("d.parquet",), ("a.parquet",), "now", "d.parquet")
+    assert _states(A, B, d) == ["missing", "stale", "stale"]
+
+
+def test_the_time_of_an_ancient_input_counts_for_nothing_until_it_must_be_made():
+    reads = [Step(name, (f"{name}.parquet",), (), "now", f"{name}.parquet", ancient=("a.parquet",)) for name in "bc"]
+    for at_s, name in ((3, "a"), (1, "b"), (2, "c")):
+        _write(f"{name}.parquet", at_s)
+    assert _states(A, *reads) == ["done", "done", "done"]
+    assert _states(replace(A, digest="after"), *reads) == ["stale", "done", "done"]
+    os.remove("a.parquet")
+    assert _states(A, *reads) == ["missing", "done", "done"]
+    assert _states(A, replace(reads[0], digest="after"), reads[1]) == ["missing", "stale", "stale"]
+
+
+def test_a_folder_is_as_old_as_snakemake_says():
+    os.makedirs("a/below")
+    Path("a/.snakemake_timestamp").touch()
+    os.utime("a/.snakemake_timestamp", (1, 1))
+    _write("b.parquet", 2)
+    step = Step("b", ("b.parquet",), ("a",), "now", "b.parquet")
+    assert _states(step) == ["done"]
+    os.utime("a/.snakemake_timestamp", (3, 3))
+    assert _states(step) == ["stale"]
 
 
 def test_an_unreadable_output_is_stale():
@@ -109,6 +199,35 @@ def test_candidates_are_known_before_the_populations(study):
     text = "\n".join(status_lines(study))
     assert "p000007  missing   missing  not known        not known      missing" in text
     assert "1 generic: excerpts missing, beats missing (p000009)" in text
+
+
+def _steps(study, stage):
+    return [step for step in steps_of(study, _cohort(study)) if step.stage == stage]
+
+
+def test_a_change_of_the_simulation_is_one_of_its_step_and_follows_to_the_cohort(study):
+    changed = replace(study, simulation=replace(study.simulation, noise=2.0))
+    (before,), (after,), (cohort,) = _steps(study, "simulate"), _steps(changed, "simulate"), _steps(study, "cohort")
+    assert before.digest != after.digest
+    assert set(cohort.inputs) < set(before.outputs)
+    own = replace(study, source=replace(study.source, kind="own", waveforms="mine", tables="mine"))
+    assert _steps(own, "simulate") == []
+
+
+def test_a_decision_of_the_review_is_one_of_its_subject_s_beats(study):
+    Path("decisions.csv").write_text("subject_id,draw_id,decision,reviewer,note\n7,701,reject,me,\n")
+    changed = replace(study, review=replace(study.review, decisions="decisions.csv"))
+    before, after = _steps(study, "beats"), _steps(changed, "beats")
+    assert [step.parameters for step in before] == [("{}",), ("{}",)]
+    assert [step.subject for step in after if step.parameters != ("{}",)] == ["p000007"]
+    assert [step.ancient for step in after] == [("decisions.csv",), ()]
+
+
+def test_a_setting_that_changes_no_result_is_one_of_the_study_s_report(study):
+    changed = replace(study, source=replace(study.source, connections=9))
+    for before, after in zip(steps_of(study, _cohort(study)), steps_of(changed, _cohort(study)), strict=True):
+        assert before.digest == after.digest
+        assert (before.parameters != after.parameters) == (before.stage == "study_report")
 
 
 def test_each_step_comes_after_those_that_it_needs(study):

@@ -3,10 +3,11 @@
 import base64
 import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from stat import S_ISDIR
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from kalemia.tables import file_hash
 
 DONE, STALE, MISSING = "done", "stale", "missing"
 _RECORDS = Path(".snakemake/metadata")
+Times = Callable[[str], int | None]
 
 
 def status_lines(study: Study) -> Iterator[str]:
@@ -42,43 +44,95 @@ def status_lines(study: Study) -> Iterator[str]:
 def states_of(steps: Iterable[Step]) -> Iterator[tuple[Step, str]]:
     """Each step, in the order given, and whether it is done, stale or missing.
 
-    missing: an output is not there. stale: made by another recipe than today's, or an input is newer than an output
-    and is not what Snakemake recorded it to be, or is stale itself. Steps come after those that they need.
+    missing: an output is not there. stale: all are there, and Snakemake would make them again. Steps come after those
+    that they need.
     """
-    changed_ns, stale = cache(_changed_ns), set()
+    steps, changed_ns = list(steps), cache(_changed_ns)
+    remade = _remade(steps, changed_ns)
     for step in steps:
-        written = [changed_ns(path) for path in step.outputs]
-        if None in written:
+        if None in map(changed_ns, step.outputs):
             yield step, MISSING
-            continue
-        newer = [path for path in step.inputs if (changed_ns(path) or 0) > min(written)]
-        if not stale.isdisjoint(step.inputs) or _has_other_recipe(step) or _has_other_content(newer, step.outputs[0]):
-            stale.update(step.outputs)
-            yield step, STALE
         else:
-            yield step, DONE
+            yield step, STALE if step in remade else DONE
+
+
+def _remade(steps: list[Step], changed_ns: Times) -> set[Step]:
+    """The steps that Snakemake would run: for a reason of their own, after one of these, or as missing for one."""
+    maker = {path: step for step in steps for path in step.outputs}
+    users = _users(steps, changed_ns)
+    made_ns = _made_ns(steps, users, changed_ns)
+    waiting = [step for step in steps if _has_reason(step, made_ns[step], changed_ns)]
+    remade = set(waiting)
+    while waiting:
+        step = waiting.pop()
+        missing = {maker[path] for path in _needed(step) if path in maker and changed_ns(path) is None}
+        reached = missing.union(*(users[path] for path in step.outputs)) - remade
+        waiting.extend(reached)
+        remade |= reached
+    return remade
+
+
+def _needed(step: Step) -> tuple[str, ...]:
+    return step.inputs + step.ancient
+
+
+def _users(steps: list[Step], changed_ns: Times) -> dict[str, list[Step]]:
+    """Path -> the steps that are made again after it; after an ancient input only where that is missing."""
+    users = defaultdict(list)
+    for step in steps:
+        for path in (*step.inputs, *(path for path in step.ancient if changed_ns(path) is None)):
+            users[path].append(step)
+    return users
+
+
+def _made_ns(steps: list[Step], users: dict[str, list[Step]], changed_ns: Times) -> dict[Step, int | None]:
+    """When each step was made: its oldest output, or as for Snakemake where none is there, the oldest made after it."""
+    made_ns: dict[Step, int | None] = {}
+    for step in reversed(steps):
+        times = [changed_ns(path) for path in step.outputs]
+        if not any(times):
+            times = [made_ns[user] for path in step.outputs for user in users[path]]
+        made_ns[step] = min(filter(None, times), default=None)
+    return made_ns
 
 
 def _changed_ns(path: str) -> int | None:
-    """When a file was last written; None where there is none."""
+    """When a file was last written, or a folder completed by Snakemake; None where that has not been."""
     try:
-        return os.stat(path).st_mtime_ns
+        status = os.stat(path)
+        return (os.stat(f"{path}/.snakemake_timestamp") if S_ISDIR(status.st_mode) else status).st_mtime_ns
     except OSError:
         return None
 
 
-def _has_other_recipe(step: Step) -> bool:
-    """Whether an output says so, or where outputs hold no digest, Snakemake's record."""
-    if step.recorded:
-        return _digest_in(step.recorded) != step.digest
-    parameters = _record(step.outputs[0]).get("params")
-    return parameters is not None and repr(step.digest) not in parameters
+def _has_reason(step: Step, made_ns: int | None, changed_ns: Times) -> bool:
+    """Whether a step is to be run whatever becomes of others."""
+    if None in map(changed_ns, step.asked):
+        return True
+    record = _record(step.outputs[0])
+    newer = [path for path in step.inputs if made_ns and (changed_ns(path) or 0) > made_ns]
+    return (
+        _has_other_recipe(step, record, changed_ns)
+        or set(record.get("input", _needed(step))) != set(_needed(step))
+        or _has_other_content(newer, record)
+    )
 
 
-def _has_other_content(newer: list[str], output: str) -> bool:
-    """Whether one of the inputs that are newer than `output` is not what Snakemake recorded when it was made."""
-    recorded = _record(output).get("input_checksums", {}) if newer else {}
-    return any(recorded.get(path) != f"sha256:{file_hash(path)}" for path in newer)
+def _has_other_recipe(step: Step, record: dict, changed_ns: Times) -> bool:
+    """Whether an output says so, or of what outputs do not hold, Snakemake's record."""
+    parameters = {repr(parameter) for parameter in step.parameters}
+    if step.recorded and changed_ns(step.recorded):
+        if _digest_in(step.recorded) != step.digest:
+            return True
+    else:
+        parameters.add(repr(step.digest))
+    return not parameters.issubset(record.get("params", parameters))
+
+
+def _has_other_content(newer: list[str], record: dict) -> bool:
+    """Whether one of the inputs that are newer than the outputs is not what Snakemake recorded when it made them."""
+    recorded = record.get("input_checksums", {})
+    return any(path not in recorded or recorded[path] != f"sha256:{file_hash(path)}" for path in newer)
 
 
 def _digest_in(path: str) -> str | None:
@@ -95,9 +149,12 @@ def _record(output: str) -> dict:
     """What Snakemake wrote down when it made a file; nothing where that cannot be read."""
     name = base64.urlsafe_b64encode(output.encode()).decode()
     try:
-        return json.loads((_RECORDS / name).read_text())
+        length = os.pathconf(_RECORDS, "PC_NAME_MAX") - 1
+        *folders, last = (name[at : at + length] for at in range(0, len(name), length))
+        record = json.loads(_RECORDS.joinpath(*(f"@{folder}" for folder in folders), last).read_text())
     except (OSError, ValueError):
         return {}
+    return {key: value for key, value in record.items() if value is not None}
 
 
 def _stage_rows(states: list[tuple[Step, str]]) -> Iterator[tuple[str, ...]]:

@@ -3,14 +3,17 @@
 A test holds the two together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kalemia.arms import splits_of_arms
-from kalemia.config import Study
-from kalemia.dictionary import TABLES
+from kalemia.config import Study, is_url
+from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
+from kalemia.mimic import given_tables
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
+from kalemia.report.provenance import config_text
+from kalemia.review import decisions_by_subject
 from kalemia.schemas import EXPLANATION
 from kalemia.tables import read_table
 
@@ -20,12 +23,13 @@ _SHOWN += ("alerts", "decision_curve", "baseline_averages")
 _NOT_SHOWN = ("baselines", "nulls", "resampled_draws", "resampled_patients")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One job: its outputs and inputs as paths, and the digest that its recipe has today.
+    """One job: its outputs and inputs as paths, the digest that its recipe has today, and its other parameters.
 
-    `recorded` is the output that holds the digest of the recipe it was made by; None where none does. Inputs whose
-    time does not count (the features of a patient, the page of the review) are left out.
+    `recorded` is the output that holds the digest of the recipe it was made by; None where none does. `parameters` are
+    those that Snakemake alone writes down. `ancient` are inputs whose time does not count, but which must be there.
+    `asked` are the outputs that are made whenever they are missing; others wait until a step needs them.
     """
 
     stage: str
@@ -35,6 +39,9 @@ class Step:
     recorded: str | None = None
     subject: str | None = None
     arm: str | None = None
+    parameters: tuple = ()
+    ancient: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,26 +84,30 @@ def people_of(study: Study) -> People:
 
 
 def steps_of(study: Study, people: People) -> Iterator[Step]:
-    """Every step of a study from the cohort on, in an order in which each comes after those that it needs."""
+    """Every step of a study, in an order in which each comes after those that it needs.
+
+    Raises `UserError` where the review's decisions cannot be read.
+    """
     at = _Paths(study.results)
     subjects, personal = list(people.populations), people.personal
     quality = [at.quality(subject) for subject in subjects]
+    waveforms = tuple(_waveforms(study))
+    if study.is_simulated:
+        outputs = (*waveforms, *_clinical_tables(study, (*TABLES, *MORE_TABLES)), at("source/truth.json"))
+        yield Step("simulate", outputs, (), study.digest("source"))
     cohort = tuple(at(f"cohort/{name}.parquet") for name in ("draws", "subjects", "unreadable"))
     draws = cohort[0]
-    yield Step("cohort", cohort, tuple(_source_files(study)), study.digest("cohort"), draws)
+    inputs = (*_cohort_tables(study), *waveforms)
+    yield Step("cohort", cohort, inputs, study.digest("cohort"), draws, asked=(draws,))
     excerpts = study.digest("excerpts")
     for subject in subjects:
         path = at(f"excerpts/{subject}.parquet")
-        yield Step("excerpts", (path,), (draws,), excerpts, path, subject)
-    beats = study.digest("beats")
-    for subject in subjects:
-        outputs = (at.shard(subject), at.quality(subject))
-        yield Step("beats", outputs, (at(f"excerpts/{subject}.parquet"),), beats, outputs[1], subject)
+        yield Step("excerpts", (path,), (draws, *waveforms), excerpts, path, subject)
+    yield from _beats(study, at, subjects)
     who = [at(f"cohort/{name}.parquet") for name in ("populations", "generic", "personal")]
-    populations = (*who, at("cohort/flow.json"))
-    yield Step("populations", populations, (draws, *quality), study.digest("populations"), who[0])
-    context = at("cohort/context.parquet")
-    yield Step("context", (context,), (draws, *quality), study.digest("context"), context)
+    outputs, inputs = (*who, at("cohort/flow.json")), (draws, *quality)
+    yield Step("populations", outputs, inputs, study.digest("populations"), who[0], asked=(who[0],))
+    yield _context(study, at, inputs)
     yield from _generic(study, at, [at.shard(subject) for subject in people.generic])
     arms = at("personal/arms.parquet")
     yield Step("arms", (arms,), (who[2],), study.digest("arms"), arms)
@@ -126,18 +137,73 @@ class _Paths:
     def round(self, arm: str, subject: str, k: int, name: str) -> str:
         return self.of_arm(arm, subject, f"round-{k}/{name}")
 
+    def features(self, subject: str) -> str:
+        return self(f"features/{subject}.safetensors")
+
     @property
     def generic(self) -> str:
         return self("generic/model.safetensors")
 
 
-def _source_files(study: Study) -> list[str]:
-    """What the cohort is made from, of what lies on this machine."""
-    tables, waveforms = Path(study.tables_folder), Path(study.waveforms)
+def _waveforms(study: Study) -> list[str]:
+    """What changes when the recordings do."""
+    if is_url(study.waveforms):
+        return []
     if study.source.kind == "own":
-        return [str(tables / "potassium.csv"), str(waveforms / "recordings.csv")]
-    found = [path for name in TABLES for path in (tables / f"{name}.csv.gz", tables / f"{name}.csv") if path.exists()]
-    return list(map(str, found))
+        return [f"{study.waveforms}/recordings.csv"]
+    folder = f"{study.waveforms}/mimic3wdb-matched"
+    return [folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"]
+
+
+def _cohort_tables(study: Study) -> list[str]:
+    if study.source.kind == "own":
+        return [f"{study.tables_folder}/potassium.csv"]
+    return _clinical_tables(study, TABLES)
+
+
+def _clinical_tables(study: Study, names: Iterable[str]) -> list[str]:
+    """The files of clinical tables, gzipped unless only the other is there."""
+    if study.is_simulated or study.has_remote_tables:
+        return [f"{study.tables_folder}/{name}.csv.gz" for name in names]
+    files = (Path(study.tables_folder) / f"{name}.csv.gz" for name in names)
+    return [str(file if file.exists() or not file.with_suffix("").exists() else file.with_suffix("")) for file in files]
+
+
+def _treatment_tables(study: Study) -> list[str]:
+    """The names of the tables of treatments that are given."""
+    if study.is_simulated:
+        given = MORE_TABLES
+    elif study.source.kind == "own":
+        given = ()
+    elif study.has_remote_tables or study.source.more_tables is not None:
+        given = study.source.more_tables or ()
+    else:
+        given = given_tables(study.tables_folder, MORE_TABLES)
+    return [name for name in given if name != BODY_TABLE]
+
+
+def _beats(study: Study, at: _Paths, subjects: Iterable[str]) -> Iterator[Step]:
+    """Everybody's beats; a decision of the review is a parameter of its subject's."""
+    digest, decisions = study.digest("beats"), decisions_by_subject(study.review.decisions)
+    for subject in subjects:
+        outputs, of_subject = (at.shard(subject), at.quality(subject)), decisions.get(int(subject[1:]), {})
+        yield Step(
+            "beats",
+            outputs,
+            (at(f"excerpts/{subject}.parquet"),),
+            digest,
+            outputs[1],
+            subject,
+            parameters=(str(of_subject),),
+            ancient=(study.review.decisions,) if of_subject else (),
+        )
+
+
+def _context(study: Study, at: _Paths, inputs: tuple[str, ...]) -> Step:
+    path, given = at("cohort/context.parquet"), _treatment_tables(study)
+    people = () if study.source.kind == "own" else ("PATIENTS", "ADMISSIONS")
+    inputs += tuple(_clinical_tables(study, (*people, *given)))
+    return Step("context", (path,), inputs, study.digest("context"), path, parameters=(given,), asked=(path,))
 
 
 def _generic(study: Study, at: _Paths, shards: list[str]) -> Iterator[Step]:
@@ -153,8 +219,7 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     for arm, path in zip(study.arms, splits, strict=True):
         yield Step("split", (path,), (at.quality(subject), shard), study.split_digest(arm), path, subject, arm)
     if possible:
-        features = (at(f"features/{subject}.safetensors"),)
-        yield Step("features", features, (shard, at.generic), study.digest("features"), subject=subject)
+        yield Step("features", (at.features(subject),), (shard, at.generic), study.digest("features"), subject=subject)
     for arm, rounds in possible.items():
         yield from _arm(study, at, subject, arm, rounds)
     predictions = [
@@ -164,7 +229,8 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     if possible:
         last = [at.round(arm, subject, rounds, "model.safetensors") for arm, rounds in possible.items()]
         inputs, digest = (shard, at.generic, *last, *splits), study.digest("explanation")
-        yield Step("explanation", explanation, inputs, digest, explanation[0], subject)
+        ancient = (at.features(subject),)
+        yield Step("explanation", explanation, inputs, digest, explanation[0], subject, ancient=ancient)
     means = at(f"mean_beats/{subject}.parquet")
     page = [
         at(f"patients/{subject}/{name}")
@@ -172,25 +238,28 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     ]
     inputs = [at("cohort/draws.parquet"), at("personal/arms.parquet"), shard, at.quality(subject), *splits]
     inputs += [*predictions, *(explanation if possible else ())]
-    yield Step("patient_report", (*page, means), tuple(inputs), study.digest("report"), means, subject)
+    recipe = study.digest("report")
+    yield Step("patient_report", (*page, means), tuple(inputs), recipe, means, subject, asked=(page[0], means))
 
 
 def _arm(study: Study, at: _Paths, subject: str, arm: str, rounds: int) -> Iterator[Step]:
     """One patient's rounds in one arm, from round 0 on, and the nulls."""
     needed = (at.of_arm(arm, subject, "split.json"), at.shard(subject), at.generic)
+    of_arm = {"subject": subject, "arm": arm, "ancient": (at.features(subject),)}
     scores = [
         tuple(at.round(arm, subject, k, n) for n in ("predictions.parquet", "metrics.json")) for k in range(rounds + 1)
     ]
     outputs = (*scores[0], at.of_arm(arm, subject, "baselines.parquet"))
     inputs = (*needed, at("cohort/context.parquet"))
-    yield Step("round_0", outputs, inputs, study.digest("baselines"), outputs[0], subject, arm)
+    yield Step("round_0", outputs, inputs, study.digest("baselines"), outputs[0], asked=outputs[:1], **of_arm)
     for k in range(1, rounds + 1):
         previous = (at.round(arm, subject, k - 1, "model.safetensors"),) if k > 1 else ()
         outputs = (at.round(arm, subject, k, "model.safetensors"), *scores[k])
-        yield Step("finetune", outputs, (*needed, *previous), study.arm_digest(arm), outputs[1], subject, arm)
+        inputs, digest = (*needed, *previous), study.arm_digest(arm)
+        yield Step("finetune", outputs, inputs, digest, outputs[1], asked=outputs[:2], **of_arm)
     if study.arms[arm].trains_nulls:
         path = at.of_arm(arm, subject, "nulls.parquet")
-        yield Step("nulls", (path,), needed, study.nulls_digest(arm), path, subject, arm)
+        yield Step("nulls", (path,), needed, study.nulls_digest(arm), path, **of_arm)
 
 
 def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
@@ -207,7 +276,10 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
             inputs = [at.of_arm(arm, subject, "split.json") for subject, _ in mine] + [at.generic]
             inputs += [at.shard(subject) for subject, _ in mine]
             inputs += [at.round(arm, subject, n, "model.safetensors") for subject, n in mine]
-            yield Step("strangers", (path,), tuple(inputs), study.strangers_digest(arm), path, arm=arm)
+            features = tuple(at.features(subject) for subject, _ in mine)
+            yield Step(
+                "strangers", (path,), tuple(inputs), study.strangers_digest(arm), path, arm=arm, ancient=features
+            )
             nulls.append(path)
     predictions = [
         at.round(arm, subject, k, "predictions.parquet") for arm, subject, n in trained for k in range(n + 1)
@@ -221,9 +293,11 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
     yield Step("evaluation", (*tables.values(), *summaries), inputs, study.digest("evaluation"), tables["rounds"])
     explained = {subject: None for _, subject, _ in trained}
     explanations = [at(f"explanation/{subject}/{name}.parquet") for subject in explained for name in EXPLANATION]
-    inputs = (at("cohort/populations.parquet"), at("cohort/flow.json"), arms, *generic[1:])
+    cohort = (at(f"cohort/{name}") for name in ("populations.parquet", "flow.json", "characteristics.json"))
+    inputs = (*cohort, arms, *generic[1:])
     inputs += (*(tables[name] for name in _SHOWN), *summaries, *explanations)
     figures = (at(f"figures/{name}.svg") for names in SECTION_FIGURES.values() for name in names)
     outputs = (at("report.html"), at("generic/model-card.md"), at("config.yaml"), *figures)
     outputs += tuple(at(f"tables/{name}.csv") for name in STUDY_TABLES)
-    yield Step("study_report", outputs, inputs, study.digest("report"))
+    more = {"parameters": (config_text(study),), "ancient": (at("quality/review.html"),)}
+    yield Step("study_report", outputs, inputs, study.digest("report"), asked=outputs[:1], **more)
