@@ -368,9 +368,9 @@ RECIPES = {
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
     "nulls": Recipe(1, _SPLITTING),
     "baselines": Recipe(1, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(3, ("seed", "evaluation")),
+    "evaluation": Recipe(4, ("seed", "evaluation")),
     "explanation": Recipe(2, ("seed", "explanation")),
-    "report": Recipe(2, ("study",)),
+    "report": Recipe(3, ("study",)),
 }
 
 

@@ -16,7 +16,7 @@ from kalemia.tables import read_table
 
 # of evaluation/: tables that the study's page is made from, and those that it is not
 _SHOWN = ("rounds", "leakage", "distances", "patients", "averages", "tests", "effective", "periods", "prevalence")
-_SHOWN += ("alerts", "decision_curve")
+_SHOWN += ("alerts", "calibration", "decision_curve")
 _NOT_SHOWN = ("baselines", "nulls", "resampled_draws", "resampled_patients")
 
 

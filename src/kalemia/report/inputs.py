@@ -35,6 +35,7 @@ class StudyResults:
     periods: pa.Table
     prevalence: pa.Table
     alerts: pa.Table
+    calibration: pa.Table  # of the personal networks
     decision_curve: pa.Table
     summary: dict
     verdict: dict
@@ -151,6 +152,7 @@ def read_study(results: str | Path) -> StudyResults:
         periods=read_table(results / "evaluation/periods.parquet", "periods"),
         prevalence=read_table(results / "evaluation/prevalence.parquet", "prevalence"),
         alerts=read_table(results / "evaluation/alerts.parquet", "alerts"),
+        calibration=read_table(results / "evaluation/calibration.parquet", "calibration"),
         decision_curve=read_table(results / "evaluation/decision_curve.parquet", "decision_curve"),
         summary=read_json(results / "evaluation/summary.json"),
         verdict=read_json(results / "evaluation/verdict.json"),
