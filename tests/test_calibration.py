@@ -12,14 +12,8 @@ def trial(labels, first, last, is_test=None, arm="forward", subject=1):
     """Of two rounds, with their probabilities of each draw."""
     labels, probability = np.array(labels), np.array([first, last], float)
     said = dict.fromkeys(("vote", "mean_logit", "threshold"), (probability > 0.5).astype(np.int8))
-    draws = Draws(
-        np.arange(len(labels)),
-        labels,
-        np.arange(len(labels)),
-        np.log(probability / (1 - probability)),
-        probability,
-        said,
-    )
+    ids, logit = np.arange(len(labels)), np.log(probability / (1 - probability))
+    draws = Draws(ids, labels, ids, logit, probability, said)
     return Trial(arm, subject, draws, np.ones(len(labels), bool) if is_test is None else np.array(is_test))
 
 
@@ -42,8 +36,9 @@ def test_only_test_draws_count():
 
 
 def test_intervals_resample_patients():
-    agreed = [trial([0, 0, 1, 1] * 4, [0.5] * 16, [0.5] * 16, subject=k) for k in range(4)]
-    apart = [trial([k % 2] * 16, [0.5] * 16, [0.5] * 16, subject=k) for k in range(4)]
+    last = np.linspace(0.1, 0.9, 16)  # so that every part holds draws of all patients
+    agreed = [trial([0, 0, 1, 1] * 4, [0.5] * 16, last, subject=k) for k in range(4)]
+    apart = [trial([k % 2] * 16, [0.5] * 16, last, subject=k) for k in range(4)]
     widths = [max(row["observed_high"] - row["observed_low"] for row in _rows(of)) for of in (agreed, apart)]
     assert widths[0] < 0.5 < widths[1]
 

@@ -393,6 +393,14 @@ def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
         assert set(re.findall(r"url\((.)", text)) <= {"#"}
 
 
+def test_the_page_of_a_study_of_the_papers_size_is_below_10_mb(study, tmp_path):
+    write_results(tmp_path, study, personal=tuple(range(10000, 10000 + paper.PATIENTS)))
+    write_study_figures(study, tmp_path)
+    write_page(tmp_path / "report.html", study, tmp_path)
+    assert (paper.PATIENTS, len(study.arms)) == (16, 2)
+    assert (tmp_path / "report.html").stat().st_size < 10e6
+
+
 def test_references_within_a_page_arrive_and_ids_are_unique(results):
     for path in _pages(results):
         page = Page(path)

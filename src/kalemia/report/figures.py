@@ -109,7 +109,7 @@ def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: lis
 def write_rounds_figure(
     path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], decision: str, is_simulated: bool
 ) -> None:
-    """Metrics over rounds: a column an arm, a row a metric, a thin line a patient; the mean, and the paper's."""
+    """Metrics over rounds: below each other for an arm, a thin line a patient; the mean, and the paper's."""
     title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
     if not len(data.rounds):
         write_remark(path, title, NOBODY, is_simulated)
@@ -137,7 +137,8 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
     if not len(data.rounds):
         write_remark(path, title, NOBODY, is_simulated)
         return
-    with svg_figure(path, title, 2.9, is_simulated) as figure:
+    names = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
+    with svg_figure(path, title, 3.6 if names else 2.9, is_simulated) as figure:
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             last = [_last_round(data, arm, metric) for arm in arms]
             _join_patients(axes, last)
@@ -151,8 +152,7 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
                 axes.axhline(published.mean, color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
             axes.set_title(METRIC_NAMES[metric])
             axes.set_xlim(-0.5, len(arms) - 0.4)
-            slant = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
-            axes.set_xticks(range(len(arms)), arms, **slant)
+            axes.set_xticks(range(len(arms)), arms, **names)
             share_axis(axes)
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
 

@@ -160,9 +160,8 @@ def _draw_bars(axes: Axes, values: dict[str, list[float]], arms: list[str], titl
     for place, (model, of_waves) in enumerate(values.items()):
         places = np.arange(len(WAVES)) + (place - (len(values) - 1) / 2) * width
         look = model_look(model, arms)
-        axes.bar(
-            places, of_waves, 0.9 * width, color=look.color, hatch=look.hatch, ec=LIGHT["paper"], lw=0, label=model
-        )
+        fill = {"color": look.color, "hatch": look.hatch, "ec": LIGHT["paper"], "lw": 0}
+        axes.bar(places, of_waves, 0.9 * width, label=model, **fill)
     axes.set_xticks(range(len(WAVES)), WAVES)
     axes.set_title(title)
     axes.grid(axis="y")

@@ -50,9 +50,8 @@ def write_patient_rounds_figure(path: str | Path, patient: PatientResults, arms:
             axes.set_xticks(range(n_rounds), ["gen.", *map(str, range(1, n_rounds))])
             axes.set_xlabel("round")
             share_axis(axes)
-        figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside upper left", ncols=min(len(evaluable), LEGEND_COLUMNS)
-        )
+        n_columns = min(len(evaluable), LEGEND_COLUMNS)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=n_columns)
 
 
 def write_potassium_figure(
