@@ -2,7 +2,7 @@
 # Needs:  the predictions of every round, the splits, baselines and nulls, and the generic metrics and predictions.
 # Makes:  evaluation/: rounds, baselines and nulls, one row a patient, arm and one of these; baseline_averages; leakage, one row a split;
 #         patients, every metric; averages over them, tests between rounds and arms, and the resamples under both;
-#         periods, prevalence, alerts and decision_curve, at real prevalence; summary.json over patients, and verdict.json.
+#         calibration of the last round; periods, prevalence, alerts and decision_curve, at real prevalence; summary.json over patients, and verdict.json.
 
 
 rule evaluation:
@@ -31,6 +31,7 @@ rule evaluation:
         periods=out("evaluation/periods.parquet"),
         prevalence=out("evaluation/prevalence.parquet"),
         alerts=out("evaluation/alerts.parquet"),
+        calibration=out("evaluation/calibration.parquet"),
         decision_curve=out("evaluation/decision_curve.parquet"),
         summary=out("evaluation/summary.json"),
         verdict=out("evaluation/verdict.json"),

@@ -65,6 +65,7 @@ rule study_report:
         periods=out("evaluation/periods.parquet"),
         prevalence=out("evaluation/prevalence.parquet"),
         alerts=out("evaluation/alerts.parquet"),
+        calibration=out("evaluation/calibration.parquet"),
         decision_curve=out("evaluation/decision_curve.parquet"),
         summary=out("evaluation/summary.json"),
         verdict=out("evaluation/verdict.json"),

@@ -40,7 +40,7 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
         _write_beats(results, subject, draws)
         arms = [arm for arm in study.arms if reason_of[arm, subject] is None]
         for arm in arms:
-            _write_arm(results, arm, subject, draws)
+            _write_arm(results, arm, study.arms[arm].protocol, subject, draws)
         if arms:
             _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
     write_evaluation(study, evidence_of(results, study), results / "evaluation")
@@ -296,7 +296,7 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
     write_mean_beats(path, about_draws, "", results / f"mean_beats/{subject_name(subject)}.parquet")
 
 
-def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> None:
+def _write_arm(results: Path, arm: str, protocol: str, subject: int, draws: list[dict]) -> None:
     """The predictions of every round: test draws are the last of each class, and become clearer with rounds."""
     usable = [draw for draw in draws if draw["reason"] is None]
     labeled = [draw for draw in usable if draw["label"] is not None]
@@ -328,18 +328,24 @@ def _write_arm(results: Path, arm: str, subject: int, draws: list[dict]) -> None
         write_table(path, "predictions", table_from_rows("predictions", rows))
     folder = results / "personal" / arm / subject_name(subject)
     pairs = list(zip(learn[1][:N_ROUNDS], learn[0][:N_ROUNDS], strict=True))
-    _write_beside_rounds(folder, arm, subject, labeled, pairs, sorted(test))
+    _write_beside_rounds(folder, arm, protocol, subject, usable, pairs, sorted(test))
 
 
 def _write_beside_rounds(
-    folder: Path, arm: str, subject: int, labeled: list[dict], pairs: list[tuple[int, int]], test: list[int]
+    folder: Path,
+    arm: str,
+    protocol: str,
+    subject: int,
+    usable: list[dict],
+    pairs: list[tuple[int, int]],
+    test: list[int],
 ) -> None:
     """The split, three baselines (the threshold errs on the first test draw) and two runs of each of two nulls."""
     write_json(
         folder / "split.json",
         {
             "arm": arm,
-            "protocol": arm,
+            "protocol": protocol,
             "purge_hours": 1.0,
             "subject_id": subject,
             "seed": 1,
@@ -358,12 +364,12 @@ def _write_beside_rounds(
                     "segments": [],
                     "r_samples": [],
                 }
-                for draw in labeled
+                for draw in usable
             ],
         },
     )
     random = rng(1, "beside", arm, subject)
-    by_id = {draw["draw_id"]: draw for draw in labeled}
+    by_id = {draw["draw_id"]: draw for draw in usable}
     baselines = [
         {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
         | {"baseline": name, "score": random.normal(by_id[draw]["label"], 1), "decision": 1}

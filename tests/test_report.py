@@ -10,7 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from kalemia.report.figures import side_by_side, write_study_figures
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study
 from kalemia.report.page import write_page
-from kalemia.report.palette import DARK, LIGHT
+from kalemia.report.palette import ARM_COLORS, DARK, LIGHT, model_look
 from kalemia.report.patient import write_patient_page
 from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
 from kalemia.report.sections.answer import answer
@@ -67,6 +67,25 @@ def nobody(tmp_path_factory, study):
     write_study_figures(study, folder)
     write_page(folder / "report.html", study, folder)
     _write_patient(study, folder, subjects[0])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def six_arms(study):
+    """The study with more arms than there are colors for them, each evaluable in the made-up results."""
+    forward = study.arms["forward"]
+    more = dict.fromkeys(("replay", "frozen_norm", "head", "whole"), forward)
+    return dataclasses.replace(study, arms=study.arms | more)
+
+
+@pytest.fixture(scope="module")
+def many_arms(tmp_path_factory, six_arms):
+    """A small results folder of the study with six arms, with its figures and pages."""
+    folder = tmp_path_factory.mktemp("arms")
+    subject = write_results(folder, six_arms, personal=PERSONAL[:2], unevaluable=())[0]
+    write_study_figures(six_arms, folder)
+    write_page(folder / "report.html", six_arms, folder)
+    _write_patient(six_arms, folder, subject)
     return folder
 
 
@@ -151,24 +170,98 @@ def test_a_number_reads_back_within_its_digits(value):
 # Colors
 
 
+def _linear(color):
+    """Of ``#rrggbb``, the red, green and blue light, 0 to 1."""
+    channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
 def _contrast(one, other):
     """WCAG 2 contrast ratio of two ``#rrggbb`` colors."""
 
-    def luminance(color):
-        channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-        return linear @ [0.2126, 0.7152, 0.0722]
-
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted(_linear(color) @ [0.2126, 0.7152, 0.0722] for color in (one, other))
     return (high + 0.05) / (low + 0.05)
+
+
+# Color vision without one of the three cones, in linear RGB: Machado, Oliveira and Fernandes (IEEE Trans Vis Comput
+# Graph 2009;15:1291), severity 1.
+MACHADO = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+XYZ_OF_RGB = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+ARMS = [f"arm-{place}" for place in range(ARM_COLORS)]
+
+
+def _lab(color, vision):
+    """CIELAB of ``#rrggbb`` as an eye of `MACHADO`, or one with all cones (None), sees it."""
+    seen = np.clip((np.eye(3) if vision is None else np.array(MACHADO[vision])) @ _linear(color), 0, 1)
+    share = XYZ_OF_RGB @ seen / XYZ_OF_RGB.sum(axis=1)
+    x, y, z = np.where(share > 216 / 24389, np.cbrt(share), (24389 / 27 * share + 16) / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 def test_text_and_lines_stand_out_from_the_ground(palette):
     for name in ("ink", "muted"):
         assert _contrast(palette[name], palette["paper"]) >= 4.5
-    for name in ("positive", "negative", "generic", "arm-0", "arm-1"):
+    for name in ("positive", "negative", "generic", *ARMS):
         assert _contrast(palette[name], palette["paper"]) >= 3
+
+
+def test_words_in_figures_have_colors_that_can_be_read(results, many_arms):
+    name_of = {color: name for name, color in LIGHT.items()}
+    words = [
+        text
+        for folder in (results, many_arms)
+        for path in _figures(folder)
+        for text in re.findall(r"<text [^>]*>", path.read_text())
+    ]
+    colors = {color for text in words for color in re.findall(r"#[0-9a-f]{6}", text)}
+    assert len(words) > 1000
+    assert {"ink", "muted"} <= {name_of[color] for color in colors}
+    for color, palette in product(colors, (LIGHT, DARK)):
+        assert _contrast(palette[name_of[color]], palette["paper"]) >= 4.5
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("vision", [None, *MACHADO])
+@pytest.mark.parametrize("together", [("generic", *ARMS), ("positive", "negative", "generic")], ids=["arms", "classes"])
+def test_colors_of_one_figure_are_told_apart_by_every_eye(palette, vision, together):
+    seen = {name: _lab(palette[name], vision) for name in together}
+    for one, other in combinations(together, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) >= 15, (one, other)
+
+
+def test_a_color_blind_eye_confuses_what_it_should():
+    assert np.linalg.norm(_lab("#ffffff", None) - [100, 0, 0]) < 0.1
+    assert np.linalg.norm(_lab("#ff0000", None) - [53.24, 80.09, 67.20]) < 0.1  # of sRGB's red, D65
+    red, green = "#b35a00", "#6b7d00"
+    assert np.linalg.norm(_lab(red, None) - _lab(green, None)) > 40
+    assert np.linalg.norm(_lab(red, "deuteranopia") - _lab(green, "deuteranopia")) < 15
+
+
+def test_no_two_of_nine_arms_look_alike():
+    arms = [f"arm{place}" for place in range(9)]
+    looks = [model_look(arm, arms) for arm in arms]
+    for parts in (("color", "marker"), ("color", "dash"), ("color", "hatch")):
+        assert len({tuple(str(getattr(look, part)) for part in parts) for look in looks}) == len(arms)
+    assert {(look.marker, look.dash, look.hatch) for look in looks[:4]} == {("o", "-", "")}
 
 
 def test_a_color_tells_what_it_means():
@@ -268,6 +361,32 @@ def test_published_means_that_are_about_or_in_doubt_have_hollow_marks(results):
     assert ">Chiu 2022 after round 5 (of AUC: about)<" in (results / "figures/arms.svg").read_text()
 
 
+def _texts(path):
+    return [element.text for element in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_legends_and_titles_name_every_arm(many_arms, six_arms):
+    patient = many_arms / "patients" / f"p{PERSONAL[0]:06d}"
+    for path in (patient / "rounds.svg", patient / "waves.svg"):
+        assert set(six_arms.arms) <= set(_texts(path))
+    legend = _texts(many_arms / "figures/waves.svg")
+    assert {f"after: {arm}" for arm in six_arms.arms} <= set(legend)
+    for name in ("rounds", "leakage", "forest", "decision-curve", "calibration-arms", "sanity"):
+        titles = " ".join(_texts(many_arms / f"figures/{name}.svg"))
+        assert all(re.search(rf"\b{arm}\b", titles) for arm in six_arms.arms), name
+
+
+def test_calibration_says_on_how_many_draws_and_patients(results):
+    texts = _texts(results / "figures/calibration-arms.svg")
+    assert "forward (24 test draws, 3 patients)" in texts
+    assert "paper (32 test draws, 4 patients)" in texts
+    assert "No arm has 16 test draws, so there is no curve to draw." not in texts
+
+
+def test_without_test_draws_there_is_no_calibration_of_arms(nobody):
+    assert "No arm has 16 test draws, so there is no curve to draw." in _texts(nobody / "figures/calibration-arms.svg")
+
+
 # The study's page
 
 
@@ -285,6 +404,14 @@ def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
         assert "<script>" in text  # no source to fetch
         assert "@import" not in text
         assert set(re.findall(r"url\((.)", text)) <= {"#"}
+
+
+def test_the_page_of_a_study_of_the_papers_size_is_below_10_mb(study, tmp_path):
+    write_results(tmp_path, study, personal=tuple(range(10000, 10000 + paper.PATIENTS)))
+    write_study_figures(study, tmp_path)
+    write_page(tmp_path / "report.html", study, tmp_path)
+    assert (paper.PATIENTS, len(study.arms)) == (16, 2)
+    assert (tmp_path / "report.html").stat().st_size < 10e6
 
 
 def test_references_within_a_page_arrive_and_ids_are_unique(results):
@@ -425,6 +552,11 @@ def test_page_says_who_is_not_evaluable_and_why(results):
     assert f"Not evaluable: {NO_FORWARD}." in words
     assert "3 of 4 personal patients could be evaluated" in words
     assert "surplus of the class, 3." in words
+
+
+def test_draws_between_the_classes_count_at_real_prevalence(results):
+    words = Page(results / "report.html").words
+    assert "beyond the negative one too (4 over all arms)" in words  # one of each patient in the arm divided at random
 
 
 def test_page_links_every_personal_patient(results):

@@ -118,6 +118,16 @@ EVALUATION_SCHEMAS: dict[str, pa.Schema] = {
             ("calibration_intercept", pa.float64()),
         ]
     ),
+    # one row an arm and part of its test draws, by what was predicted after the last round
+    "calibration": pa.schema(
+        [
+            ("arm", pa.string()),
+            ("patients", pa.int32()),
+            ("n_draws", pa.int32()),
+            ("predicted", pa.float64()),  # mean probability
+            *_with_bounds("observed"),  # share positive
+        ]
+    ),
     # one row an arm, round and rule of alerting, over all draws of all test periods
     "alerts": pa.schema(
         [

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from kalemia.baseline_averages import write_baseline_averages
+from kalemia.calibration import write_calibration
 from kalemia.comparison import write_comparison
 from kalemia.config import Study
 from kalemia.effective import write_effective
@@ -93,6 +94,7 @@ def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> No
     compared = tables("patients", "averages", "tests")
     write_comparison(trials, arms, study.evaluation.decision, study.seed, digest, *compared, *resamples)
     write_effective(trials, evidence.splits, arms, *tables("effective"), digest)
+    write_calibration(trials, arms, study.seed, digest, *tables("calibration"))
     periods = tables("periods", "prevalence", "alerts", "decision_curve")
     write_prevalence(trials, evidence.splits, arms, study.seed, digest, *periods)
 

@@ -19,7 +19,7 @@ from kalemia.tables import read_table
 
 # of evaluation/: tables that the study's page is made from, and those that it is not
 _SHOWN = ("rounds", "leakage", "distances", "patients", "averages", "tests", "effective", "periods", "prevalence")
-_SHOWN += ("alerts", "decision_curve", "baseline_averages")
+_SHOWN += ("alerts", "calibration", "decision_curve", "baseline_averages")
 _NOT_SHOWN = ("baselines", "nulls", "resampled_draws", "resampled_patients")
 
 
@@ -276,7 +276,7 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
             inputs = [at.of_arm(arm, subject, "split.json") for subject, _ in mine] + [at.generic]
             inputs += [at.shard(subject) for subject, _ in mine]
             inputs += [at.round(arm, subject, n, "model.safetensors") for subject, n in mine]
-            cache = tuple(at.features(subject) for subject, _ in mine)
+            features = tuple(at.features(subject) for subject, _ in mine)
             yield Step(
                 "strangers", (path,), tuple(inputs), study.strangers_digest(arm), path, arm=arm, ancient=features
             )

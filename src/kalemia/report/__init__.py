@@ -8,7 +8,7 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
     "proof": ("verdict", "baselines", "arms"),
     "statistics": ("forest",),
     "leakage": ("leakage",),
-    "calibration": ("calibration",),
+    "calibration": ("calibration", "calibration-arms"),
     "prevalence": ("decision-curve",),
     "explanation": (
         "gradcam",

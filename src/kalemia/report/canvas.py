@@ -1,7 +1,7 @@
 """The look of every figure, and its writing as SVG: vector, text as text, the same bytes each time."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from kalemia.report.palette import LIGHT
 from kalemia.tables import whole_file
 
 WIDTH_IN = 10.4
+PANELS_A_ROW = 3
+LEGEND_COLUMNS = 5  # of arms or models, at most
 NOTE = "Simulated patients: not a clinical result"
 
 STYLE = {
@@ -67,6 +69,26 @@ def write_remark(path: str | Path, title: str, remark: str, is_simulated: bool) 
     """In place of a figure for which there is nothing to draw: one sentence that says why."""
     with svg_figure(path, f"{title} {remark}", 0.9, is_simulated) as figure:
         figure.text(0.01, 0.65, remark, va="center", color=LIGHT["muted"])
+
+
+def panel_rows(shown: Sequence) -> int:
+    """How many rows `panels` makes for what is shown."""
+    return -(-len(shown) // PANELS_A_ROW)
+
+
+def panels(figure: Figure, shown: Sequence) -> list[Axes]:
+    """A panel for each thing that is shown, `PANELS_A_ROW` in a row at most, all with the same y axis."""
+    return [axes for (axes,) in columns_of_panels(figure, shown, 1)]
+
+
+def columns_of_panels(figure: Figure, shown: Sequence, n: int) -> list[list[Axes]]:
+    """As `panels`, n of them one above the other for each thing that is shown."""
+    n_blocks, width = panel_rows(shown), min(len(shown), PANELS_A_ROW)
+    grid = figure.subplots(n_blocks * n, width, sharey=True, squeeze=False).reshape(n_blocks, n, width)
+    columns = grid.transpose(0, 2, 1).reshape(-1, n)
+    for axes in columns[len(shown) :].flat:
+        axes.axis("off")
+    return columns[: len(shown)].tolist()
 
 
 def share_axis(axes: Axes) -> None:

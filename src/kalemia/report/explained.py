@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.transforms import ScaledTranslation
 
 from kalemia.report.canvas import bare, reserve_head
 from kalemia.report.inputs import Embedding, Explanation
@@ -19,6 +20,7 @@ from kalemia.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 TIME_MS = (np.arange(BEAT_SAMPLES) - R_INDEX) * 1000 / RATE_HZ
 FULL, PALE = 0.85, 0.3  # opacity of beats
 CLASS_NAMES = {0: "negative", 1: "positive"}
+EN_SPACE = "\N{EN SPACE}"  # half as wide as letters are high in every font, and not swallowed as blanks are
 COLORINGS = ("class", "potassium", "episode")
 
 Group = tuple[np.ndarray, str, float]  # which beats (n,), their color and opacity
@@ -113,6 +115,13 @@ def draw_key(figure: Figure, coloring: str, limits: tuple[float, float], unit: s
         draw_color_scale(figure, "episodes: the first", "the last")
     else:
         draw_color_scale(figure, f"{limits[0]:.1f}", f"{limits[1]:.1f} {unit}")
+
+
+def set_class_title(axes: Axes, title: str, label: int) -> None:
+    """A title with a mark in the color of a class before it: the color itself is too light for words."""
+    axes.set_title(f"{2 * EN_SPACE}{title}")
+    above = axes.transAxes + ScaledTranslation(4 / 72, 9.5 / 72, axes.figure.dpi_scale_trans)
+    axes.plot(0, 1, transform=above, color=class_color(label), marker="o", ms=7, clip_on=False)
 
 
 def class_legend() -> list[Line2D]:

@@ -19,10 +19,11 @@ from kalemia.report.explained import (
     draw_key,
     draw_waves,
     potassium_limits,
+    set_class_title,
     wave_limits_ms,
 )
 from kalemia.report.inputs import Explanation
-from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.palette import LIGHT, model_look
 from kalemia.report.words import plural
 from kalemia.waves import WAVES
 
@@ -100,7 +101,7 @@ def write_gradcam_figure(
                 axes.axis("off")
             for (stage, label), axes in zip(block, row, strict=False):
                 if model == "generic":
-                    axes.set_title(f"{stage_name(stage)}, {CLASS_NAMES[label]}", color=class_color(label))
+                    set_class_title(axes, f"{stage_name(stage)}, {CLASS_NAMES[label]}", label)
                 mine = [one for one in explanations.values() if (model, stage, label) in one.attention]
                 draw_waves(axes, limits_ms)
                 if mine:
@@ -141,18 +142,18 @@ def write_waves_figure(
             axes.grid(axis="y")
         for axes in grid[:, :-1].flat:
             axes.set_ylim(-0.02, 1.02)
-        figure.legend(handles=_waves_legend(arms), loc="outside upper left", ncols=3 + len(arms))
+        figure.legend(handles=_waves_legend(arms), loc="outside upper left", ncols=min(4, 2 + len(arms)))
 
 
 def write_sanity_figure(
     path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
 ) -> None:
-    """How alike the true map and others are: a row a stage, a column a model."""
+    """How alike the true map and others are: a row a model, a column a stage."""
     models = ["generic", *arms]
-    with svg_figure(path, title, 0.9 + 1.9 * len(stages), is_simulated) as figure:
-        grid = figure.subplots(len(stages), len(models), sharex=True, sharey=True, squeeze=False)
-        for stage, row in zip(stages, grid, strict=True):
-            for model, axes in zip(models, row, strict=True):
+    with svg_figure(path, title, 0.9 + 1.6 * len(models), is_simulated) as figure:
+        grid = figure.subplots(len(models), len(stages), sharex=True, sharey=True, squeeze=False)
+        for model, row in zip(models, grid, strict=True):
+            for stage, axes in zip(stages, row, strict=True):
                 axes.axhline(SAME, color=LIGHT["muted"], lw=1.1, ls=(0, (4, 3)))
                 axes.axhline(0, color=LIGHT["faint"], lw=0.8)
                 axes.axvspan(0.5, 6.5, color=LIGHT["faint"], alpha=0.35, lw=0, zorder=0)
@@ -209,25 +210,22 @@ def draw_model(
 
 
 def _draw_estimates(axes: Axes, shift: float, found: list[Estimate], model: str, arms: list[str]) -> None:
-    color = model_color(model, arms)
-    marker = {
-        "marker": "o",
-        "ms": 5.5,
-        "mfc": LIGHT["paper"] if model == "generic" else color,
-        "mec": color,
-        "mew": 1.6,
-    }
+    color, mark = model_look(model, arms).color, _mark(model, arms)
     for place, one in enumerate(found):
         if np.isfinite(one.mean):
             axes.plot([place + shift] * 2, [one.low, one.high], color=color, lw=1.8, zorder=3)
-            axes.plot(place + shift, one.mean, ls="none", zorder=4, **marker)
+            axes.plot(place + shift, one.mean, ls="none", zorder=4, **mark)
+
+
+def _mark(model: str, arms: list[str]) -> dict:
+    look = model_look(model, arms)
+    face = LIGHT["paper"] if model == "generic" else look.color
+    return {"marker": look.marker, "ms": 5.5, "mfc": face, "mec": look.color, "mew": 1.6}
 
 
 def _waves_legend(arms: list[str]) -> list[Line2D]:
     def handle(model: str, label: str) -> Line2D:
-        color = model_color(model, arms)
-        face = LIGHT["paper"] if model == "generic" else color
-        return Line2D([], [], color=color, marker="o", ms=5.5, mfc=face, mew=1.6, lw=1.8, label=label)
+        return Line2D([], [], color=model_look(model, arms).color, lw=1.8, label=label, **_mark(model, arms))
 
     even = Line2D([], [], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)), label="a map that is the same everywhere")
     return [handle("generic", "before: generic"), *(handle(arm, f"after: {arm}") for arm in arms), even]

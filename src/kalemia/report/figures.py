@@ -8,13 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia import paper
+from kalemia.calibration import FEWEST_DRAWS
 from kalemia.config import Study
 from kalemia.report import METRIC_NAMES
-from kalemia.report.canvas import share_axis, svg_figure, write_remark
+from kalemia.report.canvas import (
+    PANELS_A_ROW,
+    columns_of_panels,
+    panel_rows,
+    panels,
+    share_axis,
+    svg_figure,
+    write_remark,
+)
 from kalemia.report.explanation_figures import write_explanation_figures
 from kalemia.report.flow_figure import write_flow_figure
 from kalemia.report.inputs import StudyResults, read_study, subject_name
-from kalemia.report.palette import LIGHT, model_color
+from kalemia.report.palette import LIGHT, Look, model_color, model_look
 from kalemia.report.proof_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
 from kalemia.report.statistics_figures import write_decision_curve_figure, write_forest_figure
 from kalemia.report.words import plural
@@ -30,6 +39,7 @@ def write_study_figures(study: Study, results: str | Path) -> None:
     write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
     write_generic_figure(folder / "generic.svg", data, simulated)
     write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
+    write_arm_calibration_figure(folder / "calibration-arms.svg", data, arms, simulated)
     write_verdict_figure(folder / "verdict.svg", data, arms, simulated)
     write_baselines_figure(folder / "baselines.svg", data, arms, simulated)
     write_leakage_figure(folder / "leakage.svg", data, arms, simulated)
@@ -62,7 +72,7 @@ def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool
     splits = ("train", "validation", "test")
     with svg_figure(path, "Calibration of the generic network on each split.", 3.3, is_simulated) as figure:
         for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):
-            axes.plot([0, 1], [0, 1], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
+            _calibration_axes(axes)
             for unit, color, marker in (("beats", LIGHT["generic"], "s"), ("draws", LIGHT["ink"], "o")):
                 tenths = metrics[split][unit]["calibration"]
                 predicted = [tenth["predicted"] for tenth in tenths]
@@ -70,24 +80,42 @@ def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool
                 axes.vlines(predicted, low, high, color=color, lw=1.4)
                 axes.plot(predicted, share, color=color, lw=1.2, marker=marker, ms=4.5, label=unit)
             axes.set_title(split)
-            axes.set_xlim(-0.03, 1.03)
-            axes.set_xlabel("predicted probability")
-            share_axis(axes)
         figure.axes[0].set_ylabel("share positive")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+
+
+def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+    """The share of positives over the last round's predicted probability, of all patients together: a panel an arm."""
+    title = "Calibration of the personal networks after the last round, test draws of all patients together, by arm."
+    rows = data.calibration.to_pylist()
+    told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    if not told:
+        write_remark(path, title, f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw.", is_simulated)
+        return
+    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(told), is_simulated) as figure:
+        for arm, axes in zip(told, panels(figure, told), strict=True):
+            mine, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
+            predicted, share, low, high = (
+                [row[name] for row in mine] for name in ("predicted", "observed", "observed_low", "observed_high")
+            )
+            _calibration_axes(axes)
+            axes.vlines(predicted, low, high, color=look.color, lw=1.4)
+            axes.plot(predicted, share, color=look.color, lw=1.6, marker=look.marker, ms=5.5)
+            n_draws = plural(sum(row["n_draws"] for row in mine), "test draw")
+            axes.set_title(f"{arm} ({n_draws}, {plural(mine[0]['patients'], 'patient')})")
+        figure.supylabel("share positive", fontsize=9.5)
 
 
 def write_rounds_figure(
     path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], decision: str, is_simulated: bool
 ) -> None:
-    """Metrics over rounds: a column an arm, a row a metric, a thin line a patient; the mean, and the paper's."""
+    """Metrics over rounds: below each other for an arm, a thin line a patient; the mean, and the paper's."""
     title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
     if not len(data.rounds):
         write_remark(path, title, NOBODY, is_simulated)
         return
-    with svg_figure(path, title, 0.5 + 2.15 * len(metrics), is_simulated) as figure:
-        grid = figure.subplots(len(metrics), len(arms), sharex=True, sharey=True, squeeze=False)
-        for arm, column in zip(arms, grid.T, strict=True):
+    with svg_figure(path, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), is_simulated) as figure:
+        for arm, column in zip(arms, columns_of_panels(figure, arms, len(metrics)), strict=True):
             n_patients = len({row["subject_id"] for row in data.rounds.to_pylist() if row["arm"] == arm})
             averages = [row for row in data.averages.to_pylist() if row["arm"] == arm]
             for metric, axes in zip(metrics, column, strict=True):
@@ -97,6 +125,7 @@ def write_rounds_figure(
                 mine = [row for row in averages if row["metric"] == metric and row["decision"] in (None, decision)]
                 _draw_mean(axes, mine, model_color(arm, arms))
                 share_axis(axes)
+                axes.set_xticks(range(data.n_rounds + 1), [])
             axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
             axes.set_xlabel("rounds of personal training")
         figure.legend(handles=_rounds_legend(), loc="outside upper left", ncols=3)
@@ -108,21 +137,22 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
     if not len(data.rounds):
         write_remark(path, title, NOBODY, is_simulated)
         return
-    with svg_figure(path, title, 2.9, is_simulated) as figure:
+    names = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
+    with svg_figure(path, title, 3.6 if names else 2.9, is_simulated) as figure:
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             last = [_last_round(data, arm, metric) for arm in arms]
             _join_patients(axes, last)
             for place, (arm, values) in enumerate(zip(arms, last, strict=True)):
-                color = model_color(arm, arms)
+                look = model_look(arm, arms)
                 places = [place + offset for offset in side_by_side(list(values.values()))]
-                axes.scatter(places, list(values.values()), s=20, color=color, alpha=0.6, lw=0)
-                _draw_mean_beside(axes, place + 0.3, np.array(list(values.values())), color)
+                axes.scatter(places, list(values.values()), s=20, color=look.color, marker=look.marker, alpha=0.6, lw=0)
+                _draw_mean_beside(axes, place + 0.3, np.array(list(values.values())), look)
             published = paper.ROUNDS[metric].get(5)
             if published:
                 axes.axhline(published.mean, color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
             axes.set_title(METRIC_NAMES[metric])
             axes.set_xlim(-0.5, len(arms) - 0.4)
-            axes.set_xticks(range(len(arms)), arms)
+            axes.set_xticks(range(len(arms)), arms, **names)
             share_axis(axes)
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
 
@@ -134,6 +164,13 @@ def side_by_side(values: list[float]) -> list[float]:
         step = min(0.06, 0.4 / values.count(value))
         offsets.append((values[:i].count(value) - (values.count(value) - 1) / 2) * step)
     return offsets
+
+
+def _calibration_axes(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color=LIGHT["muted"], ls=(0, (4, 3)), lw=1.1)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlabel("predicted probability")
+    share_axis(axes)
 
 
 def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
@@ -163,11 +200,11 @@ def _draw_mean(axes: Axes, averages: list[dict], color: str) -> None:
     axes.plot(rounds, means, color=color, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], zorder=4)
 
 
-def _draw_mean_beside(axes: Axes, place: float, values: np.ndarray, color: str) -> None:
+def _draw_mean_beside(axes: Axes, place: float, values: np.ndarray, look: Look) -> None:
     known = values[np.isfinite(values)]
     if len(known):
-        _sd_bar(axes, place, known, color)
-        axes.plot(place, known.mean(), color=color, marker="o", ms=7.5, mec=LIGHT["paper"], zorder=4)
+        _sd_bar(axes, place, known, look.color)
+        axes.plot(place, known.mean(), color=look.color, marker=look.marker, ms=7.5, mec=LIGHT["paper"], zorder=4)
 
 
 def _sd_bar(axes: Axes, x: float, known: np.ndarray, color: str) -> None:

@@ -36,6 +36,7 @@ TABLE_FILES = {  # field -> file and schema
     "periods": ("evaluation/periods.parquet", "periods"),
     "prevalence": ("evaluation/prevalence.parquet", "prevalence"),
     "alerts": ("evaluation/alerts.parquet", "alerts"),
+    "calibration": ("evaluation/calibration.parquet", "calibration"),
     "decision_curve": ("evaluation/decision_curve.parquet", "decision_curve"),
 }
 STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(path for path, _ in TABLE_FILES.values())]))
@@ -63,6 +64,7 @@ class StudyResults:
     periods: pa.Table
     prevalence: pa.Table
     alerts: pa.Table
+    calibration: pa.Table  # of the personal networks
     decision_curve: pa.Table
     summary: dict
     verdict: dict

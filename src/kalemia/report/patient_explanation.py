@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from kalemia.config import Study
 from kalemia.explanation_summary import attention_share, auc_drop, change_share
-from kalemia.report.canvas import svg_figure, write_remark
+from kalemia.report.canvas import LEGEND_COLUMNS, svg_figure, write_remark
 from kalemia.report.explained import (
     CLASS_NAMES,
     COLORINGS,
@@ -17,11 +17,12 @@ from kalemia.report.explained import (
     draw_attention_scale,
     draw_waves,
     potassium_limits,
+    set_class_title,
     wave_limits_ms,
 )
-from kalemia.report.explanation_figures import CHECKS, draw_model, stage_name
+from kalemia.report.explanation_figures import CHECKS, COLUMNS, draw_model, stage_name
 from kalemia.report.inputs import Explanation, PatientResults
-from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.palette import LIGHT, model_look
 from kalemia.report.words import number
 from kalemia.waves import WAVES
 
@@ -52,18 +53,23 @@ def write_patient_explanation_figures(study: Study, folder: Path, patient: Patie
 
 
 def write_maps_figure(path: Path, title: str, found: Explanation, models: list[str], is_simulated: bool) -> None:
-    """The mean beats colored by attention: a row a stage and class, a column a model."""
-    rows = list(product(sorted(found.stages, reverse=True), (0, 1)))
+    """The mean beats colored by attention: a row a model, a column a stage and class."""
+    maps = list(product(sorted(found.stages, reverse=True), (0, 1)))
+    blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
     limits_ms = wave_limits_ms([found])
-    with svg_figure(path, title, 0.7 + 1.55 * len(rows), is_simulated) as figure:
-        grid = figure.subplots(len(rows), len(models), sharex=True, sharey=True, squeeze=False)
-        for (stage, label), row in zip(rows, grid, strict=True):
-            for model, axes in zip(models, row, strict=True):
-                axes.set_title(f"{model}, {stage_name(stage)}, {CLASS_NAMES[label]}", color=class_color(label))
+    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), is_simulated) as figure:
+        n_rows, n_columns = len(models) * len(blocks), min(COLUMNS, len(maps))
+        grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+        for (block, model), row in zip(product(blocks, models), grid, strict=True):
+            for axes in row[len(block) :]:
+                axes.axis("off")
+            for (stage, label), axes in zip(block, row, strict=False):
+                if model == models[0]:
+                    set_class_title(axes, f"{stage_name(stage)}, {CLASS_NAMES[label]}", label)
                 draw_waves(axes, limits_ms)
                 if (model, stage, label) in found.attention:
                     draw_attention(axes, found.mean_beat_mv[model, label], found.attention[model, stage, label])
-            row[0].set_ylabel("mV")
+            row[0].set_ylabel(f"{model}\nmV")
         for axes in grid[-1]:
             axes.set_xlabel("ms from the R peak")
         grid[0, 0].margins(y=0.16)
@@ -92,7 +98,7 @@ def write_wave_bars_figure(
                 lost = {m: [of_wave(found.occlusion, arm, m, wave) for wave in WAVES] for m in ("generic", arm)}
                 _draw_bars(axes, lost, arms, f"Occlusion, test draws of {arm}: {name}")
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(models))
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(len(models), LEGEND_COLUMNS))
 
 
 def write_random_maps_figure(path: Path, title: str, found: Explanation, models: list[str], is_simulated: bool) -> None:
@@ -153,7 +159,9 @@ def _draw_bars(axes: Axes, values: dict[str, list[float]], arms: list[str], titl
     width = BAR / len(values)
     for place, (model, of_waves) in enumerate(values.items()):
         places = np.arange(len(WAVES)) + (place - (len(values) - 1) / 2) * width
-        axes.bar(places, of_waves, 0.9 * width, color=model_color(model, arms), label=model)
+        look = model_look(model, arms)
+        fill = {"color": look.color, "hatch": look.hatch, "ec": LIGHT["paper"], "lw": 0}
+        axes.bar(places, of_waves, 0.9 * width, label=model, **fill)
     axes.set_xticks(range(len(WAVES)), WAVES)
     axes.set_title(title)
     axes.grid(axis="y")

@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 
 from kalemia.config import Analyte, Study
 from kalemia.report import METRIC_NAMES
-from kalemia.report.canvas import share_axis, svg_figure, write_remark
+from kalemia.report.canvas import LEGEND_COLUMNS, share_axis, svg_figure, write_remark
 from kalemia.report.explained import CLASS_NAMES, TIME_MS
 from kalemia.report.inputs import PatientArm, PatientResults, read_patient
-from kalemia.report.palette import LIGHT, class_color, model_color
+from kalemia.report.palette import LIGHT, class_color, model_look
 from kalemia.report.patient_explanation import write_patient_explanation_figures
 
 NOT_EVALUABLE = "This patient could not be evaluated in any arm, so there is nothing to draw."
@@ -42,12 +42,16 @@ def write_patient_rounds_figure(path: str | Path, patient: PatientResults, arms:
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             for arm in evaluable:
                 values = [metrics[metric] for metrics in patient.arms[arm].metrics]
-                axes.plot(values, color=model_color(arm, arms), lw=1.8, marker="o", ms=5, alpha=0.9, label=arm)
+                look = model_look(arm, arms)
+                axes.plot(
+                    values, color=look.color, ls=look.dash, lw=1.8, marker=look.marker, ms=5, alpha=0.9, label=arm
+                )
             axes.set_title(METRIC_NAMES[metric])
             axes.set_xticks(range(n_rounds), ["gen.", *map(str, range(1, n_rounds))])
             axes.set_xlabel("round")
             share_axis(axes)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=len(evaluable))
+        n_columns = min(len(evaluable), LEGEND_COLUMNS)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=n_columns)
 
 
 def write_potassium_figure(

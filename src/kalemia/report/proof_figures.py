@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kalemia.report.canvas import share_axis, svg_figure, write_remark
+from kalemia.report.canvas import panel_rows, panels, share_axis, svg_figure, write_remark
 from kalemia.report.inputs import StudyResults
 from kalemia.report.palette import LIGHT, model_color
 from kalemia.report.sections.leakage import DISTANCE_EDGES_HOURS, by_distance, distance_names
@@ -44,8 +44,8 @@ def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str]
         write_remark(path, title, NOBODY, is_simulated)
         return
     names = list(data.verdict["arms"][told[0]]["baselines"])
-    with svg_figure(path, title, 1.4 + 0.25 * len(names), is_simulated) as figure:
-        for arm, axes in zip(told, figure.subplots(1, len(told), sharey=True, squeeze=False)[0], strict=True):
+    with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(told), is_simulated) as figure:
+        for arm, axes in zip(told, panels(figure, told), strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
             means = [found["baselines"].get(name, np.nan) for name in names]
             axes.barh(range(len(names)), means, height=0.62, color=LIGHT["generic"], alpha=0.55)
@@ -71,8 +71,8 @@ def write_leakage_figure(path: str | Path, data: StudyResults, arms: list[str], 
     if not told:
         write_remark(path, title, NOBODY, is_simulated)
         return
-    with svg_figure(path, title, 3.1, is_simulated) as figure:
-        for arm, axes in zip(told, figure.subplots(1, len(told), sharey=True, squeeze=False)[0], strict=True):
+    with svg_figure(path, title, 0.3 + 2.8 * panel_rows(told), is_simulated) as figure:
+        for arm, axes in zip(told, panels(figure, told), strict=True):
             mine = [row for row in rows if row["arm"] == arm]
             for name, color, style in (
                 ("placement_generic", LIGHT["generic"], "--"),

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kalemia.report.canvas import svg_figure, write_remark
+from kalemia.report.canvas import panel_rows, panels, svg_figure, write_remark
 from kalemia.report.inputs import StudyResults, subject_name
 from kalemia.report.palette import LIGHT, model_color
 from kalemia.report.words import plural
@@ -25,8 +25,8 @@ def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], i
     if not subjects:
         write_remark(path, title, NOBODY, is_simulated)
         return
-    with svg_figure(path, title, 1.3 + 0.32 * len(subjects), is_simulated) as figure:
-        for arm, axes in zip(arms, figure.subplots(1, len(arms), sharey=True, squeeze=False)[0], strict=True):
+    with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), is_simulated) as figure:
+        for arm, axes in zip(arms, panels(figure, arms), strict=True):
             mine = [row for row in rows if row["arm"] == arm]
             color = model_color(arm, arms)
             for place, subject in enumerate(subjects):
@@ -61,8 +61,8 @@ def write_decision_curve_figure(path: str | Path, data: StudyResults, arms: list
         write_remark(path, title, NOBODY, is_simulated)
         return
     worth = {(row["arm"], row["round"]): row for row in data.prevalence.to_pylist()}
-    with svg_figure(path, title, 3.4, is_simulated) as figure:
-        for arm, axes in zip(told, figure.subplots(1, len(told), sharey=True, squeeze=False)[0], strict=True):
+    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), is_simulated) as figure:
+        for arm, axes in zip(told, panels(figure, told), strict=True):
             _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)
             _draw_curve(axes, rows, arm, data.n_rounds, "net_benefit", color=model_color(arm, arms), lw=2.2)
             _draw_curve(axes, rows, arm, 0, "treat_all", color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.2)

@@ -1,10 +1,12 @@
-"""The section of the generic network's calibration."""
+"""The section of calibration: of the generic network, and of the personal ones."""
 
+from kalemia.calibration import FEWEST_DRAWS
 from kalemia.config import Study
+from kalemia.discrimination import FEWEST_IN_BIN
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """The figure says it all."""
-    return {}
+    """How few draws make no curve, and no part of one."""
+    return {"fewest": FEWEST_DRAWS, "fewest_in_part": FEWEST_IN_BIN}

@@ -1,0 +1,44 @@
+"""How well the probabilities of the personal networks are calibrated, over the test draws of all patients of an arm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.discrimination import FEWEST_IN_BIN, REPLICATES, calibration
+from kalemia.seeds import rng
+from kalemia.statistics import times_drawn
+from kalemia.tables import known, table_from_rows, write_table
+from kalemia.trials import Trial
+
+FEWEST_DRAWS = 2 * FEWEST_IN_BIN  # fewer make no curve
+
+
+def write_calibration(trials: list[Trial], arms: Sequence[str], seed: int, digest: str, path: str | Path) -> None:
+    """Write the calibration curve of each arm after the last round; an arm with too few test draws has no rows."""
+    rows = []
+    for arm in arms:
+        mine = [trial for trial in trials if trial.arm == arm]
+        rows += [{"arm": arm} | row for row in calibration_rows(mine, rng(seed, "bootstrap", "calibration", arm))]
+    write_table(path, "calibration", table_from_rows("calibration", rows), digest)
+
+
+def calibration_rows(trials: list[Trial], random: np.random.Generator) -> list[dict]:
+    """The parts of `kalemia.discrimination.calibration` over all test draws after the last round of each trial.
+
+    A row of a table of kind "calibration" each, but for the arm; none for fewer than `FEWEST_DRAWS` draws.
+    """
+    tests = [trial.test for trial in trials]
+    if sum(map(len, tests)) < FEWEST_DRAWS:
+        return []
+    labels = np.concatenate([test.labels for test in tests])
+    logits = np.concatenate([test.logit[-1] for test in tests])
+    person = np.repeat(np.arange(len(tests)), list(map(len, tests)))
+    parts = calibration(labels, logits, person, times_drawn(len(tests), REPLICATES, random))
+    return [
+        known(
+            {"patients": len(tests), "n_draws": part["n"], "predicted": part["predicted"]}
+            | dict(zip(("observed", "observed_low", "observed_high"), part["observed"], strict=True))
+        )
+        for part in parts
+    ]
