@@ -20,7 +20,10 @@ FOUND = {
     "protocol": "forward",
     "patients": 12,
     "interval": [0.02, 0.2],
-    "nulls": {"shifted": {"runs": 19, "rank": 1, "p": 0.05}, "shuffled": {"runs": 39, "rank": 2, "p": 0.05}},
+    "nulls": {
+        "shifted": {"patients": 12, "runs": 19, "rank": 1, "p": 0.05},
+        "shuffled": {"patients": 12, "runs": 39, "rank": 2, "p": 0.05},
+    },
 }
 
 
@@ -33,7 +36,7 @@ def test_better_than_baselines_and_than_all_nulls_is_supported():
 
 
 def test_a_null_that_does_as_well_refuses():
-    nulls = FOUND["nulls"] | {"shifted": {"runs": 19, "rank": 2, "p": 0.1}}
+    nulls = FOUND["nulls"] | {"shifted": {"patients": 12, "runs": 19, "rank": 2, "p": 0.1}}
     assert _judged(nulls=nulls) == NOT_SUPPORTED
     assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
     assert judge(FOUND | {"nulls": nulls})[1] == "of the runs without truth 1 of 19 shifted did as well"
@@ -44,10 +47,13 @@ def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counte
         "better than the best baseline, and of the runs without truth 0 of 19 shifted and 1 of 39 shuffled did as well"
     )
     assert judge(FOUND) == (SUPPORTED, said)
-    few = {"stranger": {"runs": 5, "rank": 6, "p": 1.0}, "between_beats": {"runs": 0, "rank": 1, "p": 1.0}}
+    few = {
+        "stranger": {"patients": 12, "runs": 5, "rank": 6, "p": 1.0},
+        "between_beats": {"patients": 1, "runs": 19, "rank": 20, "p": 1.0},
+    }
     assert judge(FOUND | {"nulls": FOUND["nulls"] | few}) == (
         SUPPORTED,
-        f"{said} (too few to count: 5 stranger and 0 between beats)",
+        f"{said} (too few to count: 5 stranger of 12 patients and 19 between beats of 1 patient)",
     )
 
 
@@ -61,7 +67,8 @@ def test_worse_than_the_best_baseline_refuses():
         {"patients": FEWEST_PATIENTS - 1},
         {"interval": [-0.01, 0.2]},
         {"nulls": {}},
-        {"nulls": {"shifted": {"runs": 18, "rank": 18, "p": 0.9}}},
+        {"nulls": {"shifted": {"patients": 12, "runs": 18, "rank": 18, "p": 0.9}}},
+        {"nulls": {"shifted": {"patients": FEWEST_PATIENTS - 1, "runs": 19, "rank": 19, "p": 0.95}}},
         {"protocol": "paper"},
     ],
 )

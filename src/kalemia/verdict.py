@@ -82,7 +82,7 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
 def judge(found: dict) -> tuple[str, str]:
     """The rule: from the figures of an arm to its verdict, and the reason in words."""
     (low, high), nulls = found["interval"], found["nulls"]
-    telling = {kind: null for kind, null in nulls.items() if null["runs"] >= FEWEST_REPEATS}
+    telling = {kind: null for kind, null in nulls.items() if _tells(null)}
     matching = {kind: null for kind, null in telling.items() if null["p"] > LEVEL}
     if found["patients"] < FEWEST_PATIENTS:
         return UNKNOWN, f"fewer than {FEWEST_PATIENTS} patients"
@@ -91,14 +91,23 @@ def judge(found: dict) -> tuple[str, str]:
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
     if not telling:
-        return UNKNOWN, f"no null was repeated {FEWEST_REPEATS} times"
+        return UNKNOWN, f"no null was repeated {FEWEST_REPEATS} times in at least {FEWEST_PATIENTS} patients"
     if low <= 0:
         return UNKNOWN, "the interval of the difference to the best baseline holds 0"
     if found["protocol"] not in NEIGHBORS_APART:
         return UNKNOWN, "training draws are neighbors of test draws"
     said = f"better than the best baseline, and of the runs without truth {as_good(telling)} did as well"
-    uncounted = [f"{null['runs']} {words(kind)}" for kind, null in nulls.items() if kind not in telling]
+    uncounted = [
+        f"{null['runs']} {words(kind)} of {null['patients']} patient{'s' * (null['patients'] != 1)}"
+        for kind, null in nulls.items()
+        if kind not in telling
+    ]
     return SUPPORTED, f"{said} (too few to count: {enumerated(uncounted)})" if uncounted else said
+
+
+def _tells(null: dict) -> bool:
+    """Whether there are runs enough to place the truth among, and patients enough to speak for the arm."""
+    return null["runs"] >= FEWEST_REPEATS and null["patients"] >= FEWEST_PATIENTS
 
 
 def as_good(nulls: dict[str, dict]) -> str:
