@@ -5,28 +5,18 @@
 
 import os
 import signal
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
-from workflow import ROOT, run_snakemake, without_times
+from workflow import ROOT, contents_of, run_snakemake
 
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif("KALEMIA_SLURM" not in os.environ, reason="make slurm-test starts the SLURM that this needs"),
 ]
 STUDY = "tests/studies/slurm.yaml"
-NOT_COMPARED = ("logs/", "times/", "generic/history.parquet")  # which tell the seconds that things took
-
-
-def _contents(results: Path) -> dict[str, bytes]:
-    paths = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
-    compared = {name: path.read_bytes() for name, path in paths.items() if not name.startswith(NOT_COMPARED)}
-    if "report.html" in compared:
-        compared["report.html"] = without_times(compared["report.html"])
-    return compared
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +67,7 @@ def story(tmp_path_factory, local):
     slurm("scancel", *study.queue("generic"))
     told.with_failure = process.wait(timeout=900)
     told.generic_log = log.read_text()
-    told.after_failure = _contents(told.results)
+    told.after_failure = contents_of(told.results)
 
     shard.write_bytes(whole)
     os.utime(shard, times)
@@ -177,7 +167,7 @@ def test_the_patient_once_mended_alone_is_done(story):
 
 
 def test_results_equal_a_local_run_byte_for_byte(story, local):
-    here, there = _contents(local), _contents(story.results)
+    here, there = contents_of(local), contents_of(story.results)
     assert set(here) == set(there)
     assert [name for name in here if here[name] != there[name]] == []
 

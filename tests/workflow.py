@@ -22,6 +22,18 @@ def run_snakemake(folder: Path, *arguments: str, studies: tuple[str, ...] = (), 
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200, check=False)
 
 
+_NOT_COMPARED = ("logs/", "times/", "generic/history.parquet")  # which tell the seconds that things took
+
+
+def contents_of(results: Path) -> dict[str, bytes]:
+    """Every file that two runs of one study have in common, less the times that pages print."""
+    paths = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
+    contents = {name: path.read_bytes() for name, path in paths.items() if not name.startswith(_NOT_COMPARED)}
+    if "report.html" in contents:
+        contents["report.html"] = without_times(contents["report.html"])
+    return contents
+
+
 def without_times(page: bytes) -> bytes:
     """A report less the table of what each rule took, which is the one part that two runs do not have in common."""
     without, n = re.subn(rb'aria-label="[^"]*Time by rule.*?</table>', b"", page, flags=re.DOTALL)
