@@ -1,6 +1,6 @@
 """How long Snakemake takes to plan a study of many people, and in how much memory: `snakemake --dry-run`, all of it.
 
-    python benchmarks/scale.py --subjects 5400 --personal 300
+    python benchmarks/scale.py --subjects 5400 --personal 300 --profile slurm
 
 The tables of a cohort are made up and every other file is empty: planning reads only tables. It is timed at each stand
 of a study: nothing done, the cohort known, the populations known, and all done. Nothing is run. Processor time is
@@ -72,10 +72,10 @@ def _draw(subject: int, k: int) -> dict:
     return about | {"draw_time": datetime(2150, 1, 1) + timedelta(hours=6 * k), "recording": f"r{k // 3}"}
 
 
-def plan(folder: Path, *options: str) -> str:
+def plan(folder: Path, profile: str, *options: str) -> str:
     """Print how long a dry run took, and return what it said."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    command += ["--workflow-profile", ROOT / "profiles/default", "--configfile", ROOT / "config.yaml", "--dry-run"]
+    command += ["--workflow-profile", ROOT / "profiles" / profile, "--configfile", ROOT / "config.yaml", "--dry-run"]
     began = time.perf_counter()
     with subprocess.Popen([*map(str, command), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
         said = run.stdout.read().decode()
@@ -105,19 +105,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--subjects", type=int, default=5400)
     parser.add_argument("--personal", type=int, default=300, help="of them, with networks of their own")
+    parser.add_argument("--profile", choices=("default", "slurm"), default="default", help="slurm groups the jobs")
     options = parser.parse_args()
     subjects = {200_001 + i: "personal" if i < options.personal else "generic" for i in range(options.subjects)}
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         stands = {"source": write_source, "cohort": write_cohort, "populations": write_populations}
-        print(f"{options.subjects} subjects, {options.personal} of them personal")
+        print(f"{options.subjects} subjects, {options.personal} of them personal, profiles/{options.profile}")
         for name, write in stands.items():
             write(folder / "results", subjects)
             print(f"{name + ' done':<18}", end="", flush=True)
-            said = plan(folder)
+            said = plan(folder, options.profile)
         touch_outputs(folder, said)
         print(f"{'all done':<18}", end="", flush=True)
-        plan(folder)
+        plan(folder, options.profile)
 
 
 if __name__ == "__main__":
