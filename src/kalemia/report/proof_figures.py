@@ -124,6 +124,7 @@ def _draw_forest(axes: Axes, found: dict, color: str) -> None:
     axes.set_ylim(-0.8, place + 0.9)
     reach = 1.08 * max(0.2, *(abs(value) for value in [*values, low, high]))
     axes.set_xlim(-reach, reach)
+    axes.locator_params(axis="x", nbins=5)
 
 
 def _verdict_legend() -> list[Line2D]:
