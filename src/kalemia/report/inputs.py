@@ -40,6 +40,8 @@ TABLE_FILES = {  # field -> file and schema
     "decision_curve": ("evaluation/decision_curve.parquet", "decision_curve"),
 }
 STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(path for path, _ in TABLE_FILES.values())]))
+# the history tells the seconds that each epoch took, so that no two runs have the same
+HASHED_FILES = tuple(path for path in STUDY_FILES if path != "generic/history.parquet")
 REVIEW = "quality/review.html"
 
 
@@ -69,7 +71,7 @@ class StudyResults:
     summary: dict
     verdict: dict
     times: list[RuleTime]
-    hashes: dict[str, str]  # of `STUDY_FILES`
+    hashes: dict[str, str]  # of `HASHED_FILES`
     review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
 
@@ -174,7 +176,7 @@ def read_study(results: str | Path) -> StudyResults:
         **{field: read_json(results / path) for field, path in JSON_FILES.items()},
         **{field: read_table(results / path, schema) for field, (path, schema) in TABLE_FILES.items()},
         times=rule_times(results / "times"),
-        hashes=hashes(results, STUDY_FILES),
+        hashes=hashes(results, HASHED_FILES),
         review=REVIEW if (results / REVIEW).exists() else None,
         explanations={},
     )
