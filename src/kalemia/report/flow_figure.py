@@ -16,7 +16,7 @@ LINE, PADDING = 0.175, 0.08
 ARROW, APART = 0.34, 0.1  # least height of an arrow, least distance of two boxes one above the other
 MAIN_LEFT, MAIN_WIDTH = 0.05, 3.9
 LOST_LEFT = 4.75
-RULE_WIDTH = 58  # characters of a line that fit into a box
+RULE_WIDTH = 52  # characters of a line that fit into a box
 LOST_WIDTH = WIDTH_IN - LOST_LEFT - 0.05
 
 
