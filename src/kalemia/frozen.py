@@ -11,7 +11,7 @@ from kalemia.checkpoints import load_generic
 from kalemia.features import Origin, load_features, save_features
 from kalemia.predictions import beat_tensor, read_beats
 from kalemia.resnet import N_STAGES, ResNet
-from kalemia.training import EVALUATION_BATCH, set_up_torch
+from kalemia.training import evaluation_batches, set_up_torch
 
 BEATS = -1  # the seam below the stem: nothing is frozen
 
@@ -67,7 +67,7 @@ def features_of(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tens
     model.eval()
     parts = []
     with torch.inference_mode():
-        for batch in inputs.split(EVALUATION_BATCH):
+        for batch in evaluation_batches(inputs):
             stage = model.features(batch, after)
             pooled = model.pooled(model.onward(stage, after))
             parts.append((stage, pooled, model.head(pooled).squeeze(-1)))

@@ -18,10 +18,22 @@ class Adam:
 
     def __init__(self, parameters: list[Tensor], learning_rate: float):
         self.parameters = parameters
+        on_gpu = any(parameter.is_cuda for parameter in parameters)
+        self._rate = torch.zeros((), device=parameters[0].device) if on_gpu else None  # where a CUDA graph reads it
         self.learning_rate = learning_rate
         self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
         self.means = [torch.zeros_like(parameter) for parameter in parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in parameters]
+
+    @property
+    def learning_rate(self) -> float:
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = value
+        if self._rate is not None:
+            self._rate.fill_(value)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -34,7 +46,7 @@ class Adam:
             self.squares,
             [],
             self.steps,
-            lr=self.learning_rate,
+            lr=self.learning_rate if self._rate is None else self._rate,
             beta1=self.BETA1,
             beta2=self.BETA2,
             weight_decay=0.0,

@@ -31,6 +31,8 @@ class Conv(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, size, inputs).transpose(1, 2))
 
     def forward(self, features: Tensor) -> Tensor:
+        if self.size == self.stride == 1 and features.is_cuda:  # a product of matrices, and faster as one
+            return functional.linear(features.permute(0, 2, 3, 1), self.weight.squeeze(2)).permute(0, 3, 1, 2)
         return functional.conv2d(
             features, self.weight.unsqueeze(2), stride=(1, self.stride), padding=(0, self.size // 2)
         )
@@ -40,7 +42,19 @@ class NormRelu(nn.BatchNorm2d):
     """Batch normalization and a rectifier: the activation that comes before a convolution."""
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.relu(super().forward(features), inplace=True)
+        return self.beside_input(features)[0]
+
+    def beside_input(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The activation, and the features for a shortcut to go on from."""
+        needs_no_gradient = not (self.training or torch.is_grad_enabled())
+        if features.is_cuda and not torch.compiler.is_compiling() and (self.training or needs_no_gradient):
+            from kalemia import norm_kernels  # Triton comes with torch for GPUs alone
+
+            norm = (self.weight, self.bias, (self.running_mean, self.running_var, self.num_batches_tracked))
+            if needs_no_gradient:
+                return norm_kernels.norm_relu_by_past(features, *norm, self.eps), features
+            return norm_kernels.NormRelu.apply(features, *norm, self.momentum, self.eps)
+        return functional.relu(super().forward(features), inplace=True), features
 
 
 class Block(nn.Module):
@@ -60,9 +74,11 @@ class Block(nn.Module):
         self.residual = self.convolutions(inputs, width, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        activated = features if self.preactivation is None else self.preactivation(features)
+        activated = features
+        if self.preactivation is not None:
+            activated, features = self.preactivation.beside_input(features)
         shortcut = features if self.projection is None else self.projection(activated)
-        return self.residual(activated).add_(shortcut)
+        return self.residual(activated) + shortcut
 
 
 class BasicBlock(Block):

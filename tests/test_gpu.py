@@ -1,0 +1,184 @@
+"""What training on a GPU promises beside speed: the same arithmetic."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from kalemia import config, training
+from kalemia.cuda_graph import Recorded
+from kalemia.optimization import Adam
+from kalemia.resnet import NormRelu, resnet50
+from kalemia.training import Options, loss_and_accuracy, set_up_torch, train
+from test_training import lesson
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and `pytest -m gpu`"),
+]
+GENERIC = config.Generic(epochs=4, batch_size=64, learning_rate=1e-3, patience=3, factor=0.5, threads=1)
+LESSON = 300  # beats: batches of 64 and a last one of 44
+
+
+@pytest.fixture
+def gpu():
+    return set_up_torch(threads=1)
+
+
+def on(device, n_beats=LESSON, seed=1):
+    return tuple(part.to(device) for part in lesson(n_beats, seed))
+
+
+@pytest.mark.parametrize("shape", [(10, 6, 15), (1024, 64, 30), (102, 256, 30), (33, 100, 4), (1024, 2048, 4)])
+@pytest.mark.parametrize("has_shortcut", [False, True])
+def test_the_norm_s_kernels_compute_what_batch_norm_and_rectifier_do(gpu, shape, has_shortcut):
+    from kalemia import norm_kernels
+
+    n, channels, steps = shape
+    random = torch.Generator().manual_seed(1)
+    normal = partial(torch.randn, generator=random, dtype=torch.float64)
+    norms = [nn.BatchNorm2d(channels, dtype=dtype).to(gpu) for dtype in (torch.float64, torch.float32)]
+    weight, bias = (0.5 + torch.rand(channels, generator=random).double()).to(gpu), normal(channels).to(gpu)
+    for norm in norms:
+        norm.weight.data.copy_(weight)
+        norm.bias.data.copy_(bias)
+    values, gradient, along_shortcut = (
+        (2 * normal(n, 1, steps, channels) + 5 * first).permute(0, 3, 1, 2).to(gpu) for first in (True, False, False)
+    )
+    values.requires_grad_()
+    expected = functional.relu(norms[0](values))
+    (expected * gradient + values * along_shortcut * has_shortcut).sum().backward()
+
+    mine = values.detach().float().requires_grad_()
+    statistics = (norms[1].running_mean, norms[1].running_var, norms[1].num_batches_tracked)
+    found, shortcut = norm_kernels.NormRelu.apply(mine, norms[1].weight, norms[1].bias, statistics, 0.1, 1e-5)
+    torch.autograd.backward(
+        [found, shortcut][: 1 + has_shortcut], [gradient.float(), along_shortcut.float()][: 1 + has_shortcut]
+    )
+    edge = norms[0](values).abs() < 1e-4  # there rounding decides whether the rectifier lets a gradient pass
+    assert edge.double().mean() < 1e-3
+    mine.grad[edge], values.grad[edge] = 0, 0
+    pairs = {
+        "normalized": (found, expected),
+        "gradient": (mine.grad, values.grad),
+        "of weight": (norms[1].weight.grad, norms[0].weight.grad),
+        "of bias": (norms[1].bias.grad, norms[0].bias.grad),
+    }
+    for name, (one, other) in pairs.items():
+        assert (one.double() - other).norm() < 1e-4 * other.norm(), name
+    assert norms[1].num_batches_tracked == 1
+
+
+def test_the_norm_s_running_statistics_are_those_of_batch_norm(gpu):
+    expected, found = nn.BatchNorm2d(64).to(gpu), NormRelu(64).to(gpu)
+    for seed in (1, 2):
+        random = torch.Generator().manual_seed(seed)
+        features = torch.randn(100, 1, 30, 64, generator=random).mul(3).add(10).permute(0, 3, 1, 2).to(gpu)
+        expected(features)
+        found(features)
+    for name, statistic in expected.named_buffers():
+        torch.testing.assert_close(found.get_buffer(name), statistic, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        by_past = found.eval()(features)
+    torch.testing.assert_close(by_past, functional.relu(expected.eval()(features)), rtol=1e-4, atol=1e-4)
+
+
+def test_logits_and_gradients_are_as_near_to_exact_ones_as_the_cpu_s(gpu):
+    """Gradients of a deep network with rectifiers differ by percents for rounding alone."""
+    logits, gradients = {}, {}
+    for name, device, dtype in (
+        ("exact", "cpu", torch.float64),
+        ("cpu", "cpu", torch.float32),
+        ("gpu", gpu, torch.float32),
+    ):
+        network = resnet50(8).to(device, dtype).train()
+        beats_mv, labels = (part.to(dtype) for part in on(device))
+        outputs = network(beats_mv)
+        functional.binary_cross_entropy_with_logits(outputs, labels).backward()
+        logits[name] = outputs.detach().cpu().double()
+        gradients[name] = torch.cat([weight.grad.cpu().double().flatten() for weight in network.parameters()])
+    torch.testing.assert_close(logits["gpu"], logits["exact"], atol=1e-3, rtol=1e-3)
+    off = {name: (gradients[name] - gradients["exact"]).norm() for name in ("cpu", "gpu")}
+    assert off["gpu"] < 3 * off["cpu"]
+
+
+class Line(nn.Module):
+    """A network whose training amplifies no rounding."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(120, 1)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, beats_mv):
+        return self.head(beats_mv).squeeze(1)
+
+
+@pytest.mark.parametrize("augmentation", [None, config.Augmentation(0.1, 0.05, 2, 0.02)])
+def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
+    """In all epochs, with a learning rate that falls and a last batch that is smaller."""
+    beats_mv, labels = on(gpu, seed=2)
+    worse = (beats_mv, 1 - labels)  # the validation loss rises, and so the rate falls
+    settings = replace(GENERIC, epochs=6, patience=1)
+    histories = []
+    for recorded in (True, False):
+        if not recorded:
+            monkeypatch.setattr(training, "Recorded", lambda function: function)
+        histories.append(train(Line().to(gpu), *on(gpu), settings, 1, worse, Options(augmentation=augmentation)))
+    assert histories[0][-1]["learning_rate"] < histories[0][0]["learning_rate"]
+    for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):
+        one, other = ([row[key] for row in history] for history in histories)
+        assert one == pytest.approx(other, rel=1e-4), key
+
+
+def test_a_replayed_step_uses_the_learning_rate_of_now(gpu):
+    weight = nn.Parameter(torch.ones(3, device=gpu))
+    optimizer = Adam([weight], 0.5)
+
+    def step(inputs):
+        (weight * inputs).sum().backward()
+        optimizer.step()
+
+    recorded, inputs = Recorded(step), torch.ones(3, device=gpu)
+    for _ in range(4):
+        recorded(inputs)
+    moved = weight.detach().clone()
+    assert (moved < 0).all()
+    optimizer.learning_rate = 0.0
+    recorded(inputs)
+    assert torch.equal(weight, moved)
+
+
+def test_recording_reads_new_arguments_of_every_shape(gpu):
+    double = Recorded(lambda values: 2 * values)
+    for n in (3, 3, 5, 3, 5, 5, 3):
+        values = torch.rand(n, device=gpu)
+        assert torch.equal(double(values), 2 * values)
+
+
+def test_validation_sees_the_weights_of_its_epoch(gpu):
+    validation, network = on(gpu, seed=2), resnet50(8).to(gpu)
+    history = train(network, *on(gpu), GENERIC, 1, validation)
+    best = min(history, key=lambda row: row["validation_loss"])
+    assert loss_and_accuracy(network, *validation)[0] == pytest.approx(best["validation_loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_planted_sign_is_learned(gpu, precision):
+    network = resnet50(8).to(gpu)
+    train(network, *on(gpu, 1000), replace(GENERIC, epochs=8), 1, options=Options(precision=precision))
+    assert loss_and_accuracy(network, *on(gpu, 400, seed=3), precision)[1] > 0.95
+
+
+def test_frozen_statistics_and_stages_stay(gpu):
+    network = resnet50(8).to(gpu)
+    network.freeze_through(2)
+    network.freeze_statistics()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    moved = set(network.trained_names())
+    train(network, *on(gpu), GENERIC, 1)
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == moved
