@@ -25,11 +25,12 @@ from kalemia.checkpoints import Lineage, save_checkpoint
 from kalemia.features import Origin, load_features
 from kalemia.frozen import BEATS, Above, write_features
 from kalemia.objective import Objective
+from kalemia.outputs import outputs_of
 from kalemia.personal import learn, opened
 from kalemia.resnet import built
 from kalemia.schemas import SCHEMAS
 from kalemia.tables import write_table
-from kalemia.training import outputs_of, set_up_torch
+from kalemia.training import set_up_torch
 
 ARM = config.Arm("forward", 1.0, "blocks", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)
 

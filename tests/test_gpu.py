@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kalemia import config, training
+from kalemia import config
 from kalemia.cuda_graph import Recorded
 from kalemia.optimization import Adam
+from kalemia.outputs import loss_and_accuracy, outputs_of
 from kalemia.resnet import NormRelu, resnet50
-from kalemia.training import Options, loss_and_accuracy, set_up_torch, train
+from kalemia.training import Options, set_up_torch, train
 from test_training import lesson
 
 pytestmark = [
@@ -126,7 +127,7 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
     histories = []
     for recorded in (True, False):
         if not recorded:
-            monkeypatch.setattr(training, "Recorded", lambda function: function)
+            monkeypatch.setattr("kalemia.lesson.Recorded", lambda function: function)
         histories.append(train(Line().to(gpu), *on(gpu), settings, 1, worse, Options(augmentation=augmentation)))
     assert histories[0][-1]["learning_rate"] < histories[0][0]["learning_rate"]
     for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):
@@ -163,14 +164,17 @@ def test_validation_sees_the_weights_of_its_epoch(gpu):
     validation, network = on(gpu, seed=2), resnet50(8).to(gpu)
     history = train(network, *on(gpu), GENERIC, 1, validation)
     best = min(history, key=lambda row: row["validation_loss"])
-    assert loss_and_accuracy(network, *validation)[0] == pytest.approx(best["validation_loss"], rel=1e-3)
+    assert loss_and_accuracy(outputs_of(network, validation[0]), validation[1])[0] == pytest.approx(
+        best["validation_loss"], rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_planted_sign_is_learned(gpu, precision):
     network = resnet50(8).to(gpu)
     train(network, *on(gpu, 1000), replace(GENERIC, epochs=8), 1, options=Options(precision=precision))
-    assert loss_and_accuracy(network, *on(gpu, 400, seed=3), precision)[1] > 0.95
+    beats_mv, labels = on(gpu, 400, seed=3)
+    assert loss_and_accuracy(outputs_of(network, beats_mv, precision), labels)[1] > 0.95
 
 
 def test_frozen_statistics_and_stages_stay(gpu):

@@ -30,13 +30,13 @@ from kalemia.nulls import (
     trained_null,
     write_nulls,
 )
+from kalemia.outputs import outputs_of
 from kalemia.personal import train_round
 from kalemia.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
 from kalemia.splits import Split, read_split
 from kalemia.strangers import strangers, write_strangers
 from kalemia.strangers import tested as beats_tested
 from kalemia.tables import read_table, table_from_rows, write_table
-from kalemia.training import outputs_of
 
 ARM = config.Arm("paper", 0.2, "blocks", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(

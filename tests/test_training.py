@@ -15,8 +15,9 @@ from kalemia import config
 from kalemia.errors import UserError
 from kalemia.objective import Objective
 from kalemia.optimization import Adam, Plateau
+from kalemia.outputs import logits_of, loss_and_accuracy, outputs_of
 from kalemia.resnet import resnet
-from kalemia.training import Options, epoch_order, logits_of, loss_and_accuracy, outputs_of, set_up_torch, train
+from kalemia.training import Options, epoch_order, set_up_torch, train
 
 GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
@@ -36,6 +37,10 @@ def lesson(n_beats: int = 40, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor
 def state_after(network: nn.Module, *arguments, **named) -> dict[str, torch.Tensor]:
     train(network, *arguments, **named)
     return network.state_dict()
+
+
+def judged(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, float]:
+    return loss_and_accuracy(outputs_of(network, inputs), targets)
 
 
 def same(first: dict, second: dict) -> bool:
@@ -114,7 +119,7 @@ def test_training_learns_the_planted_sign():
     network = resnet(18, 4)
     history = train(network, *lesson(800), GENERIC, 1, validation=lesson(100, seed=2))
     assert history[-1]["train_loss"] < history[0]["train_loss"]
-    assert loss_and_accuracy(network, *lesson(100, seed=3))[1] > 0.95
+    assert judged(network, *lesson(100, seed=3))[1] > 0.95
 
 
 def test_weights_of_the_least_validation_loss_are_kept():
@@ -124,7 +129,7 @@ def test_weights_of_the_least_validation_loss_are_kept():
     history = train(kept, beats, labels, GENERIC, 1, validation=worse_and_worse)
     losses = [row["validation_loss"] for row in history]
     assert losses[0] == min(losses) < losses[-1]
-    assert loss_and_accuracy(kept, *worse_and_worse)[0] == losses[0]
+    assert judged(kept, *worse_and_worse)[0] == losses[0]
 
 
 def test_without_validation_the_last_epoch_is_kept():
@@ -143,7 +148,7 @@ def test_history_has_the_rate_that_the_epoch_learned_with():
 def test_loss_and_accuracy_are_those_of_the_logits():
     fixed = Recorder()
     nn.init.ones_(fixed.weight)
-    loss, accuracy = loss_and_accuracy(fixed, torch.tensor([[2.0], [-2.0], [1.0]]), torch.tensor([1.0, 0.0, 0.0]))
+    loss, accuracy = judged(fixed, torch.tensor([[2.0], [-2.0], [1.0]]), torch.tensor([1.0, 0.0, 0.0]))
     assert loss == pytest.approx((2 * math.log1p(math.exp(-2)) + math.log1p(math.e)) / 3)
     assert accuracy == pytest.approx(2 / 3)
 
@@ -190,7 +195,7 @@ def test_bfloat16_learns_as_float32_does():
         network = resnet(18, 4, seed=1)
         train(network, *lesson(800), GENERIC, 1, lesson(200, seed=2), Options(precision=precision))
         assert all(tensor.dtype != torch.bfloat16 for tensor in network.state_dict().values())
-        losses[precision] = loss_and_accuracy(network, *lesson(400, seed=3))
+        losses[precision] = judged(network, *lesson(400, seed=3))
     assert losses["float32"] != losses["bfloat16"]
     assert losses["bfloat16"][0] < 0.05
     assert losses["bfloat16"][1] > 0.98
@@ -212,7 +217,7 @@ def test_a_head_for_the_analyte_learns_beside_the_label_s():
     train(network, beats, targets, GENERIC, 1, (beats, targets), Options(objective))
     estimates = objective.estimates(outputs_of(network, beats).numpy())
     assert np.abs(estimates - 4.1 - 2.1 * labels.numpy()).mean() < 0.3
-    assert loss_and_accuracy(network, beats, targets)[1] > 0.95
+    assert judged(network, beats, targets)[1] > 0.95
 
 
 @pytest.mark.parametrize("through", [-1, 2, 3])

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from kalemia import config
 from kalemia.checkpoints import load_generic
 from kalemia.features import Origin, load_features, save_features
+from kalemia.outputs import evaluation_batches
 from kalemia.predictions import beat_tensor, read_beats
 from kalemia.resnet import N_STAGES, ResNet
-from kalemia.training import evaluation_batches, set_up_torch
+from kalemia.training import set_up_torch
 
 BEATS = -1  # the seam below the stem: nothing is frozen
 

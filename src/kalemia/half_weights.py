@@ -19,7 +19,7 @@ class HalfWeights:
         self.copies = {name: weight.detach().bfloat16().requires_grad_() for name, weight in self.weights.items()}
         self.gradients = [torch.zeros_like(weight) for weight in self.weights.values()]
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor) -> Tensor:
         """The network's outputs, by copies that are made now."""
         with torch.no_grad():
             torch._foreach_copy_(list(self.copies.values()), list(self.weights.values()))

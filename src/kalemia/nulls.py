@@ -18,13 +18,14 @@ from kalemia.evaluation import role_metrics
 from kalemia.frozen import BEATS, Above, features_of, read_inputs, seam
 from kalemia.normalization import normalized
 from kalemia.objective import Objective
+from kalemia.outputs import outputs_of
 from kalemia.personal import learn, opened, rounds_of_lesson
 from kalemia.predictions import RR_COLUMNS, BeatSet, beat_tensor, draw_predictions, read_beats
 from kalemia.resnet import N_STAGES, ResNet, built
 from kalemia.seeds import rng, seed_of
 from kalemia.splits import Split, draws_of, read_split, split_draws
 from kalemia.tables import table_from_rows, write_table
-from kalemia.training import outputs_of, set_up_torch
+from kalemia.training import set_up_torch
 
 log = logging.getLogger("kalemia")
 

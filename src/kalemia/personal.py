@@ -14,13 +14,14 @@ from kalemia.checkpoints import Lineage, load_generic, load_round, save_checkpoi
 from kalemia.errors import UserError
 from kalemia.frozen import Above, read_inputs, seam
 from kalemia.objective import Objective
+from kalemia.outputs import outputs_of
 from kalemia.predictions import read_beats
 from kalemia.resnet import ResNet, built
 from kalemia.rounds import learned_through, write_scores
 from kalemia.seeds import seed_of
 from kalemia.splits import read_split
 from kalemia.tables import file_hash
-from kalemia.training import Options, outputs_of, set_up_torch, train
+from kalemia.training import Options, set_up_torch, train
 
 log = logging.getLogger("kalemia")
 

@@ -100,7 +100,7 @@ def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
 
 def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
     """What the network says of inputs (n, ...) of its kind: float32 (n,) or (n, columns), in order."""
-    from kalemia.training import outputs_of
+    from kalemia.outputs import outputs_of
 
     device = next(network.parameters()).device
     if not len(inputs):

@@ -12,12 +12,13 @@ from kalemia.checkpoints import load_round
 from kalemia.evaluation import round_of_path
 from kalemia.frozen import read_inputs, seam
 from kalemia.nulls import metrics_by
+from kalemia.outputs import outputs_of
 from kalemia.personal import opened
 from kalemia.predictions import BeatSet, read_beats
 from kalemia.seeds import rng
 from kalemia.splits import read_split
 from kalemia.tables import table_from_rows, write_table
-from kalemia.training import outputs_of, set_up_torch
+from kalemia.training import set_up_torch
 
 
 def write_strangers(

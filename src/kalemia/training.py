@@ -10,19 +10,16 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kalemia import config
 from kalemia.augmentation import augmented
-from kalemia.cuda_graph import Recorded
 from kalemia.errors import UserError
-from kalemia.half_weights import HalfWeights
-from kalemia.objective import LABEL_ALONE, Objective, first_column
+from kalemia.lesson import Lesson
+from kalemia.objective import LABEL_ALONE, Objective
 from kalemia.optimization import Adam, Plateau
 from kalemia.resume import StateFile, Tensors
 from kalemia.seeds import seed_of
@@ -102,55 +99,6 @@ class Progress:
         return {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()} | numbered
 
 
-class Lesson:
-    """What an epoch does to the network: a step for each batch, and then its loss on other beats.
-
-    On a GPU both are recorded (`kalemia.cuda_graph`), unless torch compiles the network, which records it too.
-    """
-
-    def __init__(self, network: nn.Module, optimizer: Adam, device: torch.device, options: Options):
-        self.network, self.optimizer, self.options = network, optimizer, options
-        self.forward = _compiled(network, device) if options.compile else network
-        self.half = None
-        self.step, self.evaluate = self._step, self.forward
-        if device.type == "cuda" and not options.compile:
-            if _is_bfloat16(options.precision, device):
-                self.half = HalfWeights(network)
-                self.forward = self.half.forward
-            self.step, self.evaluate = Recorded(self._step), Recorded(self.forward)
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        self.n_right = torch.zeros((), dtype=torch.int64, device=device)
-
-    def learn(
-        self, inputs: Tensor, targets: Tensor, batches: list[Tensor], alter: Callable[[Tensor], Tensor]
-    ) -> tuple[float, float]:
-        """One epoch; its mean loss and its accuracy, as they were while learning."""
-        self.network.train()
-        self.loss_sum.zero_()
-        self.n_right.zero_()
-        for batch in batches:
-            self.step(alter(inputs[batch]), targets[batch])
-        n_seen = sum(map(len, batches))
-        return self.loss_sum.item() / n_seen, self.n_right.item() / n_seen
-
-    def loss_and_accuracy(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
-        """As the function of that name."""
-        self.network.eval()
-        return _loss_and_accuracy(_outputs(self.evaluate, inputs, self.options.precision), targets)
-
-    def _step(self, inputs: Tensor, wanted: Tensor) -> None:
-        with _arithmetic(self.options.precision, inputs.device):
-            outputs = self.forward(inputs)
-        outputs = outputs.float()
-        loss = self.options.objective.loss(outputs, wanted)
-        loss.backward()
-        if self.half:
-            self.half.hand_back_gradients()
-        self.optimizer.step()
-        self.loss_sum += loss.detach().double() * len(inputs)
-        self.n_right += ((first_column(outputs) > 0) == (first_column(wanted) > 0)).sum()
-
-
 def set_up_torch(threads: int) -> torch.device:
     """The device to compute on; on the CPU, torch is made deterministic, with a given number of threads.
 
@@ -199,7 +147,7 @@ def train(
     progress = Progress(network, optimizer, Plateau(optimizer, patience, factor))
     if options.state:
         progress.restore(options.state)
-    lesson = Lesson(network, optimizer, inputs.device, options)
+    lesson = Lesson(network, optimizer, options.objective, options.precision, options.compile)
     while len(progress.history) < settings.epochs and not _stops_early(progress, options.early_stop):
         started, epoch = time.monotonic(), len(progress.history) + 1
         row = {"epoch": epoch, "learning_rate": optimizer.learning_rate}
@@ -224,29 +172,6 @@ def train(
     return progress.history
 
 
-def evaluation_batches(inputs: Tensor) -> tuple[Tensor, ...]:
-    """As large as suits the device; the division changes no output."""
-    return inputs.split(4096 if inputs.is_cuda else 1024)
-
-
-def outputs_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
-    """The network's outputs in evaluation mode, float32 (n,) or (n, columns), on its device."""
-    network.eval()
-    return _outputs(network, inputs, precision)
-
-
-def logits_of(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
-    """The label's logits (n,), as `outputs_of`."""
-    return first_column(outputs_of(network, inputs, precision))
-
-
-def loss_and_accuracy(
-    network: nn.Module, inputs: Tensor, targets: Tensor, precision: str = "float32"
-) -> tuple[float, float]:
-    """Of the label: the mean cross-entropy, and the share of beats whose logit lies on their label's side of 0."""
-    return _loss_and_accuracy(outputs_of(network, inputs, precision), targets)
-
-
 def epoch_order(n_beats: int, seed: int, subjects: Tensor | None = None) -> Tensor:
     """The places (n,) of an epoch's beats in the order they are learned, on the CPU.
 
@@ -264,44 +189,12 @@ def epoch_order(n_beats: int, seed: int, subjects: Tensor | None = None) -> Tens
     return by_subject[first[drawn] + within.long()]
 
 
-def _outputs(forward: Callable[[Tensor], Tensor], inputs: Tensor, precision: str) -> Tensor:
-    """Of a network that is in evaluation mode already."""
-    with torch.inference_mode(), _arithmetic(precision, inputs.device):
-        # copied, because the next replay of a CUDA graph writes where this one did
-        return torch.cat([forward(batch).float().clone() for batch in evaluation_batches(inputs)])
-
-
-def _loss_and_accuracy(outputs: Tensor, targets: Tensor) -> tuple[float, float]:
-    logits, labels = first_column(outputs), first_column(targets)
-    loss = binary_cross_entropy_with_logits(logits.double(), labels.double())
-    return loss.item(), ((logits > 0) == (labels > 0)).double().mean().item()
-
-
-def _arithmetic(precision: str, device: torch.device) -> AbstractContextManager:
-    # without its cache: a CUDA graph must not read what is forgotten after the batch
-    return torch.autocast(device.type, torch.bfloat16, enabled=_is_bfloat16(precision, device), cache_enabled=False)
-
-
-def _is_bfloat16(precision: str, device: torch.device) -> bool:
-    return precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
-
-
 def _alteration(settings: config.Augmentation | None, seed: int, device: torch.device) -> Callable[[Tensor], Tensor]:
     """What is done to each batch of an epoch before it is learned."""
     if settings is None:
         return lambda inputs: inputs
     generator = torch.Generator(device).manual_seed(seed)
     return lambda inputs: augmented(inputs, settings, generator)
-
-
-def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
-    """On a GPU as CUDA graphs, which takes away the cost of starting each kernel.
-
-    Every size of batch, of which there are two, is compiled for itself: for sizes that vary torch makes slower kernels
-    and no graphs, and from the first incomplete batch on it would use them for all.
-    """
-    mode = "reduce-overhead" if device.type == "cuda" else "default"
-    return torch.compile(network, mode=mode, dynamic=False)
 
 
 def _stops_early(progress: Progress, patience: int | None) -> bool:
