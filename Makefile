@@ -23,8 +23,8 @@ demo: setup  ## simulate a cohort, train, and write results/report.html
 	@$(SNAKEMAKE) --quiet rules host reason
 	@echo "The report is at results/report.html"
 
-test: setup  ## run every test
-	$(BIN)/pytest
+test: setup  ## run every test, a file at a time on each core
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 
 slurm-test: setup  ## start a SLURM of one node on this machine (Debian, root), run the tests that need one, and end it
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'
