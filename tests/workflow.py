@@ -39,3 +39,14 @@ def without_times(page: bytes) -> bytes:
     without, n = re.subn(rb'aria-label="[^"]*Time by rule.*?</table>', b"", page, flags=re.DOTALL)
     assert n == 1
     return without
+
+
+def one_line(run, where: str) -> str:
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert "Traceback" not in said
+    (line,) = {
+        line.removeprefix("kalemia: ") for line in said.splitlines() if line.startswith(("kalemia: ", "config: "))
+    }
+    assert where in line
+    return line
