@@ -13,14 +13,15 @@ import sleepecg
 import yaml
 from wfdb.processing import XQRS
 
+from kalemia.config import Study
+from kalemia.ecg.filters import bandpass, bandpass_taps
+from kalemia.ecg.rpeaks import detect_r_peaks
+from kalemia.schemas import RATE_HZ
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from annotated_ecg import DS1, detection_counts, read_annotated  # noqa: E402
-from kalemia.config import Study  # noqa: E402
-from kalemia.ecg.filters import bandpass, bandpass_taps  # noqa: E402
-from kalemia.ecg.rpeaks import detect_r_peaks  # noqa: E402
-from kalemia.schemas import RATE_HZ  # noqa: E402
+from annotated_ecg import DS1, detection_counts, read_annotated  # noqa: E402, found by the line before
 
 _ECG = Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())).ecg
 _TAPS = bandpass_taps(RATE_HZ, _ECG.band_hz, _ECG.transition_hz, _ECG.stopband_db)

@@ -55,7 +55,7 @@ def test_the_norm_s_kernels_compute_what_batch_norm_and_rectifier_do(gpu, shape,
 
     mine = values.detach().float().requires_grad_()
     statistics = (norms[1].running_mean, norms[1].running_var, norms[1].num_batches_tracked)
-    found, shortcut = norm_kernels.NormRelu.apply(mine, norms[1].weight, norms[1].bias, statistics, 0.1, 1e-5)
+    found, shortcut = norm_kernels.NormReluInTraining.apply(mine, norms[1].weight, norms[1].bias, statistics, 0.1, 1e-5)
     torch.autograd.backward(
         [found, shortcut][: 1 + has_shortcut], [gradient.float(), along_shortcut.float()][: 1 + has_shortcut]
     )

@@ -11,10 +11,11 @@ from torch import Tensor
 
 
 class Recorded:
-    """A function of tensors on a GPU that is replayed from its third call with arguments of the same shapes on.
+    """A function of tensors on a GPU that is recorded at its second call with arguments of the same shapes.
 
-    The first call runs as it is, while libraries choose their kernels, and the second is recorded. What the function
-    reads or changes beside its arguments must stay where it is in memory. What it returns holds until the next call.
+    The first call runs as it is, while libraries choose their kernels; from the second on it is replayed. What the
+    function reads or changes beside its arguments must stay where it is in memory. What it returns holds until the next
+    call.
     """
 
     def __init__(self, function: Callable[..., Tensor | None]):

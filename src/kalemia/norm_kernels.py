@@ -19,8 +19,10 @@ PROGRAMS = 1056  # of a kernel, eight for each multiprocessor of a large card; e
 Statistics = tuple[Tensor, Tensor, Tensor]  # running mean, running variance, number of batches
 
 
-class NormRelu(torch.autograd.Function):
-    """relu(batch norm(features)) in training mode, beside the features themselves.
+class NormReluInTraining(torch.autograd.Function):
+    """relu(batch norm(features)) in training mode (Ioffe and Szegedy 2015), beside the features themselves.
+
+    Features are (n, channels, 1, steps), weights and statistics (channels,), float32.
 
     The features come out again so that a residual unit's shortcut can take them from here: what flows back along it is
     then added in the same kernel that computes the gradient.

@@ -53,7 +53,7 @@ class NormRelu(nn.BatchNorm2d):
             norm = (self.weight, self.bias, (self.running_mean, self.running_var, self.num_batches_tracked))
             if needs_no_gradient:
                 return norm_kernels.norm_relu_by_past(features, *norm, self.eps), features
-            return norm_kernels.NormRelu.apply(features, *norm, self.momentum, self.eps)
+            return norm_kernels.NormReluInTraining.apply(features, *norm, self.momentum, self.eps)
         return functional.relu(super().forward(features), inplace=True), features
 
 
