@@ -50,6 +50,9 @@ DETECTORS = {
 
 def main(data: Path) -> None:
     """Print the table."""
+    if not (data / "mitdb").is_dir():
+        print(f"skipped: {data / 'mitdb'} does not hold the records of the MIT-BIH Arrhythmia Database")
+        return
     warnings.simplefilter("ignore")
     records = [read_annotated(data / "mitdb", name) for name in DS1]
     print(f"{'':<12}{'missed':>8}{'wrong':>8}{'sensitivity':>13}{'predictivity':>14}")

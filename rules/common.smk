@@ -1,12 +1,11 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
-import os
 import sys
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import yaml
 
-import kalemia
 from kalemia.config import Study, is_url
 from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
@@ -26,9 +25,6 @@ study = Study.from_config(config)
 
 # where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
 config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
-
-# so that scripts find the package in a conda environment too, where it is not installed
-os.environ.setdefault("PYTHONPATH", str(Path(kalemia.__file__).parents[1]))
 
 is_own = study.source.kind == "own"
 
@@ -53,12 +49,39 @@ def growing(first):
     return lambda wildcards, attempt: first * attempt
 
 
+@cache
+def own_files():
+    """The files of one's own recordings that are there, by subject."""
+    from kalemia.sources.own import files_by_subject
+
+    try:
+        return files_by_subject(study.waveforms)
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def all_waveforms(wildcards):
+    """What changes when the recordings do; nothing that is on the web."""
+    if is_own:
+        return [own_list(), *chain(*own_files().values())]
+    return waveforms_marker()
+
+
+def waveforms_of_subject(wildcards):
+    """What changes when the recordings of a subject do."""
+    if is_own:
+        return [own_list(), *own_files().get(int(wildcards.subject[1:]), [])]
+    return waveforms_marker()
+
+
+def own_list():
+    return f"{study.waveforms}/recordings.csv"
+
+
 def waveforms_marker():
-    """What changes when the recordings do: the simulated folder, or a list of records; nothing that is on the web."""
+    """The simulated folder, or PhysioNet's list of records."""
     if is_url(study.waveforms):
         return []
-    if is_own:
-        return f"{study.waveforms}/recordings.csv"
     folder = f"{study.waveforms}/mimic3wdb-matched"
     return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
 

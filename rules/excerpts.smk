@@ -7,7 +7,7 @@ rule excerpts:
     "Read one lead of the minutes before each draw of one subject."
     input:
         draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_marker(),
+        waveforms=waveforms_of_subject,
     output:
         out("excerpts/{subject}.parquet"),
     log:

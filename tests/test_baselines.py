@@ -99,6 +99,20 @@ def test_the_last_value_counts_downwards_where_too_little_is_positive():
     np.testing.assert_allclose(scores, [0.5, -0.5, 0, 0.1])
 
 
+@pytest.mark.parametrize(
+    ("positive", "values", "said"),
+    [
+        (Range(from_=5.5), [5.5, 5.4, np.nan], [1, 0, 0]),
+        (Range(to=3.5), [3.5, 3.6, np.nan], [1, 0, 0]),
+        (Range(above=5.3), [5.3, 5.4, np.nan], [0, 1, 0]),
+    ],
+)
+def test_a_last_value_on_the_bound_is_judged_as_the_label_is(positive, values, said):
+    last = np.array(values, np.float32)  # as the table of contexts has it
+    _, decisions = judge(_draws(6), _draws(3, last_value=last), positive)["last_value"]
+    assert decisions.tolist() == said
+
+
 def test_the_last_label_is_carried_forward():
     scores, decisions = judge(_draws(6), _draws(3, last_label=np.array([1.0, 0.0, np.nan])), HIGH)["last_label"]
     assert scores.tolist() == [1, -1, 0]

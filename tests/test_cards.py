@@ -1,10 +1,12 @@
 """Model cards, made from a small made-up results folder."""
 
 import re
+import shutil
 
 import pytest
 
 from conftest import ROOT
+from kalemia.errors import UserError
 from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.sections import SECTIONS
@@ -24,6 +26,14 @@ def results(tmp_path_factory, study):
     folder = tmp_path_factory.mktemp("results")
     write_results(folder, study)
     return folder
+
+
+def test_somebody_who_is_no_personal_patient_is_one_line(results):
+    means = results / "mean_beats/p000099.parquet"
+    shutil.copy(results / f"mean_beats/{FIRST}.parquet", means)
+    with pytest.raises(UserError, match="p000099 is not a personal patient of this study"):
+        read_patient(results, "p000099")
+    means.unlink()
 
 
 def test_both_cards_have_the_usual_headings(results, study):

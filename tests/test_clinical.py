@@ -56,6 +56,15 @@ def test_netrc_serves_as_well(site, tmp_path, monkeypatch):
     assert _download(site, tmp_path)
 
 
+def test_netrc_travels_encrypted_or_not_at_all(site, tmp_path, monkeypatch):
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"PHYSIONET_{name}")
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    monkeypatch.setattr("kalemia.sources.web._LOOPBACK", ())
+    with pytest.raises(UserError, match="access to LARGE"):
+        _download(site, tmp_path)
+
+
 def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_path, monkeypatch):
     monkeypatch.setattr("kalemia.sources.clinical._PART_BYTES", 50_000)
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True

@@ -1,12 +1,16 @@
 """The tables of metrics, averages and tests of a made-up study, recomputed another way from its prediction files."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from kalemia.comparison import GENERIC
+from kalemia.bootstrap import resampled_people
+from kalemia.comparison import Curves, rows_of_tests
+from kalemia.config import GENERIC
+from kalemia.effective import effective_rows
 from kalemia.evaluation import METRICS, best_threshold
 from kalemia.rebuild import evidence_of
 from kalemia.statistics import holm
@@ -160,6 +164,50 @@ def test_arms_are_compared_over_the_patients_they_share(tables):
     assert {subject for row in shared for subject in row["subject_ids"]} == {10013, 11442, 12108}
 
 
+def test_rounds_that_nobody_in_an_arm_has_are_neither_tested_nor_adjusted_for(tables):
+    subjects = tuple(range(7))
+    values = 0.5 + 0.01 * np.arange(7)[:, None] * np.arange(6)
+
+    def curves(last):
+        kept = np.minimum(np.arange(6), last)
+        return Curves(subjects, np.full(7, last), values[:, kept], None)
+
+    people = {("forward", None): resampled_people(subjects, 1, "forward", None)}
+    people |= {(arm, "paper"): resampled_people(subjects, 1, arm, "paper") for arm in ("forward", "paper")}
+    rows = rows_of_tests(None, "auc", {"forward": curves(3), "paper": curves(5)}, people)
+    found = {(row["arm"], row["against"]): [] for row in rows}
+    for row in rows:
+        found[row["arm"], row["against"]].append(row)
+    assert [row["round"] for row in found["forward", GENERIC]] == [1, 2, 3]
+    assert [row["round"] for row in found["forward", "paper"]] == [1, 2, 3, 4, 5]
+    first = found["forward", GENERIC][0]
+    assert first["wilcoxon_holm"] == pytest.approx(3 * first["wilcoxon_p"])
+
+
+def test_what_draws_are_worth_by_hand():
+    """Four runs of two draws: between the positive ones alone is a difference, within the negative ones alone."""
+    centered = np.array([-1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0])
+    labels, ids = np.array([1, 1, 0, 0, 1, 1, 0, 0]), np.arange(8)
+
+    class Test(SimpleNamespace):
+        def __len__(self):
+            return len(self.ids)
+
+    trials = [
+        SimpleNamespace(
+            arm="forward",
+            subject_id=subject,
+            test=Test(ids=ids, labels=labels, logit=[None, 10 * labels + scale * centered]),
+        )
+        for subject, scale in ((1, 1.0), (2, 7.0))
+    ]
+    run_of = {("forward", subject): dict(enumerate("aabbccdd")) for subject in (1, 2)}
+    for row in effective_rows(trials, run_of):
+        assert (row["n_test"], row["episodes"]) == (8, 4)
+        assert row["correlation"] == pytest.approx(1 / 3)
+        assert row["effective_draws"] == pytest.approx(6)
+
+
 def test_draws_are_worth_at_least_as_much_as_their_episodes(tables):
     assert len(tables["effective"]) == 7
     for row in tables["effective"]:
@@ -169,5 +217,5 @@ def test_draws_are_worth_at_least_as_much_as_their_episodes(tables):
 def test_an_arm_that_nobody_can_be_evaluated_in_leaves_empty_rows(tmp_path, study):
     write_results(tmp_path, study, personal=(10013,), unevaluable=tuple(study.arms))
     averages = read_table(tmp_path / "evaluation/averages.parquet", "averages").to_pylist()
-    assert {row["patients"] for row in averages} <= {0}
+    assert {row["patients"] for row in averages} == {0}
     assert read_table(tmp_path / "evaluation/alerts.parquet", "alerts").num_rows == 0

@@ -65,6 +65,32 @@ def test_a_folder_of_tables_that_is_not_there_is_named(config, schema):
     assert _error(config, schema) == "config: source.tables: /nowhere is not a folder"
 
 
+def test_an_arm_may_not_be_called_as_the_generic_network_is(config, schema):
+    config["arms"]["generic"] = config["arms"].pop("paper")
+    assert _error(config, schema).startswith("config: arms.generic: ")
+
+
+def test_a_whole_number_may_be_written_with_a_point(config, schema):
+    config["generic"]["batch_size"] = 256.0
+    check_config(config, schema)
+    assert type(Study.from_config(config).generic.batch_size) is int
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "stages"),
+    [
+        ("analyte", "condition", "too much potassium", {"report"}),
+        ("cohort", "admission_slack_hours", 99.0, {"cohort"}),
+        ("cohort", "window_minutes", 8.0, {"cohort", "populations"}),
+    ],
+)
+def test_a_setting_remakes_the_stages_that_use_it_and_no_other(config, section, key, value, stages):
+    before = Study.from_config(config)
+    config[section][key] = value
+    after = Study.from_config(config)
+    assert {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)} == stages
+
+
 def test_an_arm_set_to_null_is_left_out(config, schema):
     config["arms"]["paper"] = None
     check_config(config, schema)

@@ -16,6 +16,7 @@ from kalemia import config
 from kalemia.arms import write_subject_split
 from kalemia.checkpoints import file_hash, load_generic, load_round
 from kalemia.episodes import Draw
+from kalemia.errors import UserError
 from kalemia.evaluation import area_under_roc, role_metrics
 from kalemia.frozen import Above, read_inputs, seam, write_features
 from kalemia.nulls import (
@@ -351,6 +352,11 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
         np.testing.assert_allclose(outputs_of(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
         label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
         assert row.items() >= metrics_by(whole, beats, label_of, "vote").items()
+
+
+def test_an_arm_that_asks_for_no_strangers_is_one_line(arm_of_three):
+    with pytest.raises(UserError, match="the arm has no null of this kind"):
+        arm_of_three[2](0)
 
 
 def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):

@@ -9,7 +9,7 @@ import torch
 from beat_shards import NETWORK, START, write_generic_model, write_shard, write_split
 from kalemia import config
 from kalemia.baselines import write_round_0
-from kalemia.checkpoints import file_hash, load_checkpoint, load_generic, load_round
+from kalemia.checkpoints import file_hash, load_checkpoint, load_generic, load_round, save_checkpoint
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.frozen import read_inputs, write_features
@@ -340,6 +340,14 @@ def test_features_of_another_generic_model_or_other_beats_are_refused(patient, t
     rewrite_beats(patient.shard, patient.draws[:1], 1.0)
     with pytest.raises(UserError, match=r"features\.safetensors: was made from another generic model or other beats"):
         read_inputs(patient.features, patient.shard, patient.generic, inputs, 3)
+
+
+def test_somebody_whom_the_generic_network_learned_from_is_no_personal_patient(patient, tmp_path):
+    tensors, lineage = load_checkpoint(patient.generic)
+    patient.generic = tmp_path / "generic.safetensors"
+    save_checkpoint(patient.generic, tensors, dataclasses.replace(lineage, draws=(patient.draws[2],)))
+    with pytest.raises(UserError, match=f"the generic network has learned from draw {patient.draws[2]}"):
+        patient.pass_through()
 
 
 def test_a_round_goes_on_where_the_one_before_stopped(patient):

@@ -108,6 +108,20 @@ def test_admission_is_impossible_within_one_stay_or_an_unknown_one(study, arm):
     assert "no known admission" in split_draws(arm("admission"), unknown, study.personal, 1, 7).reason
 
 
+@pytest.mark.parametrize("protocol", ["paper", "forward", "episode"])
+def test_where_the_gap_alone_is_in_the_way_the_reason_says_so(study, arm, protocol):
+    draws = _draws("+-" * 9, hours_apart=5)
+    assert split_draws(arm(protocol), draws, study.personal, 1, 7).rounds
+    split = split_draws(arm(protocol, 96.0), draws, study.personal, 1, 7)
+    assert split.reason == "possible only if training draws may lie within 96 hours of the test"
+
+
+def test_a_share_that_is_a_whole_number_of_draws_is_not_rounded_up(study):
+    settings = dataclasses.replace(study.personal, held_out=0.28)
+    assert 0.28 * 25 > 7  # by the last bit
+    assert len(paper_split(_draws("+" * 25 + "-" * 25), 0.2, settings, rng(1, "a")).test) == 14
+
+
 def test_as_many_rounds_as_pairs_are_left(study):
     split = paper_split(_draws("++++" + "-" * 9), 0.2, study.personal, rng(1, "a"))
     assert len(split.rounds) == 2

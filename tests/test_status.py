@@ -211,7 +211,15 @@ def test_a_change_of_the_simulation_is_one_of_its_step_and_follows_to_the_cohort
     assert before.digest != after.digest
     assert set(cohort.inputs) < set(before.outputs)
     own = replace(study, source=replace(study.source, kind="own", waveforms="mine", tables="mine"))
+    Path("mine").mkdir()
+    Path("mine/recordings.csv").write_text("subject,path\n7,a.csv\n7,b.csv\n8,c\n")
+    for name in ("a.csv", "c.hea", "c.dat"):
+        Path("mine", name).touch()
     assert _steps(own, "simulate") == []
+    (cohort,) = _steps(own, "cohort")
+    assert [*cohort.inputs] == [f"mine/{n}" for n in ("potassium.csv", "recordings.csv", "a.csv", "c.hea", "c.dat")]
+    mine = {step.subject: step.inputs[1:] for step in _steps(own, "excerpts")}
+    assert mine["p000007"] == ("mine/recordings.csv", "mine/a.csv")
 
 
 def test_a_decision_of_the_review_is_one_of_its_subject_s_beats(study):
@@ -258,6 +266,23 @@ def test_overlays_and_another_folder_are_heard(study, tmp_path, capsys):
     assert said.startswith("study mine, in elsewhere\n")
     assert "forward, rounds" in said
     assert "paper, rounds" not in said
+
+
+def test_settings_of_the_command_line_are_heard(study, tmp_path, capsys):
+    _cohort(study)
+    (tmp_path / "results").rename(tmp_path / "elsewhere")
+    assert main(["status", "--config", "study=mine", "results=elsewhere", 'source={"attempts": 2}']) == 0
+    assert capsys.readouterr().out.startswith("study mine, in elsewhere\n")
+    for wrong in ("study", "study={"):
+        assert main(["status", "--config", wrong]) == 1
+        assert capsys.readouterr().err == f"kalemia: --config {wrong}: is not KEY=VALUE\n"
+
+
+@pytest.mark.parametrize("text", ["cohort: {window_minutes: ten}\n", b"\xff"])
+def test_a_value_that_is_no_number_and_a_file_that_is_no_text_are_one_line(tmp_path, capsys, text):
+    (tmp_path / "overlay.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["status", "--configfile", "overlay.yaml"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_wrong_configuration_is_one_line(tmp_path, capsys):

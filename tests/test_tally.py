@@ -12,3 +12,12 @@ def test_a_subject_that_is_done_again_counts_once(tmp_path):
     for _ in range(3):
         line = tallied(tmp_path / "tally", 1, 4, 100_000, 10, 50.0)
     assert line == "excerpts: 4 of 10 draws done, 0.3 MB fetched"
+
+
+def test_a_line_that_came_in_pieces_stops_nobody(tmp_path):
+    tallied(tmp_path / "tally", 1, 4, 100_000, 10, 50.0)
+    with (tmp_path / "tally").open("ab") as file:
+        file.write(b".2\n\x00\x00\xff7 1\n3 2 100\n")
+    assert tallied(tmp_path / "tally", 2, 2, 100_000, 10, 80.0).startswith(
+        "excerpts: 6 of 10 draws done, 0.2 MB fetched"
+    )

@@ -134,6 +134,20 @@ def test_a_verdict_with_all_its_figures(tables, study):
     assert found["by_patient"]["0"] == pytest.approx(0)
 
 
+def test_the_baseline_of_a_patient_may_be_chosen_on_the_others_alone(tables, study):
+    """The first has the better one by far in what is worse for the two others, and so is given what is better there."""
+    aucs = {"last_label": [1.0, 0.2, 0.2], "generic": [0.1, 0.5, 0.5]}
+    rows = [
+        {"arm": "forward", "subject_id": subject, "baseline": name, "n_test": 8, "n_positive": 4, "auc": auc}
+        for name, values in aucs.items()
+        for subject, auc in enumerate(values)
+    ]
+    baselines = table_from_rows("baseline_metrics", rows)
+    found = arm_verdict("forward", study.arms["forward"], tables["rounds"].slice(0, 6), baselines, tables["nulls"], 1)
+    assert found["patients"] == 3
+    assert found["difference_chosen_elsewhere"] == pytest.approx(0.9 - np.mean([0.1, 0.2, 0.2]))
+
+
 def test_an_arm_without_patients_cannot_be_told(tables, study):
     found = arm_verdict("paper", study.arms["paper"], tables["rounds"], tables["baseline_metrics"], tables["nulls"], 1)
     assert (found["verdict"], found["patients"]) == (UNKNOWN, 0)

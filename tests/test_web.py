@@ -113,6 +113,32 @@ def test_an_outage_ends_the_run_instead_of_emptying_it(site):
         web.whole("file.dat")
 
 
+@pytest.mark.parametrize("fault", [500, 403, 400])
+def test_where_the_landmark_cannot_be_had_either_the_first_file_ends_the_run(site, tmp_path, fault):
+    (tmp_path / "RECORDS").write_text("all of them\n")
+    site.faults[""], site.forever = [fault], True
+    with pytest.raises(UserError, match="does not answer"):
+        _web(site, attempts=1, landmark="RECORDS").whole("file.dat")
+
+
+@pytest.mark.parametrize("fault", [500, 403, 400])
+def test_where_the_landmark_can_be_had_the_file_itself_is_at_fault(site, tmp_path, fault):
+    (tmp_path / "RECORDS").write_text("all of them\n")
+    site.faults["file.dat"], site.forever = [fault], True
+    with pytest.raises(FetchError):
+        _web(site, attempts=1, landmark="RECORDS").whole("file.dat")
+
+
+def test_refusals_without_end_are_an_outage_too(site):
+    site.faults[""], site.forever = [403], True
+    web = _web(site)
+    for _ in range(7):
+        with pytest.raises(AccessRefusedError):
+            web.whole("file.dat")
+    with pytest.raises(UserError, match="does not answer"):
+        web.whole("file.dat")
+
+
 def test_the_client_says_who_it_is(site):
     _web(site).whole("file.dat")
     (agent,) = site.agents

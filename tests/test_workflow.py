@@ -60,8 +60,9 @@ def _hashes(folder: Path, *patterns: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
-    run = _run(folder)
+    run = _run(folder, "--verbose")
     assert run.returncode == 0, run.stdout + run.stderr
+    (folder / "said.txt").write_text(run.stdout + run.stderr)
     return folder
 
 
@@ -81,6 +82,12 @@ def test_the_study_ends_in_its_report(finished):
     assert sum(row["reason"] is not None for row in personal) == 1  # the single-episode patient has no forward split
     for subject in subjects:
         assert (finished / f"results/patients/p{subject:06d}/report.html").exists()
+
+
+def test_jobs_are_chosen_when_one_has_ended_and_not_by_the_clock(finished):
+    said = (finished / "said.txt").read_text()
+    assert said.count("Finished jobid: ") > 50
+    assert said.count("Ready jobs: ") <= said.count("Finished jobid: ")
 
 
 def test_personal_patients_are_never_inputs_of_the_generic_network(finished):
@@ -302,7 +309,7 @@ def test_every_null_and_baseline_is_told(finished):
     assert verdict["sentence"] in (results / "report.html").read_text().replace("&#39;", "'")
 
 
-def test_a_broken_promise_stops_the_build_inone_line(copy_of_finished):
+def test_a_broken_promise_stops_the_build_in_one_line(copy_of_finished):
     results = copy_of_finished / "results"
     split = next(path for path in results.glob("personal/forward/*/split.json") if read_json(path)["rounds"])
     content = read_json(split)

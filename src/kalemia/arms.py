@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kalemia.config import Arm, Personal
 from kalemia.episodes import Draw
+from kalemia.errors import UserError
 from kalemia.leakage import heard_of_draws
 from kalemia.splits import Split, split_draws, write_split
 from kalemia.tables import read_table, table_from_rows, write_table
@@ -48,6 +49,8 @@ def write_subject_split(
     From the patient's own files, so that a change elsewhere in the cohort leaves the patient's rounds alone.
     """
     usable = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
+    if not usable:
+        raise UserError(f"{quality_path}: no draw of this subject can be used, so there is no personal patient in it")
     ((subject_id, draws),) = _draws_by_subject(usable).items()
     heard = heard_of_draws(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
     split = split_draws(arm, draws, personal, seed, subject_id)

@@ -45,6 +45,7 @@ class DrawSet:
 
 
 Judged = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws, and decisions (n,) of 0 and 1
+_DECIMALS = 4  # more than a laboratory gives
 CROSS_PATIENT = "random_intercept"  # needs the other patients, so the evaluation adds it
 
 
@@ -95,9 +96,6 @@ def judge(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Judged]:
         return _by_sign(fit_logistic(values(train), train.labels).score(values(test)))
 
     offset, _ = fit_offset(train.logit, train.labels)
-    bound, direction = (positive.above, 1) if np.isfinite(positive.above) else (positive.from_, 1)
-    if not np.isfinite(bound):
-        bound, direction = min(positive.below, positive.to), -1
     return {
         "generic": (test.logit, test.decision),
         "threshold": _by_sign(test.logit - best_threshold(train.logit, train.labels)),
@@ -106,10 +104,20 @@ def judge(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Judged]:
         "linear_probe": logistic(lambda draws: draws.pooled),
         "heart_rate": logistic(lambda draws: draws.heart_rate_bpm[:, None]),
         "ecg_measures": logistic(lambda draws: draws.measures),
-        "last_value": _by_sign(np.nan_to_num(direction * (test.last_value - bound))),
+        "last_value": _by_sign(_beyond(test.last_value, positive)),
         "last_label": _by_sign(np.nan_to_num(2 * test.last_label - 1)),
         "time_since_admission": logistic(lambda draws: draws.hours_since_admission[:, None]),
     }
+
+
+def _beyond(values: np.ndarray, positive: Range) -> np.ndarray:
+    """How far values lie within the positive range: more than 0 within, 0 or less outside, 0 for NaN; float64 (n,)."""
+    values = np.round(values.astype(np.float64), _DECIMALS)  # 5.3 is 5.30000019 in the table's float32
+    bound, direction = (positive.above, 1) if np.isfinite(positive.above) else (positive.from_, 1)
+    if not np.isfinite(bound):
+        bound, direction = min(positive.below, positive.to), -1
+    on_bound = (values == bound) & positive.contains(values)
+    return np.where(on_bound, 0.1**_DECIMALS, np.nan_to_num(direction * (values - bound)))
 
 
 def shrunk_intercepts(offsets: np.ndarray, variances: np.ndarray) -> np.ndarray:

@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.yaml",
         help="overlays on config.yaml, as given to snakemake",
     )
+    status.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings on top of them, as given to snakemake"
+    )
     status.set_defaults(run=_status)
     return parser
 
@@ -79,15 +82,16 @@ def _status(given: argparse.Namespace) -> None:
 
     from kalemia.status import status_lines
 
-    study = _study(CONFIG, *given.configfile)
+    given_config = [CONFIG] if CONFIG.exists() else []  # it is not there where only the package was installed
+    study = _study(*given_config, *given.configfile, settings=given.config)
     if given.results:
         study = dataclasses.replace(study, results=given.results.rstrip("/"))
     for line in status_lines(study):
         print(line)
 
 
-def _study(*paths: str | Path):
-    """The study of a whole configuration and overlays on it."""
+def _study(*paths: str | Path, settings: Sequence[str] = ()):
+    """The study of a whole configuration, overlays on it, and KEY=VALUE on top."""
     import yaml
 
     from kalemia.config import Study, overlaid
@@ -96,9 +100,18 @@ def _study(*paths: str | Path):
     for path in paths:
         try:
             config = overlaid(config, yaml.safe_load(Path(path).read_text()) or {})
-        except (OSError, yaml.YAMLError, AttributeError) as error:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
             raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
+    for setting in settings:
+        key, is_one, value = setting.partition("=")
+        try:
+            config = overlaid(config, {key: yaml.safe_load(value)})
+        except yaml.YAMLError:
+            is_one = False
+        if not is_one:
+            raise UserError(f"--config {setting}: is not KEY=VALUE")
     try:
         return Study.from_config(config)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{paths[-1]}: is not a study's whole configuration ({error}); name another file") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        where = ", ".join(map(str, [*paths, *settings])) or "--configfile"
+        raise UserError(f"{where}: is not a study's whole configuration ({error}); name another file") from None

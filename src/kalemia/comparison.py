@@ -15,12 +15,12 @@ from kalemia.bootstrap import (
     write_resampled_draws,
     write_resampled_people,
 )
+from kalemia.config import GENERIC
 from kalemia.metrics import EVERY, OF_CALIBRATION, exact_interval, value, weighted
 from kalemia.statistics import holm, mann_whitney, wilcoxon
 from kalemia.tables import known, table_from_rows, write_table
 from kalemia.trials import Trial
 
-GENERIC = "generic"  # what rounds of one arm are compared with: round 0
 TESTED = ("auc", "auprc", "brier", "accuracy", "sensitivity", "specificity")  # the latter by the study's own decision
 
 
@@ -28,17 +28,24 @@ TESTED = ("auc", "auprc", "brier", "accuracy", "sensitivity", "specificity")  # 
 class Curves:
     """One metric in one arm, a row a patient who has a test: (patients, rounds), and (patients, rounds, replicates).
 
-    A patient with fewer rounds keeps what the last one gave, so that every round is over the same people.
+    A patient with fewer rounds keeps what the last one gave, so that every round is over the same people. `last` is the
+    last round of each (patients,).
     """
 
     subject_ids: tuple[int, ...]
+    last: np.ndarray
     values: np.ndarray
     resampled: np.ndarray | None
 
     def of(self, subject_ids: Sequence[int]) -> "Curves":
         """Of some of the patients, in that order."""
         rows = [self.subject_ids.index(subject) for subject in subject_ids]
-        return Curves(tuple(subject_ids), self.values[rows], None if self.resampled is None else self.resampled[rows])
+        return Curves(
+            tuple(subject_ids),
+            self.last[rows],
+            self.values[rows],
+            None if self.resampled is None else self.resampled[rows],
+        )
 
 
 def write_comparison(
@@ -103,19 +110,20 @@ def curves_of(
 
     There are no resamples of calibration, since many of them have no finite slope.
     """
-    subjects, values, resampled = [], [], []
+    subjects, last, values, resampled = [], [], [], []
     for trial, mine in zip(trials, times, strict=True):
         if trial.arm != arm:
             continue
         rounds = range(trial.last + 1)
         kept = np.minimum(np.arange(n_rounds), trial.last)
         subjects.append(trial.subject_id)
+        last.append(trial.last)
         values.append(np.array([value(metric, trial.test, round_, decision) for round_ in rounds])[kept])
         if metric not in OF_CALIBRATION:
             resampled.append(np.array([weighted(metric, trial.test, k, decision, mine) for k in rounds])[kept])
     of_patients = np.array(values).reshape(len(subjects), n_rounds)
     has_resamples = metric not in OF_CALIBRATION and subjects
-    return Curves(tuple(subjects), of_patients, np.array(resampled) if has_resamples else None)
+    return Curves(tuple(subjects), np.array(last, int), of_patients, np.array(resampled) if has_resamples else None)
 
 
 def average_rows(arm: str, decision: str | None, metric: str, curves: Curves, people: People) -> list[dict]:
@@ -136,7 +144,7 @@ def rows_of_tests(
 ) -> list[dict]:
     """Every round from 1 on against round 0 of the same patients, and against the same round of another arm.
 
-    p values are adjusted over the rounds of one comparison.
+    p values are adjusted over the rounds of one comparison, which are those that some patient has in one of its arms.
     """
     rows = []
     for (arm, other), of_people in people.items():
@@ -144,7 +152,7 @@ def rows_of_tests(
         theirs = curves[other].of(of_people.subject_ids) if other else mine
         about = {"arm": arm, "against": other or GENERIC, "decision": decision, "metric": metric}
         found = []
-        for round_ in range(1, mine.values.shape[1]):
+        for round_ in range(1, max([*mine.last, *theirs.last], default=0) + 1):
             against = round_ if other else 0
             both = None if mine.resampled is None else mine.resampled[:, round_] - theirs.resampled[:, against]
             sides = mine.values[:, round_], theirs.values[:, against]

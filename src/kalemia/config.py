@@ -8,6 +8,7 @@ import typing
 from dataclasses import dataclass, field
 
 Fields = dict[str, typing.Any]
+GENERIC = "generic"  # beside the names of arms: the network before personal training
 
 
 @dataclass(frozen=True)
@@ -347,6 +348,11 @@ class Recipe:
     uses: tuple[str, ...]
 
 
+_VALUES = tuple(f"analyte.{name}" for name in ("items", "unit", "positive", "negative", "plausible", "contamination"))
+_IN_THE_FLOW = tuple(f"analyte.{name}" for name in ("name", "unit", "items", "contamination"))
+_IN_THE_FLOW += tuple(
+    f"cohort.{name}" for name in ("lead", "window_minutes", "slack_minutes", "min_recorded_minutes", "overlapping")
+)
 _SPLITTING = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_out", "personal.min_test_draws")
 
 # Raise a stage's version when its code makes another output from the same input.
@@ -357,7 +363,7 @@ RECIPES = {
         (
             "seed",
             "source.kind",
-            "analyte",
+            *_VALUES,
             "cohort",
             "populations.personal_min_draws",
             "populations.generic_set",
@@ -370,7 +376,7 @@ RECIPES = {
     "ledger": Recipe(1, ()),
     "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
-    "populations": Recipe(3, ("seed", "populations", "analyte", "cohort")),
+    "populations": Recipe(3, ("seed", "populations", *_IN_THE_FLOW)),
     "arms": Recipe(2, ("seed", "personal", "arms")),
     "generic": Recipe(3, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(2, ("seed", *_SPLITTING)),
@@ -378,10 +384,10 @@ RECIPES = {
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
     "nulls": Recipe(2, _SPLITTING),
     "strangers": Recipe(1, ()),
-    "baselines": Recipe(2, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(4, ("seed", "evaluation", "protocols")),
+    "baselines": Recipe(3, ("evaluation", "analyte.positive")),
+    "evaluation": Recipe(5, ("seed", "evaluation", "protocols")),
     "explanation": Recipe(3, ("seed", "explanation")),
-    "report": Recipe(3, ("study",)),
+    "report": Recipe(3, ("study", "analyte.condition")),
 }
 
 
@@ -419,4 +425,4 @@ def _typed(kind, value):
         return tuple(_typed(arguments[0], item) for item in value)
     if origin is types.UnionType:
         return None if value is None else _typed(arguments[0], value)
-    return float(value) if kind is float else value
+    return kind(value) if kind in (int, float) else value

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kalemia.config import Analyte, Fields, Source, Study, is_url
+from kalemia.config import GENERIC, Analyte, Fields, Source, Study, is_url
 from kalemia.errors import UserError
 
 
@@ -62,7 +62,11 @@ def _check_simulated(analyte: Analyte) -> None:
 
 
 def _check_order(study: Study) -> None:
-    """What one key's schema cannot see: the order of several."""
+    """What one key's schema cannot see: the order of several, and a name that is taken."""
+    if GENERIC in study.arms:
+        raise UserError(
+            f"config: arms.{GENERIC}: is what the network before personal training is called; rename the arm"
+        )
     analyte, split = study.analyte, study.populations.split
     for name in ("positive", "negative", "plausible"):
         if getattr(analyte, name).is_empty():

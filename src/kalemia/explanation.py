@@ -8,6 +8,7 @@ import numpy as np
 
 from kalemia import config
 from kalemia.checkpoints import load_generic, load_round
+from kalemia.config import GENERIC
 from kalemia.embedding import pooled_features, principal_axes, spread_beats, trust, tsne
 from kalemia.episodes import in_time, runs
 from kalemia.errors import UserError
@@ -25,8 +26,6 @@ from kalemia.splits import draws_of, read_split
 from kalemia.tables import read_table, table_from_rows, write_table
 from kalemia.training import set_up_torch
 from kalemia.waves import even_shares, limits_ms, shares, wave_windows
-
-GENERIC = "generic"
 
 
 @dataclass(frozen=True)

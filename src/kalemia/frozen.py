@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kalemia import config
 from kalemia.checkpoints import load_generic
+from kalemia.errors import UserError
 from kalemia.features import Origin, load_features, save_features
 from kalemia.outputs import evaluation_batches
 from kalemia.predictions import beat_tensor, read_beats
@@ -49,11 +50,19 @@ def write_features(
     threads: int,
     path: str | Path,
 ) -> None:
-    """Write what the generic network makes of a patient's beats at the seam of arms that train blocks, and above it."""
+    """Write what the generic network makes of a patient's beats at the seam of arms that train blocks, and above it.
+
+    Raises `UserError` where it has learned from one of the patient's draws.
+    """
     device = set_up_torch(threads)
-    model = load_generic(generic_path, network)[0].to(device)
-    after = N_STAGES - trained_stages
-    inputs = beat_tensor(read_beats(shard_path, network).inputs, device)
+    model, lineage = load_generic(generic_path, network)
+    after, beats = N_STAGES - trained_stages, read_beats(shard_path, network)
+    known = sorted(set(lineage.draws) & set(beats.draw_ids.tolist()))
+    if known:
+        raise UserError(
+            f"{shard_path}: the generic network has learned from draw {known[0]}; its subject is no personal patient"
+        )
+    model, inputs = model.to(device), beat_tensor(beats.inputs, device)
     stage, pooled, outputs = features_of(model, inputs, after)
     arrays = {f"stage-{after}": stage, "pooled": pooled, "outputs": outputs}
     save_features(

@@ -129,7 +129,7 @@ def read_settings(path: str | Path) -> Study:
     """The study that the report of a results folder was written for."""
     try:
         return Study.from_config(yaml.safe_load(Path(path).read_text()))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
             f"{path}: cannot be read as a study's configuration; --from names the results folder of a finished study"
         ) from None

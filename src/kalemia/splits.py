@@ -1,5 +1,6 @@
 """How one patient's draws are divided into rounds of training and a test, by the rule of a protocol."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,17 +41,25 @@ def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, 
 
     No training draw lies within `arm.purge_hours` of a test draw.
     """
-    labeled = in_time(draws)
-    if arm.protocol == "forward":
-        return forward_split(labeled, arm.purge_hours, settings)
-    if arm.protocol == "paper":
-        return paper_split(labeled, arm.purge_hours, settings, rng(seed, "paper split", subject_id))
-    random = rng(seed, f"{arm.protocol} split", subject_id)
-    if arm.protocol == "episode":
-        return whole_split("episode", episodes(labeled), arm.purge_hours, settings, random)
+    labeled, random = in_time(draws), rng(seed, f"{arm.protocol} split", subject_id)
+    split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
+    if split.reason and _split_by(arm.protocol, labeled, 0.0, settings, random).rounds:
+        return Split(reason=f"possible only if training draws may lie within {arm.purge_hours:g} hours of the test")
+    return split
+
+
+def _split_by(
+    protocol: str, labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator
+) -> Split:
+    if protocol == "forward":
+        return forward_split(labeled, purge_hours, settings)
+    if protocol == "paper":
+        return paper_split(labeled, purge_hours, settings, random)
+    if protocol == "episode":
+        return whole_split("episode", episodes(labeled), purge_hours, settings, random)
     if any(draw.admission is None for draw in labeled):
         return Split(reason="some draws belong to no known admission")
-    return whole_split("admission", admissions(labeled), arm.purge_hours, settings, random)
+    return whole_split("admission", admissions(labeled), purge_hours, settings, random)
 
 
 def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator) -> Split:
@@ -63,7 +72,7 @@ def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal,
     for label in (1, 0):
         of_label = [draw for draw in labeled if draw.label == label]
         shuffled = [of_label[i] for i in random.permutation(len(of_label))]
-        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(of_label))))
+        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(of_label) - 1e-9)))
         test += shuffled[:n_test]
         train += shuffled[n_test:]
     rounds = _rounds(train, settings, test, purge_hours)
@@ -212,9 +221,9 @@ def _draw_json(draw: Draw, heard: dict[int, Heard]) -> dict:
 
 def _refuse_leak(path, split: dict) -> None:
     learned = [draw for pair in split["rounds"] for draw in pair]
-    both = set(learned) & set(split["test"])
-    if both or len(set(learned)) < len(learned):
-        raise UserError(f"{path}: draw {min(both or learned)} is used twice; delete the file and run again")
+    twice = [draw for draw, n in Counter([*learned, *set(split["test"])]).items() if n > 1]
+    if twice:
+        raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")
     if not split["rounds"]:
         return
     draws, heard = draws_of(split)

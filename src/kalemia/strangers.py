@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kalemia import config
 from kalemia.checkpoints import load_round
+from kalemia.errors import UserError
 from kalemia.evaluation import round_of_path
 from kalemia.frozen import read_inputs, seam
 from kalemia.nulls import metrics_by
@@ -38,8 +39,11 @@ def write_strangers(
     """Score every patient's test draws with the last rounds of others, `arm.nulls["stranger"]` of them if there are.
 
     The four lists are of the arm's patients, in the same order. Beats of one patient, and one network, are in memory at
-    a time, however many patients there are. Raises `UserError` where the files of a patient do not belong together.
+    a time, however many patients there are. Raises `UserError` where the files of a patient do not belong together,
+    and if the arm asks for none.
     """
+    if not arm.nulls.get("stranger"):
+        raise UserError(f"{path}: the arm has no null of this kind; add `stranger` to its nulls in the configuration")
     device = set_up_torch(personal.threads)
     round_of = {round_of_path(round_path)["subject_id"]: round_path for round_path in round_paths}
 

@@ -1,6 +1,6 @@
 # What up.sh and down.sh share: where the cluster lives and its name, the mark of what up.sh writes in files of the
 # machine, and how processes are known: a daemon's by its record, a job's by the name that SLURM gives it of the cluster.
-HOME_OF_SLURM=${KALEMIA_SLURM:-/tmp/kalemia-slurm}
+HOME_OF_SLURM=${KALEMIA_SLURM_HOME:-/tmp/kalemia-slurm}
 CLUSTER=kalemia
 MARK="# by up.sh of Kalemia"
 DAEMONS="slurmd slurmctld slurmdbd mariadbd munged"

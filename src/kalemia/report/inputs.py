@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.schemas import BEAT_SAMPLES, EXPLANATION
@@ -217,6 +218,10 @@ def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:
         folder = results / "personal" / row["arm"] / subject
         tables = [read_table(folder / f"round-{round_}/predictions.parquet", "predictions") for round_ in rounds]
         arms[row["arm"]] = PatientArm(row["reason"], tables)
+    if not arms:
+        raise UserError(
+            f"{subject} is not a personal patient of this study; {results / 'personal/arms.parquet'} has them"
+        )
     return arms
 
 

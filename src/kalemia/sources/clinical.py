@@ -5,18 +5,16 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from kalemia.errors import UserError
 from kalemia.joblog import progress
-from kalemia.sources.web import AccessRefusedError, FetchError, Web
+from kalemia.sources.web import AccessRefusedError, FetchError, Web, keeps_secrets
 from kalemia.tables import whole_file
 
 log = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS.txt"
 _PART_BYTES = 1 << 23
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def credentials(url: str) -> tuple[str, str] | None:
@@ -29,8 +27,7 @@ def credentials(url: str) -> tuple[str, str] | None:
         return None
     if not name or not password:
         raise UserError("set both PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or neither to use netrc")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not keeps_secrets(url):
         raise UserError(f"source.tables: {url} is not encrypted; credentials are sent by https only")
     return name, password
 

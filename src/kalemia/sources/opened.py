@@ -5,7 +5,7 @@ from pathlib import Path
 from kalemia import config
 from kalemia.sources import Source
 from kalemia.sources.own import Own
-from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.physionet import DATABASE, RECORDINGS, PhysioNet
 
 
 def open_source(settings: config.Source, waveforms: str, tables: str, cache: str | Path) -> Source:
@@ -20,5 +20,6 @@ def open_source(settings: config.Source, waveforms: str, tables: str, cache: str
     from kalemia.sources.mirrors import Remote
     from kalemia.sources.web import Web
 
-    web = Web(f"{waveforms.rstrip('/')}/{DATABASE}", settings.attempts, settings.timeout_s, settings.connections)
+    url = f"{waveforms.rstrip('/')}/{DATABASE}"
+    web = Web(url, settings.attempts, settings.timeout_s, settings.connections, landmark=RECORDINGS)
     return PhysioNet(Remote(web, Path(cache) / DATABASE), tables, settings.connections)

@@ -145,6 +145,20 @@ class Own:
         return self._open[1]
 
 
+def files_by_subject(recordings: str | Path) -> dict[int, list[str]]:
+    """The files of everybody's recordings that are there, of a WFDB record its header and the signals of that name.
+
+    Raises `UserError` where recordings.csv cannot be read.
+    """
+    folder, files = Path(recordings), {}
+    for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
+        path = folder / line["path"]
+        record = str(path).removesuffix(".hea")
+        mine = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
+        files.setdefault(_subject(where, line), []).extend(file for file in mine if Path(file).exists())
+    return files
+
+
 def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
     """(where, {column: text}) of every line of a CSV file that must have some columns."""
     try:

@@ -19,6 +19,7 @@ from kalemia.sources.mirrors import Folder, Mirror
 from kalemia.sources.segments import file_of_lead
 
 DATABASE = "mimic3wdb-matched/1.0"
+RECORDINGS = "RECORDS-waveforms"  # the list of them
 GAP = "~"
 _NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})")
 _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
@@ -48,9 +49,7 @@ class PhysioNet:
                 continue
             match = _NAME.fullmatch(line.strip())
             if not match:
-                raise UserError(
-                    f"{self.mirror.where}/RECORDS-waveforms, line {number}: {line!r} is not a recording's name"
-                )
+                raise UserError(f"{self.mirror.where}/{RECORDINGS}, line {number}: {line!r} is not a recording's name")
             names.setdefault(int(match[1]), []).append(line.strip())
         return {subject: list(dict.fromkeys(mine)) for subject, mine in names.items()}
 
@@ -140,9 +139,9 @@ class PhysioNet:
 
     def _records(self) -> str:
         try:
-            return self.mirror.text("RECORDS-waveforms")
+            return self.mirror.text(RECORDINGS)
         except FileNotFoundError:
-            why = f"{self.mirror.where} holds no RECORDS-waveforms; is it a mirror of {DATABASE}?"
+            why = f"{self.mirror.where} holds no {RECORDINGS}; is it a mirror of {DATABASE}?"
         except UnreadableRecordingError as error:
             why = str(error)
         raise UserError(f"source.waveforms: {why}")

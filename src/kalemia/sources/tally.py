@@ -1,8 +1,10 @@
 """How far the fetching of a whole study is: every job adds its line, and says what all of them have done."""
 
 import os
+import re
 from pathlib import Path
 
+_LINE = re.compile(r"(\d+) (\d+) (\d+) (\d+\.\d)")
 _JOBS_OF_RATE = 50  # the last ones, from which the time left is estimated
 
 
@@ -13,14 +15,16 @@ def tallied(path: str | Path, subject_id: int, draws: int, fetched_bytes: int, t
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # one short write in append mode is whole, however many jobs end at the same time
+    # one short write in append mode is whole, however many jobs end at the same time; not so on a network's file system
     with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), "wb", buffering=0) as file:
         file.write(f"{subject_id} {draws} {fetched_bytes} {now_s:.1f}\n".encode())
-    lines = [[float(word) for word in line.split()] for line in path.read_text().splitlines()]
+    matches = map(_LINE.fullmatch, path.read_text(errors="replace").splitlines())
+    lines = [[float(word) for word in match.groups()] for match in matches if match]
     done = int(sum({line[0]: line[1] for line in lines}.values()))
     line = f"excerpts: {done:,} of {total_draws:,} draws done, {sum(line[2] for line in lines) / 1e6:,.1f} MB fetched"
     recent = lines[-_JOBS_OF_RATE:]
-    elapsed_s, of_draws = recent[-1][3] - recent[0][3], sum(line[1] for line in recent[1:])
-    if not of_draws or elapsed_s <= 0:
+    of_draws = sum(line[1] for line in recent[1:])
+    if not of_draws or now_s <= recent[0][3]:
         return line
-    return f"{line}, about {max(0, total_draws - done) * elapsed_s / of_draws / 60:,.0f} min left"
+    left_s = max(0, total_draws - done) * (now_s - recent[0][3]) / of_draws
+    return f"{line}, about {left_s / 60:,.0f} min left"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -23,6 +24,7 @@ MOST_UNASKED_BYTES = 1 << 26  # of a file that is sent whole where a part was as
 LONGEST_PAUSE_S = 120.0
 _OUTAGE = 8  # files in a row that could not be had: no longer the fault of a file
 _CHUNK_BYTES = 1 << 16
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -46,11 +48,27 @@ class _TryAgainError(Exception):
         self.after_s, self.unreachable = after_s, unreachable
 
 
+def keeps_secrets(url: str) -> bool:
+    """Whether credentials may be sent there: encrypted, or to this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+class _Session(requests.Session):
+    """Sends no credentials unencrypted, be they from netrc or the server's redirection away from https."""
+
+    def send(self, request: requests.PreparedRequest, **settings) -> requests.Response:
+        if not keeps_secrets(request.url):
+            request.headers.pop("Authorization", None)
+        return super().send(request, **settings)
+
+
 class Web:
     """The files below a base URL. `fetched_bytes` counts the bodies received, those of failed attempts too.
 
     attempts: of one file; connections: kept open at the same time; pause_s: before the second attempt, doubled before
     each further one, with up to half of it added by chance. `auth` is (user name, password); without it, netrc counts.
+    `landmark` is a file that the server must have: while it gives that, a file that cannot be had is at fault itself.
     """
 
     def __init__(
@@ -61,13 +79,14 @@ class Web:
         connections: int = 1,
         auth: tuple[str, str] | None = None,
         pause_s: float = 1.0,
+        landmark: str | None = None,
     ):
         self.base_url = base_url.rstrip("/")
         self.fetched_bytes = 0
         self._attempts, self._timeout_s, self._pause_s = attempts, timeout_s, pause_s
-        self._failed_in_a_row = 0
+        self._failed_in_a_row, self._landmark = 0, landmark
         self._lock = threading.Lock()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = auth
         self._session.headers.update({"User-Agent": f"Kalemia/{__version__}", "Accept-Encoding": "identity"})
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, pool_block=True)
@@ -95,15 +114,31 @@ class Web:
             except _TryAgainError as error:
                 failure = error
                 log.info("%s: %s (attempt %d of %d)", path, error, number + 1, self._attempts)
+            except FetchError as error:
+                if error.reason == "HTTP error":
+                    self._refuse_outage(error.detail)
+                raise
             if number + 1 < self._attempts:
                 # random, not seeded: it spreads clients over time and decides no result
                 time.sleep(max(failure.after_s, self._pause_s * 2**number * random.uniform(1, 1.5)))
+        self._refuse_outage(failure, unreachable=failure.unreachable)
+        raise FetchError("HTTP error", f"{path}: {failure}")
+
+    def _refuse_outage(self, failure, *, unreachable: bool = False) -> None:
+        """Raise `UserError` where a file could not be had because none can."""
         self._failed_in_a_row += 1
-        if failure.unreachable or self._failed_in_a_row >= _OUTAGE:
+        if unreachable or self._failed_in_a_row >= _OUTAGE or not self._gives_landmark():
             raise UserError(
                 f"{self.base_url} does not answer ({failure}); run again later: what has been fetched is kept"
             )
-        raise FetchError("HTTP error", f"{path}: {failure}")
+
+    def _gives_landmark(self) -> bool:
+        if self._landmark is None:
+            return True
+        try:
+            return bool(self._translated(lambda url: self._attempt(url, (0, 1)), f"{self.base_url}/{self._landmark}"))
+        except (_TryAgainError, FetchError, FileNotFoundError):
+            return False
 
     @staticmethod
     def _translated(attempt: Callable[[str], _T], url: str) -> _T:

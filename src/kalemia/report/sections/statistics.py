@@ -1,7 +1,6 @@
 """The section of intervals and tests: how sure the figures are, and whether rounds and arms differ."""
 
-from kalemia.comparison import GENERIC
-from kalemia.config import Study
+from kalemia.config import GENERIC, Study
 from kalemia.metrics import EVERY
 from kalemia.report import METRIC_NAMES
 from kalemia.report.inputs import StudyResults
@@ -24,10 +23,14 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and what the draws are worth."""
     tests = data.tests.to_pylist()
-    last = data.n_rounds
+    last = {(row["arm"], row["against"]): row["round"] for row in tests}  # rows go by round
     return {
         "rounds": [cells_of_test(row) for row in tests if row["against"] == GENERIC and row["metric"] in OVER_ROUNDS],
-        "arms": [cells_of_test(row) for row in tests if row["against"] != GENERIC and row["round"] == last],
+        "arms": [
+            cells_of_test(row)
+            for row in tests
+            if row["against"] != GENERIC and row["round"] == last[row["arm"], row["against"]]
+        ],
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
         "decision": WAYS[study.evaluation.decision],

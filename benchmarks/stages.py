@@ -1,0 +1,102 @@
+"""What the stages from the source to the populations took in a study that was run, and how much of it was start-up.
+
+    snakemake --cores 2 --configfile studies/paper-scale.yaml --until populations
+    python benchmarks/stages.py studies/paper-scale.yaml
+
+Run in the folder where the study was run, if it was. Clock, processor time and memory are those that Snakemake wrote
+down for each job. Start-up is what a job took more than the same work takes in a process that runs already: some
+excerpts and beats are made again here, in a folder that is deleted.
+"""
+
+import argparse
+import csv
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from kalemia.beats import BeatSettings, write_beats
+from kalemia.config import Study, overlaid
+from kalemia.excerpts import write_excerpts
+from kalemia.sources.opened import open_source
+
+ROOT = Path(__file__).parents[1]
+STAGES = {"simulate": "source", "cohort": "cohort", "excerpts": "excerpts", "beats": "beats", "populations": None}
+
+
+def jobs_of(results: Path, rule: str) -> list[dict]:
+    """What Snakemake wrote down of each job of a rule."""
+    jobs = []
+    for path in [*(results / "times").glob(f"{rule}.tsv"), *(results / "times" / rule).glob("**/*.tsv")]:
+        with path.open(newline="") as file:
+            jobs += csv.DictReader(file, delimiter="\t")
+    return jobs
+
+
+def bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def number(text: str) -> float:
+    """Snakemake writes NA or - of a job that was over before it looked."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def processor_seconds(task, subjects: list[str]) -> float:
+    """Of one subject, on average over some, after one that warms everything up."""
+    task(subjects[0])
+    began = time.process_time()
+    for subject in subjects[1:]:
+        task(subject)
+    return (time.process_time() - began) / (len(subjects) - 1)
+
+
+def work_seconds(study: Study, subjects: list[str], folder: Path) -> dict[str, float]:
+    """Rule -> the processor time of one subject in a process that runs already."""
+    source = open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder)
+    results, settings = Path(study.results), BeatSettings.of(study)
+
+    def excerpts(subject: str) -> None:
+        draws, minutes = results / "cohort/draws.parquet", study.cohort.min_recorded_minutes
+        write_excerpts(source, draws, int(subject[1:]), study.cohort.lead, minutes, "", folder / "excerpts")
+
+    def beats(subject: str) -> None:
+        excerpt = results / f"excerpts/{subject}.parquet"
+        write_beats(excerpt, settings, {}, "", folder / "beats", folder / "quality")
+
+    return {task.__name__: processor_seconds(task, subjects) for task in (excerpts, beats)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", type=Path, nargs="?", default=ROOT / "studies/paper-scale.yaml", help="an overlay")
+    parser.add_argument("--subjects", type=int, default=50, help="whose excerpts and beats are made again")
+    options = parser.parse_args()
+    logging.disable(logging.INFO)
+    config = overlaid(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", options.study)))
+    study = Study.from_config(config)
+    results = Path(study.results)
+    if not (results / "cohort/populations.parquet").exists():
+        print(f"skipped: the study has not been run, {results / 'cohort/populations.parquet'} is not there")
+        return
+    subjects = sorted(path.stem for path in (results / "excerpts").glob("*.parquet"))[: options.subjects + 1]
+    with tempfile.TemporaryDirectory() as folder:
+        work_s = work_seconds(study, subjects, Path(folder))
+    print("| stage | jobs | clock, s | processor time, s | of it start-up | peak memory, MB | on disk, MB |")
+    print("|---|---|---|---|---|---|---|")
+    for rule, name in STAGES.items():
+        jobs = jobs_of(results, rule)
+        clock, used = (sum(number(job[column]) for job in jobs) for column in ("s", "cpu_time"))
+        start_up = f"{1 - work_s[rule] * len(jobs) / used:.0%}" if rule in work_s else ""
+        peak = max((number(job["max_rss"]) for job in jobs), default=0)
+        disk = f"{bytes_of(results / name) / 1e6:.1f}" if name else ""
+        print(f"| {rule} | {len(jobs)} | {clock:.0f} | {used:.0f} | {start_up} | {peak:.0f} | {disk} |")
+
+
+if __name__ == "__main__":
+    main()
