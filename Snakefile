@@ -34,7 +34,7 @@ localrules:
 
 onstart:
     # With the limit of 100 jobs a second that Snakemake 9.27 has by itself, each job that ends wakes the scheduler every
-    # second from then on, and some hundreds of them keep a core busy. A limit that somebody asks for is kept.
+    # second from then on, and some hundreds of them keep a core busy. Any other limit is kept.
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None

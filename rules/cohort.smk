@@ -10,7 +10,7 @@ checkpoint cohort:
     "Match every draw with a recording, and choose the draws to read."
     input:
         tables=cohort_tables(),
-        waveforms=all_waveforms,
+        waveforms=all_waveforms(),
     output:
         draws=out("cohort/draws.parquet"),
         subjects=out("cohort/subjects.parquet"),

@@ -1,7 +1,6 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
 import sys
 from functools import cache
-from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -49,41 +48,27 @@ def growing(first):
     return lambda wildcards, attempt: first * attempt
 
 
-@cache
-def own_files():
-    """The files of one's own recordings that are there, by subject."""
-    from kalemia.sources.own import files_by_subject
-
-    try:
-        return files_by_subject(study.waveforms)
-    except UserError as error:
-        sys.exit(str(error))
-
-
-def all_waveforms(wildcards):
-    """What changes when the recordings do; nothing that is on the web."""
-    if is_own:
-        return [own_list(), *chain(*own_files().values())]
-    return waveforms_marker()
-
-
-def waveforms_of_subject(wildcards):
-    """What changes when the recordings of a subject do."""
-    if is_own:
-        return [own_list(), *own_files().get(int(wildcards.subject[1:]), [])]
-    return waveforms_marker()
-
-
-def own_list():
-    return f"{study.waveforms}/recordings.csv"
-
-
 def waveforms_marker():
-    """The simulated folder, or PhysioNet's list of records."""
+    """What changes when the recordings do: the simulated folder, or a list of them; nothing that is on the web."""
     if is_url(study.waveforms):
         return []
+    if is_own:
+        return f"{study.waveforms}/recordings.csv"
     folder = f"{study.waveforms}/mimic3wdb-matched"
     return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
+
+
+def all_waveforms():
+    """As `waveforms_marker`, and of one's own recordings the files too, whose names may hold braces."""
+    if not is_own:
+        return waveforms_marker()
+    from kalemia.sources.own import recorded_files
+
+    try:
+        files = recorded_files(study.waveforms)
+    except UserError as error:
+        sys.exit(str(error))
+    return lambda wildcards: files
 
 
 def clinical_table(name):

@@ -7,7 +7,7 @@ rule excerpts:
     "Read one lead of the minutes before each draw of one subject."
     input:
         draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_of_subject,
+        waveforms=waveforms_marker(),
     output:
         out("excerpts/{subject}.parquet"),
     log:

@@ -218,8 +218,6 @@ def test_a_change_of_the_simulation_is_one_of_its_step_and_follows_to_the_cohort
     assert _steps(own, "simulate") == []
     (cohort,) = _steps(own, "cohort")
     assert [*cohort.inputs] == [f"mine/{n}" for n in ("potassium.csv", "recordings.csv", "a.csv", "c.hea", "c.dat")]
-    mine = {step.subject: step.inputs[1:] for step in _steps(own, "excerpts")}
-    assert mine["p000007"] == ("mine/recordings.csv", "mine/a.csv")
 
 
 def test_a_decision_of_the_review_is_one_of_its_subject_s_beats(study):

@@ -5,7 +5,6 @@ A test holds the two together.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from kalemia.arms import splits_of_arms
@@ -16,7 +15,7 @@ from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
 from kalemia.review import decisions_by_subject
 from kalemia.schemas import EXPLANATION
-from kalemia.sources.own import files_by_subject
+from kalemia.sources.own import recorded_files
 from kalemia.tables import read_table
 
 # of evaluation/: tables that the study's page is made from, and those that it is not
@@ -93,18 +92,19 @@ def steps_of(study: Study, people: People) -> Iterator[Step]:
     at = _Paths(study.results)
     subjects, personal = list(people.populations), people.personal
     quality = [at.quality(subject) for subject in subjects]
-    waveforms, of_subject = _waveforms(study), _own_files(study)
+    waveforms = tuple(_waveforms(study))
     if study.is_simulated:
         outputs = (*waveforms, *_clinical_tables(study, (*TABLES, *MORE_TABLES)), at("source/truth.json"))
         yield Step("simulate", outputs, (), study.digest("source"))
     cohort = tuple(at(f"cohort/{name}.parquet") for name in ("draws", "subjects", "unreadable"))
     draws = cohort[0]
-    inputs = (*_cohort_tables(study), *waveforms, *chain(*of_subject.values()))
+    all_waveforms = recorded_files(study.waveforms) if study.source.kind == "own" else waveforms
+    inputs = (*_cohort_tables(study), *all_waveforms)
     yield Step("cohort", cohort, inputs, study.digest("cohort"), draws, asked=(draws,))
     excerpts = study.digest("excerpts")
     for subject in subjects:
-        path, mine = at(f"excerpts/{subject}.parquet"), of_subject.get(int(subject[1:]), ())
-        yield Step("excerpts", (path,), (draws, *waveforms, *mine), excerpts, path, subject)
+        path = at(f"excerpts/{subject}.parquet")
+        yield Step("excerpts", (path,), (draws, *waveforms), excerpts, path, subject)
     yield from _beats(study, at, subjects)
     who = [at(f"cohort/{name}.parquet") for name in ("populations", "generic", "personal")]
     outputs, inputs = (*who, at("cohort/flow.json")), (draws, *quality)
@@ -147,13 +147,8 @@ class _Paths:
         return self("generic/model.safetensors")
 
 
-def _own_files(study: Study) -> dict[int, list[str]]:
-    """The files of one's own recordings that are there, by subject."""
-    return files_by_subject(study.waveforms) if study.source.kind == "own" else {}
-
-
 def _waveforms(study: Study) -> list[str]:
-    """What changes when the recordings do, beside the files of one's own."""
+    """What changes when the recordings do."""
     if is_url(study.waveforms):
         return []
     if study.source.kind == "own":

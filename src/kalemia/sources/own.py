@@ -145,17 +145,18 @@ class Own:
         return self._open[1]
 
 
-def files_by_subject(recordings: str | Path) -> dict[int, list[str]]:
-    """The files of everybody's recordings that are there, of a WFDB record its header and the signals of that name.
+def recorded_files(recordings: str | Path) -> list[str]:
+    """recordings.csv and the files it names that are there, of a WFDB record its header and the signals of that name.
 
     Raises `UserError` where recordings.csv cannot be read.
     """
-    folder, files = Path(recordings), {}
-    for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
+    folder = Path(recordings)
+    files = [str(folder / RECORDINGS)]
+    for _, line in _lines(folder / RECORDINGS, ("path",)):
         path = folder / line["path"]
         record = str(path).removesuffix(".hea")
         mine = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
-        files.setdefault(_subject(where, line), []).extend(file for file in mine if Path(file).exists())
+        files += [file for file in mine if Path(file).exists()]
     return files
 
 
