@@ -64,4 +64,8 @@ def test_a_recording_that_is_put_in_place_later_is_read(example, tmp_path, monke
     assert cohort.index("1") == head.index("stale")
     run = run_snakemake(folder, LEDGER, studies=STUDIES)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert [row["subject_id"] for row in read_table(folder / LEDGER, "ledger").to_pylist()] == [4]
+    rows = read_table(folder / LEDGER, "ledger").to_pylist()
+    assert [(row["subject_id"], row["recording"], row["reason"]) for row in rows] == [
+        (3, "lost.csv", "class not used for the patient"),
+        (4, None, "no recording"),
+    ]
