@@ -1,6 +1,9 @@
 from datetime import datetime, timedelta
 
+import pytest
+
 from kalemia.arms import splits_of_arms, write_arms, write_subject_split
+from kalemia.errors import UserError
 from kalemia.splits import read_split
 from kalemia.tables import empty_table, read_table, table_from_rows, write_table
 
@@ -44,3 +47,12 @@ def test_a_patient_s_split_file_is_the_one_that_was_counted(tmp_path, study):
         written, counted = read_split(tmp_path / "s.json"), splits[arm, 7]
         assert [tuple(pair) for pair in written["rounds"]] == list(counted.rounds)
         assert tuple(written["test"]) == counted.test
+
+
+def test_a_subject_none_of_whose_draws_can_be_used_has_no_split(tmp_path, study):
+    excluded = _draws(7, [1])[0] | {"reason": "too few good beats"}
+    write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", [excluded]))
+    write_table(tmp_path / "b.parquet", "beats", empty_table("beats"))
+    paths = tmp_path / "q.parquet", tmp_path / "b.parquet"
+    with pytest.raises(UserError, match=r"q\.parquet: no draw of this subject can be used"):
+        write_subject_split(*paths, "paper", study.arms["paper"], study.personal, 5, "", tmp_path / "s.json")

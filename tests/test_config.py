@@ -4,9 +4,10 @@ import typing
 import numpy as np
 import pytest
 
-from kalemia.config import RECIPES, Range, Study
+from kalemia.config import Range, Study
 from kalemia.config_check import check_config
 from kalemia.errors import UserError
+from kalemia.recipes import RECIPES
 
 
 def _error(config, schema):

@@ -82,8 +82,8 @@ def _status(given: argparse.Namespace) -> None:
 
     from kalemia.status import status_lines
 
-    given_config = [CONFIG] if CONFIG.exists() else []  # it is not there where only the package was installed
-    study = _study(*given_config, *given.configfile, settings=given.config)
+    default = [CONFIG] if CONFIG.exists() else []  # it is not there where only the package was installed
+    study = _study(*default, *given.configfile, settings=given.config)
     if given.results:
         study = dataclasses.replace(study, results=given.results.rstrip("/"))
     for line in status_lines(study):

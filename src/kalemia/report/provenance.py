@@ -12,7 +12,8 @@ from typing import NamedTuple
 import yaml
 
 from kalemia import __version__
-from kalemia.config import RECIPES, Study
+from kalemia.config import Study
+from kalemia.recipes import RECIPES
 from kalemia.tables import file_hash
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
