@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kalemia.report.palette import LIGHT
 from kalemia.tables import whole_file
@@ -47,6 +49,20 @@ STYLE = {
 }
 
 
+class _SteadyLayout(ConstrainedLayoutEngine):
+    """Constrained layout with the same bytes each time.
+
+    Its solver goes through variables in the order of their addresses (github.com/nucleic/kiwi/issues/57). The last bits
+    of a position follow from that, and the names of clipping paths from all of its bits.
+    """
+
+    def execute(self, figure: Figure) -> None:
+        super().execute(figure)
+        for axes in figure.axes:
+            axes.set_position(np.round(axes.get_position(original=True).bounds, 7), which="original")
+            axes.set_in_layout(True)  # `set_position` takes it out
+
+
 @contextmanager
 def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: bool) -> Iterator[Figure]:
     """A figure to draw on, `WIDTH_IN` wide, written to `path` at the end; `title` is what a screen reader says.
@@ -55,7 +71,7 @@ def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: boo
     """
     look = {**STYLE, "svg.hashsalt": Path(path).stem}
     with style.context(["default", look]):
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout=_SteadyLayout())
         yield figure
         if is_simulated:
             _mark_simulated(figure)
