@@ -1,7 +1,7 @@
 """How much host memory the generic training takes for 535,000 beats, beyond what it takes for a few.
 
-python benchmarks/memory.py. The beats of the paper's size, in shards; reading, training and scoring as in a study, in a
-process of its own.
+python benchmarks/memory.py. The beats of the paper's size, in one file; reading, training and scoring as in a study, in
+a process of its own.
 """
 
 import resource
@@ -21,13 +21,13 @@ def peak_mb(folder: Path, subjects_per_split: int) -> None:
     from kalemia import config
     from kalemia.generic import train_generic
 
-    shards = sorted(folder.glob("p*.parquet"))
-    assert len(shards) == 3 * subjects_per_split
+    assert len(list(folder.glob("p*.parquet"))) == 3 * subjects_per_split
     outputs = [
         folder / name for name in ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
     ]
     settings = config.Generic(1, 1024, 1e-3, 3, 0.5, 1)
-    train_generic(folder / "generic.parquet", shards, config.Network(18, 1), settings, 1, "", "vote", *outputs)
+    inputs = folder / "generic.parquet", folder / "beats.parquet"
+    train_generic(*inputs, config.Network(18, 1), settings, 1, "", "vote", *outputs)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

@@ -207,17 +207,21 @@ def decisions_file(wildcards):
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
 
 
-def batch_of_subject(wildcards):
+def batch_of_subject():
     """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
 
     `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
-    that has a name of its own stays as it is.
+    that has a name of its own stays as it is. A function that says None is asked ten times a job, None itself never.
     """
     size = workflow.group_settings.group_components.get("subjects")
     if size is None:
         return None
-    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
-    workflow.parent_groupids[batch] = "subjects"
+
+    def batch(wildcards):
+        name = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+        workflow.parent_groupids[name] = "subjects"
+        return name
+
     return batch
 
 

@@ -1,13 +1,35 @@
 # The generic network.
 # Needs:  cohort/generic.parquet, and the beat shards of the generic patients. Never a personal patient's.
-# Makes:  generic/: the weights, the history of the training, predictions and metrics on its three splits.
+# Makes:  beats/generic.parquet, all of these beats in one file, so that neither the training nor whoever plans the networks that
+#         follow from it goes through some thousands of files; generic/: the weights, the history of the training, predictions and metrics on its three splits.
+
+
+rule generic_beats:
+    "Gather the beats of the generic patients."
+    input:
+        generic_shards,
+    output:
+        out("beats/generic.parquet"),
+    log:
+        log_of("generic_beats"),
+    benchmark:
+        time_of("generic_beats")
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(60),
+    params:
+        recipe=study.digest("generic_beats"),
+    script:
+        "../workflow/scripts/generic_beats.py"
 
 
 rule generic:
     "Train the generic network on many people's beats."
     input:
         draws=out("cohort/generic.parquet"),
-        shards=generic_shards,
+        beats=out("beats/generic.parquet"),
     output:
         model=out("generic/model.safetensors"),
         history=out("generic/history.parquet"),

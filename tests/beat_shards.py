@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from kalemia import config
 from kalemia.checkpoints import Lineage, save_checkpoint
+from kalemia.generic_beats import write_generic_beats
 from kalemia.resnet import built
 from kalemia.schemas import BEAT_SAMPLES, R_INDEX, SCHEMAS
 from kalemia.seeds import rng
@@ -57,8 +58,11 @@ def _beat_table(of_draw: dict, beats_mv: np.ndarray) -> pa.Table:
     return pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema)
 
 
-def write_generic_cohort(folder, subjects_per_split: int, beats_per_draw: int) -> tuple[str, list[str]]:
-    """A cohort of one draw a subject, half of each class in each split: the generic table's path and the shards'."""
+def write_generic_cohort(folder, subjects_per_split: int, beats_per_draw: int) -> tuple[str, str]:
+    """A cohort of one draw a subject, half of each class in each split: the paths of the generic table and the beats.
+
+    The shards lie beside them.
+    """
     rows, shards = [], []
     for index, split in enumerate(("train", "validation", "test")):
         for place in range(subjects_per_split):
@@ -68,7 +72,8 @@ def write_generic_cohort(folder, subjects_per_split: int, beats_per_draw: int) -
             rows.append({"subject_id": subject_id, "draw_id": draw_id, "label": place % 2, "split": split})
     draws_path = folder / "generic.parquet"
     write_table(draws_path, "generic", table_from_rows("generic", rows))
-    return str(draws_path), shards
+    write_generic_beats(shards, "", folder / "beats.parquet")
+    return str(draws_path), str(folder / "beats.parquet")
 
 
 def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list[int], arm: str = "paper") -> str:

@@ -13,6 +13,7 @@ from workflow import ROOT
 
 ACCOUNT, PARTITION, GPU_PARTITION = "hyperkalemia", "short", "accelerated"  # those of tests/slurm/up.sh
 FIELDS = "JobIDRaw,Comment,State,ReqMem,TimelimitRaw,Partition,Account,ReqTRES"
+_GROUPS = ("subjects", "rounds_", "page_")
 
 
 def slurm(*command: str) -> str:
@@ -25,6 +26,12 @@ def wait_until(holds, seconds: float = 300.0) -> None:
     while not holds():
         assert time.monotonic() < end, "what was waited for did not come"
         time.sleep(0.2)
+
+
+def _is_of(comment: str, name: str) -> bool:
+    """Whether a submission's comment is of this rule, or of a group whose name begins so."""
+    of = comment.removeprefix("rule_").split("_wildcards_")[0]
+    return of == name or (name.startswith(_GROUPS) and of.startswith(name))
 
 
 class SlurmStudy:
@@ -78,7 +85,7 @@ class SlurmStudy:
 
     def records_of(self, name: str) -> list[dict[str, str]]:
         """Of a rule's or a group's submissions."""
-        return [row for row in self.records() if row["Comment"].startswith(f"rule_{name}")]
+        return [row for row in self.records() if _is_of(row["Comment"], name)]
 
     def queue(self, name: str = "", states: str = "PENDING,RUNNING,COMPLETING") -> list[str]:
         """The numbers of a rule's or a group's submissions (of all, without a name) that have not ended."""
@@ -86,7 +93,7 @@ class SlurmStudy:
         lines = slurm("squeue", "-h", "-t", states, "-o", "%A|%k|%Z").splitlines()
         rows = [line.split("|") for line in lines]
         mine = [(job, comment) for job, comment, folder in rows if folder == os.fspath(self.folder)]
-        return [job for job, comment in mine if comment.startswith(f"rule_{name}")]
+        return [job for job, comment in mine if not name or _is_of(comment, name)]
 
     def cancel(self) -> None:
         """End every job from outside of Snakemake, and wait until none is left."""

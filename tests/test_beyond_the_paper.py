@@ -38,10 +38,10 @@ SUBJECT = 10059
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("beyond")
-    draws_path, shards = write_generic_cohort(folder / "cohort", subjects_per_split=8, beats_per_draw=60)
+    draws_path, beats_path = write_generic_cohort(folder / "cohort", subjects_per_split=8, beats_per_draw=60)
     names = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
     generic = dict(zip(("model", "history", "predictions", "metrics"), (folder / name for name in names), strict=True))
-    train_generic(draws_path, shards, NETWORK, SETTINGS, 2022, "a-digest", "vote", *generic.values())
+    train_generic(draws_path, beats_path, NETWORK, SETTINGS, 2022, "a-digest", "vote", *generic.values())
     shard = folder / "p010059.parquet"
     draws = write_shard(shard, SUBJECT, [1, 0, 1, 0], beats_per_draw=12)
     split = write_split(folder / "split.json", SUBJECT, [tuple(draws[:2])], draws[2:])

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,18 +10,19 @@ from kalemia.checkpoints import load_generic
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.generic import read_splits, train_generic
-from kalemia.predictions import beat_logits
+from kalemia.generic_beats import write_generic_beats
+from kalemia.predictions import beat_logits, read_beats, read_beats_of_subjects
 from kalemia.schemas import SCHEMAS
-from kalemia.tables import read_json, read_table, table_from_rows, write_table
+from kalemia.tables import read_json, read_row_groups, read_table, table_from_rows, write_table
 
 NETWORK = config.Network(depth=18, width=4)
 SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
 FILES = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
 
 
-def trained(draws_path, shards, folder, seed=2022):
+def trained(draws_path, beats_path, folder, seed=2022):
     paths = [folder / name for name in FILES]
-    train_generic(draws_path, shards, NETWORK, SETTINGS, seed, "a-digest", "vote", *paths)
+    train_generic(draws_path, beats_path, NETWORK, SETTINGS, seed, "a-digest", "vote", *paths)
     return dict(zip(("model", "history", "predictions", "metrics"), paths, strict=True))
 
 
@@ -28,9 +30,13 @@ def trained(draws_path, shards, folder, seed=2022):
 def study(tmp_path_factory):
     """A small simulated cohort, and a generic model trained on it."""
     folder = tmp_path_factory.mktemp("generic")
-    draws_path, shards = write_generic_cohort(folder / "cohort", subjects_per_split=8, beats_per_draw=60)
-    outputs = trained(draws_path, shards, folder / "results")
-    return SimpleNamespace(draws=draws_path, shards=shards, folder=folder, **outputs)
+    draws_path, beats_path = write_generic_cohort(folder / "cohort", subjects_per_split=8, beats_per_draw=60)
+    outputs = trained(draws_path, beats_path, folder / "results")
+    return SimpleNamespace(draws=draws_path, beats=beats_path, folder=folder, **outputs)
+
+
+def shards_of(study) -> list[Path]:
+    return sorted(Path(study.beats).parent.glob("p*.parquet"))
 
 
 def test_the_planted_sign_is_learned(study):
@@ -67,7 +73,7 @@ def test_best_epoch_has_the_least_validation_loss(study):
 
 def test_the_model_says_what_the_predictions_say(study):
     network, _ = load_generic(study.model, NETWORK)
-    test = read_splits(study.draws, study.shards)["test"]
+    test = read_splits(study.draws, study.beats)["test"]
     predictions = read_table(study.predictions, "predictions")
     logit_of_draw = dict(zip(predictions["draw_id"].to_pylist(), predictions["logit"].to_pylist(), strict=True))
     draw_id = test.draw_ids[0]
@@ -85,14 +91,36 @@ def test_lineage_names_the_draws_that_shaped_the_weights(study):
     )
 
 
-def test_same_study_gives_the_same_bytes_in_any_order_of_shards(study, tmp_path):
-    again = trained(study.draws, study.shards[::-1], tmp_path)
+def test_same_study_gives_the_same_bytes(study, tmp_path):
+    again = trained(study.draws, study.beats, tmp_path)
     for name in ("model", "predictions", "metrics"):
         assert again[name].read_bytes() == getattr(study, name).read_bytes()
 
 
+def test_beats_are_gathered_a_row_group_a_subject_whatever_the_order_of_shards(study, tmp_path):
+    shards = shards_of(study)
+    write_generic_beats(shards[::-1], "", tmp_path / "again.parquet")
+    assert (tmp_path / "again.parquet").read_bytes() == Path(study.beats).read_bytes()
+    groups = list(read_row_groups(study.beats, "beats"))
+    assert [set(group["subject_id"].to_pylist()) for group in groups] == [{int(path.stem[1:])} for path in shards]
+    assert all(group.equals(read_table(path, "beats")) for group, path in zip(groups, shards, strict=True))
+
+
+def test_a_network_takes_of_gathered_beats_what_it_takes_of_a_shard(tmp_path):
+    shards = [tmp_path / "p1.parquet", tmp_path / "p2.parquet"]
+    for subject, path in enumerate(shards, start=1):
+        write_shard(path, subject, [1, 0, 1], beats_per_draw=3)
+    write_generic_beats(shards, "", tmp_path / "b.parquet")
+    by_subject = config.Network(18, 2, "subject", rr_intervals=True)
+    gathered = [beats.inputs for beats in read_beats_of_subjects(tmp_path / "b.parquet", by_subject)]
+    assert [inputs.shape for inputs in gathered] == [(9, 122), (9, 122)]
+    assert all(
+        np.array_equal(read_beats(path, by_subject).inputs, of) for path, of in zip(shards, gathered, strict=True)
+    )
+
+
 def test_another_seed_gives_another_model(study, tmp_path):
-    assert trained(study.draws, study.shards, tmp_path, seed=1)["model"].read_bytes() != study.model.read_bytes()
+    assert trained(study.draws, study.beats, tmp_path, seed=1)["model"].read_bytes() != study.model.read_bytes()
 
 
 def listed_again(study, path, change):
@@ -105,14 +133,14 @@ def listed_again(study, path, change):
 def test_draws_that_are_not_listed_are_not_used(study, tmp_path):
     left_out = read_table(study.draws, "generic")["draw_id"][0].as_py()
     path = listed_again(study, tmp_path / "g.parquet", lambda row: None if row["draw_id"] == left_out else row)
-    splits = read_splits(path, study.shards)
+    splits = read_splits(path, study.beats)
     assert all(left_out not in beats.draw_ids for beats in splits.values())
     assert sum(map(len, splits.values())) == 23 * 60
 
 
 def test_beats_carry_the_label_of_the_list(study, tmp_path):
     path = listed_again(study, tmp_path / "g.parquet", lambda row: row | {"label": 1 - row["label"]})
-    swapped, straight = read_splits(path, study.shards)["train"], read_splits(study.draws, study.shards)["train"]
+    swapped, straight = read_splits(path, study.beats)["train"], read_splits(study.draws, study.beats)["train"]
     assert (swapped.rows["label"].to_numpy() + straight.rows["label"].to_numpy() == 1).all()
     assert np.array_equal(swapped.beats_mv, straight.beats_mv)
 
@@ -125,7 +153,7 @@ def test_a_split_without_a_class_is_refused(study, tmp_path, split, label, name)
         study, tmp_path / "g.parquet", lambda row: None if (row["split"], row["label"]) == gone else row
     )
     with pytest.raises(UserError, match=rf"g\.parquet: the split '{split}' has no {name} draw"):
-        read_splits(path, study.shards)
+        read_splits(path, study.beats)
 
 
 def test_a_subject_in_two_splits_is_refused(study, tmp_path):
@@ -133,27 +161,29 @@ def test_a_subject_in_two_splits_is_refused(study, tmp_path):
     rows.append(rows[0] | {"draw_id": 1, "split": "test"})
     write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", rows))
     with pytest.raises(UserError, match=rf"g\.parquet: subject {rows[0]['subject_id']} is in two splits"):
-        read_splits(tmp_path / "g.parquet", study.shards)
+        read_splits(tmp_path / "g.parquet", study.beats)
 
 
-def test_a_listed_draw_without_beats_is_named(study):
+def test_a_listed_draw_without_beats_is_named(study, tmp_path):
     missing = read_table(study.draws, "generic")["draw_id"][0].as_py()
-    with pytest.raises(UserError, match=rf"generic\.parquet: draw {missing} has no beats in the shards"):
-        read_splits(study.draws, study.shards[1:])
+    write_generic_beats(shards_of(study)[1:], "", tmp_path / "b.parquet")
+    with pytest.raises(UserError, match=rf"generic\.parquet: draw {missing} has no beats in .*b\.parquet; delete both"):
+        read_splits(study.draws, tmp_path / "b.parquet")
 
 
-def test_a_shard_that_is_none_is_named(study, tmp_path):
+def test_a_shard_that_is_none_is_named_and_nothing_is_left(study, tmp_path):
     write_table(tmp_path / "p100000.parquet", "predictions", SCHEMAS["predictions"].empty_table())
     with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'predictions'"):
-        read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
+        write_generic_beats([*shards_of(study), tmp_path / "p100000.parquet"], "", tmp_path / "b.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["p100000.parquet"]
 
 
-def test_a_shard_of_another_version_is_named(study, tmp_path, monkeypatch):
+def test_beats_of_another_version_are_named(study, tmp_path, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr("kalemia.tables.VERSION", 0)
-        write_shard(tmp_path / "p100000.parquet", 100000, [0], beats_per_draw=2)
-    with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
-        read_splits(study.draws, [tmp_path / "p100000.parquet", *study.shards[1:]])
+        write_shard(tmp_path / "b.parquet", 100000, [0], beats_per_draw=2)
+    with pytest.raises(UserError, match=r"b\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
+        read_splits(study.draws, tmp_path / "b.parquet")
 
 
 def test_a_shard_of_several_draws_is_divided_by_draw(study, tmp_path):
@@ -161,6 +191,7 @@ def test_a_shard_of_several_draws_is_divided_by_draw(study, tmp_path):
     rows = [row for row in read_table(study.draws, "generic").to_pylist() if row["split"] != "train"]
     rows += [{"subject_id": 1, "draw_id": draw_ids[i], "label": 1 - i, "split": "train"} for i in (0, 1)]
     write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", rows))
-    train = read_splits(tmp_path / "g.parquet", [*study.shards, tmp_path / "p1.parquet"])["train"]
+    write_generic_beats([*shards_of(study), tmp_path / "p1.parquet"], "", tmp_path / "b.parquet")
+    train = read_splits(tmp_path / "g.parquet", tmp_path / "b.parquet")["train"]
     assert train.draw_ids.tolist() == [draw_ids[0]] * 2 + [draw_ids[1]] * 2
     assert train.rows["label"].to_pylist() == [1, 1, 0, 0]

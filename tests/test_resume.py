@@ -47,13 +47,13 @@ def interrupted(*paths):
     replace(*paths)
 
 resume.StateFile.save, tables.os.replace = counted, interrupted
-test_resume.trained(sys.argv[2], sys.argv[3:-1], sys.argv[-1])
+test_resume.trained(*sys.argv[2:])
 """
 
 
-def trained(draws_path, shards, folder, settings=SETTINGS, digest="a-digest"):
+def trained(draws_path, beats_path, folder, settings=SETTINGS, digest="a-digest"):
     paths = [Path(folder) / name for name in FILES]
-    train_generic(draws_path, shards, NETWORK, settings, 2022, digest, "vote", *paths)
+    train_generic(draws_path, beats_path, NETWORK, settings, 2022, digest, "vote", *paths)
 
 
 def state_of(folder) -> Path:
@@ -64,9 +64,9 @@ def hashes(folder) -> dict[str, str]:
     return {name: file_hash(folder / name) for name in SAME_BYTES}
 
 
-def killed(step, draws_path, shards, folder):
+def killed(step, draws_path, beats_path, folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", KILLED, step, str(draws_path), *map(str, shards), str(folder)]
+    command = [sys.executable, "-c", KILLED, step, draws_path, beats_path, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -75,40 +75,40 @@ def killed(step, draws_path, shards, folder):
 def cohort(tmp_path_factory):
     """A small simulated cohort, and the bytes of a training that nobody interrupted."""
     folder = tmp_path_factory.mktemp("resume")
-    draws_path, shards = write_generic_cohort(folder / "cohort", subjects_per_split=4, beats_per_draw=30)
-    trained(draws_path, shards, folder / "whole")
-    return draws_path, shards, hashes(folder / "whole")
+    draws_path, beats_path = write_generic_cohort(folder / "cohort", subjects_per_split=4, beats_per_draw=30)
+    trained(draws_path, beats_path, folder / "whole")
+    return draws_path, beats_path, hashes(folder / "whole")
 
 
 @pytest.mark.parametrize(
     ("step", "epochs"), [("between epochs", 2), ("while a state is written", 2), ("after the last epoch", 5)]
 )
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(cohort, tmp_path, caplog, step, epochs):
-    draws_path, shards, whole = cohort
-    killed(step, draws_path, shards, tmp_path)
+    draws_path, beats_path, whole = cohort
+    killed(step, draws_path, beats_path, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
     with caplog.at_level(logging.INFO, logger="kalemia"):
-        trained(draws_path, shards, tmp_path)
+        trained(draws_path, beats_path, tmp_path)
     assert f"going on after epoch {epochs}, from {state_of(tmp_path)}" in caplog.messages
     assert hashes(tmp_path) == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
 def test_a_state_of_another_configuration_is_not_used(cohort, tmp_path, caplog):
-    draws_path, shards, _ = cohort
-    killed("between epochs", draws_path, shards, tmp_path)
+    draws_path, beats_path, _ = cohort
+    killed("between epochs", draws_path, beats_path, tmp_path)
     with caplog.at_level(logging.INFO, logger="kalemia"):
-        trained(draws_path, shards, tmp_path, digest="another")
+        trained(draws_path, beats_path, tmp_path, digest="another")
     assert f"{state_of(tmp_path)}: belongs to another training; begun anew" in caplog.messages
     assert "epoch 1 of 5" in " ".join(caplog.messages)
 
 
 def test_a_state_of_other_beats_is_not_used(cohort, tmp_path, caplog):
-    draws_path, shards, _ = cohort
-    killed("between epochs", draws_path, shards, tmp_path)
-    others, other_shards = write_generic_cohort(tmp_path / "other", subjects_per_split=4, beats_per_draw=31)
+    draws_path, beats_path, _ = cohort
+    killed("between epochs", draws_path, beats_path, tmp_path)
+    others, other_beats = write_generic_cohort(tmp_path / "other", subjects_per_split=4, beats_per_draw=31)
     with caplog.at_level(logging.INFO, logger="kalemia"):
-        trained(others, other_shards, tmp_path)
+        trained(others, other_beats, tmp_path)
     assert "begun anew" in " ".join(caplog.messages)
 
 
@@ -146,7 +146,7 @@ def test_identity_is_of_everything_the_outcome_depends_on():
 
 
 def test_a_training_that_failed_keeps_its_state_and_other_settings_do_not_take_it(cohort, tmp_path, monkeypatch):
-    draws_path, shards, _ = cohort
+    draws_path, beats_path, _ = cohort
 
     def full(*_):
         raise OSError("no space left")
@@ -154,7 +154,7 @@ def test_a_training_that_failed_keeps_its_state_and_other_settings_do_not_take_i
     with monkeypatch.context() as patched:
         patched.setattr("kalemia.generic.save_checkpoint", full)
         with pytest.raises(OSError, match="no space left"):
-            trained(draws_path, shards, tmp_path)
+            trained(draws_path, beats_path, tmp_path)
     assert state_of(tmp_path).exists()
-    trained(draws_path, shards, tmp_path, dataclasses.replace(SETTINGS, epochs=1), digest="shorter")
+    trained(draws_path, beats_path, tmp_path, dataclasses.replace(SETTINGS, epochs=1), digest="shorter")
     assert not state_of(tmp_path).exists()

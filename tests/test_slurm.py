@@ -82,7 +82,7 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
     counted = [row for row in records if row["State"] == "COMPLETED" or row["JobIDRaw"] in story.left_behind]
     completed = {row["Comment"].split("_wildcards_")[0] for row in counted}
     single = {"simulate", "cohort", "body", "populations", "context", "ledger", "review", "characteristics"}
-    single |= {"generic", "nulls", "strangers", "report_evaluation_study_report"}
+    single |= {"generic_beats", "generic", "nulls", "strangers", "report_evaluation_study_report"}
     assert {f"rule_{name}" for name in single} <= completed
     for group in ("subjects-0", f"rounds_{story.other}", f"page_{story.other}"):
         assert any(comment.startswith(f"rule_{group}") for comment in completed), group

@@ -1,7 +1,6 @@
 """The generic network: learned from the beats of many people, none of whom will have a network of their own."""
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,14 @@ from kalemia.discrimination import discrimination
 from kalemia.errors import UserError
 from kalemia.evaluation import role_metrics
 from kalemia.objective import Objective, first_column
-from kalemia.predictions import BeatSet, beat_outputs, beat_tensor, concatenated, draw_predictions, read_beats
+from kalemia.predictions import (
+    BeatSet,
+    beat_outputs,
+    beat_tensor,
+    concatenated,
+    draw_predictions,
+    read_beats_of_subjects,
+)
 from kalemia.resnet import ResNet, built
 from kalemia.resume import StateFile, training_identity
 from kalemia.seeds import rng, seed_of
@@ -29,7 +35,7 @@ SPLITS = ("train", "validation", "test")
 
 def train_generic(
     draws_path: str | Path,
-    shard_paths: Iterable[str | Path],
+    beats_path: str | Path,
     network: config.Network,
     settings: config.Generic,
     seed: int,
@@ -42,12 +48,12 @@ def train_generic(
 ) -> None:
     """Train on the split `train`, keep the weights of the least loss on `validation`, and score all three splits.
 
-    draws_path: a table of kind "generic". shard_paths: the beat shards of its subjects, in any order. Writes the
-    weights, a table of kind "history", one of kind "predictions" whose roles are the splits, and the metrics. Raises
-    `UserError` as `read_splits`, and where training diverges.
+    draws_path: a table of kind "generic". beats_path: its subjects' beats, as `write_generic_beats` has them. Writes
+    the weights, a table of kind "history", one of kind "predictions" whose roles are the splits, and the metrics.
+    Raises `UserError` as `read_splits`, and where training diverges.
     """
     device = set_up_torch(settings.threads)
-    splits = read_splits(draws_path, shard_paths, network)
+    splits = read_splits(draws_path, beats_path, network)
     log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
     model = built(network, seed_of(seed, "generic", "weights")).to(device)
     objective = Objective.of(network, settings.label_smoothing)
@@ -69,12 +75,12 @@ def train_generic(
 
 
 def read_splits(
-    draws_path: str | Path, shard_paths: Iterable[str | Path], network: config.Network | None = None
+    draws_path: str | Path, beats_path: str | Path, network: config.Network | None = None
 ) -> dict[str, BeatSet]:
-    """The beats of the listed draws by split, labeled as the list says; shards in the order of their names.
+    """The beats of the listed draws by split, labeled as the list says.
 
     Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
-    `predictions.read_beats`.
+    `predictions.read_beats_of_subjects`.
     """
     draws = read_table(draws_path, "generic").sort_by("draw_id")
     _refuse_shared_subject(draws_path, draws)
@@ -82,8 +88,7 @@ def read_splits(
     split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
     _refuse_missing_class(draws_path, labels, split_of_draw)
     parts, found = {split: [] for split in SPLITS}, set()
-    for path in sorted(map(str, shard_paths)):
-        beats = read_beats(path, network)
+    for beats in read_beats_of_subjects(beats_path, network):
         beats = beats.take(np.isin(beats.draw_ids, ids))
         found.update(beats.draw_ids.tolist())
         place = np.searchsorted(ids, beats.draw_ids)
@@ -92,7 +97,7 @@ def read_splits(
             parts[split].append(beats.take(split_of_draw[place] == split))
     missing = sorted(set(ids.tolist()) - found)
     if missing:
-        raise UserError(f"{draws_path}: draw {missing[0]} has no beats in the shards; delete the file and run again")
+        raise UserError(f"{draws_path}: draw {missing[0]} has no beats in {beats_path}; delete both and run again")
     return {split: concatenated(parts.pop(split)) for split in SPLITS}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from kalemia.evaluation import draw_decisions
 from kalemia.normalization import normalized
 from kalemia.objective import LABEL_ALONE, Objective, first_column
 from kalemia.schemas import BEAT_SAMPLES, SCHEMAS
-from kalemia.tables import read_table
+from kalemia.tables import read_row_groups, read_table
 
 if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
     import torch
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs wit
 
 DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "potassium", "label"]
 RR_COLUMNS = ["rr_before_ms", "rr_after_ms"]
+_COLUMNS = [*DRAW_COLUMNS, *RR_COLUMNS, "beat"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,16 @@ def read_beats(path: str | Path, network: config.Network | None = None) -> BeatS
 
     Raises `UserError` as `tables.read_table`, and if a beat has a sample or an interval that is not a finite number.
     """
-    table = read_table(path, "beats", columns=[*DRAW_COLUMNS, *RR_COLUMNS, "beat"])
+    return _beat_set(path, read_table(path, "beats", _COLUMNS), network)
+
+
+def read_beats_of_subjects(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
+    """As `read_beats`, subject after subject, of a file in which each has a row group."""
+    for table in read_row_groups(path, "beats", _COLUMNS):
+        yield _beat_set(path, table, network)
+
+
+def _beat_set(path: str | Path, table: pa.Table, network: config.Network | None) -> BeatSet:
     chunks_mv = [chunk.flatten().to_numpy().reshape(-1, BEAT_SAMPLES) for chunk in table["beat"].chunks]
     beats_mv = np.concatenate([np.zeros((0, BEAT_SAMPLES), np.float32), *chunks_mv])
     _refuse_not_finite(path, table, beats_mv, "a sample")

@@ -41,6 +41,7 @@ RECIPES = {
     "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(3, ("seed", "populations", *_IN_THE_FLOW)),
     "arms": Recipe(3, ("seed", "personal", "arms")),
+    "generic_beats": Recipe(1, ()),
     "generic": Recipe(3, ("seed", "network", "generic", "evaluation")),
     "split": Recipe(3, ("seed", *_SPLITTING)),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),

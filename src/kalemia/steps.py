@@ -211,7 +211,9 @@ def _context(study: Study, at: _Paths, inputs: tuple[str, ...]) -> Step:
 def _generic(study: Study, at: _Paths, shards: list[str]) -> Iterator[Step]:
     names = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
     outputs = tuple(at(f"generic/{name}") for name in names)
-    yield Step("generic", outputs, (at("cohort/generic.parquet"), *shards), study.digest("generic"), outputs[1])
+    beats = at("beats/generic.parquet")
+    yield Step("generic_beats", (beats,), tuple(shards), study.digest("generic_beats"), beats)
+    yield Step("generic", outputs, (at("cohort/generic.parquet"), beats), study.digest("generic"), outputs[1])
 
 
 def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) -> Iterator[Step]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,13 +34,17 @@ def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", 
 
     `group_by` names a column by which the table is sorted; each of its values becomes a row group.
     """
+    groups = _runs(table[group_by]) if group_by and len(table) else _pieces(len(table))
+    write_row_groups(path, kind, (table.slice(start, stop - start) for start, stop in groups), digest)
+
+
+def write_row_groups(path: str | Path, kind: str, tables: Iterable[pa.Table], digest: str = "") -> None:
+    """As `write_table`, one table after another, each a row group; no more than one is held in memory."""
     metadata = {"kalemia.table": kind, "kalemia.version": str(VERSION), "kalemia.digest": digest}
     schema = SCHEMAS[kind].with_metadata(metadata)
-    table = table.select(schema.names).cast(schema)
     with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
-        for start, stop in _runs(table[group_by]) if group_by and len(table) else [(0, len(table))]:
-            most = max(1, stop - start) if group_by else _MOST_ROWS
-            writer.write_table(table.slice(start, stop - start), row_group_size=most)
+        for table in tables:
+            writer.write_table(table.select(schema.names).cast(schema), row_group_size=max(1, len(table)))
 
 
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None, digest: str | None = None) -> pa.Table:
@@ -51,6 +55,13 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None, di
     """
     with _opened(path, kind, digest) as file:
         return file.read(columns=columns)
+
+
+def read_row_groups(path: str | Path, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of a table, one after another; raises `UserError` as `read_table`."""
+    with _opened(path, kind) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=columns)
 
 
 def read_rows_of(path: str | Path, kind: str, subject_id: int) -> pa.Table:
@@ -135,6 +146,11 @@ def _finite(value):
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+
+
+def _pieces(n_rows: int) -> list[tuple[int, int]]:
+    """Half-open ranges of `_MOST_ROWS` or fewer rows; one of a table without any."""
+    return [(start, min(start + _MOST_ROWS, n_rows)) for start in range(0, max(1, n_rows), _MOST_ROWS)]
 
 
 def _runs(column: pa.ChunkedArray) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
     study = Study.from_config(snakemake.config)
     train_generic(
         draws_path=snakemake.input.draws,
-        shard_paths=snakemake.input.shards,
+        beats_path=snakemake.input.beats,
         network=study.network,
         settings=study.generic,
         seed=study.seed,

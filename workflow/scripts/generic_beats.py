@@ -1,0 +1,10 @@
+"""Gather the beats of the generic patients."""
+
+from kalemia.config import Study
+from kalemia.joblog import job_log
+
+with job_log(snakemake.log[0]):
+    from kalemia.generic_beats import write_generic_beats
+
+    study = Study.from_config(snakemake.config)
+    write_generic_beats(snakemake.input, study.digest("generic_beats"), snakemake.output[0])
