@@ -185,7 +185,7 @@ def _delete_the_evaluation_and_change_a_null() -> None:
 _AFTER_ARMS = {"arms", "explanation", "patient_report", "evaluation", "study_report"}
 _AFTER_TRAINING = {"finetune", "nulls", "strangers", *_AFTER_ARMS}
 _FROM_BEATS_ON = {"beats", "populations", "context", "generic", "split", "features", "round_0", *_AFTER_TRAINING}
-_EVERYTHING = {"simulate", "cohort", "excerpts", *_FROM_BEATS_ON}
+_EVERYTHING = {"simulate", "cohort", "excerpts", "generic_beats", *_FROM_BEATS_ON}
 
 
 @pytest.mark.parametrize(
