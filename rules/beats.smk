@@ -17,7 +17,7 @@ rule beats:
     benchmark:
         time_of("beats/{subject}")
     group:
-        batch_of_subject()
+        batch_of_subject
     conda:
         "../envs/signal.yaml"
     resources:

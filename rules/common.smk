@@ -1,6 +1,7 @@
 # What the rules call: the study, its paths, and who is in it. The only file with functions.
 import sys
 from functools import cache
+from inspect import signature
 from pathlib import Path
 
 import yaml
@@ -207,22 +208,22 @@ def decisions_file(wildcards):
     return [study.review.decisions] if decisions_of_subject(wildcards) else []
 
 
-def batch_of_subject():
+def batch_of_subject(wildcards):
     """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
 
     `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
-    that has a name of its own stays as it is. A function that says None is asked ten times a job, None itself never.
+    that has a name of its own stays as it is.
     """
     size = workflow.group_settings.group_components.get("subjects")
     if size is None:
         return None
-
-    def batch(wildcards):
-        name = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
-        workflow.parent_groupids[name] = "subjects"
-        return name
-
+    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
+    workflow.parent_groupids[batch] = "subjects"
     return batch
+
+
+# where it says None, Snakemake asks it ten times a job, and each time for its signature, which takes longest
+batch_of_subject.__signature__ = signature(batch_of_subject)
 
 
 @cache

@@ -15,7 +15,7 @@ rule excerpts:
     benchmark:
         time_of("excerpts/{subject}")
     group:
-        batch_of_subject()
+        batch_of_subject
     conda:
         "../envs/signal.yaml"
     resources:
