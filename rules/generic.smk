@@ -1,7 +1,8 @@
 # The generic network.
 # Needs:  cohort/generic.parquet, and the beat shards of the generic patients. Never a personal patient's.
-# Makes:  beats/generic.parquet, all of these beats in one file, so that neither the training nor whoever plans the networks that
-#         follow from it goes through some thousands of files; generic/: the weights, the history of the training, predictions and metrics on its three splits.
+# Makes:  beats/generic.parquet, all of these beats in one file: without it the training, and Snakemake for each network that
+#         follows from it, would go through thousands; generic/: the weights, the history of the training, predictions and
+#         metrics on its three splits.
 
 
 rule generic_beats:
