@@ -23,6 +23,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     subject=r"p\d{6}",
+    batch=r"\d+",
     table=r"[A-Z_]+",
     arm=r"[a-z][a-z0-9_]*",
     k=r"[1-9]\d*",

@@ -3,28 +3,53 @@
 # Makes:  beats/{subject}.parquet, the shard, and beats/{subject}.quality.parquet, what was kept and lost of each draw.
 
 
+rule beats_of_batch:
+    "Filter, find R peaks, judge quality and cut the beats of a batch of subjects."
+    input:
+        excerpts=excerpts_of_batch,
+        # not its time counts but what it says of the subjects (below)
+        decisions=ancient(decisions_file),
+    output:
+        temp(directory(out("beats/batch-{batch}"))),
+    log:
+        log_of("beats/batch-{batch}"),
+    benchmark:
+        time_of("beats_of_batch/{batch}")
+    group:
+        group_of_subjects
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(20),
+    params:
+        recipe=study.digest("beats"),
+        subjects=subjects_of_batch,
+        decisions=lambda wildcards: str(decisions_of_batch(wildcards)),
+    script:
+        "../workflow/scripts/beats.py"
+
+
 rule beats:
-    "Filter, find R peaks, judge quality and cut the beats of one subject."
+    "Take the beats of one subject out of its batch."
     input:
         excerpts=out("excerpts/{subject}.parquet"),
-        # not its time counts but what it says of the subject (below), so that a decision remakes one patient only
-        decisions=ancient(decisions_file),
+        batch=batch_folder("beats"),
     output:
         shard=out("beats/{subject}.parquet"),
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
-    benchmark:
-        time_of("beats/{subject}")
     group:
-        batch_of_subject
+        group_of_subjects
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(800),
-        runtime=growing(5),
+        mem_mb=100,
+        runtime=1,
     params:
         recipe=study.digest("beats"),
         decisions=lambda wildcards: str(decisions_of_subject(wildcards)),
-    script:
-        "../workflow/scripts/beats.py"
+        made=lambda wildcards, input: f"{input.batch}/{wildcards.subject}",
+    shell:
+        "(cp {params.made:q}.parquet {output.shard:q}; cp {params.made:q}.quality.parquet {output.quality:q}) 2> {log:q}"

@@ -13,6 +13,7 @@ from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
 from kalemia.schemas import EXPLANATION
+from snakemake.exceptions import WorkflowError
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -27,6 +28,9 @@ study = Study.from_config(config)
 config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
 
 is_own = study.source.kind == "own"
+
+# whose excerpts, or beats, are one job: loading the libraries takes as long as some ten subjects do
+SUBJECTS_OF_BATCH = 10
 
 
 def out(path):
@@ -132,13 +136,22 @@ def column_pairs(path, kind, *columns):
     return list(zip(*(table[column].to_pylist() for column in columns)))
 
 
-def cohort_subjects():
-    """Everybody with draws to read: known once the checkpoint `cohort` is done."""
+def cohort_file():
+    """Who has draws to read, and when that was written: known once the checkpoint `cohort` is done."""
     path = checkpoints.cohort.get().output.subjects
-    return [
-        subject_name(subject)
-        for subject, _ in column_pairs(path, "subjects", "subject_id", "candidate")
-    ]
+    return path, Path(path).stat().st_mtime_ns
+
+
+def cohort_subjects():
+    """Everybody with draws to read."""
+    return list(_places(*cohort_file()))
+
+
+@cache
+def _places(path, changed):
+    """Subject -> place in the cohort."""
+    rows = column_pairs(path, "subjects", "subject_id", "candidate")
+    return {subject_name(subject): place for place, (subject, _) in enumerate(rows)}
 
 
 def subjects_of(population):
@@ -203,32 +216,58 @@ def decisions_of_subject(wildcards):
     return decisions().get(int(wildcards.subject[1:]), {})
 
 
+def decisions_of_batch(wildcards):
+    """What the review decided on the draws of a batch, by subject."""
+    numbers = (int(subject[1:]) for subject in subjects_of_batch(wildcards))
+    return {number: decisions()[number] for number in numbers if number in decisions()}
+
+
 def decisions_file(wildcards):
-    """The review's decisions, where there is one on the subject."""
-    return [study.review.decisions] if decisions_of_subject(wildcards) else []
+    """The review's decisions, where there is one on the batch."""
+    return [study.review.decisions] if decisions_of_batch(wildcards) else []
 
 
-def batch_of_subject(wildcards):
-    """The group in which a subject's short jobs travel, where the profile says how many subjects share one.
+def batch_of(subject):
+    """The number of the batch that a subject is in."""
+    place = _places(*cohort_file()).get(subject)
+    if place is None:
+        raise WorkflowError(
+            f"{subject} has no draw that is read (cohort/draws.parquet)"
+        )
+    return place // SUBJECTS_OF_BATCH
 
-    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a batch
+
+def batch_folder(stage):
+    """Where a stage leaves what it made of a batch until each subject's own job has taken it."""
+    return lambda wildcards: out(f"{stage}/batch-{batch_of(wildcards.subject)}")
+
+
+def subjects_of_batch(wildcards):
+    first = int(wildcards.batch) * SUBJECTS_OF_BATCH
+    return cohort_subjects()[first : first + SUBJECTS_OF_BATCH]
+
+
+def excerpts_of_batch(wildcards):
+    return [out(f"excerpts/{s}.parquet") for s in subjects_of_batch(wildcards)]
+
+
+def group_of_subjects(wildcards):
+    """The group in which batches of subjects travel, where the profile says how many subjects share one.
+
+    `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a group
     that has a name of its own stays as it is.
     """
     size = workflow.group_settings.group_components.get("subjects")
     if size is None:
         return None
-    batch = f"subjects-{order_of_subjects()[wildcards.subject] // size}"
-    workflow.parent_groupids[batch] = "subjects"
-    return batch
+    batch = wildcards.get("batch") or batch_of(wildcards.subject)
+    group = f"subjects-{int(batch) * SUBJECTS_OF_BATCH // size}"
+    workflow.parent_groupids[group] = "subjects"
+    return group
 
 
 # where it says None, Snakemake asks it ten times a job, and each time for its signature, which takes longest
-batch_of_subject.__signature__ = signature(batch_of_subject)
-
-
-@cache
-def order_of_subjects():
-    return {subject: place for place, subject in enumerate(cohort_subjects())}
+group_of_subjects.__signature__ = signature(group_of_subjects)
 
 
 def cohort_quality(wildcards):

@@ -3,29 +3,53 @@
 # Makes:  excerpts/{subject}.parquet, one row a draw: one lead as recorded, or the reason why there is none.
 
 
-rule excerpts:
-    "Read one lead of the minutes before each draw of one subject."
+rule excerpts_of_batch:
+    "Read one lead of the minutes before each draw of a batch of subjects."
     input:
         draws=out("cohort/draws.parquet"),
         waveforms=waveforms_marker(),
     output:
-        out("excerpts/{subject}.parquet"),
+        temp(directory(out("excerpts/batch-{batch}"))),
     log:
-        log_of("excerpts/{subject}"),
+        log_of("excerpts/batch-{batch}"),
     benchmark:
-        time_of("excerpts/{subject}")
+        time_of("excerpts_of_batch/{batch}")
     group:
-        batch_of_subject
+        group_of_subjects
     conda:
         "../envs/signal.yaml"
     resources:
         mem_mb=growing(600),
-        runtime=growing(10),
+        runtime=growing(60),
         download=int(is_url(study.waveforms)),
     params:
         recipe=study.digest("excerpts"),
+        subjects=subjects_of_batch,
     script:
         "../workflow/scripts/excerpts.py"
+
+
+rule excerpts:
+    "Take the excerpts of one subject out of its batch."
+    input:
+        draws=out("cohort/draws.parquet"),
+        waveforms=waveforms_marker(),
+        batch=batch_folder("excerpts"),
+    output:
+        out("excerpts/{subject}.parquet"),
+    log:
+        log_of("excerpts/{subject}"),
+    group:
+        group_of_subjects
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=100,
+        runtime=1,
+    params:
+        recipe=study.digest("excerpts"),
+    shell:
+        "cp {input.batch:q}/{wildcards.subject}.parquet {output:q} 2> {log:q}"
 
 
 localrules:

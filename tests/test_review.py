@@ -5,7 +5,7 @@ from kalemia.beats import BeatSettings, write_beats
 from kalemia.errors import UserError
 from kalemia.nearness import nearest
 from kalemia.report.review_page import write_review
-from kalemia.review import Decision, read_decisions
+from kalemia.review import Decision, decisions_by_subject
 from kalemia.tables import table_from_rows, write_table
 
 HEAD = "subject_id,draw_id,decision,reviewer,note\n"
@@ -18,12 +18,13 @@ def _csv(tmp_path, text):
 
 
 def test_no_file_no_decisions():
-    assert read_decisions(None, 7) == {}
+    assert decisions_by_subject(None) == {}
 
 
 def test_the_decisions_on_one_subject_are_read(tmp_path):
     path = _csv(tmp_path, HEAD + '7,1,accept,AB,\n8,2,reject,AB,\n7,3,reject,CD,"noise, mostly"\n')
-    assert read_decisions(path, 7) == {1: Decision("accept", "AB", ""), 3: Decision("reject", "CD", "noise, mostly")}
+    decisions = {1: Decision("accept", "AB", ""), 3: Decision("reject", "CD", "noise, mostly")}
+    assert decisions_by_subject(path)[7] == decisions
 
 
 @pytest.mark.parametrize(
@@ -38,13 +39,13 @@ def test_the_decisions_on_one_subject_are_read(tmp_path):
 )
 def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
     with pytest.raises(UserError, match=said) as caught:
-        read_decisions(_csv(tmp_path, text), 7)
+        decisions_by_subject(_csv(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="needs the columns"):
-        read_decisions(tmp_path / "none.csv", 7)
+        decisions_by_subject(tmp_path / "none.csv")
 
 
 def _row(draw_id, **other):

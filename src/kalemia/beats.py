@@ -53,7 +53,8 @@ def write_beats(
         kept, row = beats_of_excerpt(excerpt, samples_mv, settings, decisions.get(excerpt["draw_id"]))
         shards.append(kept)
         quality.append(row)
-    log.info("%d beats of %d draws", sum(map(len, shards)), sum(row["reason"] is None for row in quality))
+    subject, kept = Path(shard_path).stem, sum(row["reason"] is None for row in quality)
+    log.info("%s: %d beats of %d draws", subject, sum(map(len, shards)), kept)
     write_table(shard_path, "beats", pa.concat_tables(shards).combine_chunks(), digest, group_by="draw_id")
     write_table(quality_path, "quality", table_from_rows("quality", quality), digest)
 

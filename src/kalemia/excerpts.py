@@ -31,7 +31,7 @@ def write_excerpts(
         _row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
         for draw in progress(f"draws of p{subject_id:06d}", draws, len(draws))
     ]
-    log.info("%s", Counter(row["reason"] or "read" for row in rows))
+    log.info("p%06d: %s", subject_id, dict(Counter(row["reason"] or "read" for row in rows)))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
 
 

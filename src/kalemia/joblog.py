@@ -34,6 +34,16 @@ def say(line: str) -> None:
 
 
 @contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Let an unexpected error inside say whose work it came from."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the work on {subject}")
+        raise
+
+
+@contextmanager
 def job_log(path: str) -> Iterator[logging.Logger]:
     """Log the job to `path`; a `UserError` inside becomes its last line, and exit status 1."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)

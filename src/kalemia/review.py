@@ -21,11 +21,6 @@ class Decision:
     note: str
 
 
-def read_decisions(path: str | Path | None, subject_id: int) -> dict[int, Decision]:
-    """The decisions on one subject's draws, by draw; as `decisions_by_subject`."""
-    return decisions_by_subject(path).get(subject_id, {})
-
-
 def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decision]]:
     """Subject -> draw -> decision, from a CSV of subject_id, draw_id, decision, reviewer and note.
 

@@ -1,18 +1,21 @@
-"""Filter, find R peaks, judge quality and cut the beats of one subject."""
+"""Filter, find R peaks, judge quality and cut the beats of each subject of a batch."""
 
 from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.joblog import about, job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.beats import BeatSettings, write_beats
-    from kalemia.review import read_decisions
+    from kalemia.review import decisions_by_subject
 
     study = Study.from_config(snakemake.config)
-    write_beats(
-        excerpts_path=snakemake.input.excerpts,
-        settings=BeatSettings.of(study),
-        decisions=read_decisions(study.review.decisions, int(snakemake.wildcards.subject[1:])),
-        digest=study.digest("beats"),
-        shard_path=snakemake.output.shard,
-        quality_path=snakemake.output.quality,
-    )
+    decisions, folder = decisions_by_subject(study.review.decisions), snakemake.output[0]
+    for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
+        with about(subject):
+            write_beats(
+                excerpts_path=excerpts_path,
+                settings=BeatSettings.of(study),
+                decisions=decisions.get(int(subject[1:]), {}),
+                digest=study.digest("beats"),
+                shard_path=f"{folder}/{subject}.parquet",
+                quality_path=f"{folder}/{subject}.quality.parquet",
+            )

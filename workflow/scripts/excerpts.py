@@ -1,9 +1,9 @@
-"""Read one lead of the minutes before each draw of one subject."""
+"""Read one lead of the minutes before each draw of each subject of a batch."""
 
 import time
 
 from kalemia.config import Study, is_url
-from kalemia.joblog import job_log, say
+from kalemia.joblog import about, job_log, say
 
 with job_log(snakemake.log[0]):
     from kalemia.cohort import draws_to_read
@@ -11,19 +11,14 @@ with job_log(snakemake.log[0]):
     from kalemia.sources.opened import open_source
     from kalemia.sources.tally import tallied
 
-    study = Study.from_config(snakemake.config)
-    subject_id = int(snakemake.wildcards.subject[1:])
+    study, draws, fetched_before = Study.from_config(snakemake.config), snakemake.input.draws, 0
+    lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")
     source = open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder)
-    write_excerpts(
-        source=source,
-        draws_path=snakemake.input.draws,
-        subject_id=subject_id,
-        lead=study.cohort.lead,
-        min_recorded_minutes=study.cohort.min_recorded_minutes,
-        digest=study.digest("excerpts"),
-        path=snakemake.output[0],
-    )
-    if is_url(study.waveforms):
-        mine, of_all = draws_to_read(snakemake.input.draws, subject_id)
-        tally = f"{study.cache_folder}/tally"
-        say(tallied(tally, subject_id, mine, source.fetched_bytes, of_all, time.time()))
+    for subject in snakemake.params.subjects:
+        path, subject_id = f"{snakemake.output[0]}/{subject}.parquet", int(subject[1:])
+        with about(subject):
+            write_excerpts(source, draws, subject_id, lead, minutes, digest, path)
+        if is_url(study.waveforms):
+            mine, of_all = draws_to_read(draws, subject_id)
+            fetched, fetched_before = source.fetched_bytes - fetched_before, source.fetched_bytes
+            say(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))
