@@ -33,8 +33,7 @@ rule beats_of_batch:
 rule beats:
     "Take the beats of one subject out of its batch."
     input:
-        excerpts=out("excerpts/{subject}.parquet"),
-        batch=batch_folder("beats"),
+        beats_batch,
     output:
         shard=out("beats/{subject}.parquet"),
         quality=out("beats/{subject}.quality.parquet"),
@@ -47,9 +46,5 @@ rule beats:
     resources:
         mem_mb=100,
         runtime=1,
-    params:
-        recipe=study.digest("beats"),
-        decisions=lambda wildcards: str(decisions_of_subject(wildcards)),
-        made=lambda wildcards, input: f"{input.batch}/{wildcards.subject}",
     shell:
-        "(cp {params.made:q}.parquet {output.shard:q}; cp {params.made:q}.quality.parquet {output.quality:q}) 2> {log:q}"
+        "cp {input:q}/{wildcards.subject}.* $(dirname {output.shard:q}) 2> {log:q}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from kalemia.batches import SUBJECTS_OF_BATCH, batches_of
 from kalemia.config import Study, is_url
 from kalemia.config_check import check_config
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
@@ -13,7 +14,6 @@ from kalemia.errors import UserError
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
 from kalemia.schemas import EXPLANATION
-from snakemake.exceptions import WorkflowError
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -28,9 +28,6 @@ study = Study.from_config(config)
 config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
 
 is_own = study.source.kind == "own"
-
-# whose excerpts, or beats, are one job: loading the libraries takes as long as some ten subjects do
-SUBJECTS_OF_BATCH = 10
 
 
 def out(path):
@@ -136,22 +133,33 @@ def column_pairs(path, kind, *columns):
     return list(zip(*(table[column].to_pylist() for column in columns)))
 
 
-def cohort_file():
-    """Who has draws to read, and when that was written: known once the checkpoint `cohort` is done."""
+def cohort_batches():
+    """Everybody with draws to read, in batches: known once the checkpoint `cohort` is done."""
     path = checkpoints.cohort.get().output.subjects
-    return path, Path(path).stat().st_mtime_ns
+    return _cohort_batches(path, Path(path).stat().st_mtime_ns)[0]
+
+
+def batch_of(subject):
+    """The number of the batch that a subject is in."""
+    path = checkpoints.cohort.get().output.subjects
+    number = _cohort_batches(path, Path(path).stat().st_mtime_ns)[1].get(subject)
+    if number is None:
+        sys.exit(f"{subject}: none of its draws is read ({path})")
+    return number
+
+
+@cache
+def _cohort_batches(path, changed):
+    rows = column_pairs(path, "subjects", "subject_id", "candidate")
+    batches = batches_of([subject_name(subject) for subject, _ in rows])
+    return batches, {
+        subject: number for number, batch in enumerate(batches) for subject in batch
+    }
 
 
 def cohort_subjects():
     """Everybody with draws to read."""
-    return list(_places(*cohort_file()))
-
-
-@cache
-def _places(path, changed):
-    """Subject -> place in the cohort."""
-    rows = column_pairs(path, "subjects", "subject_id", "candidate")
-    return {subject_name(subject): place for place, (subject, _) in enumerate(rows)}
+    return [subject for batch in cohort_batches() for subject in batch]
 
 
 def subjects_of(population):
@@ -227,24 +235,17 @@ def decisions_file(wildcards):
     return [study.review.decisions] if decisions_of_batch(wildcards) else []
 
 
-def batch_of(subject):
-    """The number of the batch that a subject is in."""
-    place = _places(*cohort_file()).get(subject)
-    if place is None:
-        raise WorkflowError(
-            f"{subject} has no draw that is read (cohort/draws.parquet)"
-        )
-    return place // SUBJECTS_OF_BATCH
+def excerpts_batch(wildcards):
+    """Where the excerpts of a subject's batch are until each subject's own job has taken them."""
+    return out(f"excerpts/batch-{batch_of(wildcards.subject)}")
 
 
-def batch_folder(stage):
-    """Where a stage leaves what it made of a batch until each subject's own job has taken it."""
-    return lambda wildcards: out(f"{stage}/batch-{batch_of(wildcards.subject)}")
+def beats_batch(wildcards):
+    return out(f"beats/batch-{batch_of(wildcards.subject)}")
 
 
 def subjects_of_batch(wildcards):
-    first = int(wildcards.batch) * SUBJECTS_OF_BATCH
-    return cohort_subjects()[first : first + SUBJECTS_OF_BATCH]
+    return cohort_batches()[int(wildcards.batch)]
 
 
 def excerpts_of_batch(wildcards):
@@ -266,8 +267,9 @@ def group_of_subjects(wildcards):
     return group
 
 
-# where it says None, Snakemake asks it ten times a job, and each time for its signature, which takes longest
-group_of_subjects.__signature__ = signature(group_of_subjects)
+# Snakemake asks them up to ten times a job, and each time for their signature, which takes longest
+for function in (excerpts_batch, beats_batch, group_of_subjects):
+    function.__signature__ = signature(function)
 
 
 def cohort_quality(wildcards):

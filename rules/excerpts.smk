@@ -32,9 +32,7 @@ rule excerpts_of_batch:
 rule excerpts:
     "Take the excerpts of one subject out of its batch."
     input:
-        draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_marker(),
-        batch=batch_folder("excerpts"),
+        excerpts_batch,
     output:
         out("excerpts/{subject}.parquet"),
     log:
@@ -46,10 +44,8 @@ rule excerpts:
     resources:
         mem_mb=100,
         runtime=1,
-    params:
-        recipe=study.digest("excerpts"),
     shell:
-        "cp {input.batch:q}/{wildcards.subject}.parquet {output:q} 2> {log:q}"
+        "cp {input:q}/{wildcards.subject}.parquet {output:q} 2> {log:q}"
 
 
 localrules:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kalemia.batches import SUBJECTS_OF_BATCH
 from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
 from workflow import ROOT, contents_of, run_snakemake
 
@@ -40,7 +41,7 @@ def story(tmp_path_factory, local):
         return log.exists() and "going on after epoch" in log.read_text()
 
     too_little = {"generic": {"gpu": 1, "slurm_partition": GPU_PARTITION}, "strangers": {"mem_mb": "220 * attempt"}}
-    study.configure(**{"group-components": {"subjects": 6}, "set-resources": too_little})
+    study.configure(**{"group-components": {"subjects": SUBJECTS_OF_BATCH}, "set-resources": too_little})
 
     process = study.start()  # 1: Ctrl-C while beats are made
     # not sooner: Ctrl-C in the very moment of a submission ends Snakemake 9.27 with a traceback, and the jobs go on
@@ -100,7 +101,7 @@ def test_tiny_rules_never_leave_the_login_node(story):
 
 def test_many_subjects_share_a_submission_that_asks_for_one_job_at_a_time(story):
     assert {row["Comment"] for row in story.submissions_of_beats} == {
-        f"rule_subjects-{batch}_beats_excerpts" for batch in range(3)
+        f"rule_subjects-{batch}_beats_beats_of_batch_excerpts_excerpts_of_batch" for batch in range(2)
     }
     for row in story.submissions_of_beats:
         assert "cpu=1," in row["ReqTRES"]

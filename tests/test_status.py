@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kalemia.cli import main
+from kalemia.review import decisions_by_subject
 from kalemia.status import states_of, status_lines
 from kalemia.steps import Step, people_of, steps_of
 from kalemia.tables import empty_table, file_hash, table_from_rows, write_json, write_table
@@ -220,13 +221,16 @@ def test_a_change_of_the_simulation_is_one_of_its_step_and_follows_to_the_cohort
     assert [*cohort.inputs] == [f"mine/{n}" for n in ("potassium.csv", "recordings.csv", "a.csv", "c.hea", "c.dat")]
 
 
-def test_a_decision_of_the_review_is_one_of_its_subject_s_beats(study):
-    Path("decisions.csv").write_text("subject_id,draw_id,decision,reviewer,note\n7,701,reject,me,\n")
+def test_a_decision_of_the_review_is_one_of_its_batch_s_beats(study):
+    Path("decisions.csv").write_text("subject_id,draw_id,decision,reviewer,note\n17,701,reject,me,\n")
     changed = replace(study, review=replace(study.review, decisions="decisions.csv"))
-    before, after = _steps(study, "beats"), _steps(changed, "beats")
-    assert [step.parameters for step in before] == [("{}",), ("{}",)]
-    assert [step.subject for step in after if step.parameters != ("{}",)] == ["p000007"]
-    assert [step.ancient for step in after] == [("decisions.csv",), ()]
+    everybody = replace(
+        _cohort(study), populations=dict.fromkeys((f"p{subject:06d}" for subject in range(7, 22)), None)
+    )
+    first, second = (step for step in steps_of(changed, everybody) if step.stage == "beats_of_batch")
+    assert (first.parameters[-1], first.ancient) == ("{}", ())
+    assert (second.parameters[-1], second.ancient) == (str(decisions_by_subject("decisions.csv")), ("decisions.csv",))
+    assert "p000017" in second.parameters[0]
 
 
 def test_a_setting_that_changes_no_result_is_one_of_the_study_s_report(study):

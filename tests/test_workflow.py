@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kalemia.batches import SUBJECTS_OF_BATCH
 from kalemia.cli import main
 from kalemia.config import Study, overlaid
 from kalemia.discrimination import discrimination
@@ -184,8 +185,9 @@ def _delete_the_evaluation_and_change_a_null() -> None:
 
 _AFTER_ARMS = {"arms", "explanation", "patient_report", "evaluation", "study_report"}
 _AFTER_TRAINING = {"finetune", "nulls", "strangers", *_AFTER_ARMS}
-_FROM_BEATS_ON = {"beats", "populations", "context", "generic", "split", "features", "round_0", *_AFTER_TRAINING}
-_EVERYTHING = {"simulate", "cohort", "excerpts", "generic_beats", *_FROM_BEATS_ON}
+_FROM_BEATS_ON = {"beats", "populations", "context", "generic_beats", "generic", "split", "features", "round_0"}
+_FROM_BEATS_ON |= _AFTER_TRAINING
+_EVERYTHING = {"simulate", "cohort", "excerpts", *_FROM_BEATS_ON}
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ def test_one_target_reads_every_recording_and_no_more(copy_of_finished):
     shutil.rmtree(copy_of_finished / "results/beats")
     excerpts[0].unlink()
     plan = _planned(_run(copy_of_finished, "--dry-run", "all_excerpts"))
-    assert plan == {"all_excerpts": 1, "excerpts": 1, "total": 2}
+    assert plan == {"all_excerpts": 1, "excerpts_of_batch": 1, "excerpts": SUBJECTS_OF_BATCH, "total": 12}
 
 
 def test_another_arm_trains_no_generic_network(copy_of_finished):

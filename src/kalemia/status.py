@@ -42,14 +42,14 @@ def status_lines(study: Study) -> Iterator[str]:
 
 
 def states_of(steps: Iterable[Step]) -> Iterator[tuple[Step, str]]:
-    """Each step, in the order given, and whether it is done, stale or missing.
+    """Each step that leaves something, in the order given, and whether it is done, stale or missing.
 
     missing: an output is not there. stale: all are there, and Snakemake would make them again. Steps come after those
     that they need.
     """
     steps, changed_ns = list(steps), cache(_changed_ns)
     remade = _remade(steps, changed_ns)
-    for step in steps:
+    for step in (step for step in steps if not step.temporary):
         if None in map(changed_ns, step.outputs):
             yield step, MISSING
         else:

@@ -3,11 +3,12 @@
 A test holds the two together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kalemia.arms import splits_of_arms
+from kalemia.batches import batches_of
 from kalemia.config import Study, is_url
 from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.mimic import given_tables
@@ -30,7 +31,8 @@ class Step:
 
     `recorded` is the output that holds the digest of the recipe it was made by; None where none does. `parameters` are
     those that Snakemake alone writes down. `ancient` are inputs whose time does not count, but which must be there.
-    `asked` are the outputs that are made whenever they are missing; others wait until a step needs them.
+    `asked` are the outputs that are made whenever they are missing; others wait until a step needs them. Those of a
+    `temporary` step are there only until the steps that need them are done.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class Step:
     parameters: tuple = ()
     ancient: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,7 @@ def steps_of(study: Study, people: People) -> Iterator[Step]:
     all_waveforms = recorded_files(study.waveforms) if study.source.kind == "own" else waveforms
     inputs = (*_cohort_tables(study), *all_waveforms)
     yield Step("cohort", cohort, inputs, study.digest("cohort"), draws, asked=(draws,))
-    excerpts = study.digest("excerpts")
-    for subject in subjects:
-        path = at(f"excerpts/{subject}.parquet")
-        yield Step("excerpts", (path,), (draws, *waveforms), excerpts, path, subject)
+    yield from _excerpts(study, at, subjects, (draws, *waveforms))
     yield from _beats(study, at, subjects)
     who = [at(f"cohort/{name}.parquet") for name in ("populations", "generic", "personal")]
     outputs, inputs = (*who, at("cohort/flow.json")), (draws, *quality)
@@ -126,6 +126,9 @@ class _Paths:
 
     def __call__(self, path: str) -> str:
         return f"{self._results}/{path}"
+
+    def excerpts(self, subject: str) -> str:
+        return self(f"excerpts/{subject}.parquet")
 
     def shard(self, subject: str) -> str:
         return self(f"beats/{subject}.parquet")
@@ -184,21 +187,28 @@ def _treatment_tables(study: Study) -> list[str]:
     return [name for name in given if name != BODY_TABLE]
 
 
-def _beats(study: Study, at: _Paths, subjects: Iterable[str]) -> Iterator[Step]:
-    """Everybody's beats; a decision of the review is a parameter of its subject's."""
+def _excerpts(study: Study, at: _Paths, subjects: Sequence[str], inputs: tuple[str, ...]) -> Iterator[Step]:
+    digest = study.digest("excerpts")
+    for number, batch in enumerate(batches_of(subjects)):
+        folder = at(f"excerpts/batch-{number}")
+        yield Step("excerpts_of_batch", (folder,), inputs, digest, parameters=(batch,), temporary=True)
+        for subject in batch:
+            path = at.excerpts(subject)
+            yield Step("excerpts", (path,), (folder,), digest, path, subject)
+
+
+def _beats(study: Study, at: _Paths, subjects: Sequence[str]) -> Iterator[Step]:
+    """Everybody's beats; decisions of the review are a parameter of the batch."""
     digest, decisions = study.digest("beats"), decisions_by_subject(study.review.decisions)
-    for subject in subjects:
-        outputs, of_subject = (at.shard(subject), at.quality(subject)), decisions.get(int(subject[1:]), {})
-        yield Step(
-            "beats",
-            outputs,
-            (at(f"excerpts/{subject}.parquet"),),
-            digest,
-            outputs[1],
-            subject,
-            parameters=(str(of_subject),),
-            ancient=(study.review.decisions,) if of_subject else (),
-        )
+    for number, batch in enumerate(batches_of(subjects)):
+        folder, inputs = at(f"beats/batch-{number}"), tuple(at.excerpts(subject) for subject in batch)
+        of_batch = {n: decisions[n] for n in (int(subject[1:]) for subject in batch) if n in decisions}
+        ancient = (study.review.decisions,) if of_batch else ()
+        parameters = (batch, str(of_batch))
+        yield Step("beats_of_batch", (folder,), inputs, digest, parameters=parameters, ancient=ancient, temporary=True)
+        for subject in batch:
+            outputs = (at.shard(subject), at.quality(subject))
+            yield Step("beats", outputs, (folder,), digest, outputs[1], subject)
 
 
 def _context(study: Study, at: _Paths, inputs: tuple[str, ...]) -> Step:
