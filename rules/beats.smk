@@ -16,7 +16,7 @@ rule beats_of_batch:
     benchmark:
         time_of("beats_of_batch/{batch}")
     group:
-        group_of_subjects
+        group_of_batch("beats")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -30,6 +30,10 @@ rule beats_of_batch:
         "../workflow/scripts/beats.py"
 
 
+localrules:
+    beats,
+
+
 rule beats:
     "Take the beats of one subject out of its batch."
     input:
@@ -39,12 +43,7 @@ rule beats:
         quality=out("beats/{subject}.quality.parquet"),
     log:
         log_of("beats/{subject}"),
-    group:
-        group_of_subjects
     conda:
         "../envs/signal.yaml"
-    resources:
-        mem_mb=100,
-        runtime=1,
     shell:
         "cp {input:q}/{wildcards.subject}.* $(dirname {output.shard:q}) 2> {log:q}"

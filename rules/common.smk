@@ -219,11 +219,6 @@ def decisions():
         sys.exit(str(error))
 
 
-def decisions_of_subject(wildcards):
-    """What the review decided on a subject's draws."""
-    return decisions().get(int(wildcards.subject[1:]), {})
-
-
 def decisions_of_batch(wildcards):
     """What the review decided on the draws of a batch, by subject."""
     numbers = (int(subject[1:]) for subject in subjects_of_batch(wildcards))
@@ -252,23 +247,26 @@ def excerpts_of_batch(wildcards):
     return [out(f"excerpts/{s}.parquet") for s in subjects_of_batch(wildcards)]
 
 
-def group_of_subjects(wildcards):
+def group_of_batch(stage):
     """The group in which batches of subjects travel, where the profile says how many subjects share one.
 
     `group-components` alone merges groups anew whenever the plan is updated, and ends with everybody in one; a group
     that has a name of its own stays as it is.
     """
-    size = workflow.group_settings.group_components.get("subjects")
-    if size is None:
-        return None
-    batch = wildcards.get("batch") or batch_of(wildcards.subject)
-    group = f"subjects-{int(batch) * SUBJECTS_OF_BATCH // size}"
-    workflow.parent_groupids[group] = "subjects"
+
+    def group(wildcards):
+        size = workflow.group_settings.group_components.get("subjects")
+        if size is None:
+            return None
+        name = f"{stage}-{int(wildcards.batch) * SUBJECTS_OF_BATCH // size}"
+        workflow.parent_groupids[name] = "subjects"
+        return name
+
     return group
 
 
-# Snakemake asks them up to ten times a job, and each time for their signature, which takes longest
-for function in (excerpts_batch, beats_batch, group_of_subjects):
+# Snakemake asks for their signatures, which takes longer than they do
+for function in (excerpts_batch, beats_batch):
     function.__signature__ = signature(function)
 
 

@@ -15,7 +15,7 @@ rule excerpts_of_batch:
     benchmark:
         time_of("excerpts_of_batch/{batch}")
     group:
-        group_of_subjects
+        group_of_batch("excerpts")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -29,6 +29,11 @@ rule excerpts_of_batch:
         "../workflow/scripts/excerpts.py"
 
 
+localrules:
+    excerpts,
+    all_excerpts,
+
+
 rule excerpts:
     "Take the excerpts of one subject out of its batch."
     input:
@@ -37,19 +42,10 @@ rule excerpts:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
-    group:
-        group_of_subjects
     conda:
         "../envs/signal.yaml"
-    resources:
-        mem_mb=100,
-        runtime=1,
     shell:
         "cp {input:q}/{wildcards.subject}.parquet {output:q} 2> {log:q}"
-
-
-localrules:
-    all_excerpts,
 
 
 rule all_excerpts:

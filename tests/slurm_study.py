@@ -13,7 +13,7 @@ from workflow import ROOT
 
 ACCOUNT, PARTITION, GPU_PARTITION = "hyperkalemia", "short", "accelerated"  # those of tests/slurm/up.sh
 FIELDS = "JobIDRaw,Comment,State,ReqMem,TimelimitRaw,Partition,Account,ReqTRES"
-_GROUPS = ("subjects", "rounds_", "page_")
+_GROUPS = ("excerpts-", "beats-", "rounds_", "page_")
 
 
 def slurm(*command: str) -> str:

@@ -41,15 +41,15 @@ def story(tmp_path_factory, local):
         return log.exists() and "going on after epoch" in log.read_text()
 
     too_little = {"generic": {"gpu": 1, "slurm_partition": GPU_PARTITION}, "strangers": {"mem_mb": "220 * attempt"}}
-    study.configure(**{"group-components": {"subjects": SUBJECTS_OF_BATCH}, "set-resources": too_little})
+    study.configure(**{"group-components": {"subjects": 2 * SUBJECTS_OF_BATCH}, "set-resources": too_little})
 
     process = study.start()  # 1: Ctrl-C while beats are made
     # not sooner: Ctrl-C in the very moment of a submission ends Snakemake 9.27 with a traceback, and the jobs go on
-    wait_until(lambda: study.queue("subjects", "RUNNING") and any(told.results.glob("excerpts/*.parquet")))
+    wait_until(lambda: study.queue("beats-", "RUNNING"))
     process.send_signal(signal.SIGINT)
     told.interrupted = process.wait(timeout=120)
     wait_until(lambda: not study.queue(), seconds=20)
-    told.submissions_of_beats = study.records_of("subjects")
+    told.submissions = {stage: study.records_of(f"{stage}-") for stage in ("excerpts", "beats")}
 
     process = study.start()  # 2: Snakemake is killed while the generic network trains, then the job that it left behind
     wait_until(state.exists)
@@ -85,7 +85,7 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
     single = {"simulate", "cohort", "body", "populations", "context", "ledger", "review", "characteristics"}
     single |= {"generic_beats", "generic", "nulls", "strangers", "report_evaluation_study_report"}
     assert {f"rule_{name}" for name in single} <= completed
-    for group in ("subjects-0", f"rounds_{story.other}", f"page_{story.other}"):
+    for group in ("excerpts-0", "beats-0", f"rounds_{story.other}", f"page_{story.other}"):
         assert any(comment.startswith(f"rule_{group}") for comment in completed), group
     assert {row["Account"] for row in records} == {ACCOUNT}
     for row in records:
@@ -95,26 +95,26 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
 
 
 def test_tiny_rules_never_leave_the_login_node(story):
-    assert not story.study.records_of("arms")
-    assert "personal/arms.parquet" in story.after_failure
+    for rule, made in {"arms": "personal/arms.parquet", "excerpts": "excerpts/p200001.parquet"}.items():
+        assert not story.study.records_of(rule)
+        assert made in story.after_failure
 
 
 def test_many_subjects_share_a_submission_that_asks_for_one_job_at_a_time(story):
-    assert {row["Comment"] for row in story.submissions_of_beats} == {
-        f"rule_subjects-{batch}_beats_beats_of_batch_excerpts_excerpts_of_batch" for batch in range(2)
-    }
-    for row in story.submissions_of_beats:
+    excerpts = story.submissions["excerpts"]
+    assert [row["Comment"] for row in excerpts] == [f"rule_excerpts-{group}_excerpts_of_batch" for group in range(2)]
+    for row in excerpts:
         assert "cpu=1," in row["ReqTRES"]
-        assert row["ReqMem"] == "800M"
+        assert row["ReqMem"] == "600M"
 
 
 def test_an_interrupt_cancels_every_job(story):
     assert story.interrupted != 0
-    assert any(row["State"].startswith("CANCELLED") for row in story.submissions_of_beats)
+    assert any(row["State"].startswith("CANCELLED") for row in story.submissions["beats"])
 
 
 def test_what_was_done_before_an_interruption_is_not_done_again(story):
-    for rule in ("simulate", "cohort", "body", "populations"):
+    for rule in ("simulate", "cohort", "body", "populations", "excerpts-0"):
         assert [row["State"] for row in story.study.records_of(rule)] == ["COMPLETED"], rule
 
 
