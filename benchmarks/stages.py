@@ -4,8 +4,9 @@
     python benchmarks/stages.py studies/paper-scale.yaml
 
 Run in the folder where the study was run, if it was. Clock, processor time and memory are those that Snakemake wrote
-down for each job. Start-up is what a job took more than the same work takes in a process that runs already: some
-excerpts and beats are made again here, in a folder that is deleted.
+down for each job; the copying of a subject's files out of its batch is not among them. Start-up is what the jobs took
+more than the same work takes in a process that runs already: some excerpts and beats are made again here, in a folder
+that is deleted.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from kalemia.excerpts import write_excerpts
 from kalemia.sources.opened import open_source
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"simulate": "source", "cohort": "cohort", "excerpts": "excerpts", "beats": "beats", "populations": None}
+# rule -> where its results lie
+STAGES = {"simulate": "source", "cohort": "cohort", "excerpts_of_batch": "excerpts", "beats_of_batch": "beats"}
+STAGES |= {"populations": None}
 
 
 def jobs_of(results: Path, rule: str) -> list[dict]:
@@ -69,7 +72,7 @@ def work_seconds(study: Study, subjects: list[str], folder: Path) -> dict[str, f
         excerpt = results / f"excerpts/{subject}.parquet"
         write_beats(excerpt, settings, {}, "", folder / "beats", folder / "quality")
 
-    return {task.__name__: processor_seconds(task, subjects) for task in (excerpts, beats)}
+    return {f"{task.__name__}_of_batch": processor_seconds(task, subjects) for task in (excerpts, beats)}
 
 
 def main() -> None:
@@ -84,15 +87,15 @@ def main() -> None:
     if not (results / "cohort/populations.parquet").exists():
         print(f"skipped: the study has not been run, {results / 'cohort/populations.parquet'} is not there")
         return
-    subjects = sorted(path.stem for path in (results / "excerpts").glob("*.parquet"))[: options.subjects + 1]
+    subjects = sorted(path.stem for path in (results / "excerpts").glob("*.parquet"))
     with tempfile.TemporaryDirectory() as folder:
-        work_s = work_seconds(study, subjects, Path(folder))
+        work_s = work_seconds(study, subjects[: options.subjects + 1], Path(folder))
     print("| stage | jobs | clock, s | processor time, s | of it start-up | peak memory, MB | on disk, MB |")
     print("|---|---|---|---|---|---|---|")
     for rule, name in STAGES.items():
         jobs = jobs_of(results, rule)
         clock, used = (sum(number(job[column]) for job in jobs) for column in ("s", "cpu_time"))
-        start_up = f"{1 - work_s[rule] * len(jobs) / used:.0%}" if rule in work_s else ""
+        start_up = f"{1 - work_s[rule] * len(subjects) / used:.0%}" if rule in work_s else ""
         peak = max((number(job["max_rss"]) for job in jobs), default=0)
         disk = f"{bytes_of(results / name) / 1e6:.1f}" if name else ""
         print(f"| {rule} | {len(jobs)} | {clock:.0f} | {used:.0f} | {start_up} | {peak:.0f} | {disk} |")

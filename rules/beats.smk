@@ -1,6 +1,8 @@
 # From excerpts to beats.
 # Needs:  excerpts/{subject}.parquet, and the review's decisions where the study names a file of them.
-# Makes:  beats/{subject}.parquet, the shard, and beats/{subject}.quality.parquet, what was kept and lost of each draw.
+# Makes:  beats/{subject}.parquet, the shard, and beats/{subject}.quality.parquet, what was kept and lost of each draw; for a
+#         batch of subjects at once, since loading the libraries takes as long as the work for ten. beats/batch-N/ is there
+#         until each subject's own job has taken its files.
 
 
 rule beats_of_batch:

@@ -1,6 +1,7 @@
 # The ECG before each draw.
 # Needs:  cohort/draws.parquet, and the recordings.
-# Makes:  excerpts/{subject}.parquet, one row a draw: one lead as recorded, or the reason why there is none.
+# Makes:  excerpts/{subject}.parquet, one row a draw: one lead as recorded, or the reason why there is none; for a batch of
+#         subjects at once, as in beats.smk.
 
 
 rule excerpts_of_batch:

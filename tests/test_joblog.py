@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from kalemia.errors import UserError
-from kalemia.joblog import job_log
+from kalemia.joblog import about, job_log
 
 
 def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
@@ -26,3 +26,9 @@ def test_messages_of_the_package_are_logged(tmp_path):
     with job_log(tmp_path / "a.log"):
         logging.getLogger("kalemia.beats").info("200 beats")
     assert (tmp_path / "a.log").read_text().endswith(" 200 beats\n")
+
+
+def test_an_unexpected_error_says_whose_work_it_came_from(tmp_path):
+    with pytest.raises(ZeroDivisionError), job_log(str(tmp_path / "a.log")), about("p000017"):
+        1 / 0  # noqa: B018
+    assert "p000017" in (tmp_path / "a.log").read_text()

@@ -166,10 +166,13 @@ def test_the_status_of_a_finished_study_is_done(finished, monkeypatch):
     assert {state for counts in _status(_study()).values() for state in counts} == {"done"}
 
 
-def _reject_a_draw() -> None:
-    draw = read_table("results/cohort/draws.parquet", "draws").to_pylist()[0]
+def _reject(draw: dict) -> None:
     line = f"{draw['subject_id']},{draw['draw_id']},reject,somebody,"
     Path("decisions.csv").write_text(f"subject_id,draw_id,decision,reviewer,note\n{line}\n")
+
+
+def _reject_a_draw() -> None:
+    _reject(read_table("results/cohort/draws.parquet", "draws").to_pylist()[0])
 
 
 def _delete_the_evaluation() -> None:
@@ -279,6 +282,33 @@ def test_one_target_reads_every_recording_and_no_more(copy_of_finished):
     excerpts[0].unlink()
     plan = _planned(_run(copy_of_finished, "--dry-run", "all_excerpts"))
     assert plan == {"all_excerpts": 1, "excerpts_of_batch": 1, "excerpts": SUBJECTS_OF_BATCH, "total": 12}
+
+
+def test_a_decision_on_a_personal_patient_changes_no_neighbor_and_trains_no_generic_network(
+    copy_of_finished, monkeypatch
+):
+    monkeypatch.chdir(copy_of_finished)
+    results = copy_of_finished / "results"
+    draw = read_table(results / "cohort/personal.parquet", "personal").to_pylist()[0]
+    _reject(draw)
+    others = sorted(path.name for path in results.glob("beats/p*") if f"p{draw['subject_id']:06d}" not in path.name)
+    before = _hashes(results, *(f"beats/{name}" for name in others), "generic/*")
+    trained = (results / "generic/model.safetensors").stat().st_mtime_ns
+    run = _run(copy_of_finished, config={"review": {"decisions": "decisions.csv"}})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(others) > SUBJECTS_OF_BATCH
+    assert _hashes(results, *(f"beats/{name}" for name in others), "generic/*") == before
+    assert (results / "generic/model.safetensors").stat().st_mtime_ns == trained
+    left = read_table(results / "cohort/personal.parquet", "personal")["draw_id"].to_pylist()
+    assert draw["draw_id"] not in left
+    assert list(results.glob("*/batch-*")) == []
+
+
+def test_a_subject_without_a_draw_that_is_read_is_no_target(finished):
+    run = _run(finished, "results/beats/p999999.parquet")
+    assert run.returncode != 0
+    assert "p999999: none of its draws is read" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
 
 
 def test_another_arm_trains_no_generic_network(copy_of_finished):
