@@ -26,7 +26,7 @@ def _environments() -> dict[Path, Path]:
     for path in sorted((ROOT / "rules").glob("*.smk")):
         for rule in re.split(r"^ *(?:rule|checkpoint) \w+:$", path.read_text(), flags=re.MULTILINE)[1:]:
             files = re.findall(r'^ +(?:conda|script):\s+"(.+)"$', rule, flags=re.MULTILINE)
-            if files:
+            if len(files) == 2:
                 environment, script = (path.parent / file for file in files)
                 environments[script.resolve()] = environment.resolve()
     return environments
