@@ -2,7 +2,7 @@
 # Needs:  excerpts/{subject}.parquet, and the review's decisions where the study names a file of them.
 # Makes:  beats/{subject}.parquet, the shard, and beats/{subject}.quality.parquet, what was kept and lost of each draw; for a
 #         batch of subjects at once, since loading the libraries takes as long as the work for ten. beats/batch-N/ is there
-#         until each subject's own job has taken its files.
+#         until each subject's own job has taken its files; after an interruption it may stay, as links to the same files.
 
 
 rule beats_of_batch:
@@ -48,4 +48,6 @@ rule beats:
     conda:
         "../envs/signal.yaml"
     shell:
-        "cp {input:q}/{wildcards.subject}.* $(dirname {output.shard:q}) 2> {log:q}"
+        # a link costs no disk; where the file system has none, a copy
+        "ln -f {input:q}/{wildcards.subject}.* {input:q}/.. 2> {log:q}"
+        " || cp {input:q}/{wildcards.subject}.* {input:q}/.. 2>> {log:q}"

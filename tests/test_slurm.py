@@ -102,7 +102,8 @@ def test_tiny_rules_never_leave_the_login_node(story):
 
 def test_many_subjects_share_a_submission_that_asks_for_one_job_at_a_time(story):
     excerpts = story.submissions["excerpts"]
-    assert [row["Comment"] for row in excerpts] == [f"rule_excerpts-{group}_excerpts_of_batch" for group in range(2)]
+    groups = {f"rule_excerpts-{group}_excerpts_of_batch" for group in range(2)}
+    assert sorted(row["Comment"] for row in excerpts) == sorted(groups)
     for row in excerpts:
         assert "cpu=1," in row["ReqTRES"]
         assert row["ReqMem"] == "600M"
@@ -169,6 +170,8 @@ def test_the_patient_once_mended_alone_is_done(story):
 
 def test_results_equal_a_local_run_byte_for_byte(story, local):
     here, there = contents_of(local), contents_of(story.results)
+    # Snakemake deletes what is temporary once no checkpoint is to come, and after the interruption forgets it
+    there = {name: content for name, content in there.items() if "/batch-" not in name}
     assert set(here) == set(there)
     assert [name for name in here if here[name] != there[name]] == []
 
