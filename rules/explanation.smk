@@ -8,10 +8,11 @@ rule explanation:
     "Grad-CAM, occlusion and embeddings of one patient, generic against personal."
     input:
         shard=out("beats/{subject}.parquet"),
-        features=ancient(out("features/{subject}.safetensors")),
+        features=out("features/{subject}.safetensors"),
         generic=out("generic/model.safetensors"),
         rounds=last_rounds,
         splits=splits_of_subject,
+        known=ancient(out("cohort/personal.parquet")),  # as in personal.smk
     output:
         **{kind: out(f"explanation/{{subject}}/{kind}.parquet") for kind in EXPLANATION},
     log:

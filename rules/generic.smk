@@ -8,7 +8,9 @@
 rule generic_beats:
     "Gather the beats of the generic patients."
     input:
-        generic_shards,
+        shards=generic_shards,
+        # so that it waits for who is generic now; its time does not count
+        who=ancient(out("cohort/generic.parquet")),
     output:
         out("beats/generic.parquet"),
     log:

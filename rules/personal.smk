@@ -2,11 +2,15 @@
 # Needs:  the patient's beats and their quality, the generic weights, and the context of draws.
 # Makes:  personal/arms.parquet, in how many rounds each arm is possible for each patient;
 #         features/{subject}.safetensors, the patient's beats after the frozen stages. A cache of what the shard and the
-#         generic weights say, so that its own time counts for nothing (ancient); not temporary, for Snakemake would
-#         remake everything that reads it whenever one round asks for it again;
+#         generic weights say; not temporary, for Snakemake would remake everything that reads it whenever one round asks
+#         for it again;
 #         personal/{arm}/{subject}/: split.json, and round-{k}/ with what the round trained, predictions and metrics.
 #         round-0 is the generic network on the same draws, and has no weights of its own; baselines.parquet and
 #         nulls.parquet beside it. personal/{arm}/strangers.parquet, every patient under other patients' networks.
+# Each job has the checkpoint's personal.parquet as an input of which the time does not count: Snakemake then looks again, once
+# the checkpoint is done, at what has changed for this patient. Without it all that was planned before would be done, and a
+# patient's split, made before, would be forgotten. No job has an ancient input that another job than a checkpoint makes: while
+# that one waits to be made, Snakemake 9.27 asks for no reason of its own of what comes after.
 
 
 rule arms:
@@ -36,6 +40,7 @@ rule split:
     input:
         quality=out("beats/{subject}.quality.parquet"),
         shard=out("beats/{subject}.parquet"),
+        known=ancient(out("cohort/personal.parquet")),
     output:
         out("personal/{arm}/{subject}/split.json"),
     log:
@@ -58,6 +63,7 @@ rule features:
     input:
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
+        known=ancient(out("cohort/personal.parquet")),
     output:
         out("features/{subject}.safetensors"),
     log:
@@ -82,8 +88,9 @@ rule round_0:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=ancient(out("features/{subject}.safetensors")),
+        features=out("features/{subject}.safetensors"),
         context=out("cohort/context.parquet"),
+        known=ancient(out("cohort/personal.parquet")),
     output:
         predictions=out("personal/{arm}/{subject}/round-0/predictions.parquet"),
         metrics=out("personal/{arm}/{subject}/round-0/metrics.json"),
@@ -109,8 +116,9 @@ rule finetune:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=ancient(out("features/{subject}.safetensors")),
+        features=out("features/{subject}.safetensors"),
         previous=previous_weights,
+        known=ancient(out("cohort/personal.parquet")),
     output:
         model=out("personal/{arm}/{subject}/round-{k}/model.safetensors"),
         predictions=out("personal/{arm}/{subject}/round-{k}/predictions.parquet"),
@@ -137,7 +145,8 @@ rule nulls:
         split=out("personal/{arm}/{subject}/split.json"),
         shard=out("beats/{subject}.parquet"),
         generic=out("generic/model.safetensors"),
-        features=ancient(out("features/{subject}.safetensors")),
+        features=out("features/{subject}.safetensors"),
+        known=ancient(out("cohort/personal.parquet")),
     output:
         out("personal/{arm}/{subject}/nulls.parquet"),
     log:
@@ -161,9 +170,10 @@ rule strangers:
     input:
         splits=arm_files("split.json"),
         shards=shards_of_arm,
-        features=ancient(features_of_arm),
+        features=features_of_arm,
         rounds=last_rounds_of_arm,
         generic=out("generic/model.safetensors"),
+        known=ancient(out("cohort/personal.parquet")),
     output:
         out("personal/{arm}/strangers.parquet"),
     log:

@@ -304,6 +304,16 @@ def test_a_decision_on_a_personal_patient_changes_no_neighbor_and_trains_no_gene
     assert list(results.glob("*/batch-*")) == []
 
 
+def test_after_an_interruption_rounds_follow_the_new_generic_network(copy_of_finished):
+    config = {"generic": {"epochs": 1}}
+    before = _planned(_run(copy_of_finished, "--dry-run", config=config))
+    run = _run(copy_of_finished, "results/generic/model.safetensors", config=config)
+    assert run.returncode == 0, run.stdout + run.stderr
+    after = _planned(_run(copy_of_finished, "--dry-run", config=config))
+    assert before["finetune"] == 6
+    assert after == {rule: n for rule, n in before.items() if rule != "generic"} | {"total": before["total"] - 1}
+
+
 def test_a_subject_without_a_draw_that_is_read_is_no_target(finished):
     run = _run(finished, "results/beats/p999999.parquet")
     assert run.returncode != 0

@@ -146,6 +146,10 @@ class _Paths:
         return self(f"features/{subject}.safetensors")
 
     @property
+    def personal(self) -> str:
+        return self("cohort/personal.parquet")
+
+    @property
     def generic(self) -> str:
         return self("generic/model.safetensors")
 
@@ -222,8 +226,9 @@ def _generic(study: Study, at: _Paths, shards: list[str]) -> Iterator[Step]:
     names = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
     outputs = tuple(at(f"generic/{name}") for name in names)
     beats = at("beats/generic.parquet")
-    yield Step("generic_beats", (beats,), tuple(shards), study.digest("generic_beats"), beats)
-    yield Step("generic", outputs, (at("cohort/generic.parquet"), beats), study.digest("generic"), outputs[1])
+    who = at("cohort/generic.parquet")
+    yield Step("generic_beats", (beats,), tuple(shards), study.digest("generic_beats"), beats, ancient=(who,))
+    yield Step("generic", outputs, (who, beats), study.digest("generic"), outputs[1])
 
 
 def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) -> Iterator[Step]:
@@ -231,9 +236,11 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     shard = at.shard(subject)
     splits = [at.of_arm(arm, subject, "split.json") for arm in study.arms]
     for arm, path in zip(study.arms, splits, strict=True):
-        yield Step("split", (path,), (at.quality(subject), shard), study.split_digest(arm), path, subject, arm)
+        inputs, digest = (at.quality(subject), shard), study.split_digest(arm)
+        yield Step("split", (path,), inputs, digest, path, subject, arm, ancient=(at.personal,))
     if possible:
-        yield Step("features", (at.features(subject),), (shard, at.generic), study.digest("features"), subject=subject)
+        inputs, digest = (shard, at.generic), study.digest("features")
+        yield Step("features", (at.features(subject),), inputs, digest, subject=subject, ancient=(at.personal,))
     for arm, rounds in possible.items():
         yield from _arm(study, at, subject, arm, rounds)
     predictions = [
@@ -242,9 +249,8 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     explanation = tuple(at(f"explanation/{subject}/{name}.parquet") for name in EXPLANATION)
     if possible:
         last = [at.round(arm, subject, rounds, "model.safetensors") for arm, rounds in possible.items()]
-        inputs, digest = (shard, at.generic, *last, *splits), study.digest("explanation")
-        ancient = (at.features(subject),)
-        yield Step("explanation", explanation, inputs, digest, explanation[0], subject, ancient=ancient)
+        inputs, digest = (shard, at.features(subject), at.generic, *last, *splits), study.digest("explanation")
+        yield Step("explanation", explanation, inputs, digest, explanation[0], subject, ancient=(at.personal,))
     means = at(f"mean_beats/{subject}.parquet")
     page = [
         at(f"patients/{subject}/{name}")
@@ -258,8 +264,8 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
 
 def _arm(study: Study, at: _Paths, subject: str, arm: str, rounds: int) -> Iterator[Step]:
     """One patient's rounds in one arm, from round 0 on, and the nulls."""
-    needed = (at.of_arm(arm, subject, "split.json"), at.shard(subject), at.generic)
-    of_arm = {"subject": subject, "arm": arm, "ancient": (at.features(subject),)}
+    needed = (at.of_arm(arm, subject, "split.json"), at.shard(subject), at.generic, at.features(subject))
+    of_arm = {"subject": subject, "arm": arm, "ancient": (at.personal,)}
     scores = [
         tuple(at.round(arm, subject, k, n) for n in ("predictions.parquet", "metrics.json")) for k in range(rounds + 1)
     ]
@@ -290,10 +296,9 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
             inputs = [at.of_arm(arm, subject, "split.json") for subject, _ in mine] + [at.generic]
             inputs += [at.shard(subject) for subject, _ in mine]
             inputs += [at.round(arm, subject, n, "model.safetensors") for subject, n in mine]
-            features = tuple(at.features(subject) for subject, _ in mine)
-            yield Step(
-                "strangers", (path,), tuple(inputs), study.strangers_digest(arm), path, arm=arm, ancient=features
-            )
+            inputs += [at.features(subject) for subject, _ in mine]
+            digest = study.strangers_digest(arm)
+            yield Step("strangers", (path,), tuple(inputs), digest, path, arm=arm, ancient=(at.personal,))
             nulls.append(path)
     predictions = [
         at.round(arm, subject, k, "predictions.parquet") for arm, subject, n in trained for k in range(n + 1)
@@ -313,5 +318,6 @@ def _whole_study(study: Study, at: _Paths, people: People) -> Iterator[Step]:
     figures = (at(f"figures/{name}.svg") for names in SECTION_FIGURES.values() for name in names)
     outputs = (at("report.html"), at("generic/model-card.md"), at("config.yaml"), *figures)
     outputs += tuple(at(f"tables/{name}.csv") for name in STUDY_TABLES)
-    more = {"parameters": (config_text(study),), "ancient": (at("quality/review.html"),)}
-    yield Step("study_report", outputs, inputs, study.digest("report"), asked=outputs[:1], **more)
+    inputs += (at("quality/review.html"),)
+    settings = (config_text(study),)
+    yield Step("study_report", outputs, inputs, study.digest("report"), asked=outputs[:1], parameters=settings)

@@ -7,4 +7,4 @@ with job_log(snakemake.log[0]):
     from kalemia.generic_beats import write_generic_beats
 
     study = Study.from_config(snakemake.config)
-    write_generic_beats(snakemake.input, study.digest("generic_beats"), snakemake.output[0])
+    write_generic_beats(snakemake.input.shards, study.digest("generic_beats"), snakemake.output[0])
