@@ -4,7 +4,7 @@
     python benchmarks/stages.py studies/paper-scale.yaml
 
 Run in the folder where the study was run, if it was. Clock, processor time and memory are those that Snakemake wrote
-down for each job; the copying of a subject's files out of its batch is not among them. Start-up is what the jobs took
+down for each job; taking a subject's files out of its batch is not among them. Start-up is what the jobs took
 more than the same work takes in a process that runs already: some excerpts and beats are made again here, in a folder
 that is deleted.
 """
