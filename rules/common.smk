@@ -45,9 +45,22 @@ def time_of(path):
     return out(f"times/{path}.tsv")
 
 
+def at_hand(function):
+    """The same, with its signature at hand: Snakemake asks for it with each job, which takes longer than calling it."""
+    function.__signature__ = signature(function)
+    return function
+
+
+@cache
 def growing(first):
     """A resource of which every attempt asks for more: a job that was too large or too slow for it is tried again."""
-    return lambda wildcards, attempt: first * attempt
+    return at_hand(lambda wildcards, attempt: first * attempt)
+
+
+def of_arm(digest):
+    """The settings of the job's arm that decide what it makes."""
+    digest = cache(digest)
+    return at_hand(lambda wildcards: digest(wildcards.arm))
 
 
 def waveforms_marker():
@@ -133,28 +146,47 @@ def column_pairs(path, kind, *columns):
     return list(zip(*(table[column].to_pylist() for column in columns)))
 
 
+@cache
+def made_by_cohort():
+    """What the checkpoint `cohort` makes, once it is done; Snakemake forgets that as little as this."""
+    return checkpoints.cohort.get().output
+
+
+@cache
+def made_by_populations():
+    """What the checkpoint `populations` makes, once it is done."""
+    return checkpoints.populations.get().output
+
+
+def as_written(path):
+    """A table and when it was written, so that what is known of it is read once."""
+    return path, Path(path).stat().st_mtime_ns
+
+
 def cohort_batches():
     """Everybody with draws to read, in batches: known once the checkpoint `cohort` is done."""
-    path = checkpoints.cohort.get().output.subjects
-    return _cohort_batches(path, Path(path).stat().st_mtime_ns)[0]
+    return _cohort_batches(*as_written(made_by_cohort().subjects))
+
+
+@cache
+def _cohort_batches(path, changed):
+    rows = column_pairs(path, "subjects", "subject_id", "candidate")
+    return batches_of([subject_name(subject) for subject, _ in rows])
 
 
 def batch_of(subject):
     """The number of the batch that a subject is in."""
-    path = checkpoints.cohort.get().output.subjects
-    number = _cohort_batches(path, Path(path).stat().st_mtime_ns)[1].get(subject)
+    path, changed = as_written(made_by_cohort().subjects)
+    number = _batch_by_subject(path, changed).get(subject)
     if number is None:
         sys.exit(f"{subject}: none of its draws is read ({path})")
     return number
 
 
 @cache
-def _cohort_batches(path, changed):
-    rows = column_pairs(path, "subjects", "subject_id", "candidate")
-    batches = batches_of([subject_name(subject) for subject, _ in rows])
-    return batches, {
-        subject: number for number, batch in enumerate(batches) for subject in batch
-    }
+def _batch_by_subject(path, changed):
+    batches = enumerate(_cohort_batches(path, changed))
+    return {subject: number for number, batch in batches for subject in batch}
 
 
 def cohort_subjects():
@@ -164,15 +196,9 @@ def cohort_subjects():
 
 def subjects_of(population):
     """The subjects of a population: known once the checkpoint `populations` is done."""
-    path = checkpoints.populations.get().output.populations
+    path = made_by_populations().populations
     rows = column_pairs(path, "populations", "subject_id", "population")
     return [subject_name(subject) for subject, of in rows if of == population]
-
-
-def personal_draws():
-    """The personal draws and when they were written: known once the checkpoint `populations` is done."""
-    path = checkpoints.populations.get().output.personal
-    return path, Path(path).stat().st_mtime_ns
 
 
 def rounds_of_arms():
@@ -180,7 +206,7 @@ def rounds_of_arms():
 
     Computed here and not read from a file, so that another arm runs no checkpoint again.
     """
-    return _rounds_of_arms(*personal_draws())
+    return _rounds_of_arms(*as_written(made_by_populations().personal))
 
 
 @cache
@@ -196,7 +222,7 @@ def _rounds_of_arms(personal_path, changed):
 
 def possible_arms(subject):
     """(arm, number of rounds) of every arm that is possible for one patient."""
-    return _possible_arms(*personal_draws()).get(subject, [])
+    return _possible_arms(*as_written(made_by_populations().personal)).get(subject, [])
 
 
 @cache
@@ -230,11 +256,13 @@ def decisions_file(wildcards):
     return [study.review.decisions] if decisions_of_batch(wildcards) else []
 
 
+@at_hand
 def excerpts_batch(wildcards):
     """Where the excerpts of a subject's batch are until each subject's own job has taken them."""
     return out(f"excerpts/batch-{batch_of(wildcards.subject)}")
 
 
+@at_hand
 def beats_batch(wildcards):
     return out(f"beats/batch-{batch_of(wildcards.subject)}")
 
@@ -263,11 +291,6 @@ def group_of_batch(stage):
         return name
 
     return group
-
-
-# Snakemake asks for their signatures, which takes longer than they do
-for function in (excerpts_batch, beats_batch):
-    function.__signature__ = signature(function)
 
 
 def cohort_quality(wildcards):
@@ -366,6 +389,7 @@ def round_weights(wildcards):
     ]
 
 
+@at_hand
 def previous_weights(wildcards):
     """What a round starts from: the generic network for the first, the round before otherwise."""
     k = int(wildcards.k)
@@ -382,6 +406,7 @@ def last_rounds(wildcards):
     ]
 
 
+@at_hand
 def splits_of_subject(wildcards):
     return [out(f"personal/{arm}/{wildcards.subject}/split.json") for arm in study.arms]
 

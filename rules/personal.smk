@@ -53,7 +53,7 @@ rule split:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        recipe=lambda wildcards: study.split_digest(wildcards.arm),
+        recipe=of_arm(study.split_digest),
     script:
         "../workflow/scripts/split.py"
 
@@ -134,7 +134,7 @@ rule finetune:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        recipe=lambda wildcards: study.arm_digest(wildcards.arm),
+        recipe=of_arm(study.arm_digest),
     script:
         "../workflow/scripts/finetune.py"
 
@@ -160,7 +160,7 @@ rule nulls:
         mem_mb=growing(3000),
         runtime=growing(240),
     params:
-        recipe=lambda wildcards: study.nulls_digest(wildcards.arm),
+        recipe=of_arm(study.nulls_digest),
     script:
         "../workflow/scripts/nulls.py"
 
@@ -187,6 +187,6 @@ rule strangers:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        recipe=lambda wildcards: study.strangers_digest(wildcards.arm),
+        recipe=of_arm(study.strangers_digest),
     script:
         "../workflow/scripts/strangers.py"
