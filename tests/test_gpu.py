@@ -1,7 +1,6 @@
 """What training on a GPU promises beside speed: the same arithmetic."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from kalemia import config
 from kalemia.cuda_graph import Recorded
 from kalemia.optimization import Adam
 from kalemia.outputs import loss_and_accuracy, outputs_of
-from kalemia.resnet import NormRelu, resnet50
+from kalemia.resnet import resnet50
 from kalemia.training import Options, set_up_torch, train
 from test_training import lesson
 
@@ -31,60 +30,6 @@ def gpu():
 
 def on(device, n_beats=LESSON, seed=1):
     return tuple(part.to(device) for part in lesson(n_beats, seed))
-
-
-@pytest.mark.parametrize("shape", [(10, 6, 15), (1024, 64, 30), (102, 256, 30), (33, 100, 4), (1024, 2048, 4)])
-@pytest.mark.parametrize("has_shortcut", [False, True])
-def test_the_norm_s_kernels_compute_what_batch_norm_and_rectifier_do(gpu, shape, has_shortcut):
-    from kalemia import norm_kernels
-
-    n, channels, steps = shape
-    random = torch.Generator().manual_seed(1)
-    normal = partial(torch.randn, generator=random, dtype=torch.float64)
-    norms = [nn.BatchNorm2d(channels, dtype=dtype).to(gpu) for dtype in (torch.float64, torch.float32)]
-    weight, bias = (0.5 + torch.rand(channels, generator=random).double()).to(gpu), normal(channels).to(gpu)
-    for norm in norms:
-        norm.weight.data.copy_(weight)
-        norm.bias.data.copy_(bias)
-    values, gradient, along_shortcut = (
-        (2 * normal(n, 1, steps, channels) + 5 * first).permute(0, 3, 1, 2).to(gpu) for first in (True, False, False)
-    )
-    values.requires_grad_()
-    expected = functional.relu(norms[0](values))
-    (expected * gradient + values * along_shortcut * has_shortcut).sum().backward()
-
-    mine = values.detach().float().requires_grad_()
-    statistics = (norms[1].running_mean, norms[1].running_var, norms[1].num_batches_tracked)
-    found, shortcut = norm_kernels.NormReluInTraining.apply(mine, norms[1].weight, norms[1].bias, statistics, 0.1, 1e-5)
-    torch.autograd.backward(
-        [found, shortcut][: 1 + has_shortcut], [gradient.float(), along_shortcut.float()][: 1 + has_shortcut]
-    )
-    edge = norms[0](values).abs() < 1e-4  # there rounding decides whether the rectifier lets a gradient pass
-    assert edge.double().mean() < 1e-3
-    mine.grad[edge], values.grad[edge] = 0, 0
-    pairs = {
-        "normalized": (found, expected),
-        "gradient": (mine.grad, values.grad),
-        "of weight": (norms[1].weight.grad, norms[0].weight.grad),
-        "of bias": (norms[1].bias.grad, norms[0].bias.grad),
-    }
-    for name, (one, other) in pairs.items():
-        assert (one.double() - other).norm() < 1e-4 * other.norm(), name
-    assert norms[1].num_batches_tracked == 1
-
-
-def test_the_norm_s_running_statistics_are_those_of_batch_norm(gpu):
-    expected, found = nn.BatchNorm2d(64).to(gpu), NormRelu(64).to(gpu)
-    for seed in (1, 2):
-        random = torch.Generator().manual_seed(seed)
-        features = torch.randn(100, 1, 30, 64, generator=random).mul(3).add(10).permute(0, 3, 1, 2).to(gpu)
-        expected(features)
-        found(features)
-    for name, statistic in expected.named_buffers():
-        torch.testing.assert_close(found.get_buffer(name), statistic, rtol=1e-5, atol=1e-5)
-    with torch.no_grad():
-        by_past = found.eval()(features)
-    torch.testing.assert_close(by_past, functional.relu(expected.eval()(features)), rtol=1e-4, atol=1e-4)
 
 
 def test_logits_and_gradients_are_as_near_to_exact_ones_as_the_cpu_s(gpu):
