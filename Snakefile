@@ -25,7 +25,7 @@ wildcard_constraints:
     subject=r"p\d{6}",
     batch=r"\d+",
     table=r"[A-Z_]+",
-    arm=r"[a-z][a-z0-9_]*",
+    arm="|".join(study.arms),
     k=r"[1-9]\d*",
 
 
@@ -45,6 +45,9 @@ rule all:
     default_target: True
     input:
         out("report.html"),
+        # all that the checkpoints make: while a part is missing, Snakemake looks at nothing that comes after
+        rules.cohort.output,
+        rules.populations.output,
         out("cohort/ledger.parquet"),
         out("cohort/context.parquet"),
         out("quality/review.html"),

@@ -39,7 +39,9 @@ localrules:
 rule beats:
     "Take the beats of one subject out of its batch."
     input:
-        beats_batch,
+        batch=beats_batch,
+        # what the batch was made by, here too: a batch that was made for another subject's sake leaves no reason behind
+        excerpts=out("excerpts/{subject}.parquet"),
     output:
         shard=out("beats/{subject}.parquet"),
         quality=out("beats/{subject}.quality.parquet"),
@@ -47,7 +49,10 @@ rule beats:
         log_of("beats/{subject}"),
     conda:
         "../envs/signal.yaml"
+    params:
+        recipe=study.digest("beats"),
+        decisions=decisions_of_subject,
     shell:
         # a link costs no disk; where the file system has none, a copy
-        "ln -f {input:q}/{wildcards.subject}.* {input:q}/.. 2> {log:q}"
-        " || cp {input:q}/{wildcards.subject}.* {input:q}/.. 2>> {log:q}"
+        "ln -f {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2> {log:q}"
+        " || cp {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2>> {log:q}"

@@ -10,7 +10,7 @@ checkpoint cohort:
     "Match every draw with a recording, and choose the draws to read."
     input:
         tables=cohort_tables(),
-        waveforms=all_waveforms(),
+        waveforms=waveforms_of(with_own_files),
     output:
         draws=out("cohort/draws.parquet"),
         subjects=out("cohort/subjects.parquet"),

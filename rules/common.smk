@@ -2,6 +2,7 @@
 import sys
 from functools import cache
 from inspect import signature
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -23,7 +24,6 @@ except UserError as error:
     sys.exit(str(error))
 
 study = Study.from_config(config)
-
 # where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
 config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
 
@@ -73,17 +73,37 @@ def waveforms_marker():
     return folder if study.is_simulated else f"{folder}/1.0/RECORDS-waveforms"
 
 
-def all_waveforms():
-    """As `waveforms_marker`, and of one's own recordings the files too, whose names may hold braces."""
-    if not is_own:
-        return waveforms_marker()
+@cache
+def own_files():
+    """The files of one's own recordings, by subject."""
     from kalemia.sources.own import recorded_files
 
     try:
-        files = recorded_files(study.waveforms)
+        return recorded_files(study.waveforms)
     except UserError as error:
         sys.exit(str(error))
-    return lambda wildcards: files
+
+
+def waveforms_of(subjects):
+    """As `waveforms_marker`, and of one's own recordings those of a job's subjects too, whose names may hold braces."""
+    if not is_own:
+        return waveforms_marker()
+
+    def files(wildcards):
+        mine = (
+            own_files().get(int(subject[1:]), []) for subject in subjects(wildcards)
+        )
+        return [waveforms_marker(), *chain.from_iterable(mine)]
+
+    return files
+
+
+def with_own_files(wildcards):
+    return map(subject_name, own_files())
+
+
+def subject_alone(wildcards):
+    return [wildcards.subject]
 
 
 def clinical_table(name):
@@ -179,7 +199,9 @@ def batch_of(subject):
     path, changed = as_written(made_by_cohort().subjects)
     number = _batch_by_subject(path, changed).get(subject)
     if number is None:
-        sys.exit(f"{subject}: none of its draws is read ({path})")
+        # said before the exit too: while jobs run Snakemake takes an exit for a Ctrl-C and does not say what it says
+        print(f"{subject}: none of its draws is read ({path})", file=sys.stderr)
+        sys.exit(1)
     return number
 
 
@@ -234,9 +256,10 @@ def _possible_arms(personal_path, changed):
     return arms
 
 
-@cache
-def decisions():
+def read_decisions():
     """What the review decided, by subject."""
+    if study.review.decisions is None:
+        return {}
     from kalemia.review import decisions_by_subject
 
     try:
@@ -245,10 +268,20 @@ def decisions():
         sys.exit(str(error))
 
 
+# before anything runs, so that a mistake in it is told then
+decisions = read_decisions()
+
+
+@at_hand
+def decisions_of_subject(wildcards):
+    """What the review decided on the draws of a subject."""
+    return str(decisions.get(int(wildcards.subject[1:]), {}))
+
+
 def decisions_of_batch(wildcards):
     """What the review decided on the draws of a batch, by subject."""
     numbers = (int(subject[1:]) for subject in subjects_of_batch(wildcards))
-    return {number: decisions()[number] for number in numbers if number in decisions()}
+    return {number: decisions[number] for number in numbers if number in decisions}
 
 
 def decisions_file(wildcards):

@@ -8,7 +8,7 @@ rule excerpts_of_batch:
     "Read one lead of the minutes before each draw of a batch of subjects."
     input:
         draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_marker(),
+        waveforms=waveforms_of(subjects_of_batch),
     output:
         temp(directory(out("excerpts/batch-{batch}"))),
     log:
@@ -38,20 +38,26 @@ localrules:
 rule excerpts:
     "Take the excerpts of one subject out of its batch."
     input:
-        excerpts_batch,
+        batch=excerpts_batch,
+        # what the batch was read by, here too: a batch that was made for another subject's sake leaves no reason behind
+        draws=out("cohort/draws.parquet"),
+        waveforms=waveforms_of(subject_alone),
     output:
         out("excerpts/{subject}.parquet"),
     log:
         log_of("excerpts/{subject}"),
     conda:
         "../envs/signal.yaml"
+    params:
+        recipe=study.digest("excerpts"),
     shell:
         # a link costs no disk; where the file system has none, a copy
-        "ln -f {input:q}/{wildcards.subject}.* {input:q}/.. 2> {log:q}"
-        " || cp {input:q}/{wildcards.subject}.* {input:q}/.. 2>> {log:q}"
+        "ln -f {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2> {log:q}"
+        " || cp {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2>> {log:q}"
 
 
 rule all_excerpts:
     "Read all that is read from the recordings: a target, for a machine that has a way to the web."
     input:
+        rules.cohort.output,
         cohort_excerpts,

@@ -21,5 +21,6 @@ rule review:
         runtime=growing(30),
     params:
         recipe=study.digest("review"),
+        decisions=str(decisions),
     script:
         "../workflow/scripts/review.py"

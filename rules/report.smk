@@ -41,6 +41,7 @@ rule patient_report:
         runtime=growing(10),
     params:
         recipe=study.digest("report"),
+        arms=list(study.arms),
     script:
         "../workflow/scripts/patient_report.py"
 

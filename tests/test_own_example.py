@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from kalemia.cli import main
@@ -54,17 +55,95 @@ def test_the_log_says_how_times_were_compared(example):
     assert "compared as they are written" in (example / "logs/cohort.log").read_text()
 
 
-def test_a_recording_that_is_put_in_place_later_is_read(example, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def copy(example, tmp_path, monkeypatch):
+    """The example as it was run, to be changed, and the working directory."""
     folder = tmp_path / "copy"
     shutil.copytree(example.parents[1], folder)
-    shutil.copy(folder / "tests/own/monitor.csv", folder / "tests/own/lost.csv")
     monkeypatch.chdir(folder)
-    assert main(["status", "--configfile", *(str(ROOT / study) for study in STUDIES)]) == 0
-    head, cohort = (line for line in capsys.readouterr().out.splitlines() if line.startswith(("stage", "cohort")))
-    assert cohort.index("1") == head.index("stale")
-    run = run_snakemake(folder, LEDGER, studies=STUDIES)
+    return folder
+
+
+def _ran(folder, *arguments, config=None):
+    run = run_snakemake(folder, *arguments, studies=STUDIES, config=config)
     assert run.returncode == 0, run.stdout + run.stderr
-    rows = read_table(folder / LEDGER, "ledger").to_pylist()
+    return run.stdout + run.stderr
+
+
+def _digests(kind):
+    paths = sorted(Path(f"results/example/{kind}").glob("p*.parquet"))
+    return {path.name: pq.read_metadata(path).metadata[b"kalemia.digest"] for path in paths}
+
+
+def _stale(capsys, *stages):
+    """How many steps of each stage are stale."""
+    assert main(["status", "--configfile", *(str(ROOT / study) for study in STUDIES)]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()[2:]
+    counts = {row.split()[0]: row[head.index("stale") :][:5].strip() for row in rows if row.startswith(stages)}
+    return {stage: int(count or 0) for stage, count in counts.items()}
+
+
+def test_what_is_made_for_one_subject_leaves_its_neighbors_to_be_made(copy):
+    change = {"cohort": {"min_recorded_minutes": 0.9}, "ecg": {"stopband_db": 60.0}}
+    before = _digests("beats"), _digests("excerpts")
+    _ran(copy, "results/example/beats/p000001.parquet", config=change)
+    _ran(copy, LEDGER, config=change)
+    after = _digests("beats"), _digests("excerpts")
+    for old, new in zip(before, after, strict=True):
+        assert old.keys() == new.keys()
+        assert len(set(new.values())) == 1
+        assert set(new.values()).isdisjoint(old.values())
+
+
+def test_decisions_reach_the_neighbors_of_a_subject_that_was_a_target(copy):
+    lines = "".join(f"{subject},{subject},reject,somebody,\n" for subject in (1, 2))
+    Path("decisions.csv").write_text(f"subject_id,draw_id,decision,reviewer,note\n{lines}")
+    change = {"review": {"decisions": "decisions.csv"}}
+    for target in ("results/example/beats/p000001.parquet", LEDGER):
+        _ran(copy, target, config=change)
+    for subject, review in ((1, "reject"), (2, "reject"), (3, None)):
+        (row,) = read_table(f"results/example/beats/p{subject:06d}.quality.parquet", "quality").to_pylist()
+        assert row["review"] == review
+
+
+def test_a_recording_that_is_changed_later_is_read_again(copy, capsys):
+    path = Path("tests/own/monitor.csv")
+    head, *values = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(f"{-float(value):.4g}" for value in values)]) + "\n")
+    assert _stale(capsys, "cohort", "excerpts") == {"cohort": 1, "excerpts": 3}
+    before = {n: _first_mv(n) for n in (1, 2, 3)}
+    _ran(copy, LEDGER)
+    assert (_first_mv(1), _first_mv(2), _first_mv(3)) == (before[1], before[2], pytest.approx(-before[3], rel=0.01))
+    assert _stale(capsys, "cohort", "excerpts") == {"cohort": 0, "excerpts": 0}
+
+
+def _first_mv(subject):
+    return read_table(f"results/example/excerpts/p{subject:06d}.parquet", "excerpts")["ecg_mv"][0].as_py()[100]
+
+
+def test_a_missing_table_of_the_cohort_hides_nothing_else_that_is_missing(copy):
+    Path("results/example/cohort/unreadable.parquet").unlink()
+    shutil.rmtree("results/example/excerpts")
+    _ran(copy, "all_excerpts")
+    assert len(_digests("excerpts")) == 3
+
+
+def test_what_stops_a_run_that_has_begun_is_told(tmp_path):
+    shutil.copytree(ROOT / "tests/own", tmp_path / "tests/own")
+    run = run_snakemake(tmp_path, "results/example/beats/p000009.parquet", studies=STUDIES)
+    assert run.returncode != 0
+    assert "p000009: none of its draws is read" in run.stderr
+    change = {"results": "results/other", "review": {"decisions": "lost.csv"}}
+    run = run_snakemake(tmp_path, LEDGER, studies=STUDIES, config=change)
+    assert "lost.csv: cannot be read as decisions" in run.stderr
+    assert not (tmp_path / "results/other").exists()
+
+
+def test_a_recording_that_is_put_in_place_later_is_read(copy, capsys):
+    shutil.copy("tests/own/monitor.csv", "tests/own/lost.csv")
+    assert _stale(capsys, "cohort") == {"cohort": 1}
+    _ran(copy, LEDGER)
+    rows = read_table(LEDGER, "ledger").to_pylist()
     assert [(row["subject_id"], row["recording"], row["reason"]) for row in rows] == [
         (3, "lost.csv", "class not used for the patient"),
         (4, None, "no recording"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from excerpt_rows import excerpt
@@ -80,3 +82,17 @@ def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
     assert "(review: reject)" in page
     assert "1 rejected" in page
     assert "Simulated patients" in page
+    assert "fit no draw" not in page
+
+
+def test_the_page_tells_decisions_that_fit_no_draw(tmp_path, study):
+    decisions = _csv(tmp_path, HEAD + "7,1,reject,AB,\n7,11,reject,AB,\n8,1,accept,AB,\n")
+    study = replace(study, review=replace(study.review, decisions=str(decisions)))
+    write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1)]))
+    said = decisions_by_subject(decisions)[7]
+    settings = BeatSettings.of(study)
+    write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
+    write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
+    page = (tmp_path / "review.html").read_text()
+    assert "2 of the decisions fit no draw" in page
+    assert "subject 7, draw 11; subject 8, draw 1." in page

@@ -272,7 +272,7 @@ class Study:
     def from_config(cls, config: Fields) -> "Study":
         """Typed from a configuration that `check_config` has passed; an arm set to null is left out."""
         arms = {name: arm for name, arm in config["arms"].items() if arm is not None}
-        return _typed(cls, {**config, "arms": arms})
+        return _typed(cls, {**config, "arms": arms, "results": config["results"].rstrip("/")})
 
     @property
     def protocols(self) -> tuple[tuple[str, str], ...]:

@@ -38,7 +38,7 @@ RECIPES = {
     "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
     "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
-    "review": Recipe(2, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review": Recipe(3, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": Recipe(3, ("seed", "populations", *_IN_THE_FLOW)),
     "arms": Recipe(3, ("seed", "personal", "arms")),
     "generic_beats": Recipe(1, ()),

@@ -5,6 +5,7 @@ A test holds the two together.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from kalemia.arms import splits_of_arms
@@ -96,19 +97,20 @@ def steps_of(study: Study, people: People) -> Iterator[Step]:
     subjects, personal = list(people.populations), people.personal
     quality = [at.quality(subject) for subject in subjects]
     waveforms = tuple(_waveforms(study))
+    own = recorded_files(study.waveforms) if study.source.kind == "own" else {}
     if study.is_simulated:
         outputs = (*waveforms, *_clinical_tables(study, (*TABLES, *MORE_TABLES)), at("source/truth.json"))
         yield Step("simulate", outputs, (), study.digest("source"))
     cohort = tuple(at(f"cohort/{name}.parquet") for name in ("draws", "subjects", "unreadable"))
     draws = cohort[0]
-    all_waveforms = recorded_files(study.waveforms) if study.source.kind == "own" else waveforms
-    inputs = (*_cohort_tables(study), *all_waveforms)
-    yield Step("cohort", cohort, inputs, study.digest("cohort"), draws, asked=(draws,))
-    yield from _excerpts(study, at, subjects, (draws, *waveforms))
+    inputs = (*_cohort_tables(study), *waveforms, *chain.from_iterable(own.values()))
+    yield Step("cohort", cohort, inputs, study.digest("cohort"), draws, asked=cohort)
+    files = {subject: (draws, *waveforms, *own.get(int(subject[1:]), ())) for subject in subjects}
+    yield from _excerpts(study, at, files)
     yield from _beats(study, at, subjects)
     who = [at(f"cohort/{name}.parquet") for name in ("populations", "generic", "personal")]
     outputs, inputs = (*who, at("cohort/flow.json")), (draws, *quality)
-    yield Step("populations", outputs, inputs, study.digest("populations"), who[0], asked=(who[0],))
+    yield Step("populations", outputs, inputs, study.digest("populations"), who[0], asked=outputs)
     yield _context(study, at, inputs)
     yield from _generic(study, at, [at.shard(subject) for subject in people.generic])
     arms = at("personal/arms.parquet")
@@ -191,18 +193,20 @@ def _treatment_tables(study: Study) -> list[str]:
     return [name for name in given if name != BODY_TABLE]
 
 
-def _excerpts(study: Study, at: _Paths, subjects: Sequence[str], inputs: tuple[str, ...]) -> Iterator[Step]:
+def _excerpts(study: Study, at: _Paths, files: dict[str, tuple[str, ...]]) -> Iterator[Step]:
+    """Everybody's excerpts; `files` are what those of a subject are read from."""
     digest = study.digest("excerpts")
-    for number, batch in enumerate(batches_of(subjects)):
+    for number, batch in enumerate(batches_of(list(files))):
         folder = at(f"excerpts/batch-{number}")
+        inputs = tuple(dict.fromkeys(chain.from_iterable(files[subject] for subject in batch)))
         yield Step("excerpts_of_batch", (folder,), inputs, digest, parameters=(batch,), temporary=True)
         for subject in batch:
             path = at.excerpts(subject)
-            yield Step("excerpts", (path,), (folder,), digest, path, subject)
+            yield Step("excerpts", (path,), (folder, *files[subject]), digest, path, subject)
 
 
 def _beats(study: Study, at: _Paths, subjects: Sequence[str]) -> Iterator[Step]:
-    """Everybody's beats; decisions of the review are a parameter of the batch."""
+    """Everybody's beats; decisions of the review are a parameter of each subject's and of the batch."""
     digest, decisions = study.digest("beats"), decisions_by_subject(study.review.decisions)
     for number, batch in enumerate(batches_of(subjects)):
         folder, inputs = at(f"beats/batch-{number}"), tuple(at.excerpts(subject) for subject in batch)
@@ -211,8 +215,9 @@ def _beats(study: Study, at: _Paths, subjects: Sequence[str]) -> Iterator[Step]:
         parameters = (batch, str(of_batch))
         yield Step("beats_of_batch", (folder,), inputs, digest, parameters=parameters, ancient=ancient, temporary=True)
         for subject in batch:
-            outputs = (at.shard(subject), at.quality(subject))
-            yield Step("beats", outputs, (folder,), digest, outputs[1], subject)
+            outputs, inputs = (at.shard(subject), at.quality(subject)), (folder, at.excerpts(subject))
+            parameters = (str(decisions.get(int(subject[1:]), {})),)
+            yield Step("beats", outputs, inputs, digest, outputs[1], subject, parameters=parameters)
 
 
 def _context(study: Study, at: _Paths, inputs: tuple[str, ...]) -> Step:
@@ -258,8 +263,8 @@ def _personal(study: Study, at: _Paths, subject: str, possible: dict[str, int]) 
     ]
     inputs = [at("cohort/draws.parquet"), at("personal/arms.parquet"), shard, at.quality(subject), *splits]
     inputs += [*predictions, *(explanation if possible else ())]
-    recipe = study.digest("report")
-    yield Step("patient_report", (*page, means), tuple(inputs), recipe, means, subject, asked=(page[0], means))
+    about = {"recorded": means, "subject": subject, "parameters": (list(study.arms),), "asked": (page[0], means)}
+    yield Step("patient_report", (*page, means), tuple(inputs), study.digest("report"), **about)
 
 
 def _arm(study: Study, at: _Paths, subject: str, arm: str, rounds: int) -> Iterator[Step]:

@@ -13,6 +13,7 @@ from kalemia.ecg.judgement import Judgement, judge_excerpt
 from kalemia.nearness import nearest
 from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
+from kalemia.review import Decision, decisions_by_subject
 from kalemia.schemas import RATE_HZ
 from kalemia.tables import read_table
 
@@ -40,11 +41,18 @@ def write_review(
         versions=versions(),
         n_excerpts=len(rows),
         decided=Counter(row["review"] for row in rows if row["review"]),
+        unfit=unfit_decisions(decisions_by_subject(study.review.decisions), rows),
         excerpts=[_entry(row, excerpts_folder, settings) for row in chosen],
         width=_WIDTH,
         height=_HEIGHT,
         grid=_grid(),
     )
+
+
+def unfit_decisions(decisions: dict[int, dict[int, Decision]], rows: list[dict]) -> list[tuple[int, int]]:
+    """(subject, draw) of each decision on a draw that is in no row of a quality table."""
+    judged = {(row["subject_id"], row["draw_id"]) for row in rows}
+    return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - judged)
 
 
 def _grid() -> str:

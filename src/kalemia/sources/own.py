@@ -145,18 +145,18 @@ class Own:
         return self._open[1]
 
 
-def recorded_files(recordings: str | Path) -> list[str]:
-    """recordings.csv and the files it names that are there, of a WFDB record its header and the signals of that name.
+def recorded_files(recordings: str | Path) -> dict[int, list[str]]:
+    """Subject -> the files that recordings.csv names and that are there, of a WFDB record its header and `.dat` file.
 
     Raises `UserError` where recordings.csv cannot be read.
     """
     folder = Path(recordings)
-    files = [str(folder / RECORDINGS)]
-    for _, line in _lines(folder / RECORDINGS, ("path",)):
+    files: dict[int, list[str]] = {}
+    for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
         path = folder / line["path"]
         record = str(path).removesuffix(".hea")
         mine = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
-        files += [file for file in mine if Path(file).exists()]
+        files.setdefault(_subject(where, line), []).extend(file for file in mine if Path(file).exists())
     return files
 
 
