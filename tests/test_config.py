@@ -37,6 +37,10 @@ def test_a_value_of_the_wrong_kind_names_its_key(config, schema):
     assert _error(config, schema).startswith("config: beats.per_draw: 'many'")
 
 
+def test_a_slash_at_the_end_of_results_is_not_doubled_in_paths(config):
+    assert Study.from_config(config | {"results": "results/x/"}).results == "results/x"
+
+
 def test_overlapping_label_ranges_are_out_of_order(config, schema):
     config["analyte"]["positive"] = {"above": 4.5}
     assert "out of order" in _error(config, schema)

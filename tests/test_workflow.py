@@ -321,6 +321,13 @@ def test_a_subject_without_a_draw_that_is_read_is_no_target(finished):
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def test_a_mistyped_arm_is_no_target(finished):
+    run = _run(finished, "results/personal/forwrd/p200015/split.json")
+    assert run.returncode != 0
+    assert "No rule to produce results/personal/forwrd/p200015/split.json" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
 def test_another_arm_trains_no_generic_network(copy_of_finished):
     arm = {"protocol": "paper", "purge_hours": 0.2, "trained": "head", "batch_norm": "frozen", "replay": True}
     config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "nulls": {}}}}
