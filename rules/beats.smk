@@ -54,5 +54,4 @@ rule beats:
         decisions=decisions_of_subject,
     shell:
         # a link costs no disk; where the file system has none, a copy
-        "ln -f {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2> {log:q}"
-        " || cp {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2>> {log:q}"
+        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."

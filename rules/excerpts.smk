@@ -52,8 +52,7 @@ rule excerpts:
         recipe=study.digest("excerpts"),
     shell:
         # a link costs no disk; where the file system has none, a copy
-        "ln -f {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2> {log:q}"
-        " || cp {input.batch:q}/{wildcards.subject}.* {input.batch:q}/.. 2>> {log:q}"
+        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."
 
 
 rule all_excerpts:
