@@ -43,6 +43,14 @@ def test_intervals_resample_patients():
     assert widths[0] < 0.5 < widths[1]
 
 
+def test_resampling_patients_says_nothing_of_draws_of_one():
+    low = trial([0] * 7 + [1], [0.5] * 8, [0.2] * 8)
+    mixed = [trial([1, 0] * 2, [0.5] * 4, [0.9] * 4, subject=k) for k in (2, 3)]
+    first, second = _rows([low, *mixed])
+    assert (first["observed"], first["observed_low"], first["observed_high"]) == (1 / 8, None, None)
+    assert second["observed_low"] is not None
+
+
 def test_few_draws_have_no_curve(tmp_path):
     n = FEWEST_DRAWS - 1
     few = trial([0, 1] * (n // 2) + [1], [0.5] * n, [0.5] * n)

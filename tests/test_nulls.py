@@ -259,6 +259,17 @@ def test_shifted_labels_keep_their_runs(labels, steps):
     )
 
 
+def test_every_shift_comes_before_one_comes_again_and_then_in_another_order():
+    rows = [dataclasses.asdict(draw) | {"time": draw.time.isoformat(), "segments": []} for draw in DRAWS]
+    split = {"subject_id": SUBJECT, "arm": "paper", "rounds": [], "test": [], "draws": rows}
+    n = len(possible_shifts(DRAWS, ARM, PERSONAL, 1, SUBJECT))
+    runs = [null.source for null in nulls_of("shifted", 2 * n, split, ARM, PERSONAL, 1)]
+    first, second = ([source[DRAWS[0].draw_id] for source in cycle] for cycle in (runs[:n], runs[n:]))
+    assert len(set(first)) == n > 3
+    assert sorted(first) == sorted(second)
+    assert first != second
+
+
 def test_shifts_are_divided_anew_by_the_protocol():
     arm = dataclasses.replace(ARM, protocol="forward", purge_hours=1.0)
     for null in possible_shifts(DRAWS, arm, PERSONAL, 1, SUBJECT):

@@ -132,6 +132,12 @@ def test_weights_of_the_least_validation_loss_are_kept():
     assert judged(kept, *worse_and_worse)[0] == losses[0]
 
 
+def test_a_validation_loss_that_is_no_number_is_refused():
+    beats, labels = lesson(100, seed=2)
+    with pytest.raises(UserError, match="the loss is no number in epoch 1"):
+        train(resnet(18, 2), *lesson(100), GENERIC, 1, validation=(beats * float("nan"), labels))
+
+
 def test_without_validation_the_last_epoch_is_kept():
     one = config.Arm("paper", 0.2, "blocks", "frozen", False, 1, 16, 1e-2)
     assert not same(state_after(resnet(18, 2), *lesson(), ARM, 1), state_after(resnet(18, 2), *lesson(), one, 1))

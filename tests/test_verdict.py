@@ -12,6 +12,7 @@ from kalemia.verdict import (
     arm_verdict,
     judge,
     null_place,
+    sentence,
     study_verdict,
     write_verdict,
 )
@@ -67,6 +68,8 @@ def test_worse_than_the_best_baseline_refuses():
         {"patients": FEWEST_PATIENTS - 1},
         {"interval": [-0.01, 0.2]},
         {"nulls": {}},
+        {"nulls": {"between_beats": {"patients": 12, "runs": 19, "rank": 1, "p": 0.05}}},
+        {"nulls": {"stranger": {"patients": 12, "runs": 19, "rank": 1, "p": 0.05}}},
         {"nulls": {"shifted": {"patients": 12, "runs": 18, "rank": 18, "p": 0.9}}},
         {"nulls": {"shifted": {"patients": FEWEST_PATIENTS - 1, "runs": 19, "rank": 19, "p": 0.95}}},
         {"protocol": "paper"},
@@ -78,6 +81,12 @@ def test_what_cannot_be_told(changes):
 
 def test_few_patients_are_never_a_refusal():
     assert _judged(patients=5, interval=[-0.9, -0.5]) == UNKNOWN
+
+
+def test_an_interval_over_one_patient_is_not_told():
+    found = FOUND | {"auc": 0.8, "difference": 0.1, "best_baseline": "last_value", "verdict": UNKNOWN, "reason": "few"}
+    assert "+0.10 (+0.02 to +0.20) against" in sentence("forward", found)
+    assert "+0.10 against" in sentence("forward", found | {"patients": 1})
 
 
 def _row(subject, repeat, auc):

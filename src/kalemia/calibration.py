@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.discrimination import FEWEST_IN_BIN, REPLICATES, calibration
+from kalemia.discrimination import FEWEST_IN_BIN, REPLICATES, calibration, tenths
 from kalemia.seeds import rng
-from kalemia.statistics import times_drawn
+from kalemia.statistics import UNKNOWN, times_drawn
 from kalemia.tables import known, table_from_rows, write_table
 from kalemia.trials import Trial
 
@@ -26,7 +26,8 @@ def write_calibration(trials: list[Trial], arms: Sequence[str], seed: int, diges
 def calibration_rows(trials: list[Trial], random: np.random.Generator) -> list[dict]:
     """The parts of `kalemia.discrimination.calibration` over all test draws after the last round of each trial.
 
-    A row of a table of kind "calibration" each, but for the arm; none for fewer than `FEWEST_DRAWS` draws.
+    A row of a table of kind "calibration" each, but for the arm; none for fewer than `FEWEST_DRAWS` draws. No bounds
+    where all draws are of one patient, about whom resampling patients says nothing.
     """
     tests = [trial.test for trial in trials]
     if sum(map(len, tests)) < FEWEST_DRAWS:
@@ -35,10 +36,10 @@ def calibration_rows(trials: list[Trial], random: np.random.Generator) -> list[d
     logits = np.concatenate([test.logit[-1] for test in tests])
     person = np.repeat(np.arange(len(tests)), list(map(len, tests)))
     parts = calibration(labels, logits, person, times_drawn(len(tests), REPLICATES, random))
-    return [
-        known(
-            {"patients": len(tests), "n_draws": part["n"], "predicted": part["predicted"]}
-            | dict(zip(("observed", "observed_low", "observed_high"), part["observed"], strict=True))
-        )
-        for part in parts
-    ]
+    rows = []
+    for part, tenth in zip(parts, tenths(logits), strict=True):
+        share, *bounds = part["observed"]
+        low, high = bounds if len(np.unique(person[tenth])) > 1 else UNKNOWN
+        row = {"patients": len(tests), "n_draws": part["n"], "predicted": part["predicted"], "observed": share}
+        rows.append(known(row | {"observed_low": low, "observed_high": high}))
+    return rows

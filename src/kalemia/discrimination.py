@@ -104,10 +104,7 @@ def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, time
 
     Fewer parts than ten where those would hold fewer than `FEWEST_IN_BIN`.
     """
-    probability = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-    by_probability = np.argsort(probability, kind="stable")
-    n_bins = min(CALIBRATION_BINS, max(1, len(labels) // FEWEST_IN_BIN))
-    bins = [tenth for tenth in np.array_split(by_probability, n_bins) if len(tenth)]
+    probability = _probability(logits)
     return [
         {
             "n": len(tenth),
@@ -116,8 +113,19 @@ def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, time
                 labels[tenth].mean(), _means_of_people(labels[tenth].astype(np.float64), person[tenth], times)
             ),
         }
-        for tenth in bins
+        for tenth in tenths(logits)
     ]
+
+
+def tenths(logits: np.ndarray) -> list[np.ndarray]:
+    """The places of the tenths of the predicted probability, or of fewer parts, as `calibration` takes them."""
+    n_bins = min(CALIBRATION_BINS, max(1, len(logits) // FEWEST_IN_BIN))
+    by_probability = np.argsort(_probability(logits), kind="stable")
+    return [tenth for tenth in np.array_split(by_probability, n_bins) if len(tenth)]
+
+
+def _probability(logits: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 
 
 def _means_of_people(values: np.ndarray, person: np.ndarray, times: np.ndarray) -> np.ndarray:

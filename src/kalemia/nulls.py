@@ -63,8 +63,8 @@ def write_nulls(
 
     shuffled: the labels of the draws learned from change places. shifted: all the patient's labels move along time,
     around the end, so that they keep their runs; the draws are divided anew and tested by the moved labels.
-    Shifts are taken in a random order, and again from its start when there are fewer than repeats; such runs still
-    differ in their seed, and in who of the other patients has which shift.
+    Shifts are taken in a random order, and in another one when there are fewer than repeats: with one order the same
+    shifts of all patients who have equally many would meet again, and such runs would be copies but for their seed.
     between_beats: the beats hold nothing but the stretch between two of them. All else is as in the truth, and what
     lies below the arm's seam is computed once.
     """
@@ -112,7 +112,7 @@ def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.P
     about = seed, "null", kind, split["arm"], split["subject_id"]
     truth = Split(tuple(map(tuple, split["rounds"])), tuple(split["test"]))
     shifts = possible_shifts(draws, arm, personal, seed, split["subject_id"]) if kind == "shifted" and n else []
-    order = rng(*about, "order").permutation(len(shifts))
+    order = _in_cycles(rng(*about, "order"), len(shifts))
     for repeat in range(n):
         null_seed = seed_of(*about, repeat)
         if kind == "between_beats":
@@ -120,7 +120,13 @@ def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.P
         elif kind == "shuffled":
             yield shuffled(truth, draws, arm.protocol, null_seed)
         elif shifts:
-            yield replace(shifts[order[repeat % len(shifts)]], seed=null_seed)
+            yield replace(shifts[next(order)], seed=null_seed)
+
+
+def _in_cycles(random: np.random.Generator, n: int) -> Iterator[int]:
+    """0 to n - 1 in a random order, then in another, and so on."""
+    while True:
+        yield from random.permutation(n)
 
 
 def shuffled(truth: Split, draws: Sequence[Draw], protocol: str, seed: int) -> Null:

@@ -46,10 +46,10 @@ RECIPES = {
     "split": Recipe(3, ("seed", *_SPLITTING)),
     "features": Recipe(1, ("network", "personal.trained_stages", "personal.threads")),
     "personal": Recipe(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
-    "nulls": Recipe(2, _SPLITTING),
+    "nulls": Recipe(3, _SPLITTING),
     "strangers": Recipe(1, ()),
     "baselines": Recipe(3, ("evaluation", "analyte.positive")),
-    "evaluation": Recipe(5, ("seed", "evaluation", "protocols")),
+    "evaluation": Recipe(6, ("seed", "evaluation", "protocols")),
     "explanation": Recipe(3, ("seed", "explanation")),
     "report": Recipe(3, ("study", "analyte.condition")),
 }

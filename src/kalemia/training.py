@@ -155,12 +155,13 @@ def train(
         batches = _batches(order.to(inputs.device), settings.batch_size)
         alter = _alteration(options.augmentation, seed_of(seed, "augmentation", epoch), inputs.device)
         row["train_loss"], row["train_accuracy"] = lesson.learn(inputs, targets, batches, alter)
-        if not math.isfinite(row["train_loss"]):
+        if validation:
+            row["validation_loss"], row["validation_accuracy"] = lesson.loss_and_accuracy(*validation)
+        if not all(math.isfinite(row[loss]) for loss in ("train_loss", "validation_loss") if loss in row):
             raise UserError(
                 f"training: the loss is no number in epoch {epoch}; choose a lower learning_rate and run again"
             )
         if validation:
-            row["validation_loss"], row["validation_accuracy"] = lesson.loss_and_accuracy(*validation)
             progress.learn_from_validation(row["validation_loss"])
         row["seconds"] = time.monotonic() - started
         progress.history.append(row)

@@ -16,6 +16,7 @@ from kalemia.tables import read_table, write_json
 FEWEST_PATIENTS = 8
 FEWEST_REPEATS = round(1 / LEVEL) - 1  # fewer cannot place the truth that far out
 RESAMPLES = 10_000
+FALSE_LABELS = ("shuffled", "shifted")  # without runs of one of these nulls nothing is "supported"
 SUPPORTED, NOT_SUPPORTED, UNKNOWN = "supported", "not supported", "cannot be told"
 NEIGHBORS_APART = ("forward", "episode", "admission")  # protocols under which a verdict may be "supported"
 
@@ -90,8 +91,9 @@ def judge(found: dict) -> tuple[str, str]:
         return NOT_SUPPORTED, f"of the runs without truth {as_good(matching)} did as well"
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
-    if not telling:
-        return UNKNOWN, f"no null was repeated {FEWEST_REPEATS} times in at least {FEWEST_PATIENTS} patients"
+    if telling.keys().isdisjoint(FALSE_LABELS):
+        many = f"{FEWEST_REPEATS} times in at least {FEWEST_PATIENTS} patients"
+        return UNKNOWN, f"no null with false labels was repeated {many}"
     if low <= 0:
         return UNKNOWN, "the interval of the difference to the best baseline holds 0"
     if found["protocol"] not in NEIGHBORS_APART:
@@ -146,10 +148,10 @@ def sentence(name: str, found: dict) -> str:
     patients = f"{found['patients']} patient{'s' * (found['patients'] != 1)}"
     if "difference" not in found:
         return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}."
-    low, high = found["interval"]
+    bounds = " ({:+.2f} to {:+.2f})".format(*found["interval"]) if found["patients"] > 1 else ""
     figures = (
         f"in the arm {name} the mean AUC after the last round is {found['auc']:.2f}, {found['difference']:+.2f}"
-        f" ({low:+.2f} to {high:+.2f}) against the best baseline ({words(found['best_baseline'])})"
+        f"{bounds} against the best baseline ({words(found['best_baseline'])})"
     )
     if found["verdict"] == UNKNOWN:
         return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}; {figures}."

@@ -96,7 +96,8 @@ def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: lis
         for arm, axes in zip(told, panels(figure, told), strict=True):
             mine, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
             predicted, share, low, high = (
-                [row[name] for row in mine] for name in ("predicted", "observed", "observed_low", "observed_high")
+                np.array([row[name] for row in mine], float)
+                for name in ("predicted", "observed", "observed_low", "observed_high")
             )
             _calibration_axes(axes)
             axes.vlines(predicted, low, high, color=look.color, lw=1.4)
