@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import wfdb
@@ -37,7 +39,7 @@ def test_the_beats_of_a_record_are_written_and_drawn(record, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(("--lead", "aVR"), "has no lead aVR; it has II, V5"), (("--config", "none.yaml"), "none.yaml")],
+    [(("--lead", "aVR"), "has II, V5, not aVR; name one with --lead"), (("--config", "none.yaml"), "none.yaml")],
 )
 def test_a_mistake_is_one_line(record, tmp_path, capsys, change, said):
     assert main(["beats", str(record), "--out", str(tmp_path / "b.parquet"), *change]) == 1
@@ -54,8 +56,18 @@ def test_a_missing_record_is_refused(tmp_path):
 def test_resampling_keeps_gaps_and_the_place_of_waves():
     ecg_mv = np.sin(2 * np.pi * np.arange(3600) / 360)
     ecg_mv[1440:1800] = np.nan
-    resampled = at_125_hz(ecg_mv, 360.0)
+    resampled = at_125_hz(ecg_mv, Fraction(360))
     assert len(resampled) == 1250
     assert np.flatnonzero(np.isnan(resampled)).tolist() == list(range(500, 625))
     expected = np.sin(2 * np.pi * np.arange(1250) / 125)
     np.testing.assert_allclose(resampled[700:1200], expected[700:1200], atol=0.01)
+
+
+def test_an_odd_rate_does_not_drift():
+    rate_hz = Fraction("249.89")
+    time_s = np.arange(int(1800 * rate_hz)) / float(rate_hz)
+    ecg_mv = np.where(np.abs(time_s % 1.0 - 0.5) < 0.01, 1.0, 0.0)
+    resampled = at_125_hz(ecg_mv, rate_hz)
+    last = resampled[-125 * 2 : -125]
+    at_s = (len(resampled) - 250 + np.argmax(last)) / 125
+    assert abs(at_s % 1.0 - 0.5) < 0.02

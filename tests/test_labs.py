@@ -1,6 +1,8 @@
 import csv
 import dataclasses
 import gzip
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -69,6 +71,17 @@ def test_a_truncated_gzip_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"LABEVENTS\.csv\.gz: ") as caught:
         analyte_rows(tmp_path, [50971])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("subject", "time"), [("12345678", "2150-01-01 10:00:00"), ("10", "no time")])
+def test_a_mistake_far_down_a_large_table_ends_the_process_in_order(tmp_path, subject, time):
+    row = '{},{},100,50971,{},"4.1",4.1,"mEq/L",\n'
+    good = "".join(row.format(i, 10, "2150-01-01 10:00:00") for i in range(300_000))
+    _write(tmp_path, good + row.format(9, subject, time))
+    program = f"from kalemia.mimic import analyte_rows; analyte_rows({str(tmp_path)!r}, [50971])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 1, run.stderr
+    assert "LABEVENTS.csv.gz: " in run.stderr.splitlines()[-1]
 
 
 def test_unusable_values_keep_their_row_and_say_why(study):

@@ -3,6 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,71 @@ def test_millimoles_are_the_same_number(tmp_path):
     ]
 
 
+def test_a_number_is_written_as_people_write_it(tmp_path):
+    source = _own(tmp_path, "", "subject,time,potassium\n7,2024-05-17 08:00:00,6_1\n7,2024-05-17 09:00:00,6.1\n")
+    assert source.analyte_rows([1])["VALUENUM"].to_pylist() == [None, 6.1]
+
+
+@pytest.mark.parametrize(("micro", "encoding"), [("\u00b5", "latin-1"), ("\u00b5", "utf-8"), ("\u03bc", "utf-8")])
+def test_a_micro_sign_is_read_in_a_header(tmp_path, micro, encoding):
+    write_wfdb(tmp_path / "a", 250, "uV", 1000)
+    header = tmp_path / "a.hea"
+    header.write_bytes(header.read_bytes().replace(b"uV", f"{micro}V".encode(encoding)))
+    _, excerpt = _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a,MLII,,\n"))
+    _same_ecg(excerpt)
+
+
+def test_a_micro_sign_is_read_in_edf(tmp_path):
+    write_edf(tmp_path / "a.edf", 250, "uV", 1000)
+    whole = (tmp_path / "a.edf").read_bytes()
+    (tmp_path / "a.edf").write_bytes(whole[:512].replace(b"uV", b"\xb5V") + whole[512:])
+    _, excerpt = _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.edf,ECG II,,\n"))
+    _same_ecg(excerpt)
+
+
+def test_an_empty_line_of_a_csv_recording_is_a_missing_sample(tmp_path):
+    write_csv(tmp_path / "a.csv", 125)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    (tmp_path / "a.csv").write_text("\n".join([*lines[:1001], *[""] * 200, *lines[1201:], "", ""]))
+    recording, excerpt = _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.csv,II,125,\n"))
+    assert recording.n_samples == SECONDS * 125
+    assert np.flatnonzero(np.isnan(excerpt.ecg_mv)).tolist() == list(range(1000, 1200))
+
+
+@pytest.mark.parametrize("frames_hz", [1, 62.5, 125])
+def test_a_lead_with_several_samples_a_frame_has_its_own_rate(tmp_path, frames_hz):
+    n_a_frame, slow = int(250 / frames_hz), np.zeros(int(SECONDS * frames_hz))
+    wfdb.wrsamp(
+        "a", fs=frames_hz, units=["NU", "mV"], sig_name=["RESP", "MLII"], e_p_signal=[slow, ecg_mv(250)],
+        fmt=["16", "16"], adc_gain=[1.0, 1000.0], baseline=[0, 0], samps_per_frame=[1, n_a_frame],
+        write_dir=str(tmp_path),
+    )  # fmt: skip
+    source = _own(tmp_path, "7,2024-05-17 08:00:00,a,MLII,,\n")
+    recording, excerpt = _whole(source)
+    assert recording.n_samples == SECONDS * 125
+    _same_ecg(excerpt)
+    part = source.read_lead(recording, "II", 1003, 2011)
+    np.testing.assert_allclose(part.ecg_mv, excerpt.ecg_mv[1003:2011], atol=1e-6)
+
+
+@pytest.mark.parametrize("first", ["gap", "other lead"])
+def test_a_record_of_segments_may_begin_without_the_lead(tmp_path, first):
+    half = SECONDS // 2
+    write_wfdb(tmp_path / "s_0002", 125)
+    other = {"units": ["mV"], "sig_name": ["V5"], "fmt": ["16"], "write_dir": str(tmp_path)}
+    wfdb.wrsamp("s_0001", fs=125, p_signal=ecg_mv(125, half)[:, None], **other)
+    begin = "~" if first == "gap" else "s_0001"
+    n_before, n = half * 125, SECONDS * 125
+    (tmp_path / "s_layout.hea").write_text("s_layout 2 125 0\n~ 0 1000/mV 16 0 0 0 0 MLII\n~ 0 1000/mV 16 0 0 0 0 V5\n")
+    (tmp_path / "s.hea").write_text(f"s/3 2 125 {n_before + n}\ns_layout 0\n{begin} {n_before}\ns_0002 {n}\n")
+    source = _own(tmp_path, "7,2024-05-17 08:00:00,s,MLII,,\n")
+    recording, excerpt = _whole(source)
+    assert recording.n_samples == n_before + n
+    assert np.isnan(excerpt.ecg_mv[:n_before]).all()
+    np.testing.assert_allclose(excerpt.ecg_mv[n_before:], ecg_mv(125), atol=0.002)
+    assert np.isnan(source.read_lead(recording, "II", 0, 1000).ecg_mv).all()
+
+
 def test_times_with_zones_are_compared_in_utc(tmp_path):
     write_csv(tmp_path / "a.csv", 125, seconds=10)
     potassium = "subject,time,potassium\n7,2024-05-17T10:00:05+02:00,5.9\n"
@@ -132,6 +198,8 @@ def test_times_with_zones_are_compared_in_utc(tmp_path):
         ("7,2024-05-17 08:00:00,a,II,,\n8,2024-05-17 08:00:00,a,II,,\n", POTASSIUM, "line 3: a is named twice"),
         ("", "subject;time;potassium\n7;2024-05-17 08:00:00;5\n", "has no column 'subject'; .* commas"),
         ("", "subject,time,value\n", "has no column 'potassium'"),
+        ("", "subject,time,potassium\n7,2024-05-17 08:00:00,6,1\n", "line 2: has more fields .* need a point"),
+        ("", "subject,time,potassium\n7,2024-05-17,6.1\n", "line 2: time '2024-05-17' is not a time"),
         ("", "subject,time,potassium,unit\n7,2024-05-17 08:00:00,20,mg/dL\n", "line 2: unit 'mg/dL'"),
     ],
 )

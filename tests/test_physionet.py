@@ -86,6 +86,14 @@ def test_a_malformed_header_is_said(mirror, tmp_path):
         source.recording(name)
 
 
+def test_a_header_that_was_cut_off_is_said(mirror, tmp_path):
+    source, name = mirror
+    path = tmp_path / DATABASE / f"{name}.hea"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UnreadableRecordingError, match="do not add up to its length"):
+        source.recording(name)
+
+
 def test_a_header_that_is_not_there_is_said(mirror):
     source, name = mirror
     with pytest.raises(UnreadableRecordingError, match="no header"):

@@ -34,6 +34,7 @@ def test_the_decisions_on_one_subject_are_read(tmp_path):
     [
         (HEAD + "7,1,maybe,AB,\n", "line 2: decision 'maybe' is neither"),
         (HEAD + "7,1,accept,,\n", "line 2: names no reviewer"),
+        (HEAD + ",1,accept,AB,\n", "line 2: names no subject_id or no draw_id"),
         (HEAD + "7,1,accept,AB,\n7,1,reject,AB,\n", "line 3: decides on draw 1 for the second time"),
         ("draw_id,decision\n1,accept\n", "needs the columns"),
         ("", "needs the columns"),

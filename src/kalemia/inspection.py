@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import wfdb
 from scipy.signal import resample_poly
 
 from kalemia.beats import BeatSettings, beats_of_excerpt
 from kalemia.ecg.filters import recorded_runs
 from kalemia.errors import UserError
 from kalemia.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
+from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.signals import open_signal
 from kalemia.tables import empty_table, whole_file, write_table
 
 
@@ -25,26 +26,22 @@ class RecordBeats:
     windows: list[dict]
 
 
-def read_lead_mv(record: str, lead: str) -> tuple[np.ndarray, float]:
+def read_lead_mv(record: str, lead: str) -> tuple[np.ndarray, Fraction]:
     """One lead of a WFDB record (float64, mV, NaN where nothing was recorded) and its rate in Hz.
 
     Raises `UserError` where the record cannot be read or lacks the lead.
     """
     try:
-        read = wfdb.rdrecord(str(record))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{record}: cannot be read as a WFDB record ({error}); name it without extension") from None
-    if lead not in read.sig_name:
-        raise UserError(f"{record}: has no lead {lead}; it has {', '.join(read.sig_name)}: name one with --lead")
-    at = read.sig_name.index(lead)
-    if read.units[at] != "mV":
-        raise UserError(f"{record}: lead {lead} is in {read.units[at]}, not in mV; correct the header")
-    return read.p_signal[:, at], float(read.fs)
+        signal = open_signal(Path(record), lead, None, "")
+        return signal.read_mv(0, signal.n_samples), signal.rate_hz
+    except UnreadableRecordingError as error:
+        how = "; name one with --lead" if error.reason == "no lead" else "; name it without extension"
+        raise UserError(f"{record}: cannot be read as a WFDB record: {error}{how}") from None
 
 
-def at_125_hz(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
+def at_125_hz(ecg_mv: np.ndarray, rate_hz: Fraction) -> np.ndarray:
     """The ECG at 125 Hz (float32), every recorded run resampled by itself."""
-    ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(1000)
+    ratio = Fraction(RATE_HZ) / rate_hz
     resampled = np.full(int(len(ecg_mv) * ratio), np.nan, np.float32)
     for run in recorded_runs(ecg_mv):
         start = round(run.start * ratio)
@@ -73,7 +70,7 @@ def beats_of_record(record: str, lead: str, settings: BeatSettings, window_minut
         tables.append(table)
         windows.append(row)
     beats = pa.concat_tables(tables).combine_chunks()
-    r_sample = np.round(beats["r_sample"].to_numpy() * rate_hz / RATE_HZ).astype(np.int64)
+    r_sample = np.round(beats["r_sample"].to_numpy() * float(rate_hz / Fraction(RATE_HZ))).astype(np.int64)
     beats = beats.set_column(beats.schema.get_field_index("r_sample"), "r_sample", pa.array(r_sample))
     return RecordBeats(beats, windows)
 

@@ -1,7 +1,6 @@
 """Tables of the clinical database MIMIC-III, streamed in bounded memory, their columns and subjects checked."""
 
 import csv as pycsv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -72,13 +71,13 @@ def table_batches(path: Path, columns: Iterable[str], mentioning: Iterable[int] 
         timestamp_parsers=["%Y-%m-%d %H:%M:%S"],
         strings_can_be_null=True,
     )
+    numbers = "|".join(map(str, mentioning)).encode()
     try:
         with _opened(path) as file:
-            numbers = "|".join(map(str, mentioning)).encode()
-            lines = _LinesMentioning(file, re.compile(numbers)) if numbers else file
-            block = csv.ReadOptions(block_size=1 << 20)
-            with csv.open_csv(pa.PythonFile(lines, "r"), convert_options=options, read_options=block) as reader:
-                for batch in reader:
+            head = file.readline()
+            for block in _blocks_of_lines(file, re.compile(numbers) if numbers else None):
+                # and not a reader over the file, of which a thread may still read when an error ends the interpreter
+                for batch in csv.read_csv(pa.BufferReader(head + block), convert_options=options).to_batches():
                     _refuse_subjects(batch, path)
                     yield batch
     except KeyError as error:
@@ -122,39 +121,18 @@ def _opened(path: Path) -> BinaryIO:
     return igzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
-class _LinesMentioning(io.RawIOBase):
-    """The first line of a file, those in which a pattern is found, and the last, so that its end is checked.
+def _blocks_of_lines(file: BinaryIO, wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:
+    """Lines of a file, in blocks: all, or those in which `wanted` is found and the last, so that its end is checked.
 
     Parsing 28 million lines for the few in a hundred that are wanted takes longer than decompressing them; searching
     them does not.
     """
-
-    def __init__(self, file: BinaryIO, wanted: re.Pattern[bytes]):
-        self._blocks, self._ready = _blocks_of_lines(file, wanted), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; none at the end of the file."""
-        while not self._ready:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._ready = block
-        size = len(self._ready) if size < 0 else size
-        given, self._ready = self._ready[:size], self._ready[size:]
-        return given
-
-
-def _blocks_of_lines(file: BinaryIO, wanted: re.Pattern[bytes]) -> Iterator[bytes]:
-    yield file.readline()
     rest = b""
     while read := file.read(_SEARCHED_BYTES):
         block = rest + read
         end = block.rfind(b"\n", 0, -1) + 1  # the last line is kept back: it may be the file's
-        yield b"".join(_lines_mentioning(block[:end], wanted))
         rest = block[end:]
+        yield b"".join(_lines_mentioning(block[:end], wanted)) if wanted else block[:end]
     yield rest
 
 

@@ -31,6 +31,8 @@ def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decisio
         return {}
     decisions: dict[int, dict[int, Decision]] = {}
     for line, row in enumerate(_rows(path), start=2):
+        if row["subject_id"] is None or row["draw_id"] is None:
+            raise UserError(f"{path}: line {line}: names no subject_id or no draw_id")
         if row["decision"] not in _DECISIONS:
             raise UserError(f"{path}: line {line}: decision {row['decision']!r} is neither accept nor reject")
         if not row["reviewer"]:

@@ -171,14 +171,19 @@ def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, st
                     f"{path}: has no column {missing[0]!r}; its first line must name {', '.join(columns)},"
                     " separated by commas"
                 )
-            return [
-                (f"{path}, line {reader.line_num}", {k: (v or "").strip() for k, v in line.items() if k is not None})
-                for line in reader
-            ]
-    except (FileNotFoundError, NotADirectoryError):
+            return [(f"{path}, line {reader.line_num}", _cells(path, reader.line_num, line)) for line in reader]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise UserError(f"{path} is not there; see docs/own-recordings.md for the two files that are needed") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not a text file in UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{path}: is not separated by commas ({error})") from None
+
+
+def _cells(path: Path, number: int, line: dict[str | None, str]) -> dict[str, str]:
+    if None in line:
+        raise UserError(f"{path}, line {number}: has more fields than the first line names; decimals need a point")
+    return {name: (cell or "").strip() for name, cell in line.items()}
 
 
 def _subject(where: str, line: dict[str, str]) -> int:
@@ -190,6 +195,8 @@ def _subject(where: str, line: dict[str, str]) -> int:
 
 def _parsed(where: str, line: dict[str, str], column: str) -> datetime:
     try:
+        if len(line[column]) <= len("2024-05-17"):
+            raise ValueError(line[column])
         return datetime.fromisoformat(line[column])
     except ValueError:
         raise UserError(f"{where}: {column} {line[column]!r} is not a time like 2024-05-17 08:30:00") from None
@@ -214,7 +221,7 @@ def _draw(where: str, line: dict[str, str]) -> tuple[int, datetime, str]:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text) if math.isfinite(float(text)) else None
+        return float(text) if math.isfinite(float(text)) and "_" not in text else None
     except ValueError:
         return None
 

@@ -79,6 +79,8 @@ class PhysioNet:
             if segment != GAP and not _SEGMENT.fullmatch(segment):
                 raise UnreadableRecordingError("unreadable header", f"{name}: {segment!r} is not a segment's name")
         stops = np.cumsum(lengths).tolist()
+        if (len(stops), stops[-1:]) != (header.n_seg, [header.sig_len]):
+            raise UnreadableRecordingError("unreadable header", f"{name}: its segments do not add up to its length")
         segments = tuple(
             Segment(segment, stop - length, stop)
             for segment, length, stop in zip(header.seg_name, lengths, stops, strict=True)

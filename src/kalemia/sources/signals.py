@@ -46,25 +46,45 @@ def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
 
     record = str(path.with_suffix("") if path.suffix == ".hea" else path)
     header = wfdb.rdheader(record, rd_segments=True)
-    names = header.sig_name if isinstance(header, wfdb.Record) else header.get_sig_name()
+    one_segment = isinstance(header, wfdb.Record)
+    names = header.sig_name if one_segment else header.get_sig_name()
     channel = _place(lead, names or [], path)
-    one = wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead], physical=True)
+    parts = [header] if one_segment else [part for part in header.segments if part and lead in (part.sig_name or [])]
+    units = {_wfdb_unit(path.with_name(f"{part.record_name}.hea"), part.sig_name.index(lead)) for part in parts}
+    per_frame = {part.samps_per_frame[part.sig_name.index(lead)] for part in parts}
+    if len(units) != 1 or not (one_segment or per_frame == {1}):
+        found = f"{lead} in units {', '.join(sorted(units))} and with {sorted(per_frame)} samples a frame"
+        raise UnreadableRecordingError("unreadable header", f"{path}: segments with {found} are not supported")
+    in_mv, n_a_frame = _factor(*units, path), max(per_frame)
+    wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead])  # so that a missing file is told now
 
     def read_mv(first: int, last: int) -> np.ndarray:
+        frame, stop = first // n_a_frame, -(-last // n_a_frame)
         with _readable(path):
-            part = wfdb.rdrecord(record, sampfrom=first, sampto=last, channel_names=[lead])
-        return part.p_signal[:, 0] * _factor(part.units[0], path)
+            part = wfdb.rdrecord(
+                record, frame, stop, channel_names=[lead], smooth_frames=one_segment and n_a_frame == 1
+            )
+        samples = part.p_signal[:, 0] if part.p_signal is not None else part.e_p_signal[0]
+        return samples[first - frame * n_a_frame : last - frame * n_a_frame] * in_mv
 
-    in_mv = _factor(one.units[0], path)
-    has_gain = isinstance(header, wfdb.Record)
-    gain, baseline = (header.adc_gain[channel] / in_mv, header.baseline[channel]) if has_gain else (1.0, 0)
-    return Signal(_rate(header.fs), header.sig_len, gain, int(baseline), read_mv)
+    gain, baseline = (header.adc_gain[channel] / in_mv, header.baseline[channel]) if one_segment else (1.0, 0)
+    return Signal(_rate(header.fs) * n_a_frame, header.sig_len * n_a_frame, gain, int(baseline), read_mv)
+
+
+def _wfdb_unit(header: Path, channel: int) -> str:
+    """The unit of a signal, which wfdb 4.3 reads without what is not ASCII: of a micro sign and V, the V."""
+    lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    _, _, unit = (lines[1 + channel].split() + [b""] * 3)[2].partition(b"/")
+    try:
+        return unit.decode() or "mV"
+    except UnicodeDecodeError:
+        return unit.decode("latin-1")
 
 
 def _edf(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
     import edfio
 
-    edf = edfio.read_edf(path, lazy_load_data=True)
+    edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
     if not edf.is_continuous:
         raise UnreadableRecordingError("unreadable header", f"{path}: an EDF+ file with interruptions is not supported")
     signal = edf.signals[_place(lead, list(edf.labels), path)]
@@ -92,7 +112,9 @@ def _csv(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
     place = _place(lead, names, path)
     options = csv.ConvertOptions(include_columns=[names[place]], column_types={names[place]: pa.float64()})
     read = csv.ReadOptions(column_names=names, skip_rows=1)
-    column = csv.read_csv(path, convert_options=options, read_options=read)[names[place]]
+    parse = csv.ParseOptions(ignore_empty_lines=False)  # each is a sample that is missing
+    lines = pa.BufferReader(path.read_bytes().rstrip(b"\r\n"))
+    column = csv.read_csv(lines, convert_options=options, read_options=read, parse_options=parse)[names[place]]
     ecg_mv = column.to_numpy() * _factor(unit, path)
     return Signal(rate_hz, len(ecg_mv), 1.0, 0, lambda first, last: ecg_mv[first:last])
 
