@@ -168,7 +168,7 @@ def column_pairs(path, kind, *columns):
 
 @cache
 def made_by_cohort():
-    """What the checkpoint `cohort` makes, once it is done; Snakemake forgets that as little as this."""
+    """What the checkpoint `cohort` makes, once it is done, which Snakemake takes back as little as this does."""
     return checkpoints.cohort.get().output
 
 

@@ -178,6 +178,16 @@ def test_a_record_of_segments_may_begin_without_the_lead(tmp_path, first):
     assert np.isnan(source.read_lead(recording, "II", 0, 1000).ecg_mv).all()
 
 
+def test_segments_in_two_units_are_said(tmp_path):
+    write_wfdb(tmp_path / "s_0001", 125)
+    write_wfdb(tmp_path / "s_0002", 125, "uV", 1000)
+    n = SECONDS * 125
+    (tmp_path / "s.hea").write_text(f"s/2 1 125 {2 * n}\ns_0001 {n}\ns_0002 {n}\n")
+    source = _own(tmp_path, "7,2024-05-17 08:00:00,s,MLII,,\n")
+    with pytest.raises(UnreadableRecordingError, match="MLII is in mV and in uV; it must have one unit"):
+        source.recording("s")
+
+
 def test_times_with_zones_are_compared_in_utc(tmp_path):
     write_csv(tmp_path / "a.csv", 125, seconds=10)
     potassium = "subject,time,potassium\n7,2024-05-17T10:00:05+02:00,5.9\n"

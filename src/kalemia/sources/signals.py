@@ -47,28 +47,40 @@ def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
     record = str(path.with_suffix("") if path.suffix == ".hea" else path)
     header = wfdb.rdheader(record, rd_segments=True)
     one_segment = isinstance(header, wfdb.Record)
-    names = header.sig_name if one_segment else header.get_sig_name()
-    channel = _place(lead, names or [], path)
-    parts = [header] if one_segment else [part for part in header.segments if part and lead in (part.sig_name or [])]
-    units = {_wfdb_unit(path.with_name(f"{part.record_name}.hea"), part.sig_name.index(lead)) for part in parts}
-    per_frame = {part.samps_per_frame[part.sig_name.index(lead)] for part in parts}
-    if len(units) != 1 or not (one_segment or per_frame == {1}):
-        found = f"{lead} in units {', '.join(sorted(units))} and with {sorted(per_frame)} samples a frame"
-        raise UnreadableRecordingError("unreadable header", f"{path}: segments with {found} are not supported")
-    in_mv, n_a_frame = _factor(*units, path), max(per_frame)
+    channel = _place(lead, (header.sig_name if one_segment else header.get_sig_name()) or [], path)
+    if one_segment:
+        in_mv, n_a_frame = _factor(_wfdb_unit(Path(f"{record}.hea"), channel), path), header.samps_per_frame[channel]
+        gain, baseline = header.adc_gain[channel] / in_mv, header.baseline[channel]
+    else:
+        in_mv, n_a_frame, gain, baseline = _factor(_unit_of_segments(header.segments, lead, path), path), 1, 1.0, 0
     wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead])  # so that a missing file is told now
 
     def read_mv(first: int, last: int) -> np.ndarray:
         frame, stop = first // n_a_frame, -(-last // n_a_frame)
         with _readable(path):
-            part = wfdb.rdrecord(
-                record, frame, stop, channel_names=[lead], smooth_frames=one_segment and n_a_frame == 1
-            )
-        samples = part.p_signal[:, 0] if part.p_signal is not None else part.e_p_signal[0]
+            part = wfdb.rdrecord(record, frame, stop, channel_names=[lead], smooth_frames=n_a_frame == 1)
+        samples = part.p_signal[:, 0] if n_a_frame == 1 else part.e_p_signal[0]
         return samples[first - frame * n_a_frame : last - frame * n_a_frame] * in_mv
 
-    gain, baseline = (header.adc_gain[channel] / in_mv, header.baseline[channel]) if one_segment else (1.0, 0)
     return Signal(_rate(header.fs) * n_a_frame, header.sig_len * n_a_frame, gain, int(baseline), read_mv)
+
+
+def _unit_of_segments(segments: list, lead: str, path: Path) -> str:
+    """The unit that a lead has in every segment that has it; `segments` are their headers, None for a gap."""
+    units = set()
+    for segment in segments:
+        if segment and lead in (segment.sig_name or []):
+            channel = segment.sig_name.index(lead)
+            units.add(_wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
+            if segment.samps_per_frame[channel] != 1:
+                what = f"segment {segment.record_name} has several samples of {lead} a frame"
+                raise UnreadableRecordingError(
+                    "unreadable header", f"{path}: {what}, which is read of one segment only"
+                )
+    if len(units) != 1:
+        what = f"{lead} is in {' and in '.join(sorted(units)) or 'no segment'}"
+        raise UnreadableRecordingError("unreadable header", f"{path}: {what}; it must have one unit")
+    return units.pop()
 
 
 def _wfdb_unit(header: Path, channel: int) -> str:
