@@ -39,7 +39,7 @@ _TYPES = {
     "ENDDATE": pa.timestamp("us"),
     "DRUG": pa.string(),
 }
-_SEARCHED_BYTES = 1 << 22
+_SEARCHED_BYTES, _PARSED_BYTES = 1 << 22, 1 << 20
 LABEVENTS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "ITEMID", "CHARTTIME", "VALUE", "VALUENUM", "VALUEUOM")
 
 _MOST_SUBJECT = 999_999  # files name subjects by six digits
@@ -127,13 +127,16 @@ def _blocks_of_lines(file: BinaryIO, wanted: re.Pattern[bytes] | None) -> Iterat
     Parsing 28 million lines for the few in a hundred that are wanted takes longer than decompressing them; searching
     them does not.
     """
-    rest = b""
+    found = rest = b""
     while read := file.read(_SEARCHED_BYTES):
         block = rest + read
         end = block.rfind(b"\n", 0, -1) + 1  # the last line is kept back: it may be the file's
         rest = block[end:]
-        yield b"".join(_lines_mentioning(block[:end], wanted)) if wanted else block[:end]
-    yield rest
+        found += b"".join(_lines_mentioning(block[:end], wanted)) if wanted else block[:end]
+        if len(found) >= _PARSED_BYTES:
+            yield found
+            found = b""
+    yield found + rest
 
 
 def _lines_mentioning(block: bytes, wanted: re.Pattern[bytes]) -> Iterator[bytes]:
