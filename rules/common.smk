@@ -24,6 +24,7 @@ except UserError as error:
     sys.exit(str(error))
 
 study = Study.from_config(config)
+
 # where this is a module with a prefix, Snakemake puts it before paths; scripts are told by the configuration
 config = {**config, "results": str(workflow.modifier.modify_path(study.results))}
 

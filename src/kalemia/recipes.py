@@ -22,7 +22,7 @@ _SPLITTING = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_
 RECIPES = {
     "source": Recipe(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": Recipe(
-        3,
+        4,
         (
             "seed",
             "source.kind",
@@ -35,7 +35,7 @@ RECIPES = {
     "body": Recipe(1, ()),
     "context": Recipe(2, ("context",)),
     "characteristics": Recipe(1, ()),
-    "excerpts": Recipe(3, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": Recipe(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": Recipe(1, ()),
     "beats": Recipe(3, ("ecg", "quality", "rhythm", "beats")),
     "review": Recipe(3, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),

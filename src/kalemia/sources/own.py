@@ -195,7 +195,7 @@ def _subject(where: str, line: dict[str, str]) -> int:
 
 def _parsed(where: str, line: dict[str, str], column: str) -> datetime:
     try:
-        if len(line[column]) <= len("2024-05-17"):
+        if len(line[column]) <= len("2024-05-17"):  # a date alone, which would be read as midnight
             raise ValueError(line[column])
         return datetime.fromisoformat(line[column])
     except ValueError:
