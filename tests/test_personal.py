@@ -99,6 +99,12 @@ def weights(path) -> dict[str, torch.Tensor]:
     return load_checkpoint(path)[0]
 
 
+def largest_change(model, other) -> float:
+    """The largest difference between two models' weights."""
+    before, after = weights(model), weights(other)
+    return max(float((before[name] - after[name]).abs().max()) for name in before)
+
+
 def relabel(shard, label_of):
     """Give some draws of a shard other labels."""
     table = read_table(shard, "beats")
@@ -152,9 +158,11 @@ def test_every_baseline_learns_from_the_draws_learned_from_and_none_from_a_test_
     before = patient.baseline_scores()
     relabel(patient.shard, dict(zip(patient.test, (0, 1, 0), strict=True)))
     assert patient.baseline_scores() == before
-    relabel(patient.shard, dict(zip(patient.draws[:4], (0, 1, 0, 1), strict=True)))
+    # one positive in place of two: with as many as before the Platt offset would stay as it is
+    relabel(patient.shard, dict(zip(patient.draws[:4], (0, 1, 0, 0), strict=True)))
     after = patient.baseline_scores()
-    assert {name for name in after if after[name] == before[name]} == {"generic", "last_value", "last_label"}
+    unchanged = {name for name in after if after[name] == pytest.approx(before[name], rel=1e-6, nan_ok=True)}
+    assert unchanged == {"generic", "last_value", "last_label"}
 
 
 def test_roles_say_what_has_been_learned_from_so_far(patient):
@@ -255,11 +263,11 @@ def test_a_draw_on_both_sides_of_the_split_is_refused(patient):
 
 
 def test_beats_that_are_not_of_the_pair_do_not_move_the_weights(patient):
-    before = patient.train(1).model.read_bytes()
+    before = patient.train(1)
     rewrite_beats(patient.shard, patient.draws[2:], 3.0)
-    assert patient.train(1, name="again").model.read_bytes() == before
+    assert patient.train(1, name="again").model.read_bytes() == before.model.read_bytes()
     rewrite_beats(patient.shard, patient.draws[:1], 3.0)
-    assert patient.train(1, name="again").model.read_bytes() != before
+    assert largest_change(before.model, patient.train(1, name="again").model) > 1e-4
 
 
 def test_replay_learns_from_earlier_pairs_again(patient):
@@ -268,7 +276,7 @@ def test_replay_learns_from_earlier_pairs_again(patient):
     alone, replayed = patient.train(2), patient.train(2, replay, name="replay")
     rewrite_beats(patient.shard, patient.draws[:2], 3.0)
     assert patient.train(2, name="again").model.read_bytes() == alone.model.read_bytes()
-    assert patient.train(2, replay, name="again").model.read_bytes() != replayed.model.read_bytes()
+    assert largest_change(replayed.model, patient.train(2, replay, name="again").model) > 1e-4
 
 
 def test_labels_are_the_places_in_the_pair(patient):

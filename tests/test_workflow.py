@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +27,7 @@ from kalemia.seeds import rng
 from kalemia.status import states_of
 from kalemia.steps import people_of, steps_of
 from kalemia.tables import read_json, read_table, write_json, write_table
-from workflow import ROOT, contents_of, one_line, run_snakemake, without_times
+from workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)
@@ -234,6 +238,25 @@ def test_the_same_seed_gives_the_same_bytes_on_one_core_as_on_two(finished, tmp_
     assert len(first) > 100
     assert set(first) == set(again)
     assert [name for name in first if first[name] != again[name]] == []
+
+
+def test_a_study_killed_while_a_batch_is_made_goes_on_and_gives_the_same_bytes(finished, tmp_path):
+    target = "results/cohort/populations.parquet"
+    for stage in ("excerpts", "beats"):
+        command = snakemake_command(tmp_path, target, studies=TINY)
+        with (tmp_path / "said.txt").open("w") as said:
+            process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+        while not any((tmp_path / "results" / stage).glob(".batch-*.part/*.parquet")):
+            assert process.poll() is None, (tmp_path / "said.txt").read_text()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert _run(tmp_path, "--unlock").returncode == 0
+    run = _run(tmp_path, target)
+    assert run.returncode == 0, run.stdout + run.stderr
+    made = ("excerpts/*.parquet", "beats/p*.parquet", "cohort/populations.parquet")
+    assert _hashes(tmp_path / "results", *made) == _hashes(finished / "results", *made)
+    assert list(tmp_path.glob("results/*/.batch-*")) == []
 
 
 def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):

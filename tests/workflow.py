@@ -12,6 +12,11 @@ ROOT = Path(__file__).parent.parent
 
 def run_snakemake(folder: Path, *arguments: str, studies: tuple[str, ...] = (), config: dict | None = None):
     """Run Snakemake in `folder` on the default configuration with overlays; returns the finished process."""
+    command = snakemake_command(folder, *arguments, studies=studies, config=config)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+
+
+def snakemake_command(folder: Path, *arguments: str, studies: tuple[str, ...] = (), config: dict | None = None):
     overlays = [ROOT / "config.yaml", *(ROOT / study for study in studies)]
     if config is not None:
         (folder / "overlay.yaml").write_text(yaml.safe_dump(config))
@@ -19,7 +24,7 @@ def run_snakemake(folder: Path, *arguments: str, studies: tuple[str, ...] = (), 
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     command += ["--workflow-profile", ROOT / "profiles/default", "--cores", "2", "--configfile", *overlays]
     command += ["--", *arguments] if arguments and not arguments[0].startswith("-") else arguments
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200, check=False)
+    return list(map(str, command))
 
 
 _NOT_COMPARED = ("logs/", "times/", "generic/history.parquet")  # which tell the seconds that things took

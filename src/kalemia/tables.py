@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,24 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """A folder beside `path` to fill, renamed to `path` at the end; on an error nothing is left.
+
+    After a kill the part folder stays, and the next writer of the same `path` removes it.
+    """
+    path = Path(path)
+    for left_over in path.parent.glob(f".{path.name}.*.part"):
+        shutil.rmtree(left_over)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        os.rename(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", group_by: str | None = None) -> None:

@@ -6,16 +6,18 @@ from kalemia.joblog import about, job_log
 with job_log(snakemake.log[0]):
     from kalemia.beats import BeatSettings, write_beats
     from kalemia.review import decisions_by_subject
+    from kalemia.tables import whole_folder
 
     study = Study.from_config(snakemake.config)
-    decisions, folder = decisions_by_subject(study.review.decisions), snakemake.output[0]
-    for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
-        with about(subject):
-            write_beats(
-                excerpts_path=excerpts_path,
-                settings=BeatSettings.of(study),
-                decisions=decisions.get(int(subject[1:]), {}),
-                digest=study.digest("beats"),
-                shard_path=f"{folder}/{subject}.parquet",
-                quality_path=f"{folder}/{subject}.quality.parquet",
-            )
+    decisions = decisions_by_subject(study.review.decisions)
+    with whole_folder(snakemake.output[0]) as folder:
+        for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
+            with about(subject):
+                write_beats(
+                    excerpts_path=excerpts_path,
+                    settings=BeatSettings.of(study),
+                    decisions=decisions.get(int(subject[1:]), {}),
+                    digest=study.digest("beats"),
+                    shard_path=folder / f"{subject}.parquet",
+                    quality_path=folder / f"{subject}.quality.parquet",
+                )

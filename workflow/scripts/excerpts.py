@@ -10,15 +10,17 @@ with job_log(snakemake.log[0]):
     from kalemia.excerpts import write_excerpts
     from kalemia.sources.opened import open_source
     from kalemia.sources.tally import tallied
+    from kalemia.tables import whole_folder
 
     study, draws, fetched_before = Study.from_config(snakemake.config), snakemake.input.draws, 0
     lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")
     source = open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder)
-    for subject in snakemake.params.subjects:
-        path, subject_id = f"{snakemake.output[0]}/{subject}.parquet", int(subject[1:])
-        with about(subject):
-            write_excerpts(source, draws, subject_id, lead, minutes, digest, path)
-        if is_url(study.waveforms):
-            mine, of_all = draws_to_read(draws, subject_id)
-            fetched, fetched_before = source.fetched_bytes - fetched_before, source.fetched_bytes
-            say(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))
+    with whole_folder(snakemake.output[0]) as folder:
+        for subject in snakemake.params.subjects:
+            path, subject_id = folder / f"{subject}.parquet", int(subject[1:])
+            with about(subject):
+                write_excerpts(source, draws, subject_id, lead, minutes, digest, path)
+            if is_url(study.waveforms):
+                mine, of_all = draws_to_read(draws, subject_id)
+                fetched, fetched_before = source.fetched_bytes - fetched_before, source.fetched_bytes
+                say(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))
