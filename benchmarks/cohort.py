@@ -92,10 +92,10 @@ def run_one(folder: Path) -> None:
     import resource
     import time
 
-    from kalemia.cohort import write_cohort
-    from kalemia.config import Study
+    from kalemia.cohort.select_cohort import write_cohort
+    from kalemia.core.config import Study
+    from kalemia.core.tables import read_table
     from kalemia.sources.physionet import PhysioNet
-    from kalemia.tables import read_table
 
     began, began_cpu = time.perf_counter(), time.process_time()
     study = Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text()))

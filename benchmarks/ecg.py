@@ -25,17 +25,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from annotated_ecg import WINDOW, read_annotated
 from ecg_signals import clean_ecg
-from kalemia.beats import BeatSettings, beats_of_excerpt
-from kalemia.config import Study
+from kalemia.beats.segment_beats import BeatSettings, beats_of_excerpt
+from kalemia.core.config import Study
+from kalemia.core.schemas import RATE_HZ
+from kalemia.ecg.assess_excerpt import segment_beats
 from kalemia.ecg.filters import bandpass, bandpass_taps
-from kalemia.ecg.judgement import segment_beats
-from kalemia.schemas import RATE_HZ
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = BeatSettings.of(Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
 RECORDS = ("101", "118", "205")
 IMPORTS = "import numpy, pyarrow, scipy.signal, sleepecg"
-BEAT_JOB = "import kalemia.config, kalemia.joblog, kalemia.beats, kalemia.review"
+BEAT_JOB = "import kalemia.core.config, kalemia.core.jobs, kalemia.beats.segment_beats, kalemia.beats.review_decisions"
 
 
 def excerpts(data: Path) -> list[np.ndarray]:

@@ -17,9 +17,9 @@ import wfdb
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from kalemia.sources.http_files import Web
 from kalemia.sources.mirrors import Remote
 from kalemia.sources.physionet import DATABASE, PhysioNet
-from kalemia.sources.web import Web
 from mirror import write_record
 from web_server import serving
 

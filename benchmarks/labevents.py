@@ -46,7 +46,7 @@ def write_table(path: Path, rows: int, subjects: np.ndarray | None = None) -> No
 
 
 def kalemia(path: Path) -> int:
-    from kalemia.mimic import analyte_rows
+    from kalemia.sources.mimic_tables import analyte_rows
 
     return len(analyte_rows(path.parent, ITEMS))
 

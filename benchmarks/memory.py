@@ -18,8 +18,8 @@ SUBJECTS_PER_SPLIT = {"few": 4, "many": 892}
 
 def peak_mb(folder: Path, subjects_per_split: int) -> None:
     """Print the peak of resident memory, in MB, of a process that trains on this cohort and does nothing else."""
-    from kalemia import config
-    from kalemia.generic import train_generic
+    from kalemia.core import config
+    from kalemia.network.train_generic import train_generic
 
     assert len(list(folder.glob("p*.parquet"))) == 3 * subjects_per_split
     outputs = [

@@ -20,17 +20,17 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from kalemia import config
-from kalemia.checkpoints import Lineage, save_checkpoint
-from kalemia.features import Origin, load_features
-from kalemia.frozen import BEATS, Above, write_features
-from kalemia.objective import Objective
-from kalemia.outputs import outputs_of
-from kalemia.personal import learn, opened
-from kalemia.resnet import built
-from kalemia.schemas import SCHEMAS
-from kalemia.tables import write_table
-from kalemia.training import set_up_torch
+from kalemia.core import config
+from kalemia.core.schemas import SCHEMAS
+from kalemia.core.tables import write_table
+from kalemia.network.checkpoints import Lineage, save_checkpoint
+from kalemia.network.inference import outputs_of
+from kalemia.network.losses import Objective
+from kalemia.network.resnet import built
+from kalemia.network.training import set_up_torch
+from kalemia.personal.cached_features import Origin, load_features
+from kalemia.personal.finetune import learn, opened
+from kalemia.personal.frozen_stages import BEATS, Above, write_features
 
 ARM = config.Arm("forward", 1.0, "blocks", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)
 

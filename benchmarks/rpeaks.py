@@ -13,10 +13,10 @@ import sleepecg
 import yaml
 from wfdb.processing import XQRS
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.schemas import RATE_HZ
 from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.rpeaks import detect_r_peaks
-from kalemia.schemas import RATE_HZ
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))

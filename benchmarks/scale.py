@@ -17,8 +17,8 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kalemia.dictionary import MORE_TABLES, TABLES
-from kalemia.tables import table_from_rows, write_json, write_table
+from kalemia.core.tables import table_from_rows, write_json, write_table
+from kalemia.sources.mimic_codes import MORE_TABLES, TABLES
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 26

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import yaml
 
-from kalemia.beats import BeatSettings, write_beats
-from kalemia.config import Study, overlaid
-from kalemia.excerpts import write_excerpts
-from kalemia.sources.opened import open_source
+from kalemia.beats.excerpts import write_excerpts
+from kalemia.beats.segment_beats import BeatSettings, write_beats
+from kalemia.core.config import Study, overlaid
+from kalemia.sources.source_factory import open_source
 
 ROOT = Path(__file__).parents[1]
 # rule -> where its results lie

@@ -171,14 +171,14 @@ class Plain:
 
 
 class Ours:
-    """A slice of `kalemia.training.train`: one epoch over the same batches."""
+    """A slice of `kalemia.network.training.train`: one epoch over the same batches."""
 
     def __init__(self, width: int, beats: np.ndarray, labels: np.ndarray, batch: int, threads: int, **options):
         import torch
 
-        from kalemia import config
-        from kalemia.resnet import resnet50
-        from kalemia.training import Options, set_up_torch
+        from kalemia.core import config
+        from kalemia.network.resnet import resnet50
+        from kalemia.network.training import Options, set_up_torch
 
         self.device = set_up_torch(threads)
         self.network = resnet50(width).to(self.device)
@@ -188,7 +188,7 @@ class Ours:
         self.options = Options(**options)
 
     def __call__(self) -> float:
-        from kalemia.training import train
+        from kalemia.network.training import train
 
         epoch = partial(train, self.network, *self.lesson, self.settings, 1, options=self.options)
         return timed(epoch, self.device)
@@ -249,7 +249,7 @@ def flop_of_beat(width: int) -> float:
     """Forward, a multiply-add counted as two."""
     import torch
 
-    from kalemia.resnet import Conv, resnet50
+    from kalemia.network.resnet import Conv, resnet50
 
     network, counts = resnet50(width).eval(), []
 
@@ -267,7 +267,7 @@ def outside_share(contender: Ours) -> float:
     """What `Contender.outside` answers: on a CPU, where calls take turns."""
     import torch
 
-    from kalemia.optimization import Adam
+    from kalemia.network.optimizers import Adam
 
     inside = []
 
@@ -355,9 +355,9 @@ def compare_precision(device, seeds: int = 4) -> None:
     """Validation loss of short trainings in both precisions, over seeds."""
     import torch
 
-    from kalemia import config
-    from kalemia.resnet import resnet50
-    from kalemia.training import Options, train
+    from kalemia.core import config
+    from kalemia.network.resnet import resnet50
+    from kalemia.network.training import Options, train
 
     lesson, validation = (
         tuple(torch.from_numpy(part).to(device) for part in simulated_beats(n_beats, seed))
@@ -381,9 +381,9 @@ def train_as_the_paper(device, peaks: dict[str, float], compiled: bool) -> None:
     """The paper's network, beats, batch and epochs, validation included."""
     import torch
 
-    from kalemia import config
-    from kalemia.resnet import resnet50
-    from kalemia.training import Options, train
+    from kalemia.core import config
+    from kalemia.network.resnet import resnet50
+    from kalemia.network.training import Options, train
 
     lesson, validation = (
         tuple(torch.from_numpy(part).to(device) for part in simulated_beats(PAPER[split], seed))
@@ -425,7 +425,7 @@ def main() -> None:
         return
     import torch
 
-    from kalemia.training import set_up_torch
+    from kalemia.network.training import set_up_torch
 
     device = set_up_torch(given.threads)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{given.threads} CPU threads"

@@ -8,13 +8,13 @@ from pathlib import Path
 import yaml
 
 from kalemia.batches import SUBJECTS_OF_BATCH, batches_of
-from kalemia.config import Study, is_url
-from kalemia.config_check import check_config
-from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
-from kalemia.errors import UserError
+from kalemia.core.config import Study, is_url
+from kalemia.core.config_validation import check_config
+from kalemia.sources.mimic_codes import BODY_TABLE, MORE_TABLES, TABLES
+from kalemia.core.errors import UserError
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
-from kalemia.schemas import EXPLANATION
+from kalemia.core.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -77,7 +77,7 @@ def waveforms_marker():
 @cache
 def own_files():
     """The files of one's own recordings, by subject."""
-    from kalemia.sources.own import recorded_files
+    from kalemia.sources.user_recordings import recorded_files
 
     try:
         return recorded_files(study.waveforms)
@@ -109,7 +109,7 @@ def subject_alone(wildcards):
 
 def clinical_table(name):
     """One table of the clinical database."""
-    from kalemia.mimic import table_path
+    from kalemia.sources.mimic_tables import table_path
 
     if study.is_simulated or study.has_remote_tables:
         return f"{study.tables_folder}/{name}.csv.gz"
@@ -140,7 +140,7 @@ def more_tables():
         return ()
     if study.has_remote_tables or study.source.more_tables is not None:
         return study.source.more_tables or ()
-    from kalemia.mimic import given_tables
+    from kalemia.sources.mimic_tables import given_tables
 
     return tuple(given_tables(study.tables_folder, MORE_TABLES))
 
@@ -161,7 +161,7 @@ def subject_name(subject_id):
 
 def column_pairs(path, kind, *columns):
     """The rows of two or more columns of a table."""
-    from kalemia.tables import read_table
+    from kalemia.core.tables import read_table
 
     table = read_table(path, kind, list(columns))
     return list(zip(*(table[column].to_pylist() for column in columns)))
@@ -234,7 +234,7 @@ def rounds_of_arms():
 
 @cache
 def _rounds_of_arms(personal_path, changed):
-    from kalemia.arms import splits_of_arms
+    from kalemia.personal.arms import splits_of_arms
 
     splits = splits_of_arms(personal_path, study.arms, study.personal, study.seed)
     return tuple(
@@ -261,7 +261,7 @@ def read_decisions():
     """What the review decided, by subject."""
     if study.review.decisions is None:
         return {}
-    from kalemia.review import decisions_by_subject
+    from kalemia.beats.review_decisions import decisions_by_subject
 
     try:
         return decisions_by_subject(study.review.decisions)

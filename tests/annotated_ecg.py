@@ -7,8 +7,8 @@ import numpy as np
 import wfdb
 from scipy.signal import resample_poly
 
+from kalemia.core.schemas import RATE_HZ
 from kalemia.ecg.filters import bandpass, bandpass_taps
-from kalemia.schemas import RATE_HZ
 
 DS1 = ("101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122")
 DS1 += ("124", "201", "203", "205", "207", "208", "209", "215", "220", "223", "230")

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from kalemia import config
-from kalemia.checkpoints import Lineage, save_checkpoint
-from kalemia.generic_beats import write_generic_beats
-from kalemia.resnet import built
-from kalemia.schemas import BEAT_SAMPLES, R_INDEX, SCHEMAS
-from kalemia.seeds import rng
-from kalemia.tables import table_from_rows, write_json, write_table
+from kalemia.beats.generic_beats import write_generic_beats
+from kalemia.core import config
+from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, SCHEMAS
+from kalemia.core.seeds import rng
+from kalemia.core.tables import table_from_rows, write_json, write_table
+from kalemia.network.checkpoints import Lineage, save_checkpoint
+from kalemia.network.resnet import built
 
 START = datetime(2150, 3, 1)
 T_INDEX = R_INDEX + 35
@@ -77,7 +77,7 @@ def write_generic_cohort(folder, subjects_per_split: int, beats_per_draw: int) -
 
 
 def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list[int], arm: str = "paper") -> str:
-    """A split in one arm as `kalemia.splits` writes it, of draws six hours apart whose labels take turns."""
+    """A split in one arm as `kalemia.personal.splits` writes it, of draws six hours apart whose labels take turns."""
     used = sorted({draw for pair in rounds for draw in pair} | set(test))
     draws = [
         {

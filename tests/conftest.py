@@ -35,7 +35,7 @@ def config(default_config):
 
 @pytest.fixture(scope="session")
 def study(default_config):
-    from kalemia.config import Study
+    from kalemia.core.config import Study
 
     return Study.from_config(default_config)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.config import Analyte
-from kalemia.labs import draws_from_rows
-from kalemia.mimic import analyte_rows, coded_reasons
+from kalemia.cohort.labs import draws_from_rows
+from kalemia.core.config import Analyte
+from kalemia.sources.mimic_tables import analyte_rows, coded_reasons
 from mirror import DATABASE, record_name, write_record
 
 PERSONAL = 10059  # 8 positive and 12 negative draws when both items count

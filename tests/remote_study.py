@@ -5,13 +5,13 @@ from pathlib import Path
 
 import yaml
 
-from kalemia.cohort import write_cohort
-from kalemia.config import Study
-from kalemia.excerpts import write_excerpts
+from kalemia.beats.excerpts import write_excerpts
+from kalemia.cohort.select_cohort import write_cohort
+from kalemia.core.config import Study
+from kalemia.core.tables import read_table
+from kalemia.sources.http_files import Web
 from kalemia.sources.mirrors import Remote
 from kalemia.sources.physionet import DATABASE, PhysioNet
-from kalemia.sources.web import Web
-from kalemia.tables import read_table
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.characteristics import GROUPS
-from kalemia.config import Study
-from kalemia.evaluation import draw_decisions
-from kalemia.mean_beats import write_mean_beats
-from kalemia.rebuild import evidence_of, write_evaluation
+from kalemia.beats.mean_beats import write_mean_beats
+from kalemia.cohort.characteristics import GROUPS
+from kalemia.core.config import Study
+from kalemia.core.schemas import EXPLANATION
+from kalemia.core.seeds import rng
+from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
+from kalemia.evaluation.round_metrics import draw_decisions
+from kalemia.explanation.wave_windows import even_shares, shares, wave_windows
+from kalemia.rebuild_report import evidence_of, write_evaluation
 from kalemia.report.inputs import subject_name
-from kalemia.schemas import EXPLANATION
-from kalemia.seeds import rng
-from kalemia.tables import table_from_rows, write_json, write_table, write_text
-from kalemia.waves import even_shares, shares, wave_windows
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
@@ -232,7 +232,7 @@ def _write_generic(results: Path) -> None:
 
 
 def _discrimination(n: int, accuracy: float, auc: float) -> dict:
-    """As `kalemia.discrimination` gives it."""
+    """As `kalemia.stats.discrimination` gives it."""
 
     def around(value: float) -> list[float]:
         return [value, value - 0.06, value + 0.04]

@@ -2,10 +2,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kalemia.arms import splits_of_arms, write_arms, write_subject_split
-from kalemia.errors import UserError
-from kalemia.splits import read_split
-from kalemia.tables import empty_table, read_table, table_from_rows, write_table
+from kalemia.core.errors import UserError
+from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
+from kalemia.personal.arms import splits_of_arms, write_arms, write_subject_split
+from kalemia.personal.splits import read_split
 
 
 def _draws(subject, labels):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from kalemia.augmentation import augmented
-from kalemia.config import Augmentation
+from kalemia.core.config import Augmentation
+from kalemia.network.augmentation import augmented
 
 BEATS = torch.randn(400, 122, generator=torch.Generator().manual_seed(1))
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from kalemia.baseline_averages import average_rows, write_baseline_averages
+from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.report.html import rendered
 from kalemia.report.notes import Notes
 from kalemia.report.sections import proof
-from kalemia.tables import read_table, table_from_rows, write_table
 
 NAMES = ("accuracy", "auc", "sensitivity", "specificity")
 AFTER = {  # of a subject after a round; the third one's test draws are all of one class, so that there is no AUC

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.baselines import CROSS_PATIENT, DrawSet, best_threshold, judge, shrunk_intercepts
-from kalemia.config import Range
-from kalemia.evaluation import area_under_roc
+from kalemia.core.config import Range
+from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.personal.baselines import CROSS_PATIENT, DrawSet, best_threshold, judge, shrunk_intercepts
 from kalemia.report.sections.proof import DECISION_ONLY
 
 HIGH = Range(above=5.5)

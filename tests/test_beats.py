@@ -9,12 +9,12 @@ from hypothesis.extra import numpy as hnp
 
 from ecg_signals import clean_ecg, regular_r_samples
 from excerpt_rows import FROM, N, excerpt
-from kalemia.beats import BeatSettings, beats_of_excerpt, spread_choice, write_beats
-from kalemia.ecg.judgement import segment_beats
-from kalemia.flow import REASONS
-from kalemia.review import Decision
-from kalemia.schemas import R_INDEX
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.beats.review_decisions import Decision
+from kalemia.beats.segment_beats import BeatSettings, beats_of_excerpt, spread_choice, write_beats
+from kalemia.cohort.inclusion_flow import REASONS
+from kalemia.core.schemas import R_INDEX
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.ecg.assess_excerpt import segment_beats
 
 
 def _written(tmp_path, study, *excerpts, decisions=None, **of_beats):

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from beat_shards import write_generic_cohort, write_shard, write_split
-from kalemia import config
-from kalemia.baselines import write_round_0
-from kalemia.checkpoints import load_generic
-from kalemia.errors import UserError
-from kalemia.explanation import Files, Training, explain_subject
-from kalemia.frozen import write_features
-from kalemia.generic import train_generic
-from kalemia.nulls import write_nulls
-from kalemia.personal import train_round
-from kalemia.predictions import concatenated, read_beats
-from kalemia.schemas import EXPLANATION
-from kalemia.tables import empty_table, read_json, read_table, table_from_rows, write_table
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import EXPLANATION
+from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_table
+from kalemia.explanation.explain_patient import Files, Training, explain_subject
+from kalemia.network.checkpoints import load_generic
+from kalemia.network.predictions import concatenated, read_beats
+from kalemia.network.train_generic import train_generic
+from kalemia.personal.baselines import write_round_0
+from kalemia.personal.finetune import train_round
+from kalemia.personal.frozen_stages import write_features
+from kalemia.personal.nulls import write_nulls
 
 NETWORK = config.Network(18, 4, "draw", rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
 SETTINGS = config.Generic(

@@ -2,8 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from kalemia.body import write_body
-from kalemia.tables import read_table
+from kalemia.cohort.height_weight import write_body
+from kalemia.core.tables import read_table
 from mirror import write_tables
 
 NOON = datetime(2150, 1, 1, 12)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kalemia import bootstrap
-from kalemia.bootstrap import People, draws_of_trial, resampled_draws, resampled_people, times_of_draws
-from kalemia.comparison import GENERIC, curves_of, people_of_arms, rows_of_tests
-from kalemia.metrics import value, weighted
-from kalemia.seeds import rng
-from kalemia.trials import Trial
+from kalemia.core.seeds import rng
+from kalemia.evaluation import bootstrap
+from kalemia.evaluation.bootstrap import People, draws_of_trial, resampled_draws, resampled_people, times_of_draws
+from kalemia.evaluation.comparison import GENERIC, curves_of, people_of_arms, rows_of_tests
+from kalemia.evaluation.metrics import value, weighted
+from kalemia.evaluation.patient_scores import Trial
 from test_metrics import draws_of
 
 

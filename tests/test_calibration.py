@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kalemia.calibration import FEWEST_DRAWS, calibration_rows, write_calibration
-from kalemia.tables import read_table
-from kalemia.trials import Draws, Trial
+from kalemia.core.tables import read_table
+from kalemia.evaluation.calibration import FEWEST_DRAWS, calibration_rows, write_calibration
+from kalemia.evaluation.patient_scores import Draws, Trial
 
 
 def trial(labels, first, last, is_test=None, arm="forward", subject=1):

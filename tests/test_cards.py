@@ -6,12 +6,12 @@ import shutil
 import pytest
 
 from conftest import ROOT
-from kalemia.errors import UserError
+from kalemia.core.errors import UserError
 from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.sections import SECTIONS
 from kalemia.report.tripod import reporting_items
-from kalemia.statistics import auc_interval, clopper_pearson
+from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
 HEADINGS = ["Model", "Data", "Intended use", "Out of scope", "Metrics", "Ethical notes"]

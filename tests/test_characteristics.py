@@ -2,9 +2,9 @@ from datetime import datetime
 
 import pytest
 
-from kalemia import paper
-from kalemia.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics
-from kalemia.tables import read_json, table_from_rows, write_table
+from kalemia.cohort.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics
+from kalemia.core.tables import read_json, table_from_rows, write_table
+from kalemia.report import chiu2022 as paper
 from mirror import write_tables
 
 

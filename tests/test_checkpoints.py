@@ -8,8 +8,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from beat_shards import NETWORK, START, write_generic_model
-from kalemia import __version__, config
-from kalemia.checkpoints import (
+from kalemia import __version__
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.network.checkpoints import (
     Lineage,
     file_hash,
     load_checkpoint,
@@ -18,8 +20,7 @@ from kalemia.checkpoints import (
     save_checkpoint,
     trained_tensors,
 )
-from kalemia.errors import UserError
-from kalemia.resnet import resnet
+from kalemia.network.resnet import resnet
 
 ARCHITECTURE = config.Network(depth=18, width=1)
 LINEAGE = Lineage("generic", ARCHITECTURE, "a-digest", draws=(3, 5), cut_off=datetime(2150, 3, 4, 5, 17))

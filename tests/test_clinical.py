@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from kalemia.errors import UserError
-from kalemia.sources.clinical import credentials, download_table
-from kalemia.sources.web import Web
+from kalemia.core.errors import UserError
+from kalemia.sources.download_tables import credentials, download_table
+from kalemia.sources.http_files import Web
 from mirror import write_tables
 from web_server import HALF, serving
 from workflow import run_snakemake
@@ -60,13 +60,13 @@ def test_netrc_travels_encrypted_or_not_at_all(site, tmp_path, monkeypatch):
     for name in ("USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"PHYSIONET_{name}")
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
-    monkeypatch.setattr("kalemia.sources.web._LOOPBACK", ())
+    monkeypatch.setattr("kalemia.sources.http_files._LOOPBACK", ())
     with pytest.raises(UserError, match="access to LARGE"):
         _download(site, tmp_path)
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_path, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.clinical._PART_BYTES", 50_000)
+    monkeypatch.setattr("kalemia.sources.download_tables._PART_BYTES", 50_000)
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True
     with pytest.raises(UserError, match="run again"):
         _download(site, tmp_path)

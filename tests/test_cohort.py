@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from kalemia.cohort import read_draws_of, write_cohort
-from kalemia.errors import UserError
-from kalemia.excerpts import write_excerpts
-from kalemia.matching import Match, match_draws, outside_admissions, window_of
-from kalemia.mimic import coded_reasons
+from kalemia.beats.excerpts import write_excerpts
+from kalemia.cohort.matching import Match, match_draws, outside_admissions, window_of
+from kalemia.cohort.select_cohort import read_draws_of, write_cohort
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_table
 from kalemia.sources import Recording, Segment
+from kalemia.sources.mimic_tables import coded_reasons
 from kalemia.sources.physionet import PhysioNet
-from kalemia.tables import read_table
 from mirror import lab_row, write_record, write_tables
 
 START = datetime(2150, 1, 1)

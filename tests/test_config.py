@@ -4,10 +4,10 @@ import typing
 import numpy as np
 import pytest
 
-from kalemia.config import Range, Study
-from kalemia.config_check import check_config
-from kalemia.errors import UserError
-from kalemia.recipes import RECIPES
+from kalemia.core.config import Range, Study
+from kalemia.core.config_validation import check_config
+from kalemia.core.errors import UserError
+from kalemia.core.recipes import RECIPES
 
 
 def _error(config, schema):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.context import write_context
-from kalemia.dictionary import TREATMENT_TABLES, TREATMENTS, items_of
-from kalemia.labs import draws_from_rows
-from kalemia.mimic import analyte_rows
-from kalemia.tables import read_table, table_from_rows, write_table
-from kalemia.treatments import Courses, was_given
+from kalemia.cohort.clinical_context import write_context
+from kalemia.cohort.labs import draws_from_rows
+from kalemia.cohort.treatments import Courses, was_given
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.sources.mimic_codes import TREATMENT_TABLES, TREATMENTS, items_of
+from kalemia.sources.mimic_tables import analyte_rows
 from mirror import lab_row, write_tables
 
 START = datetime(2150, 1, 10)

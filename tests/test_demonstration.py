@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.config import Study, overlaid
-from kalemia.config_check import check_config
-from kalemia.tables import known, read_json, read_table
-from kalemia.verdict import FEWEST_REPEATS, NEIGHBORS_APART
+from kalemia.core.config import Study, overlaid
+from kalemia.core.config_validation import check_config
+from kalemia.core.tables import known, read_json, read_table
+from kalemia.evaluation.verdict import FEWEST_REPEATS, NEIGHBORS_APART
 
 NAMES = ("signal", "shortcut", "nothing")
 CHANCE = (0.4, 0.6)

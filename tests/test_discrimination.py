@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from kalemia.discrimination import CALIBRATION_BINS, FEWEST_IN_BIN, areas, discrimination, within_auroc
-from kalemia.evaluation import area_under_roc
-from kalemia.seeds import rng
+from kalemia.core.seeds import rng
+from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.stats.discrimination import CALIBRATION_BINS, FEWEST_IN_BIN, areas, discrimination, within_auroc
 
 
 def people(n_people: int, per_person: int, spread: float = 1.0, seed: int = 1):

@@ -1,8 +1,8 @@
 import re
 
 from conftest import ROOT
-from kalemia import paper
-from kalemia.schemas import SCHEMAS
+from kalemia.core.schemas import SCHEMAS
+from kalemia.report import chiu2022 as paper
 
 
 def test_every_column_of_every_table_is_documented():

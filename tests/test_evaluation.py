@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from kalemia.evaluation import (
+from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
+from kalemia.evaluation.round_metrics import (
     area_under_roc,
     carried_forward,
     draw_decisions,
@@ -14,7 +15,6 @@ from kalemia.evaluation import (
     write_rounds,
     write_summary,
 )
-from kalemia.tables import read_json, read_table, table_from_rows, write_json, write_table
 
 
 def test_majority_decides_and_the_mean_logit_settles_a_tie():

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from beat_shards import NETWORK, write_generic_model, write_shard, write_split
-from kalemia import config
-from kalemia.checkpoints import load_generic
-from kalemia.errors import UserError
-from kalemia.explanation import Files, Training, explain_subject
-from kalemia.frozen import read_inputs, seam, write_features
-from kalemia.gradcam import attention
-from kalemia.nulls import nulls_of, trained_null
-from kalemia.personal import train_round
-from kalemia.predictions import read_beats
-from kalemia.sanity import CASCADE
-from kalemia.schemas import EXPLANATION
-from kalemia.splits import read_split
-from kalemia.tables import read_json, read_table, write_json
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import EXPLANATION
+from kalemia.core.tables import read_json, read_table, write_json
+from kalemia.explanation.explain_patient import Files, Training, explain_subject
+from kalemia.explanation.gradcam import attention
+from kalemia.explanation.weight_randomization import CASCADE
+from kalemia.network.checkpoints import load_generic
+from kalemia.network.predictions import read_beats
+from kalemia.personal.finetune import train_round
+from kalemia.personal.frozen_stages import read_inputs, seam, write_features
+from kalemia.personal.nulls import nulls_of, trained_null
+from kalemia.personal.splits import read_split
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from kalemia.explanation_summary import (
+from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.explanation.summary import (
     CHANGES,
     STAYS,
     Estimate,
@@ -17,7 +18,6 @@ from kalemia.explanation_summary import (
     similarity,
 )
 from kalemia.report.sections.explanation import sanity_row, verdict, yardstick
-from kalemia.verdict import FEWEST_PATIENTS, UNKNOWN
 
 SHARES = {"P": 0.1, "QRS": 0.2, "ST": 0.05, "T": 0.6, "rest": 0.05}
 CHANGE = {"P": 0.1, "QRS": 1.0, "ST": 0.4, "T": 2.5}

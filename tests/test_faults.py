@@ -3,8 +3,8 @@ import pytest
 import wfdb
 
 from kalemia.sources import Fault
-from kalemia.sources.faults import faults_of
 from kalemia.sources.physionet import PhysioNet
+from kalemia.sources.signal_faults import faults_of
 from mirror import write_record
 from test_physionet import START
 

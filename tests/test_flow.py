@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.flow import REASONS, STEPS, inclusion_flow
+from kalemia.cohort.inclusion_flow import REASONS, STEPS, inclusion_flow
 
 
 def test_a_small_flow_by_hand():

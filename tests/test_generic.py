@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from beat_shards import START, write_generic_cohort, write_shard
-from kalemia import config
-from kalemia.checkpoints import load_generic
-from kalemia.errors import UserError
-from kalemia.evaluation import role_metrics
-from kalemia.generic import read_splits, train_generic
-from kalemia.generic_beats import write_generic_beats
-from kalemia.predictions import beat_logits, read_beats, read_beats_of_subjects
-from kalemia.schemas import SCHEMAS
-from kalemia.tables import read_json, read_row_groups, read_table, table_from_rows, write_table
+from kalemia.beats.generic_beats import write_generic_beats
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import SCHEMAS
+from kalemia.core.tables import read_json, read_row_groups, read_table, table_from_rows, write_table
+from kalemia.evaluation.round_metrics import role_metrics
+from kalemia.network.checkpoints import load_generic
+from kalemia.network.predictions import beat_logits, read_beats, read_beats_of_subjects
+from kalemia.network.train_generic import read_splits, train_generic
 
 NETWORK = config.Network(depth=18, width=4)
 SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
@@ -180,7 +180,7 @@ def test_a_shard_that_is_none_is_named_and_nothing_is_left(study, tmp_path):
 
 def test_beats_of_another_version_are_named(study, tmp_path, monkeypatch):
     with monkeypatch.context() as older:
-        older.setattr("kalemia.tables.VERSION", 0)
+        older.setattr("kalemia.core.tables.VERSION", 0)
         write_shard(tmp_path / "b.parquet", 100000, [0], beats_per_draw=2)
     with pytest.raises(UserError, match=r"b\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
         read_splits(study.draws, tmp_path / "b.parquet")

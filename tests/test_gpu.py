@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kalemia import config
-from kalemia.cuda_graph import Recorded
-from kalemia.optimization import Adam
-from kalemia.outputs import loss_and_accuracy, outputs_of
-from kalemia.resnet import resnet50
-from kalemia.training import Options, set_up_torch, train
+from kalemia.core import config
+from kalemia.network.gpu.cuda_graph import Recorded
+from kalemia.network.inference import loss_and_accuracy, outputs_of
+from kalemia.network.optimizers import Adam
+from kalemia.network.resnet import resnet50
+from kalemia.network.training import Options, set_up_torch, train
 from test_training import lesson
 
 pytestmark = [
@@ -72,7 +72,7 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
     histories = []
     for recorded in (True, False):
         if not recorded:
-            monkeypatch.setattr("kalemia.lesson.Recorded", lambda function: function)
+            monkeypatch.setattr("kalemia.network.training_step.Recorded", lambda function: function)
         histories.append(train(Line().to(gpu), *on(gpu), settings, 1, worse, Options(augmentation=augmentation)))
     assert histories[0][-1]["learning_rate"] < histories[0][0]["learning_rate"]
     for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):

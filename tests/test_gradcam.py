@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from beat_shards import simulated_beats
-from kalemia.gradcam import attention, step_samples
+from kalemia.core.schemas import RATE_HZ
+from kalemia.explanation.gradcam import attention, step_samples
+from kalemia.explanation.wave_windows import shares, wave_windows
+from kalemia.network.resnet import N_STAGES, resnet
 from kalemia.report.sections.explanation import step_ms
-from kalemia.resnet import N_STAGES, resnet
-from kalemia.schemas import RATE_HZ
-from kalemia.waves import shares, wave_windows
 from wave_reader import T_PEAK, beats_with_t_wave, wave_reader
 
 BEATS_MV = np.concatenate([simulated_beats(label, 1, np.random.default_rng(1)) for label in (1, 0)])

@@ -1,9 +1,9 @@
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from kalemia.half_weights import HalfWeights
-from kalemia.outputs import arithmetic
-from kalemia.resnet import resnet18
+from kalemia.network.gpu.bfloat16_weights import HalfWeights
+from kalemia.network.inference import arithmetic
+from kalemia.network.resnet import resnet18
 
 
 def learned(halves: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

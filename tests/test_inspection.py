@@ -5,11 +5,11 @@ import pytest
 import wfdb
 
 from ecg_signals import clean_ecg, regular_r_samples
+from kalemia.beats.beats_of_record import at_125_hz, read_lead_mv
 from kalemia.cli import main
-from kalemia.errors import UserError
-from kalemia.inspection import at_125_hz, read_lead_mv
-from kalemia.schemas import R_INDEX
-from kalemia.tables import read_table
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import R_INDEX
+from kalemia.core.tables import read_table
 
 RATE_HZ = 250
 

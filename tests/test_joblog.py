@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from kalemia.errors import UserError
-from kalemia.joblog import about, job_log
+from kalemia.core.errors import UserError
+from kalemia.core.jobs import about, job_log
 
 
 def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
@@ -24,7 +24,7 @@ def test_a_bug_keeps_its_traceback(tmp_path):
 
 def test_messages_of_the_package_are_logged(tmp_path):
     with job_log(tmp_path / "a.log"):
-        logging.getLogger("kalemia.beats").info("200 beats")
+        logging.getLogger("kalemia.beats.segment_beats").info("200 beats")
     assert (tmp_path / "a.log").read_text().endswith(" 200 beats\n")
 
 

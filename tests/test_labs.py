@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.errors import UserError
-from kalemia.labs import FLAGS, draws_from_rows, labels
-from kalemia.mimic import LABEVENTS, analyte_rows, read_csv_table
+from kalemia.cohort.labs import FLAGS, draws_from_rows, labels
+from kalemia.core.errors import UserError
+from kalemia.sources.mimic_tables import LABEVENTS, analyte_rows, read_csv_table
 from mirror import write_tables
 
 START = datetime(2150, 1, 1)
@@ -78,7 +78,7 @@ def test_a_mistake_far_down_a_large_table_ends_the_process_in_order(tmp_path, su
     row = '{},{},100,50971,{},"4.1",4.1,"mEq/L",\n'
     good = "".join(row.format(i, 10, "2150-01-01 10:00:00") for i in range(300_000))
     _write(tmp_path, good + row.format(9, subject, time))
-    program = f"from kalemia.mimic import analyte_rows; analyte_rows({str(tmp_path)!r}, [50971])"
+    program = f"from kalemia.sources.mimic_tables import analyte_rows; analyte_rows({str(tmp_path)!r}, [50971])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 1, run.stderr
     assert "LABEVENTS.csv.gz: " in run.stderr.splitlines()[-1]

@@ -2,8 +2,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from kalemia.episodes import Draw
-from kalemia.leakage import Heard, audit, broken_promise, heard_of_draws
+from kalemia.personal.episodes import Draw
+from kalemia.personal.leakage import Heard, audit, broken_promise, heard_of_draws
 
 START = datetime(2150, 1, 1)
 DRAWS = [

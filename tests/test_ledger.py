@@ -1,7 +1,7 @@
 from datetime import datetime
 
-from kalemia.ledger import write_ledger
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.cohort.exclusion_ledger import write_ledger
+from kalemia.core.tables import read_table, table_from_rows, write_table
 
 
 def test_every_recording_and_draw_that_could_not_be_used_has_its_row(tmp_path):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from kalemia.likeness import rank_correlation, structural_similarity
+from kalemia.explanation.map_similarity import rank_correlation, structural_similarity
 
 SEEDS = st.integers(0, 2**32 - 1)
 

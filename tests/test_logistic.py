@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from kalemia.logistic import fit_logistic, fit_offset, sigmoid
+from kalemia.stats.logistic_regression import fit_logistic, fit_offset, sigmoid
 
 
 def _data(n, p, seed=1):

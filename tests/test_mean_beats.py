@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from kalemia.mean_beats import write_mean_beats
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.beats.mean_beats import write_mean_beats
+from kalemia.core.tables import read_table, table_from_rows, write_table
 
 
 @pytest.fixture

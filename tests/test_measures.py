@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.ecg.measures import MEASURES, beat_measures
+from kalemia.ecg.beat_measurements import MEASURES, beat_measures
 
 T_MS = (np.arange(120) - 40) * 8.0
 

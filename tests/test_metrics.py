@@ -13,11 +13,11 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kalemia.evaluation import best_threshold, draw_metrics
-from kalemia.logistic import fit_slope
-from kalemia.metrics import EVERY, OF_DECISIONS, calibration_intercept, exact_interval, value, weighted
-from kalemia.statistics import auc_interval, clopper_pearson
-from kalemia.trials import DECISIONS, Draws
+from kalemia.evaluation.metrics import EVERY, OF_DECISIONS, calibration_intercept, exact_interval, value, weighted
+from kalemia.evaluation.patient_scores import DECISIONS, Draws
+from kalemia.evaluation.round_metrics import best_threshold, draw_metrics
+from kalemia.stats.logistic_regression import fit_slope
+from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 
 def draws_of(labels, logit, decisions=None) -> Draws:

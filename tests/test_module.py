@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from conftest import ROOT
-from kalemia.tables import read_table
+from kalemia.core.tables import read_table
 
 pytestmark = pytest.mark.workflow
 

@@ -26,7 +26,7 @@ SHAPES_AND_DEVICES = [
 
 @pytest.fixture(scope="module")
 def kernels():
-    from kalemia import norm_kernels
+    from kalemia.network.gpu import batch_norm_relu as norm_kernels
 
     with pytest.MonkeyPatch.context() as patch:
         if not HAS_GPU:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalemia.normalization import normalized
+from kalemia.beats.normalization import normalized
 
 START = np.datetime64(datetime(2150, 3, 1))
 

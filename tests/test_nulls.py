@@ -10,16 +10,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import kalemia.strangers
+import kalemia.personal.cross_patient
 from beat_shards import NETWORK, simulated_beats, write_generic_model, write_shard
-from kalemia import config
-from kalemia.arms import write_subject_split
-from kalemia.checkpoints import file_hash, load_generic, load_round
-from kalemia.episodes import Draw
-from kalemia.errors import UserError
-from kalemia.evaluation import area_under_roc, role_metrics
-from kalemia.frozen import Above, read_inputs, seam, write_features
-from kalemia.nulls import (
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.evaluation.round_metrics import area_under_roc, role_metrics
+from kalemia.network.checkpoints import file_hash, load_generic, load_round
+from kalemia.network.inference import outputs_of
+from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
+from kalemia.personal.arms import write_subject_split
+from kalemia.personal.cross_patient import strangers, write_strangers
+from kalemia.personal.cross_patient import tested as beats_tested
+from kalemia.personal.episodes import Draw
+from kalemia.personal.finetune import train_round
+from kalemia.personal.frozen_stages import Above, read_inputs, seam, write_features
+from kalemia.personal.nulls import (
     Null,
     between_beats,
     inputs_between_beats,
@@ -31,13 +37,7 @@ from kalemia.nulls import (
     trained_null,
     write_nulls,
 )
-from kalemia.outputs import outputs_of
-from kalemia.personal import train_round
-from kalemia.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
-from kalemia.splits import Split, read_split
-from kalemia.strangers import strangers, write_strangers
-from kalemia.strangers import tested as beats_tested
-from kalemia.tables import read_table, table_from_rows, write_table
+from kalemia.personal.splits import Split, read_split
 
 ARM = config.Arm("paper", 0.2, "blocks", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(
@@ -381,6 +381,6 @@ def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
         held.append(weakref.ref(inputs))
         return beats, inputs
 
-    monkeypatch.setattr(kalemia.strangers, "tested", watched)
+    monkeypatch.setattr(kalemia.personal.cross_patient, "tested", watched)
     arm_of_three[2](2)
     assert len(held) == 3

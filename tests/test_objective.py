@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from kalemia.objective import LABEL_ALONE, Objective, first_column
+from kalemia.network.losses import LABEL_ALONE, Objective, first_column
 
 CUTS = (4.0, 5.0, 6.0)
 LABELS, POTASSIUM = np.array([0, 1, 1], np.int8), np.array([3.6, 5.6, 7.0], np.float32)

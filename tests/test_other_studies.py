@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kalemia.tables import read_table
+from kalemia.core.tables import read_table
 from workflow import one_line, run_snakemake
 
 pytestmark = pytest.mark.workflow

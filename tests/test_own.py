@@ -7,10 +7,10 @@ import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalemia.errors import UserError
+from kalemia.core.errors import UserError
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.own import Own
 from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.sources.user_recordings import Own
 from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
 
 RECORDINGS = "subject,start,path,lead,rate,unit\n"

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kalemia.cli import main
-from kalemia.tables import read_table
+from kalemia.core.tables import read_table
 from workflow import run_snakemake
 
 pytestmark = pytest.mark.workflow

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from browser import MISSING, headless_browser
-from kalemia.report.figures import write_study_figures
-from kalemia.report.page import write_page
-from kalemia.report.patient import write_patient_page
-from kalemia.report.patient_figures import write_patient_figures
+from kalemia.report.figures.patient_figures import write_patient_figures
+from kalemia.report.figures.study_figures import write_study_figures
+from kalemia.report.patient_page import write_patient_page
+from kalemia.report.study_page import write_page
 from report_fixture import PERSONAL, write_results
 
 pytestmark = pytest.mark.skipif(

@@ -4,11 +4,11 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.config import Study
-from kalemia.config_check import check_config
-from kalemia.populations import generic_draws
-from kalemia.simulate.course import Classes
-from kalemia.simulate.people import cohort
+from kalemia.cohort.populations import generic_draws
+from kalemia.core.config import Study
+from kalemia.core.config_validation import check_config
+from kalemia.simulate.patients import cohort
+from kalemia.simulate.potassium_course import Classes
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kalemia.periods import draws_of_period
+from kalemia.evaluation.evaluation_period import draws_of_period
 
 START = datetime(2150, 1, 1)
 

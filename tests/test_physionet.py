@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from kalemia.errors import UserError
+from kalemia.core.errors import UserError
 from kalemia.sources import Segment, UnreadableRecordingError
 from kalemia.sources.physionet import PhysioNet
 from mirror import DATABASE, place_s25047, write_record

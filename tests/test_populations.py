@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.errors import UserError
-from kalemia.populations import generic_draws, split_of_subject, usable_draws, write_populations
-from kalemia.tables import read_json, read_table, table_from_rows, write_table
+from kalemia.cohort.populations import generic_draws, split_of_subject, usable_draws, write_populations
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 
 START = datetime(2150, 1, 1)
 RULES = {"in a population": "by hand"}

@@ -8,11 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beat_shards import simulated_beats, write_shard
-from kalemia.errors import UserError
-from kalemia.predictions import DRAW_COLUMNS, beat_logits, beat_tensor, concatenated, draw_predictions, read_beats
-from kalemia.resnet import resnet
-from kalemia.schemas import SCHEMAS
-from kalemia.tables import read_table, write_table
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import SCHEMAS
+from kalemia.core.tables import read_table, write_table
+from kalemia.network.predictions import (
+    DRAW_COLUMNS,
+    beat_logits,
+    beat_tensor,
+    concatenated,
+    draw_predictions,
+    read_beats,
+)
+from kalemia.network.resnet import resnet
 
 START = datetime(2150, 3, 1)
 SCHEMA = pa.schema([SCHEMAS["beats"].field(name) for name in DRAW_COLUMNS])

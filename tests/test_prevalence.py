@@ -4,10 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from kalemia.periods import period_row
-from kalemia.prevalence import SENSITIVITIES, Watch, alert_rows, curve_rows, net_benefit, score_at, watch_of, worth_row
-from kalemia.statistics import times_drawn
-from kalemia.trials import DECISIONS, Draws, Trial
+from kalemia.evaluation.evaluation_period import period_row
+from kalemia.evaluation.patient_scores import DECISIONS, Draws, Trial
+from kalemia.evaluation.prevalence import (
+    SENSITIVITIES,
+    Watch,
+    alert_rows,
+    curve_rows,
+    net_benefit,
+    score_at,
+    watch_of,
+    worth_row,
+)
+from kalemia.stats.tests_and_intervals import times_drawn
 
 
 def watch(positive, score, person=None, days=None, alerts=None) -> Watch:

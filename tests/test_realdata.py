@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kalemia.tables import read_table
+from kalemia.core.tables import read_table
 from real_mirror import PERSONAL, write_real_mirror
 from workflow import run_snakemake
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from annotated_ecg import DS1, PACED, WINDOW, detection_counts, r_wave_extrema, read_annotated, true_beats
-from kalemia.beats import BeatSettings
+from kalemia.beats.segment_beats import BeatSettings
+from kalemia.core.schemas import RATE_HZ
+from kalemia.ecg.assess_excerpt import judge_excerpt
 from kalemia.ecg.filters import bandpass, bandpass_taps
-from kalemia.ecg.judgement import judge_excerpt
 from kalemia.ecg.rpeaks import detect_r_peaks
-from kalemia.schemas import RATE_HZ
 
 pytestmark = pytest.mark.realdata
 FIBRILLATING = ("201", "203")

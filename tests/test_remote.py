@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kalemia.errors import UserError
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_table
 from kalemia.sources.physionet import DATABASE, PhysioNet
-from kalemia.tables import read_table
 from mirror import lab_row, place_s25047, write_record, write_tables
 from remote_study import remote, write_study
 from web_server import HALF, PAGE, RESET, STALL, WRONG_RANGE, serving

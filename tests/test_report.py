@@ -21,28 +21,28 @@ from hypothesis import strategies as st
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from conftest import ROOT
-from kalemia import paper
-from kalemia.config import Range
-from kalemia.errors import UserError
-from kalemia.evaluation import role_metrics
-from kalemia.explanation_summary import Summary
+from kalemia.core.config import Range
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_json, read_table
+from kalemia.evaluation.round_metrics import role_metrics
+from kalemia.explanation.summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
-from kalemia.report.canvas import columns_of_panels, svg_figure
+from kalemia.report import chiu2022 as paper
 from kalemia.report.csv_tables import write_csv_tables
-from kalemia.report.explained import COLORINGS, colored
-from kalemia.report.figures import side_by_side, write_study_figures
+from kalemia.report.figures.canvas import columns_of_panels, svg_figure
+from kalemia.report.figures.explanation_drawing import COLORINGS, colored
+from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
+from kalemia.report.figures.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
+from kalemia.report.figures.study_figures import side_by_side, write_study_figures
+from kalemia.report.formatting import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
+from kalemia.report.formatting import published as in_words
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study
-from kalemia.report.page import write_page
-from kalemia.report.palette import ARM_COLORS, DARK, LIGHT, model_look
-from kalemia.report.patient import write_patient_page
-from kalemia.report.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
+from kalemia.report.patient_page import write_patient_page
 from kalemia.report.sections.answer import answer
 from kalemia.report.sections.explanation import against_even, shown, verdict
+from kalemia.report.study_page import write_page
 from kalemia.report.tripod import reporting_items
-from kalemia.report.words import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
-from kalemia.report.words import published as in_words
-from kalemia.tables import read_json, read_table
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
 EVALUABLE, PARTLY = "p012108", "p013033"  # the second not in the forward arm
@@ -764,7 +764,7 @@ def test_a_missing_input_is_named_in_one_line(tmp_path):
 
 
 def test_pages_are_written_without_matplotlib_and_torch():
-    code = "import sys, kalemia.report.page, kalemia.report.patient; print(*sys.modules)"
+    code = "import sys, kalemia.report.study_page, kalemia.report.patient_page; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "kalemia.report.page" in loaded
+    assert "kalemia.report.study_page" in loaded
     assert not {"matplotlib", "torch", "scipy"} & set(loaded)

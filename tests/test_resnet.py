@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kalemia import config
-from kalemia.resnet import (
+from kalemia.core import config
+from kalemia.network.resnet import (
     N_STAGES,
     STRIDE,
     BasicBlock,

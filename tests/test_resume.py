@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from beat_shards import write_generic_cohort
-from kalemia import config
-from kalemia.generic import train_generic
-from kalemia.resume import StateFile, training_identity
-from kalemia.tables import file_hash
+from kalemia.core import config
+from kalemia.core.tables import file_hash
+from kalemia.network.train_generic import train_generic
+from kalemia.network.training_state import StateFile, training_identity
 
 NETWORK = config.Network(depth=18, width=2)
 SETTINGS = config.Generic(
@@ -26,7 +26,8 @@ SAME_BYTES = ("model.safetensors", "predictions.parquet", "metrics.json")  # the
 KILLED = """
 import os, signal, sys
 import test_resume
-from kalemia import resume, tables
+from kalemia.network import training_state as resume
+from kalemia.core import tables
 step, save, replace, saved = sys.argv[1], resume.StateFile.save, os.replace, []
 
 def die():
@@ -152,7 +153,7 @@ def test_a_training_that_failed_keeps_its_state_and_other_settings_do_not_take_i
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("kalemia.generic.save_checkpoint", full)
+        patched.setattr("kalemia.network.train_generic.save_checkpoint", full)
         with pytest.raises(OSError, match="no space left"):
             trained(draws_path, beats_path, tmp_path)
     assert state_of(tmp_path).exists()

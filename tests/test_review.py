@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from excerpt_rows import excerpt
-from kalemia.beats import BeatSettings, write_beats
-from kalemia.errors import UserError
-from kalemia.nearness import nearest
+from kalemia.beats.borderline import nearest
+from kalemia.beats.review_decisions import Decision, decisions_by_subject
+from kalemia.beats.segment_beats import BeatSettings, write_beats
+from kalemia.core.errors import UserError
+from kalemia.core.tables import table_from_rows, write_table
 from kalemia.report.review_page import write_review
-from kalemia.review import Decision, decisions_by_subject
-from kalemia.tables import table_from_rows, write_table
 
 HEAD = "subject_id,draw_id,decision,reviewer,note\n"
 

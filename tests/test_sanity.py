@@ -1,10 +1,10 @@
 import numpy as np
 import torch
 
-from kalemia.gradcam import attention
-from kalemia.likeness import rank_correlation
-from kalemia.resnet import resnet
-from kalemia.sanity import CASCADE, cascade
+from kalemia.explanation.gradcam import attention
+from kalemia.explanation.map_similarity import rank_correlation
+from kalemia.explanation.weight_randomization import CASCADE, cascade
+from kalemia.network.resnet import resnet
 from wave_reader import beats_with_t_wave, wave_reader
 
 LEVELS = list(CASCADE)

@@ -1,4 +1,4 @@
-from kalemia.seeds import rng, seed_of
+from kalemia.core.seeds import rng, seed_of
 
 
 def test_a_seed_depends_on_every_name_and_on_their_borders():

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import wfdb
 
-from kalemia.config import Range, Shortcuts
-from kalemia.errors import UserError
+from kalemia.core.config import Range, Shortcuts
+from kalemia.core.errors import UserError
 from kalemia.simulate import simulate_cohort
-from kalemia.simulate.bedside import shortcut_at
-from kalemia.simulate.course import USABLE, Classes
-from kalemia.simulate.people import cohort
+from kalemia.simulate.noise_and_shortcuts import shortcut_at
+from kalemia.simulate.patients import cohort
+from kalemia.simulate.potassium_course import USABLE, Classes
 from kalemia.simulate.recordings import draw_signals, recording_name, stretch_start
 from kalemia.simulate.wfdb_files import Channel, digital
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kalemia.config import Range
-from kalemia.seeds import rng
-from kalemia.simulate.course import (
+from kalemia.core.config import Range
+from kalemia.core.seeds import rng
+from kalemia.simulate.potassium_course import (
     USABLE,
     Classes,
     Draw,

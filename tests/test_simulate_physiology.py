@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.seeds import rng
+from kalemia.core.seeds import rng
 from kalemia.simulate.physiology import (
     RESTING_POTASSIUM,
     P,

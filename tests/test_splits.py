@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.episodes import Draw, admissions, episodes
-from kalemia.errors import UserError
-from kalemia.leakage import Heard, hours_between
-from kalemia.seeds import rng
-from kalemia.splits import forward_split, paper_split, read_split, split_draws, write_split
-from kalemia.tables import read_json, write_json
+from kalemia.core.errors import UserError
+from kalemia.core.seeds import rng
+from kalemia.core.tables import read_json, write_json
+from kalemia.personal.episodes import Draw, admissions, episodes
+from kalemia.personal.leakage import Heard, hours_between
+from kalemia.personal.splits import forward_split, paper_split, read_split, split_draws, write_split
 
 START = datetime(2150, 1, 1)
 PROTOCOLS = ("paper", "forward", "episode", "admission")

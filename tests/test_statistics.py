@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
-from kalemia.evaluation import area_under_roc
-from kalemia.statistics import (
+from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.stats.tests_and_intervals import (
     auc_interval,
     clopper_pearson,
     drawn,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from kalemia.beats.review_decisions import decisions_by_subject
 from kalemia.cli import main
-from kalemia.review import decisions_by_subject
+from kalemia.core.tables import empty_table, file_hash, table_from_rows, write_json, write_table
 from kalemia.status import states_of, status_lines
 from kalemia.steps import Step, people_of, steps_of
-from kalemia.tables import empty_table, file_hash, table_from_rows, write_json, write_table
 
 
 @pytest.fixture(autouse=True)

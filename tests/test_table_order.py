@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from kalemia.body import write_body
-from kalemia.characteristics import write_characteristics
-from kalemia.cohort import write_cohort
-from kalemia.context import write_context
-from kalemia.dictionary import MORE_TABLES, TABLES, TREATMENT_TABLES
+from kalemia.cohort.characteristics import write_characteristics
+from kalemia.cohort.clinical_context import write_context
+from kalemia.cohort.height_weight import write_body
+from kalemia.cohort.select_cohort import write_cohort
+from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.simulate import TABLES as TABLES_FOLDER
 from kalemia.simulate import simulate_cohort
+from kalemia.sources.mimic_codes import MORE_TABLES, TABLES, TREATMENT_TABLES
 from kalemia.sources.physionet import PhysioNet
-from kalemia.tables import read_table, table_from_rows, write_table
 
 
 @pytest.fixture(scope="module")

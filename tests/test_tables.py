@@ -2,10 +2,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kalemia import tables
-from kalemia.errors import UserError
-from kalemia.schemas import SCHEMAS
-from kalemia.tables import (
+from kalemia.core import tables
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import SCHEMAS
+from kalemia.core.tables import (
     empty_table,
     read_json,
     read_rows_of,

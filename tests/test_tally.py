@@ -1,4 +1,4 @@
-from kalemia.sources.tally import tallied
+from kalemia.sources.fetch_progress import tallied
 
 
 def test_the_tally_tells_draws_megabytes_and_the_time_left(tmp_path):

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from beat_shards import simulated_beats
-from kalemia import config
-from kalemia.errors import UserError
-from kalemia.objective import Objective
-from kalemia.optimization import Adam, Plateau
-from kalemia.outputs import logits_of, loss_and_accuracy, outputs_of
-from kalemia.resnet import resnet
-from kalemia.training import Options, epoch_order, set_up_torch, train
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.network.inference import logits_of, loss_and_accuracy, outputs_of
+from kalemia.network.losses import Objective
+from kalemia.network.optimizers import Adam, Plateau
+from kalemia.network.resnet import resnet
+from kalemia.network.training import Options, epoch_order, set_up_torch, train
 
 GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
@@ -277,7 +277,8 @@ def test_each_epoch_says_how_fast_it_was_and_what_is_left(caplog):
 
 def test_training_imports_no_compiler():
     program = (
-        "import sys, torch; from kalemia import config, training; from kalemia.resnet import resnet;"
+        "import sys, torch; from kalemia.core import config;"
+        "from kalemia.network import training; from kalemia.network.resnet import resnet;"
         "training.set_up_torch(1); arm = config.Arm('paper', 0.2, 'blocks', 'frozen', False, 1, 4, 1e-3);"
         "training.train(resnet(18, 1), torch.ones(4, 120), torch.ones(4), arm, 1);"
         "print('torch._dynamo' in sys.modules, torch.are_deterministic_algorithms_enabled())"

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kalemia.tables import read_json, table_from_rows, write_table
-from kalemia.verdict import (
+from kalemia.core.tables import read_json, table_from_rows, write_table
+from kalemia.evaluation.verdict import (
     FEWEST_PATIENTS,
     NOT_SUPPORTED,
     SUPPORTED,

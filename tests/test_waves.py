@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.waves import REST, WAVES, even_shares, limits_ms, shares, wave_windows, without_wave
+from kalemia.explanation.wave_windows import REST, WAVES, even_shares, limits_ms, shares, wave_windows, without_wave
 
 INTERVALS = st.floats(250, 2000)
 

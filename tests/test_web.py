@@ -1,7 +1,7 @@
 import pytest
 
-from kalemia.errors import UserError
-from kalemia.sources.web import AccessRefusedError, FetchError, Web
+from kalemia.core.errors import UserError
+from kalemia.sources.http_files import AccessRefusedError, FetchError, Web
 from web_server import HALF, NO_LENGTH, RESET, STALL, WRONG_RANGE, serving
 
 CONTENT = bytes(range(256)) * 40
@@ -73,7 +73,7 @@ def test_a_server_without_ranges_serves_a_small_file(site):
 
 
 def test_a_server_without_ranges_is_not_asked_for_all_of_a_large_file(site, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.web.MOST_UNASKED_BYTES", 5000)
+    monkeypatch.setattr("kalemia.sources.http_files.MOST_UNASKED_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
     with pytest.raises(FetchError, match="sends no byte ranges"):
@@ -89,7 +89,7 @@ def test_retry_after_is_obeyed(site):
 
 def test_the_pauses_grow(site, monkeypatch):
     pauses = []
-    monkeypatch.setattr("kalemia.sources.web.time.sleep", pauses.append)
+    monkeypatch.setattr("kalemia.sources.http_files.time.sleep", pauses.append)
     site.faults["file.dat"] = [500] * 4
     Web(site.url, 5, 1.0, pause_s=1.0).whole("file.dat")
     waited = [pause for pause in pauses if pause]  # the server sleeps for 0 s at each request

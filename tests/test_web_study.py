@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from kalemia.tables import read_json, read_table
+from kalemia.core.tables import read_json, read_table
 from web_server import serving
 from workflow import run_snakemake
 

@@ -19,14 +19,14 @@ import yaml
 
 from kalemia.batches import SUBJECTS_OF_BATCH
 from kalemia.cli import main
-from kalemia.config import Study, overlaid
-from kalemia.discrimination import discrimination
-from kalemia.rebuild import read_settings
+from kalemia.core.config import Study, overlaid
+from kalemia.core.seeds import rng
+from kalemia.core.tables import read_json, read_table, write_json, write_table
+from kalemia.rebuild_report import read_settings
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES
-from kalemia.seeds import rng
+from kalemia.stats.discrimination import discrimination
 from kalemia.status import states_of
 from kalemia.steps import people_of, steps_of
-from kalemia.tables import read_json, read_table, write_json, write_table
 from workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
 
 pytestmark = pytest.mark.workflow

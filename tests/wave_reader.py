@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from kalemia.resnet import Conv, ResNet, resnet
-from kalemia.schemas import BEAT_SAMPLES, R_INDEX
+from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX
+from kalemia.network.resnet import Conv, ResNet, resnet
 
 T_PEAK = R_INDEX + 33
 THRESHOLD_MV = 0.1

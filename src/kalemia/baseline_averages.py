@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.evaluation import METRICS
-from kalemia.tables import known, read_table, table_from_rows, write_table
+from kalemia.core.tables import known, read_table, table_from_rows, write_table
+from kalemia.evaluation.round_metrics import METRICS
 
 LAST_ROUND = "last_round"  # beside the names of the baselines
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kalemia.errors import UserError
+from kalemia.core.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"  # of the checkout that Kalemia is installed from
 
@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _beats(given: argparse.Namespace) -> None:
-    from kalemia.beats import BeatSettings
-    from kalemia.inspection import beats_of_record, plot_beats, write_record_beats
+    from kalemia.beats.beats_of_record import beats_of_record, plot_beats, write_record_beats
+    from kalemia.beats.segment_beats import BeatSettings
 
     study = _study(given.config)
     window_minutes = study.cohort.window_minutes
@@ -72,7 +72,7 @@ def _beats(given: argparse.Namespace) -> None:
 
 
 def _report(given: argparse.Namespace) -> None:
-    from kalemia.rebuild import rebuild_report
+    from kalemia.rebuild_report import rebuild_report
 
     print(rebuild_report(given.results, given.to))
 
@@ -94,7 +94,7 @@ def _study(*paths: str | Path, settings: Sequence[str] = ()):
     """The study of a whole configuration, overlays on it, and KEY=VALUE on top."""
     import yaml
 
-    from kalemia.config import Study, overlaid
+    from kalemia.core.config import Study, overlaid
 
     config: dict = {}
     for path in paths:

@@ -12,9 +12,9 @@ from stat import S_ISDIR
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.tables import file_hash
 from kalemia.steps import People, Step, people_of, steps_of
-from kalemia.tables import file_hash
 
 DONE, STALE, MISSING = "done", "stale", "missing"
 _RECORDS = Path(".snakemake/metadata")

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from kalemia.arms import splits_of_arms
 from kalemia.batches import batches_of
-from kalemia.config import Study, is_url
-from kalemia.dictionary import BODY_TABLE, MORE_TABLES, TABLES
-from kalemia.mimic import given_tables
+from kalemia.beats.review_decisions import decisions_by_subject
+from kalemia.core.config import Study, is_url
+from kalemia.core.schemas import EXPLANATION
+from kalemia.core.tables import read_table
+from kalemia.personal.arms import splits_of_arms
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.report.provenance import config_text
-from kalemia.review import decisions_by_subject
-from kalemia.schemas import EXPLANATION
-from kalemia.sources.own import recorded_files
-from kalemia.tables import read_table
+from kalemia.sources.mimic_codes import BODY_TABLE, MORE_TABLES, TABLES
+from kalemia.sources.mimic_tables import given_tables
+from kalemia.sources.user_recordings import recorded_files
 
 # of evaluation/: tables that the study's page is made from, and those that it is not
 _SHOWN = ("rounds", "leakage", "distances", "patients", "averages", "tests", "effective", "periods", "prevalence")

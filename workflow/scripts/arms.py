@@ -1,10 +1,10 @@
 """Say in how many rounds each arm is possible for each personal patient."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.arms import write_arms
+    from kalemia.personal.arms import write_arms
 
     study = Study.from_config(snakemake.config)
     write_arms(

@@ -1,12 +1,12 @@
 """Filter, find R peaks, judge quality and cut the beats of each subject of a batch."""
 
-from kalemia.config import Study
-from kalemia.joblog import about, job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import about, job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.beats import BeatSettings, write_beats
-    from kalemia.review import decisions_by_subject
-    from kalemia.tables import whole_folder
+    from kalemia.beats.review_decisions import decisions_by_subject
+    from kalemia.beats.segment_beats import BeatSettings, write_beats
+    from kalemia.core.tables import whole_folder
 
     study = Study.from_config(snakemake.config)
     decisions = decisions_by_subject(study.review.decisions)

@@ -1,10 +1,10 @@
 """Describe both populations as the paper's Table 1 does."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.characteristics import write_characteristics
+    from kalemia.cohort.characteristics import write_characteristics
 
     study = Study.from_config(snakemake.config)
     write_characteristics(

@@ -1,11 +1,11 @@
 """Match every draw with a recording, and choose the draws to read."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.cohort import write_cohort
-    from kalemia.sources.opened import open_source
+    from kalemia.cohort.select_cohort import write_cohort
+    from kalemia.sources.source_factory import open_source
 
     study = Study.from_config(snakemake.config)
     write_cohort(

@@ -1,10 +1,10 @@
 """Say what was known of the patient at each draw, beside the ECG."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.context import write_context
+    from kalemia.cohort.clinical_context import write_context
 
     study = Study.from_config(snakemake.config)
     write_context(

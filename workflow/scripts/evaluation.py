@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.rebuild import Evidence, write_evaluation
+    from kalemia.rebuild_report import Evidence, write_evaluation
 
     names = Evidence.__dataclass_fields__
     evidence = Evidence(**{name: getattr(snakemake.input, name) for name in names})

@@ -2,15 +2,15 @@
 
 import time
 
-from kalemia.config import Study, is_url
-from kalemia.joblog import about, job_log, say
+from kalemia.core.config import Study, is_url
+from kalemia.core.jobs import about, job_log, say
 
 with job_log(snakemake.log[0]):
-    from kalemia.cohort import draws_to_read
-    from kalemia.excerpts import write_excerpts
-    from kalemia.sources.opened import open_source
-    from kalemia.sources.tally import tallied
-    from kalemia.tables import whole_folder
+    from kalemia.beats.excerpts import write_excerpts
+    from kalemia.cohort.select_cohort import draws_to_read
+    from kalemia.core.tables import whole_folder
+    from kalemia.sources.fetch_progress import tallied
+    from kalemia.sources.source_factory import open_source
 
     study, draws, fetched_before = Study.from_config(snakemake.config), snakemake.input.draws, 0
     lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")

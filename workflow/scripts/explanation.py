@@ -1,13 +1,13 @@
 """Grad-CAM, occlusion and embeddings of one patient, generic against personal."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.evaluation import round_of_path
-    from kalemia.explanation import Files, Training, explain_subject
+    from kalemia.evaluation.round_metrics import round_of_path
+    from kalemia.explanation.explain_patient import Files, Training, explain_subject
 
     study, paths = Study.from_config(snakemake.config), snakemake.input
     explain_subject(

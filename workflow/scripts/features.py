@@ -1,12 +1,12 @@
 """Pass one patient's beats through the frozen stages of the generic network, once."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.frozen import write_features
+    from kalemia.personal.frozen_stages import write_features
 
     study = Study.from_config(snakemake.config)
     write_features(

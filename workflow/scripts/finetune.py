@@ -1,12 +1,12 @@
 """Train one patient's network on one more pair of draws."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.personal import train_round
+    from kalemia.personal.finetune import train_round
 
     study, arm, k = Study.from_config(snakemake.config), snakemake.wildcards.arm, int(snakemake.wildcards.k)
     train_round(

@@ -1,12 +1,12 @@
 """Train the generic network on many people's beats."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.generic import train_generic
+    from kalemia.network.train_generic import train_generic
 
     study = Study.from_config(snakemake.config)
     train_generic(

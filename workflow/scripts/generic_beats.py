@@ -1,10 +1,10 @@
 """Gather the beats of the generic patients."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.generic_beats import write_generic_beats
+    from kalemia.beats.generic_beats import write_generic_beats
 
     study = Study.from_config(snakemake.config)
     write_generic_beats(snakemake.input.shards, study.digest("generic_beats"), snakemake.output[0])

@@ -1,9 +1,9 @@
 """List every recording and draw that could not be used, and why."""
 
-from kalemia.joblog import job_log
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.ledger import write_ledger
+    from kalemia.cohort.exclusion_ledger import write_ledger
 
     write_ledger(
         draws_path=snakemake.input.draws,

@@ -1,12 +1,12 @@
 """Train one patient's network where the truth has been destroyed, as often as the arm asks for."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.nulls import write_nulls
+    from kalemia.personal.nulls import write_nulls
 
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
     write_nulls(

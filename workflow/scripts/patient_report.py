@@ -1,12 +1,12 @@
 """Take the mean beats of one patient's draws, draw the patient's figures and write the page."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.mean_beats import write_mean_beats
-    from kalemia.report.patient import write_patient_page
-    from kalemia.report.patient_figures import write_patient_figures
+    from kalemia.beats.mean_beats import write_mean_beats
+    from kalemia.report.figures.patient_figures import write_patient_figures
+    from kalemia.report.patient_page import write_patient_page
 
     study, subject = Study.from_config(snakemake.config), snakemake.wildcards.subject
     shard, quality = snakemake.input.shard, snakemake.input.quality

@@ -1,11 +1,11 @@
 """Decide who is generic and who is personal."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.flow import rules_in_words
-    from kalemia.populations import write_populations
+    from kalemia.cohort.inclusion_flow import rules_in_words
+    from kalemia.cohort.populations import write_populations
 
     study = Study.from_config(snakemake.config)
     write_populations(

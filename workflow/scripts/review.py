@@ -1,7 +1,7 @@
 """Show the excerpts that lie nearest the thresholds."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.report.review_page import write_review

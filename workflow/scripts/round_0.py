@@ -1,10 +1,10 @@
 """Score one patient's draws with the generic network and with every baseline."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.baselines import write_round_0
+    from kalemia.personal.baselines import write_round_0
 
     study = Study.from_config(snakemake.config)
     write_round_0(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.simulate import simulate_cohort

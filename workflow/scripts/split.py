@@ -1,10 +1,10 @@
 """Divide the draws of one patient by the protocol of an arm, and audit what both sides share."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.arms import write_subject_split
+    from kalemia.personal.arms import write_subject_split
 
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
     write_subject_split(

@@ -1,12 +1,12 @@
 """Score every patient's test draws with the last rounds of other patients."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 from kalemia.gpus import hide_gpus_not_asked_for
-from kalemia.joblog import job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.strangers import write_strangers
+    from kalemia.personal.cross_patient import write_strangers
 
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
     write_strangers(

@@ -1,13 +1,13 @@
 """Draw the study's figures and write its page."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
+    from kalemia.core.tables import write_text
     from kalemia.report.csv_tables import write_csv_tables
-    from kalemia.report.figures import write_study_figures
-    from kalemia.report.page import write_page
-    from kalemia.tables import write_text
+    from kalemia.report.figures.study_figures import write_study_figures
+    from kalemia.report.study_page import write_page
 
     study = Study.from_config(snakemake.config)
     write_study_figures(study, study.results)

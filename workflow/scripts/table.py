@@ -1,11 +1,11 @@
 """Download one clinical table, and check it against the published SHA-256."""
 
-from kalemia.config import Study
-from kalemia.joblog import job_log
+from kalemia.core.config import Study
+from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.sources.clinical import credentials, download_table
-    from kalemia.sources.web import Web
+    from kalemia.sources.download_tables import credentials, download_table
+    from kalemia.sources.http_files import Web
 
     study = Study.from_config(snakemake.config)
     source = study.source

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kalemia.config import Quality
+from kalemia.core.config import Quality
 from kalemia.ecg.morphology import BeatClass, Beats, beat_classes
 
 BEAT_REASONS = (

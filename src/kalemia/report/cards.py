@@ -6,13 +6,14 @@ The headings are those of Mitchell et al., Model Cards for Model Reporting, FAT*
 from dataclasses import dataclass
 from pathlib import Path
 
-from kalemia import __version__, paper
-from kalemia.config import Study
+from kalemia import __version__
+from kalemia.core.config import Study
+from kalemia.core.tables import write_text
 from kalemia.report import METRIC_NAMES, tripod
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import MISSING, PROTOCOLS, bounds, count, interval, number, percent, plural
 from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
-from kalemia.report.words import MISSING, PROTOCOLS, bounds, count, interval, number, percent, plural
-from kalemia.statistics import auc_interval, clopper_pearson
-from kalemia.tables import write_text
+from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
 REPORTING = (

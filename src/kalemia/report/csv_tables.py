@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pyarrow import csv
 
+from kalemia.core.tables import read_table, whole_file
 from kalemia.report import STUDY_TABLES
-from kalemia.tables import read_table, whole_file
 
 
 def write_csv_tables(results: str | Path) -> None:

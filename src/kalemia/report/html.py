@@ -8,10 +8,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from kalemia.errors import UserError
-from kalemia.report.palette import DARK, LIGHT
-from kalemia.report.words import bounds, count, interval, mean_sd, number, percent
-from kalemia.tables import whole_file
+from kalemia.core.errors import UserError
+from kalemia.core.tables import whole_file
+from kalemia.report.figures.palette import DARK, LIGHT
+from kalemia.report.formatting import bounds, count, interval, mean_sd, number, percent
 
 FOLDER = Path(__file__).parent
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.errors import UserError
-from kalemia.evaluation import role_metrics
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import BEAT_SAMPLES, EXPLANATION
+from kalemia.core.tables import read_json, read_table
+from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.report.provenance import RuleTime, hashes, rule_times
-from kalemia.schemas import BEAT_SAMPLES, EXPLANATION
-from kalemia.tables import read_json, read_table
 
 JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "flow": "cohort/flow.json",
@@ -137,7 +137,7 @@ class PatientArm:
 
     @cached_property
     def metrics(self) -> list[dict]:
-        """`kalemia.evaluation.role_metrics` of the test draws after each round."""
+        """`kalemia.evaluation.round_metrics.role_metrics` of the test draws after each round."""
         return [role_metrics(table, "test") for table in self.predictions]
 
     @cached_property

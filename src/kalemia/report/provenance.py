@@ -12,9 +12,9 @@ from typing import NamedTuple
 import yaml
 
 from kalemia import __version__
-from kalemia.config import Study
-from kalemia.recipes import RECIPES
-from kalemia.tables import file_hash
+from kalemia.core.config import Study
+from kalemia.core.recipes import RECIPES
+from kalemia.core.tables import file_hash
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats import BeatSettings
-from kalemia.config import Study
-from kalemia.ecg.judgement import Judgement, judge_excerpt
-from kalemia.nearness import nearest
+from kalemia.beats.borderline import nearest
+from kalemia.beats.review_decisions import Decision, decisions_by_subject
+from kalemia.beats.segment_beats import BeatSettings
+from kalemia.core.config import Study
+from kalemia.core.schemas import RATE_HZ
+from kalemia.core.tables import read_table
+from kalemia.ecg.assess_excerpt import Judgement, judge_excerpt
 from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
-from kalemia.review import Decision, decisions_by_subject
-from kalemia.schemas import RATE_HZ
-from kalemia.tables import read_table
 
 _STRIP_S = 10
 _PX_PER_S = 104

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from kalemia.config import Analyte, Simulation
-from kalemia.errors import UserError
-from kalemia.simulate.bedside import shortcut_at
+from kalemia.core.config import Analyte, Simulation
+from kalemia.core.errors import UserError
+from kalemia.core.tables import write_json
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
-from kalemia.simulate.course import Classes
-from kalemia.simulate.people import Person, cohort
+from kalemia.simulate.noise_and_shortcuts import shortcut_at
+from kalemia.simulate.patients import Person, cohort
 from kalemia.simulate.physiology import WAVES
+from kalemia.simulate.potassium_course import Classes
 from kalemia.simulate.recordings import recording_name, stretch_start, write_recordings
-from kalemia.tables import write_json
 
 WAVEFORMS = "mimic3wdb-matched/1.0"
 TABLES = "mimiciii/1.4"

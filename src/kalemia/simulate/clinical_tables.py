@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.seeds import rng
-from kalemia.simulate import charted
-from kalemia.simulate.people import Admission, Person
+from kalemia.core.seeds import rng
+from kalemia.simulate import chart_events as charted
+from kalemia.simulate.patients import Admission, Person
 
 COLUMNS = {
     "PATIENTS": "ROW_ID SUBJECT_ID GENDER DOB DOD DOD_HOSP DOD_SSN EXPIRE_FLAG",

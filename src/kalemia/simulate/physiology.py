@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kalemia.schemas import RATE_HZ
+from kalemia.core.schemas import RATE_HZ
 
 WAVES = ("P", "Q", "R", "S", "T")
 P, Q, R, S, T = range(5)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.config import Simulation
-from kalemia.schemas import RATE_HZ
-from kalemia.seeds import rng
+from kalemia.core.config import Simulation
+from kalemia.core.schemas import RATE_HZ
+from kalemia.core.seeds import rng
 from kalemia.simulate import physiology
-from kalemia.simulate.bedside import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
-from kalemia.simulate.course import Draw
-from kalemia.simulate.people import FIRST_SUBJECT, Person
+from kalemia.simulate.noise_and_shortcuts import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
+from kalemia.simulate.patients import FIRST_SUBJECT, Person
+from kalemia.simulate.potassium_course import Draw
 from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
 
 GAINS = (21, 32, 43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them

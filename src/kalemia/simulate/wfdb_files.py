@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.schemas import RATE_HZ
+from kalemia.core.schemas import RATE_HZ
 
 MISSING = -128  # of format 80; a value that is there lies within -127 and 127
 MISSING_NUMERIC = -(2**15)  # of format 16

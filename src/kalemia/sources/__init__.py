@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from kalemia.joblog import progress
+from kalemia.core.jobs import progress
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class LeadExcerpt:
     """One lead between two samples of a recording.
 
     ecg_mv: float32, NaN where nothing was recorded; segments: those that hold the lead; faults: by their start;
-    problems: why part of it could not be read, each with one of `kalemia.flow.REASONS`.
+    problems: why part of it could not be read, each with one of `kalemia.cohort.inclusion_flow.REASONS`.
     """
 
     ecg_mv: np.ndarray
@@ -108,7 +108,10 @@ class Source(Protocol):
 
 
 class UnreadableRecordingError(Exception):
-    """A recording, or a part of one, that cannot be used; `reason` is one of `kalemia.flow.REASONS`."""
+    """A recording, or a part of one, that cannot be used.
+
+    `reason` is one of `kalemia.cohort.inclusion_flow.REASONS`.
+    """
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")

@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
+from kalemia.core.tables import whole_file
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.segments import SampleFile
-from kalemia.sources.web import FetchError, Web
-from kalemia.tables import whole_file
+from kalemia.sources.http_files import FetchError, Web
+from kalemia.sources.sample_files import SampleFile
 
 
 class Mirror(Protocol):

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import wfdb
 
-from kalemia import mimic
-from kalemia.errors import UserError
-from kalemia.schemas import RATE_HZ
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
-from kalemia.sources.faults import converter_range, faults_of
+from kalemia.sources import mimic_tables as mimic
 from kalemia.sources.mirrors import Folder, Mirror
-from kalemia.sources.segments import file_of_lead
+from kalemia.sources.sample_files import file_of_lead
+from kalemia.sources.signal_faults import converter_range, faults_of
 
 DATABASE = "mimic3wdb-matched/1.0"
 RECORDINGS = "RECORDS-waveforms"  # the list of them

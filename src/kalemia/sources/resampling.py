@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from kalemia.schemas import RATE_HZ
+from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import UnreadableRecordingError
 
 _MOST = 20_000  # of the two factors; a rate beyond is written with too many digits

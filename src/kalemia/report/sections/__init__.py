@@ -4,13 +4,13 @@ To add one: (1) a template sections/{id}.html without a heading, every table and
 and `figure` of macros.html; it knows `study`, `figures`, `notes` and what the builder returns; (2) a module
 sections/{id}.py with the builder `values(study, data, notes) -> dict`, which reads only `data` (a file that it needs is
 a field of `StudyResults`); (3) a line in `SECTIONS`. A figure is named in `kalemia.report.SECTION_FIGURES`, drawn by a
-line in `kalemia.report.figures.write_study_figures`, and has its caption in workflow/report/{figure}.rst.
+line in `kalemia.report.figures.study_figures.write_study_figures`, and has its caption in workflow/report/{figure}.rst.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections import (

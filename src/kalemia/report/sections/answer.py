@@ -2,12 +2,12 @@
 
 import math
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.evaluation.verdict import words
+from kalemia.report.figures.palette import ARM_COLORS
+from kalemia.report.formatting import PROTOCOLS, number, plural
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.palette import ARM_COLORS
-from kalemia.report.words import PROTOCOLS, number, plural
-from kalemia.verdict import words
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:

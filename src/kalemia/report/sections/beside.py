@@ -1,12 +1,12 @@
 """The section of every table and figure of the paper and of its appendices, with this study's row under the paper's."""
 
-from kalemia import paper
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report import METRIC_NAMES
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import MISSING, PROTOCOLS, interval, mean_sd, number, published
 from kalemia.report.inputs import StudyResults, subject_name
 from kalemia.report.notes import Notes
 from kalemia.report.sections.generic import SPLITS
-from kalemia.report.words import MISSING, PROTOCOLS, interval, mean_sd, number, published
 
 THEIRS, OURS = "Chiu 2022", "this study"
 BY_RULE = (

@@ -1,6 +1,6 @@
 """The section of the generic model's card, with the way to each personal model's."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report.cards import generic_card
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes

@@ -1,10 +1,10 @@
 """The section of Table 1: both populations, beside the paper's."""
 
-from kalemia import paper
-from kalemia.config import Analyte, Study
+from kalemia.core.config import Analyte, Study
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import MISSING, count, number, percent
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, count, number, percent
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:

@@ -4,14 +4,14 @@ from itertools import product
 
 import numpy as np
 
-from kalemia.config import Study
-from kalemia.explanation_summary import CHANGES, SAME, STAYS, Estimate, Summary, dependence
+from kalemia.core.config import Study
+from kalemia.core.schemas import RATE_HZ
+from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.explanation.summary import CHANGES, SAME, STAYS, Estimate, Summary, dependence
+from kalemia.explanation.wave_windows import WAVES
+from kalemia.report.formatting import MISSING, interval, number, percent
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, interval, number, percent
-from kalemia.schemas import RATE_HZ
-from kalemia.verdict import FEWEST_PATIENTS, UNKNOWN
-from kalemia.waves import WAVES
 
 CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
 

@@ -1,7 +1,7 @@
 """The section of the generic network."""
 
-from kalemia import paper
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.report import chiu2022 as paper
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 

@@ -1,6 +1,6 @@
 """The section of the inclusion flow."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 

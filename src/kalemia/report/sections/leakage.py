@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kalemia.config import Arm, Study
+from kalemia.core.config import Arm, Study
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from kalemia import paper
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import PROTOCOLS, bounds, plural
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import PROTOCOLS, bounds, plural
 
 NOT_TOLD = "not told"
 

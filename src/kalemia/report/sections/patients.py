@@ -4,7 +4,7 @@ from collections import Counter
 
 import pyarrow as pa
 
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report.inputs import StudyResults, subject_name
 from kalemia.report.notes import Notes
 

@@ -1,10 +1,10 @@
 """The section of real prevalence: every draw of the test periods, and what alerts would find and cost."""
 
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.report.formatting import interval
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections.statistics import WAYS
-from kalemia.report.words import interval
 
 PERIODS = {
     "forward": "every draw from the first test draw on",

@@ -3,11 +3,11 @@
 import pyarrow as pa
 
 from kalemia.baseline_averages import LAST_ROUND
-from kalemia.config import Arm, Study
+from kalemia.core.config import Arm, Study
+from kalemia.evaluation.verdict import words
+from kalemia.report.formatting import MISSING, number
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, number
-from kalemia.verdict import words
 
 # Baselines that order draws as the generic network does: recalibration, and no more.
 DECISION_ONLY = ("threshold", "platt_offset", "random_intercept")

@@ -1,11 +1,11 @@
 """The section of metrics after every round, arm beside arm."""
 
-from kalemia import paper
-from kalemia.config import Study
+from kalemia.core.config import Study
 from kalemia.report import METRIC_NAMES
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import PROTOCOLS, mean_sd, published
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import PROTOCOLS, mean_sd, published
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:

@@ -1,7 +1,7 @@
 """The section of provenance: configuration, versions, hashes, and the time that each rule took."""
 
-from kalemia import paper
-from kalemia.config import Study
+from kalemia.core.config import Study
+from kalemia.report import chiu2022 as paper
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.provenance import config_text, digests, versions

@@ -1,12 +1,12 @@
 """The section of intervals and tests: how sure the figures are, and whether rounds and arms differ."""
 
-from kalemia.config import GENERIC, Study
-from kalemia.metrics import EVERY
+from kalemia.core.config import GENERIC, Study
+from kalemia.evaluation.metrics import EVERY
+from kalemia.evaluation.verdict import FEWEST_PATIENTS
 from kalemia.report import METRIC_NAMES
+from kalemia.report.formatting import MISSING, interval, mean_sd, number
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.words import MISSING, interval, mean_sd, number
-from kalemia.verdict import FEWEST_PATIENTS
 
 WAYS = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "threshold of training"}
 MORE_NAMES = METRIC_NAMES | {

@@ -1,0 +1,1 @@
+"""From recordings to beats, and the review of both."""

@@ -1,0 +1,35 @@
+"""Which excerpts lie nearest the thresholds, so that a person looks at those first."""
+
+import math
+from collections.abc import Iterable
+
+from kalemia.core.config import Beats, Quality, Rhythm
+
+
+def nearness(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
+    """How near a row of the quality table lies to the nearest threshold: 0 on it, larger further away.
+
+    Shares and counts are compared as logarithms of their ratio to the threshold, the irregularity as it is, because
+    it is a logarithm already. What was never judged is infinitely far.
+    """
+    if not row["n_r_peaks"]:
+        return math.inf
+    distances = [
+        _ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_share * row["n_r_peaks"])),
+        _ratio(row["ectopic_share"], rhythm.max_ectopic_share),
+        _ratio(row["pacing_click"], rhythm.max_pacing_click),
+    ]
+    if row["irregularity"] is not None and math.isfinite(row["irregularity"]):
+        distances.append(abs(row["irregularity"] - rhythm.max_irregularity))
+    return min(distances)
+
+
+def nearest(rows: Iterable[dict], most: int, quality: Quality, rhythm: Rhythm, beats: Beats) -> list[dict]:
+    """At most so many rows of quality tables, the nearest to a threshold first."""
+    near = [(nearness(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
+    near.sort(key=lambda item: item[:2])
+    return [row for distance, _, row in near[:most] if math.isfinite(distance)]
+
+
+def _ratio(value: float | None, threshold: float) -> float:
+    return abs(math.log(value / threshold)) if value and threshold else math.inf

@@ -1,0 +1,71 @@
+"""The ECG before each draw of one subject: one lead, as recorded, out of gaps, segments and changing leads."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.cohort.select_cohort import read_draws_of
+from kalemia.core.jobs import progress
+from kalemia.core.tables import table_from_rows, write_table
+from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
+
+log = logging.getLogger(__name__)
+
+
+def write_excerpts(
+    source: Source,
+    draws_path: str | Path,
+    subject_id: int,
+    lead: str,
+    min_recorded_minutes: float,
+    digest: str,
+    path: str | Path,
+) -> None:
+    """Write one row for each draw of the subject that is read, with its ECG or the reason why there is none."""
+    draws = read_draws_of(draws_path, subject_id)
+    recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
+    rows = [
+        _row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
+        for draw in progress(f"draws of p{subject_id:06d}", draws, len(draws))
+    ]
+    log.info("p%06d: %s", subject_id, dict(Counter(row["reason"] or "read" for row in rows)))
+    write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
+
+
+def problem_without_lead(
+    excerpt: LeadExcerpt, rate_hz: float, min_recorded_minutes: float
+) -> tuple[str | None, str | None]:
+    """Why an excerpt cannot be used, as (reason, detail); (None, None) if enough of the lead was recorded."""
+    recorded_s = np.count_nonzero(np.isfinite(excerpt.ecg_mv)) / rate_hz
+    if recorded_s >= 60 * min_recorded_minutes:
+        return None, None
+    if excerpt.problems:
+        reason = Counter(problem.reason for problem in excerpt.problems).most_common(1)[0][0]
+        return reason, "; ".join(problem.detail for problem in excerpt.problems if problem.reason == reason)
+    return ("gap" if excerpt.segments else "no lead"), None
+
+
+def _row(
+    draw: dict,
+    recording: Recording | UnreadableRecordingError,
+    read_lead: Callable,
+    lead: str,
+    min_recorded_minutes: float,
+) -> dict:
+    kept = ("subject_id", "draw_id", "draw_time", "potassium", "label", "hadm_id", "recording", "sample_from")
+    row = {name: draw[name] for name in kept} | {"ecg_mv": None, "rate_hz": None, "segments": [], "faults": []}
+    if isinstance(recording, UnreadableRecordingError):  # it could be read when the cohort was made
+        return row | {"reason": recording.reason, "detail": recording.detail}
+    excerpt = read_lead(recording, lead, draw["sample_from"], draw["sample_to"])
+    reason, detail = problem_without_lead(excerpt, recording.rate_hz, min_recorded_minutes)
+    return row | {
+        "rate_hz": recording.rate_hz,
+        "ecg_mv": None if reason else excerpt.ecg_mv,
+        "segments": [vars(segment) for segment in excerpt.segments],
+        "faults": [vars(fault) for fault in excerpt.faults],
+        "reason": reason,
+        "detail": detail,
+    }

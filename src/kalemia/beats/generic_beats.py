@@ -1,0 +1,15 @@
+"""The beats of all generic patients in one file, so that the training reads two files and not some thousands."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kalemia.core.tables import read_table, write_row_groups
+
+
+def write_generic_beats(shard_paths: Iterable[str | Path], digest: str, path: str | Path) -> None:
+    """Write the shards as one table of kind "beats", a row group a subject, in the order of the shards' names.
+
+    Raises `UserError` as `tables.read_table`.
+    """
+    shards = (read_table(shard, "beats") for shard in sorted(map(str, shard_paths)))
+    write_row_groups(path, "beats", shards, digest)

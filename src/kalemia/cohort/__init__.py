@@ -1,0 +1,1 @@
+"""Who is studied: draws, recordings, exclusions and populations."""

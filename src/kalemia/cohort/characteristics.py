@@ -1,0 +1,154 @@
+"""The characteristics of both populations: what the paper's Table 1 shows, with what is missing counted."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.core.tables import read_table, write_json
+from kalemia.sources.mimic_tables import read_csv_table
+
+DAYS_A_YEAR = 365.25
+# MIMIC-III moves the birth of people older than 89 back by 300 years; their median age was 91.4.
+OBSCURED_AGE, AGE_OVER_89 = 200.0, 91.4
+UNKNOWN = "unknown"
+# The paper's groups -> how MIMIC-III's ETHNICITY begins or what it says; the first that fits.
+ETHNICITIES = {
+    "White": ("WHITE", "PORTUGUESE"),
+    "African American": ("BLACK",),
+    "Hispanic": ("HISPANIC", "SOUTH AMERICAN"),
+    "Asian": ("ASIAN",),
+    "American Indian": ("AMERICAN INDIAN",),
+    UNKNOWN: ("UNKNOWN", "UNABLE TO OBTAIN", "PATIENT DECLINED"),
+}
+GROUPS = (*(group for group in ETHNICITIES if group != UNKNOWN), "other", UNKNOWN)
+
+
+def write_characteristics(
+    tables: str | Path | None,
+    body_path: str | Path | None,
+    populations_path: str | Path,
+    quality_paths: Iterable[str | Path],
+    generic_path: str | Path,
+    path: str | Path,
+) -> None:
+    """Write age at the first used draw, gender, ethnicity, height, weight, draws and potassium of both populations.
+
+    What is missing stays missing and is counted, under ``missing``. Without `tables` nothing is known of age, gender
+    and ethnicity; without `body_path` nothing of height and weight.
+    """
+    populations = read_table(populations_path, "populations").to_pylist()
+    generic_draws = set(read_table(generic_path, "generic")["draw_id"].to_pylist())
+    columns = ["subject_id", "draw_id", "draw_time", "potassium", "label", "reason"]
+    draws = [
+        row
+        for quality in quality_paths
+        for row in read_table(quality, "quality", columns).to_pylist()
+        if row["reason"] is None
+    ]
+    people = {row["subject_id"] for row in populations if row["population"]}
+    about = _people(tables, body_path, people)
+    result = {}
+    for population in ("generic", "personal"):
+        subjects = {row["subject_id"] for row in populations if row["population"] == population}
+        used = [
+            d
+            for d in draws
+            if d["subject_id"] in subjects and (population == "personal" or d["draw_id"] in generic_draws)
+        ]
+        result[population] = _characteristics(subjects, used, about)
+    write_json(path, result)
+
+
+def age_years(birth: datetime, time: datetime) -> float:
+    """Age at a time; 91.4 where MIMIC-III obscured it because it was above 89."""
+    years = (time - birth).days / DAYS_A_YEAR
+    return AGE_OVER_89 if years > OBSCURED_AGE else years
+
+
+def ethnicity_group(text: str | None) -> str:
+    """The paper's group of one of MIMIC-III's ethnicities."""
+    text = (text or UNKNOWN).upper()
+    return next((group for group, begins in ETHNICITIES.items() if text.startswith(begins)), "other")
+
+
+def _people(tables: str | Path | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
+    """What is known of some subjects, by name and subject: of height and weight a list of (time, value)."""
+    known: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
+    if tables:
+        for row in read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist():
+            known["birth"][row["SUBJECT_ID"]], known["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
+        known["ethnicity"] = _ethnicities(read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"]))
+    if body_path:
+        for row in read_table(body_path, "body").to_pylist():
+            for name in ("height_cm", "weight_kg"):
+                if row["subject_id"] in subjects and row[name] is not None:
+                    known[name].setdefault(row["subject_id"], []).append((row["time"], row[name]))
+    return known
+
+
+def _ethnicities(admissions) -> dict[int, str]:
+    """The group that a subject is given most often, known ones first; between equals the first of `GROUPS`."""
+    counts: dict[int, Counter] = {}
+    rows = {(row["SUBJECT_ID"], row["HADM_ID"], row["ETHNICITY"]) for row in admissions.to_pylist()}
+    for subject, _, text in rows:
+        counts.setdefault(subject, Counter())[ethnicity_group(text)] += 1
+    return {
+        subject: max(GROUPS, key=lambda group: (count[group] > 0 and group != UNKNOWN, count[group]))
+        for subject, count in counts.items()
+    }
+
+
+def _characteristics(subjects: set[int], draws: list[dict], about: dict[str, dict]) -> dict:
+    first: dict[int, datetime] = {}
+    for draw in draws:
+        first[draw["subject_id"]] = min(first.get(draw["subject_id"], draw["draw_time"]), draw["draw_time"])
+    births = {s: birth for s, birth in about["birth"].items() if birth is not None}
+    ages = [age_years(births[s], first[s]) for s in sorted(first) if s in births]
+    genders = [about["gender"][s] for s in subjects if about["gender"].get(s)]
+    men = sum(gender == "M" for gender in genders)
+    groups = Counter(about["ethnicity"][s] for s in subjects if s in about["ethnicity"])
+    body = {
+        name: [_nearest(about[name][s], first[s]) for s in sorted(first) if s in about[name]]
+        for name in ("height_cm", "weight_kg")
+    }
+    potassium = {label: np.array([d["potassium"] for d in draws if d["label"] == label], float) for label in (0, 1)}
+    n = len(subjects)
+    return {
+        "n": n,
+        "draws": len(draws),
+        "positive": len(potassium[1]),
+        "negative": len(potassium[0]),
+        "age_median_iqr": _median_iqr(ages),
+        "men": [men, men / len(genders)] if genders else [None, None],
+        "ethnicity": {group: groups[group] for group in GROUPS} if groups else None,
+        "height_cm_median_iqr": _median_iqr(body["height_cm"]),
+        "weight_kg_median_iqr": _median_iqr(body["weight_kg"]),
+        "potassium_negative_mean_sd": _mean_sd(potassium[0]),
+        "potassium_positive_mean_sd": _mean_sd(potassium[1]),
+        "missing": {
+            "age": n - len(ages),
+            "gender": n - len(genders),
+            "ethnicity": n - groups.total(),
+            "height": n - len(body["height_cm"]),
+            "weight": n - len(body["weight_kg"]),
+        },
+    }
+
+
+def _nearest(measured: list[tuple[datetime, float]], time: datetime) -> float:
+    """The value nearest in time; of equally near ones the earlier, then the smaller."""
+    return min(measured, key=lambda pair: (abs(pair[0] - time), pair))[1]
+
+
+def _median_iqr(values: list[float]) -> list[float | None]:
+    return [float(q) for q in np.percentile(values, [50, 25, 75])] if values else [None] * 3
+
+
+def _mean_sd(values: np.ndarray) -> list[float | None]:
+    return [
+        float(values.mean()) if len(values) else None,
+        float(values.std(ddof=1)) if len(values) > 1 else None,
+    ]

@@ -1,0 +1,46 @@
+"""Heights and weights out of the charted events, streamed by item, in centimeters and kilograms."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kalemia.core.schemas import SCHEMAS
+from kalemia.core.tables import write_table
+from kalemia.sources.mimic_codes import BODY_TABLE, items_of
+from kalemia.sources.mimic_tables import item_batches
+
+COLUMNS = ("SUBJECT_ID", "ITEMID", "CHARTTIME", "VALUENUM", "ERROR")
+# Of adults; beyond them a value is an error of entry. Height: mimic-code's heightweight.sql. Weight: our choice.
+PLAUSIBLE = {"height": (120.0, 230.0), "weight": (25.0, 400.0)}
+_COLUMN = {"height": "height_cm", "weight": "weight_kg"}
+
+
+def write_body(tables: str | Path, digest: str, path: str | Path) -> None:
+    """Write every plausible height and weight of CHARTEVENTS once, sorted by subject, time and value.
+
+    Rows marked as an error are left out. Memory holds what is kept, whatever the size of the table.
+    """
+    items = items_of(BODY_TABLE)
+    batches = item_batches(tables, BODY_TABLE, [item.item for item in items], COLUMNS)
+    kept = [_measurements(batch) for batch in batches]
+    table = pa.concat_tables(kept) if kept else SCHEMAS["body"].empty_table()
+    names = SCHEMAS["body"].names
+    table = table.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
+    write_table(path, "body", table, digest)
+
+
+def _measurements(batch: pa.RecordBatch) -> pa.Table:
+    items = {item.item: item for item in items_of(BODY_TABLE)}
+    factor = np.array([items[item].factor for item in batch["ITEMID"].to_pylist()])
+    meaning = np.array([items[item].meaning for item in batch["ITEMID"].to_pylist()])
+    value = batch["VALUENUM"].to_numpy(zero_copy_only=False) * factor
+    is_error = pc.fill_null(pc.not_equal(batch["ERROR"], 0), False).to_numpy(zero_copy_only=False)
+    columns = {"subject_id": batch["SUBJECT_ID"], "time": batch["CHARTTIME"]}
+    is_kept = np.zeros(len(batch), bool)
+    for name, (low, high) in PLAUSIBLE.items():
+        is_mine = (meaning == name) & (value > low) & (value < high) & ~is_error
+        columns[_COLUMN[name]] = pa.array(value.astype(np.float32), mask=~is_mine)
+        is_kept |= is_mine
+    return pa.table(columns, SCHEMAS["body"]).filter(pa.array(is_kept))

@@ -1,0 +1,1 @@
+"""What every stage uses: the configuration, tables, paths, seeds and logs."""

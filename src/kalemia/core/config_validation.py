@@ -1,0 +1,122 @@
+"""Whether a configuration is one of Kalemia's: known keys, the schema, and what one key's schema cannot see."""
+
+import difflib
+import itertools
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kalemia.core.config import GENERIC, Analyte, Fields, Source, Study, is_url
+from kalemia.core.errors import UserError
+
+
+def check_config(config: Fields, schema: Fields) -> None:
+    """Raise `UserError`, in one line, where a configuration is not one of Kalemia's.
+
+    `schema` is workflow/schemas/config.schema.yaml. An unknown key is answered with the nearest known one.
+    """
+    _refuse_unknown_keys(config, schema, schema, "")
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
+        raise UserError(f"config: {where}: {errors[0].message}")
+    study = Study.from_config(config)
+    _check_source(study.source)
+    _check_order(study)
+    if study.is_simulated:
+        _check_simulated(study.analyte)
+
+
+def _check_source(source: Source) -> None:
+    if source.kind == "simulated":
+        return
+    for key in ("waveforms", "tables"):
+        place = getattr(source, key)
+        if place is None:
+            raise UserError(f"config: source.{key}: must be given when source.kind is {source.kind}")
+        if not is_url(place):
+            continue
+        if source.kind != "physionet":
+            raise UserError(f"config: source.{key}: must be a folder when source.kind is {source.kind}")
+        if "@" in urlsplit(place).netloc:  # not shown: it holds a password
+            raise UserError(
+                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
+            )
+    if not is_url(source.tables) and not Path(source.tables).is_dir():
+        raise UserError(f"config: source.tables: {source.tables} is not a folder")
+
+
+def _check_simulated(analyte: Analyte) -> None:
+    """The simulated people have potassium: too much or too little of it."""
+    positive = analyte.positive
+    bounds = [bound for bound in (positive.above, positive.from_) if bound > float("-inf")]
+    is_high = len(bounds) == 1 and 5.0 <= bounds[0] <= 7.0 and positive.to == positive.below == float("inf")
+    bounds = [bound for bound in (positive.below, positive.to) if bound < float("inf")]
+    is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
+    if (analyte.name, analyte.unit) != ("potassium", "mEq/L") or not (is_high or is_low):
+        raise UserError(
+            "config: analyte: source.kind simulated knows potassium in mEq/L alone, with analyte.positive above a"
+            " value from 5 to 7, or below one from 2.8 to 4"
+        )
+
+
+def _check_order(study: Study) -> None:
+    """What one key's schema cannot see: the order of several, and a name that is taken."""
+    if GENERIC in study.arms:
+        raise UserError(
+            f"config: arms.{GENERIC}: is what the network before personal training is called; rename the arm"
+        )
+    analyte, split = study.analyte, study.populations.split
+    for name in ("positive", "negative", "plausible"):
+        if getattr(analyte, name).is_empty():
+            raise UserError(f"config: analyte.{name}: its bounds are out of order, no value lies within")
+    if analyte.positive.overlaps(analyte.negative):
+        raise UserError(
+            "config: analyte.positive and analyte.negative are out of order: they overlap,"
+            " and a value in both would have two labels"
+        )
+    if study.ecg.band_hz[0] >= study.ecg.band_hz[1]:
+        raise UserError("config: ecg.band_hz: the lower edge must lie below the upper")
+    if study.ecg.transition_hz > 2 * study.ecg.band_hz[0]:
+        raise UserError("config: ecg.transition_hz: wider than twice the lower edge of ecg.band_hz, so 0 Hz would pass")
+    if study.quality.rr_ms[0] >= study.quality.rr_ms[1]:
+        raise UserError("config: quality.rr_ms: the shortest interval must lie below the longest")
+    if study.quality.amplitude[0] >= study.quality.amplitude[1]:
+        raise UserError("config: quality.amplitude: the smallest must lie below the largest")
+    if study.beats.min_per_draw > study.beats.per_draw:
+        raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
+    if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
+        raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
+    if abs(split.train + split.validation + split.test - 1) > 1e-9:
+        raise UserError("config: populations.split: the three shares must add up to 1")
+    for name, arm in study.arms.items():
+        if arm.trained == "scratch" and arm.batch_norm == "frozen":
+            raise UserError(f"config: arms.{name}.batch_norm: nothing is transferred in scratch, so it must be adapt")
+        if arm.purge_hours * 60 < study.cohort.window_minutes:
+            raise UserError(
+                f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
+                " could hold the same beats"
+            )
+    cuts = study.network.analyte_cuts
+    if any(low >= high for low, high in itertools.pairwise(cuts)):
+        raise UserError("config: network.analyte_cuts: must ascend")
+    if study.simulation.single_episode_patients > study.simulation.personal_patients:
+        raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
+
+
+def _refuse_unknown_keys(value, schema: Fields, root: Fields, where: str) -> None:
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if not isinstance(value, dict):
+        return
+    known, free = schema.get("properties", {}), schema.get("additionalProperties", True)
+    for key, item in value.items():
+        if key in known:
+            _refuse_unknown_keys(item, known[key], root, f"{where}{key}.")
+        elif isinstance(free, dict):
+            _refuse_unknown_keys(item, free, root, f"{where}{key}.")
+        elif free is False:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            raise UserError(f"config: unknown key {where}{key}; {hint}")

@@ -1,0 +1,1 @@
+"""From prediction files to metrics, intervals and the verdict."""

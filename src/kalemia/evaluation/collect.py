@@ -1,0 +1,131 @@
+"""The study's tables of baselines, nulls and leakage, gathered from the files of patients."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
+from kalemia.evaluation.round_metrics import draw_metrics, round_of_path
+from kalemia.personal.baselines import CROSS_PATIENT, shrunk_intercepts
+from kalemia.personal.leakage import audit, hours_between
+from kalemia.personal.splits import draws_of, read_split
+from kalemia.stats.logistic_regression import fit_offset
+
+
+def write_baselines(
+    baseline_paths: Iterable[str | Path],
+    split_paths: Iterable[str | Path],
+    prediction_paths: Iterable[str | Path],
+    path: str | Path,
+    digest: str,
+) -> None:
+    """Write one row for each arm, patient and baseline: its metrics on the test draws.
+
+    The random intercept, which needs all patients of an arm, is added here from the predictions of round 0.
+    """
+    rows = []
+    for baseline_path in baseline_paths:
+        arm, subject = Path(baseline_path).parts[-3:-1]
+        table = read_table(baseline_path, "baselines")
+        for name in dict.fromkeys(table["baseline"].to_pylist()):
+            mine = table.filter(pc.equal(table["baseline"], name))
+            metrics = _metrics(*(mine[column].to_numpy() for column in ("label", "score", "decision")))
+            rows.append({"arm": arm, "subject_id": int(subject[1:]), "baseline": name} | metrics)
+    of_round_0 = {
+        (place["arm"], place["subject_id"]): read_table(predictions, "predictions")
+        for predictions in prediction_paths
+        if (place := round_of_path(predictions))["round"] == 0
+    }
+    rows += _random_intercepts([read_split(split) for split in split_paths], of_round_0)
+    rows.sort(key=lambda row: (row["arm"], row["subject_id"]))
+    write_table(path, "baseline_metrics", table_from_rows("baseline_metrics", rows), digest)
+
+
+def write_nulls(null_paths: Iterable[str | Path], path: str | Path, digest: str) -> None:
+    """Write the nulls of all arms and patients as one table."""
+    order = [(name, "ascending") for name in ("arm", "subject_id", "kind", "repeat")]
+    tables = [read_table(null_path, "nulls") for null_path in null_paths]
+    write_table(path, "nulls", pa.concat_tables([empty_table("nulls"), *tables]).sort_by(order), digest)
+
+
+def write_leakage(
+    split_paths: Iterable[str | Path],
+    prediction_paths: Iterable[str | Path],
+    path: str | Path,
+    distances_path: str | Path,
+    digest: str,
+) -> None:
+    """Write the audit of every split, and how well each test draw is placed by its distance to training.
+
+    Raises `UserError` where a split breaks the promise of its protocol.
+    """
+    splits = [read_split(split_path) for split_path in split_paths]
+    rows = []
+    for split in splits:
+        learned = [draw for pair in split["rounds"] for draw in pair]
+        about = {name: split[name] for name in ("arm", "subject_id", "protocol")}
+        rows.append(about | audit(learned, split["test"], *draws_of(split)))
+    write_table(path, "leakage", table_from_rows("leakage", rows), digest)
+    predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
+    distances = [row for split in splits for row in _distance_rows(split, predictions)]
+    write_table(distances_path, "distances", table_from_rows("distances", distances), digest)
+
+
+def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """For each draw the share of the draws of the other class that the score orders rightly against it, ties half.
+
+    Their mean over either class is the area under the ROC curve (DeLong et al., Biometrics 1988;44:837).
+    """
+    against = np.sign(scores[:, None] - scores[None, :]) * np.where(labels == 1, 1, -1)[:, None]
+    other = labels[:, None] != labels[None, :]
+    return np.where(other, 0.5 + 0.5 * against, 0.0).sum(axis=1) / np.maximum(other.sum(axis=1), 1)
+
+
+def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[dict]:
+    time = {draw.draw_id: draw.time for draw in draws_of(split)[0]}
+    learned = [draw for pair in split["rounds"] for draw in pair]
+    placed = {}
+    for name, round_ in (("placement_generic", 0), ("placement", len(split["rounds"]))):
+        table = read_table(predictions[split["arm"], split["subject_id"], round_], "predictions")
+        test = table.filter(pc.equal(table["role"], "test"))
+        places = placements(test["label"].to_numpy(), test["logit"].to_numpy())
+        placed[name] = dict(zip(test["draw_id"].to_pylist(), places.tolist(), strict=True))
+    return [
+        {
+            "arm": split["arm"],
+            "subject_id": split["subject_id"],
+            "draw_id": draw,
+            "hours_to_training": min(hours_between(time[draw], time[other]) for other in learned),
+            **{name: of_draw[draw] for name, of_draw in placed.items()},
+        }
+        for draw in split["test"]
+    ]
+
+
+def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int], pa.Table]) -> list[dict]:
+    rows = []
+    for arm in dict.fromkeys(split["arm"] for split in splits):
+        mine = [split for split in splits if split["arm"] == arm]
+        scored = [of_round_0[arm, split["subject_id"]] for split in mine]
+        fits = [_own_offset(split, table) for split, table in zip(mine, scored, strict=True)]
+        intercepts = shrunk_intercepts(*np.array(fits).T)
+        for split, table, intercept in zip(mine, scored, intercepts, strict=True):
+            test = table.filter(pc.equal(table["role"], "test"))
+            scores = test["logit"].to_numpy() + intercept
+            metrics = _metrics(test["label"].to_numpy(), scores, (scores > 0).astype(np.int8))
+            rows.append({"arm": arm, "subject_id": split["subject_id"], "baseline": CROSS_PATIENT} | metrics)
+    return rows
+
+
+def _own_offset(split: dict, table: pa.Table) -> tuple[float, float]:
+    """What `fit_offset` says of the draws learned from, on the generic network's logits."""
+    learned = [draw for pair in split["rounds"] for draw in pair]
+    train = table.filter(pc.is_in(table["draw_id"], pa.array(learned)))
+    return fit_offset(train["logit"].to_numpy(), train["label"].to_numpy())
+
+
+def _metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) -> dict:
+    return {"n_test": len(labels), "n_positive": int(np.sum(labels == 1))} | draw_metrics(labels, scores, decisions)

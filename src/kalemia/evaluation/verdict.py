@@ -1,0 +1,197 @@
+"""Whether personalization is real: the rule of docs/method.md, applied to the finished tables of a study.
+
+The rule was written before any study was run. Its constants are here, and the page repeats them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.core.config import Arm
+from kalemia.core.seeds import rng
+from kalemia.core.tables import read_table, write_json
+from kalemia.stats.tests_and_intervals import LEVEL, comparable, drawn, percentile_interval
+
+FEWEST_PATIENTS = 8
+FEWEST_REPEATS = round(1 / LEVEL) - 1  # fewer cannot place the truth that far out
+RESAMPLES = 10_000
+FALSE_LABELS = ("shuffled", "shifted")  # without runs of one of these nulls nothing is "supported"
+SUPPORTED, NOT_SUPPORTED, UNKNOWN = "supported", "not supported", "cannot be told"
+NEIGHBORS_APART = ("forward", "episode", "admission")  # protocols under which a verdict may be "supported"
+
+
+def write_verdict(
+    rounds_path: str | Path,
+    baselines_path: str | Path,
+    nulls_path: str | Path,
+    arms: dict[str, Arm],
+    seed: int,
+    path: str | Path,
+) -> None:
+    """Write the verdict on every arm, and that on the study, as JSON."""
+    rounds = read_table(rounds_path, "rounds")
+    baselines, nulls = read_table(baselines_path, "baseline_metrics"), read_table(nulls_path, "nulls")
+    verdicts = {name: arm_verdict(name, arm, rounds, baselines, nulls, seed) for name, arm in arms.items()}
+    primary = next((name for name, arm in arms.items() if arm.protocol in NEIGHBORS_APART), None)
+    write_json(path, {"primary": primary, **study_verdict(primary, verdicts), "arms": verdicts})
+
+
+def study_verdict(primary: str | None, verdicts: dict[str, dict]) -> dict:
+    """The verdict on the study is that on its primary arm, the first whose protocol keeps neighbors apart."""
+    if primary is None:
+        reason = "no arm keeps neighboring draws apart"
+        return {"verdict": UNKNOWN, "sentence": f"Whether personalization works {UNKNOWN}: {reason}."}
+    return {"verdict": verdicts[primary]["verdict"], "sentence": sentence(primary, verdicts[primary])}
+
+
+def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, nulls: pa.Table, seed: int) -> dict:
+    """What the rule says of one arm, and all figures that it rests on.
+
+    Patients count who have an AUC after their last round. The best baseline is the one with the largest mean AUC on
+    the very test draws, which flatters it: the difference to it is, if anything, too small. How much that matters
+    shows `difference_chosen_elsewhere`, for which each patient's baseline is chosen on the other patients.
+    """
+    truth = _last_auc(rounds, name)
+    subjects = sorted(truth)
+    values = np.array([truth[subject] for subject in subjects])
+    found = {"protocol": arm.protocol, "patients": len(subjects), "auc": _mean(values)}
+    table = _pivot([row for row in baselines.to_pylist() if row["arm"] == name], "baseline", subjects)
+    if not subjects or not table:
+        return found | {"verdict": UNKNOWN, "reason": "no patient could be evaluated", "nulls": {}, "baselines": {}}
+    means = {baseline: _mean(of_patients) for baseline, of_patients in table.items()}
+    best = max(means, key=means.get)
+    differences = values - table[best]
+    places = drawn(len(differences), RESAMPLES, rng(seed, "verdict", name))
+    low, high = percentile_interval(comparable(differences[places].mean(axis=1)))
+    found |= {
+        "baselines": means,
+        "best_baseline": best,
+        "difference": _mean(differences),
+        "interval": [low, high],
+        "difference_chosen_elsewhere": _mean(values - _chosen_elsewhere(table)),
+        "by_patient": dict(zip(map(str, subjects), differences.tolist(), strict=True)),
+        "nulls": {
+            kind: null_place(truth, [row for row in nulls.to_pylist() if (row["arm"], row["kind"]) == (name, kind)])
+            for kind in dict.fromkeys(row["kind"] for row in nulls.to_pylist() if row["arm"] == name)
+        },
+    }
+    verdict, reason = judge(found)
+    return found | {"verdict": verdict, "reason": reason}
+
+
+def judge(found: dict) -> tuple[str, str]:
+    """The rule: from the figures of an arm to its verdict, and the reason in words."""
+    (low, high), nulls = found["interval"], found["nulls"]
+    telling = {kind: null for kind, null in nulls.items() if _tells(null)}
+    matching = {kind: null for kind, null in telling.items() if null["p"] > LEVEL}
+    if found["patients"] < FEWEST_PATIENTS:
+        return UNKNOWN, f"fewer than {FEWEST_PATIENTS} patients"
+    if matching:
+        return NOT_SUPPORTED, f"of the runs without truth {as_good(matching)} did as well"
+    if high < 0:
+        return NOT_SUPPORTED, "the best baseline did better"
+    if telling.keys().isdisjoint(FALSE_LABELS):
+        many = f"{FEWEST_REPEATS} times in at least {FEWEST_PATIENTS} patients"
+        return UNKNOWN, f"no null with false labels was repeated {many}"
+    if low <= 0:
+        return UNKNOWN, "the interval of the difference to the best baseline holds 0"
+    if found["protocol"] not in NEIGHBORS_APART:
+        return UNKNOWN, "training draws are neighbors of test draws"
+    said = f"better than the best baseline, and of the runs without truth {as_good(telling)} did as well"
+    uncounted = [
+        f"{null['runs']} {words(kind)} of {null['patients']} patient{'s' * (null['patients'] != 1)}"
+        for kind, null in nulls.items()
+        if kind not in telling
+    ]
+    return SUPPORTED, f"{said} (too few to count: {enumerated(uncounted)})" if uncounted else said
+
+
+def _tells(null: dict) -> bool:
+    """Whether there are runs enough to place the truth among, and patients enough to speak for the arm."""
+    return null["runs"] >= FEWEST_REPEATS and null["patients"] >= FEWEST_PATIENTS
+
+
+def as_good(nulls: dict[str, dict]) -> str:
+    """For example ``0 of 19 shuffled and 1 of 39 shifted``: how many runs of how many did as well as the truth."""
+    return enumerated([f"{null['rank'] - 1} of {null['runs']} {words(kind)}" for kind, null in nulls.items()])
+
+
+def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
+    """Where the truth stands among the repeats of one null, by the mean AUC over the patients who have the null.
+
+    truth: AUC by patient. rows: of a table of kind "nulls". `rank` 1 means that no run did as well; p is that of a
+    permutation test (Phipson and Smyth, Stat Appl Genet Mol Biol 2010;9:39). Only repeats that all those patients
+    have are counted, so that every mean is over the same people.
+    """
+    known = [row for row in rows if row["auc"] is not None and row["auc"] == row["auc"] and row["subject_id"] in truth]
+    subjects = sorted({row["subject_id"] for row in known})
+    by_repeat: dict[int, dict[int, float]] = {}
+    for row in known:
+        by_repeat.setdefault(row["repeat"], {})[row["subject_id"]] = row["auc"]
+    runs = [_mean(np.array(list(of.values()))) for _, of in sorted(by_repeat.items()) if len(of) == len(subjects)]
+    true_mean = _mean(np.array([truth[subject] for subject in subjects]))
+    as_good = int(np.sum(comparable(np.array(runs)) >= comparable(true_mean)))
+    return {
+        "patients": len(subjects),
+        "truth": true_mean,
+        "runs": len(runs),
+        "aucs": runs,
+        "mean": _mean(np.array(runs)),
+        "rank": as_good + 1,
+        "p": (as_good + 1) / (len(runs) + 1),
+    }
+
+
+def sentence(name: str, found: dict) -> str:
+    """The verdict on an arm in one sentence."""
+    patients = f"{found['patients']} patient{'s' * (found['patients'] != 1)}"
+    if "difference" not in found:
+        return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}."
+    bounds = " ({:+.2f} to {:+.2f})".format(*found["interval"]) if found["patients"] > 1 else ""
+    figures = (
+        f"in the arm {name} the mean AUC after the last round is {found['auc']:.2f}, {found['difference']:+.2f}"
+        f"{bounds} against the best baseline ({words(found['best_baseline'])})"
+    )
+    if found["verdict"] == UNKNOWN:
+        return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}; {figures}."
+    return f"Personalization is {found['verdict']} ({patients}): {found['reason']}; {figures}."
+
+
+def enumerated(parts: list[str]) -> str:
+    """For example ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def words(name: str) -> str:
+    """A name of a baseline or a null as a reader wants it."""
+    return name.replace("_", " ")
+
+
+def _last_auc(rounds: pa.Table, arm: str) -> dict[int, float]:
+    """By patient, after the last round; only of patients who have an AUC."""
+    last: dict[int, tuple[int, float]] = {}
+    for row in rounds.to_pylist():
+        if row["arm"] == arm and row["round"] >= last.get(row["subject_id"], (0, 0))[0]:
+            last[row["subject_id"]] = row["round"], row["auc"]
+    return {subject: auc for subject, (_, auc) in last.items() if auc is not None and auc == auc}
+
+
+def _pivot(rows: list[dict], key: str, subjects: list[int]) -> dict[str, np.ndarray]:
+    """The AUC of each value of `key` as an array over `subjects`; only of those that all subjects have."""
+    found: dict[str, dict[int, float]] = {}
+    for row in rows:
+        if row["auc"] is not None:
+            found.setdefault(row[key], {})[row["subject_id"]] = row["auc"]
+    return {name: np.array([of[s] for s in subjects]) for name, of in found.items() if of.keys() >= set(subjects)}
+
+
+def _chosen_elsewhere(table: dict[str, np.ndarray]) -> np.ndarray:
+    """For each patient the AUC of the baseline that is best over the other patients."""
+    values = np.array(list(table.values()))
+    others = values.sum(axis=1, keepdims=True) - values
+    return values[np.argmax(others, axis=0), np.arange(values.shape[1])]
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")

@@ -1,0 +1,278 @@
+"""What a patient's networks look at, how far that can be trusted, and how they keep beats apart, as tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.core import config
+from kalemia.core.config import GENERIC
+from kalemia.core.errors import UserError
+from kalemia.core.seeds import seed_of
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.explanation.embedding import pooled_features, principal_axes, spread_beats, trust, tsne
+from kalemia.explanation.gradcam import attention
+from kalemia.explanation.map_similarity import rank_correlation, structural_similarity
+from kalemia.explanation.occlusion import occlusion_rows
+from kalemia.explanation.wave_windows import even_shares, limits_ms, shares, wave_windows
+from kalemia.explanation.weight_randomization import cascade
+from kalemia.network.checkpoints import load_generic, load_round
+from kalemia.network.predictions import BeatSet, read_beats
+from kalemia.network.resnet import ResNet, built
+from kalemia.network.training import set_up_torch
+from kalemia.personal.episodes import in_time, runs
+from kalemia.personal.frozen_stages import read_inputs, seam
+from kalemia.personal.nulls import nulls_of, trained_null
+from kalemia.personal.round_scores import roles_of_draws
+from kalemia.personal.splits import draws_of, read_split
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a subject's beats and networks lie: the shard, what the generic network makes of it, and the weights.
+
+    splits: by arm. rounds: by arm the last round, of arms that are possible.
+    """
+
+    shard: str | Path
+    features: str | Path
+    generic: str | Path
+    splits: dict[str, str | Path]
+    rounds: dict[str, str | Path]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the networks came about, for those that are trained once more without truth."""
+
+    network: config.Network
+    personal: config.Personal
+    arms: dict[str, config.Arm]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is explained: all beats, those of labeled draws, those of them that are shown, and the networks by name.
+
+    A network is `generic` or that of an arm after its last round; roles: by network, what draws were to it.
+    """
+
+    subject_id: int
+    beats: BeatSet
+    labeled: BeatSet
+    shown: BeatSet
+    splits: dict[str, dict]
+    models: dict[str, ResNet]
+    roles: dict[str, dict[int, str]]
+    windows: dict[str, slice]
+
+
+@dataclass(frozen=True)
+class MeanBeats:
+    """The mean beat of each label that there is: labels (k,), in mV (k, 120), as a network takes it (k, ...)."""
+
+    labels: np.ndarray
+    beats_mv: np.ndarray
+    inputs: np.ndarray
+
+    @classmethod
+    def of(cls, labeled: BeatSet) -> "MeanBeats":
+        labels = labeled.rows["label"].to_numpy()
+        kinds = np.unique(labels)[::-1]
+        beats_mv, inputs = (
+            np.stack([numbers[labels == label].mean(axis=0, dtype=np.float64) for label in kinds]).astype(np.float32)
+            for numbers in (labeled.beats_mv, labeled.inputs)
+        )
+        return cls(kinds, beats_mv, inputs)
+
+
+def explain_subject(
+    subject_id: int,
+    files: Files,
+    training: Training,
+    settings: config.Explanation,
+    digest: str,
+    paths: dict[str, str | Path],
+) -> None:
+    """Write a subject's tables, of the generic network and of each arm's last round; `paths` by kind of table.
+
+    gradcam, waves: Grad-CAM of the configured stages over the mean beat of each label, and what of it each wave gets.
+    sanity: how alike these maps are to those of networks made random, in weights or in the labels learned from.
+    occlusion: what the test draws lose without each wave. embedding, projections: beats in the plane, and how far the
+    plane can be trusted. Always computed with one thread, so that the same bytes come out however many are free.
+    Raises `UserError` as the readers of these files, and for another subject's weights.
+    """
+    subject = read_subject(subject_id, files, training.network, settings.beats_per_draw)
+    means = MeanBeats.of(subject.labeled)
+    maps = {
+        name: attention(model, means.inputs, means.labels, settings.stages) for name, model in subject.models.items()
+    }
+    embedding, projections = _planes(subject, settings, training.seed)
+    rows = {
+        "gradcam": _gradcam_rows(maps, means),
+        "waves": _wave_rows(maps, means.labels, subject.windows),
+        "sanity": _sanity_rows(subject, maps, means, _randomized(subject, files, training), settings.stages),
+        "occlusion": _occlusion_rows(subject),
+        "embedding": embedding,
+        "projections": projections,
+    }
+    for kind, path in paths.items():
+        write_table(path, kind, table_from_rows(kind, rows[kind]), digest)
+
+
+def read_subject(subject_id: int, files: Files, network: config.Network, beats_per_draw: int) -> Subject:
+    """Beats and networks, on the device that torch is set up for; raises `UserError` for another subject's round."""
+    device = set_up_torch(threads=1)
+    beats = read_beats(files.shard, network)
+    labeled = beats.take(beats.rows["label"].is_valid().to_numpy(zero_copy_only=False))
+    splits = {arm: read_split(path) for arm, path in files.splits.items()}
+    models, roles = {GENERIC: load_generic(files.generic, network)[0]}, {GENERIC: {}}
+    for arm, path in files.rounds.items():
+        models[arm], lineage = load_round(path, files.generic, network)
+        if (lineage.subject_id, lineage.arm) != (subject_id, arm):
+            raise UserError(
+                f"{path}: holds weights of subject {lineage.subject_id} in arm {lineage.arm!r}, not of subject"
+                f" {subject_id} in arm {arm!r}; delete it and run again"
+            )
+        roles[arm] = roles_of_draws(splits[arm], lineage.round)
+    rr_ms = read_table(files.shard, "beats", columns=["rr_after_ms"])["rr_after_ms"].to_numpy()
+    return Subject(
+        subject_id=subject_id,
+        beats=beats,
+        labeled=labeled,
+        shown=spread_beats(labeled, beats_per_draw),
+        splits=splits,
+        models={name: model.to(device).eval() for name, model in models.items()},
+        roles=roles,
+        windows=wave_windows(float(np.nanmedian(rr_ms))),
+    )
+
+
+Maps = dict[int, np.ndarray]  # by stage (k, 120), in the order of the labels of `MeanBeats`
+
+
+def _gradcam_rows(maps: dict[str, Maps], means: MeanBeats) -> list[dict]:
+    return [
+        {"model": name, "stage": stage, "label": label, "mean_beat": beat_mv, "attention": map_}
+        for name, by_stage in maps.items()
+        for stage, of_labels in by_stage.items()
+        for label, beat_mv, map_ in zip(means.labels, means.beats_mv, of_labels, strict=True)
+    ]
+
+
+def _wave_rows(maps: dict[str, Maps], labels: np.ndarray, windows: dict[str, slice]) -> list[dict]:
+    even = even_shares(windows)
+    limits = {wave: dict(zip(("from_ms", "to_ms"), limits_ms(window), strict=True)) for wave, window in windows.items()}
+    return [
+        {"model": name, "stage": stage, "label": label, "wave": wave, "share": share, "even_share": even[wave]}
+        | limits.get(wave, {})
+        for name, by_stage in maps.items()
+        for stage, of_labels in by_stage.items()
+        for label, map_ in zip(labels, of_labels, strict=True)
+        for wave, share in shares(map_, windows).items()
+    ]
+
+
+def _randomized(subject: Subject, files: Files, training: Training) -> Iterator[tuple[str, str, ResNet]]:
+    """Networks to hold the true ones against: (of which network, what was made random, the network).
+
+    Weights from the head down (`sanity.CASCADE`), one copy that changes. For arms also "labels": the same training on
+    labels dealt out anew among the draws learned from, as the null "shuffled".
+    """
+    generic = subject.models[GENERIC]
+    for name, model in subject.models.items():
+        fresh = built(training.network, seed_of(training.seed, "randomized", subject.subject_id, name))
+        for level, changed in cascade(model, fresh.to(generic.head.weight.device)):
+            yield name, level, changed
+    for name in files.rounds:
+        arm, split = training.arms[name], subject.splits[name]
+        after = seam(arm, training.personal.trained_stages)
+        inputs = read_inputs(files.features, files.shard, files.generic, subject.beats.inputs, after)
+        (null,) = nulls_of("shuffled", 1, split, arm, training.personal, training.seed)
+        inputs = inputs.to(generic.head.weight.device)
+        above = trained_null(null, generic, inputs, subject.beats, training.network, arm, training.personal)
+        yield name, "labels", above.network
+
+
+def _sanity_rows(
+    subject: Subject,
+    maps: dict[str, Maps],
+    means: MeanBeats,
+    randomized: Iterator[tuple[str, str, ResNet]],
+    stages: tuple[int, ...],
+) -> list[dict]:
+    """Every map against those of `randomized`; and "halves", as a yardstick: the same network's maps on the mean beats
+    of every other draw against those on the mean beats of the draws between.
+    """
+    rows = []
+    for name, against, model in randomized:
+        other = attention(model, means.inputs, means.labels, stages)
+        rows += _similarity_rows(name, against, means.labels, maps[name], other)
+    first, second = (MeanBeats.of(half) for half in _halves(subject.labeled))
+    for name, model in subject.models.items():
+        one, other = (attention(model, half.inputs, half.labels, stages) for half in (first, second))
+        rows += _similarity_rows(name, "halves", means.labels, one, other)
+    return rows
+
+
+def _similarity_rows(name: str, against: str, labels: np.ndarray, one: Maps, other: Maps) -> list[dict]:
+    return [
+        {
+            "model": name,
+            "stage": stage,
+            "label": label,
+            "against": against,
+            "attention": other_map,
+            "spearman": rank_correlation(map_, other_map),
+            "ssim": structural_similarity(map_, other_map),
+        }
+        for stage in one
+        for label, map_, other_map in zip(labels, one[stage], other[stage], strict=True)
+    ]
+
+
+def _halves(labeled: BeatSet) -> tuple[BeatSet, BeatSet]:
+    """Every other draw of each label, and the others; a label's only draw is in both."""
+    draw_ids, first = np.unique(labeled.draw_ids, return_index=True)
+    labels = labeled.rows["label"].to_numpy()[first]
+    of_labels = [draw_ids[labels == label] for label in np.unique(labels)]
+    halves = (np.concatenate([mine[start::2] if len(mine) > 1 else mine for mine in of_labels]) for start in (0, 1))
+    return tuple(labeled.take(np.isin(labeled.draw_ids, half)) for half in halves)
+
+
+def _occlusion_rows(subject: Subject) -> list[dict]:
+    """Of each arm, before and after, on the shown beats of the arm's test draws."""
+    rows = []
+    for arm in (name for name in subject.models if name != GENERIC):
+        test = subject.shown.take(np.isin(subject.shown.draw_ids, subject.splits[arm]["test"]))
+        for name in (GENERIC, arm):
+            found = occlusion_rows(subject.models[name], test, subject.windows)
+            rows += [{"arm": arm, "model": name} | row for row in found]
+    return rows
+
+
+def _planes(subject: Subject, settings: config.Explanation, seed: int) -> tuple[list[dict], list[dict]]:
+    """Rows of the tables "embedding" and "projections"."""
+    episode_of, embedding, projections = _episodes(subject), [], []
+    columns = subject.shown.rows.select(["draw_id", "label", "potassium"]).to_pylist()
+    for name, model in subject.models.items():
+        features = pooled_features(model, subject.shown.inputs)
+        by_tsne = tsne(features, settings.perplexity, seed_of(seed, "t-SNE", subject.subject_id))
+        by_pca, variance = principal_axes(features)
+        for row, on_tsne, on_pca in zip(columns, by_tsne.tolist(), by_pca.tolist(), strict=True):
+            places = dict(zip(("tsne_x", "tsne_y", "pca_x", "pca_y"), (*on_tsne, *on_pca), strict=True))
+            role = subject.roles[name].get(row["draw_id"], "other")
+            embedding.append({"model": name, **row, "role": role, "episode": episode_of[row["draw_id"]], **places})
+        for method, positions, share in (("t-SNE", by_tsne, None), ("PCA", by_pca, variance)):
+            trusted = {"n_beats": len(features), "trustworthiness": trust(features, positions)}
+            projections.append({"model": name, "method": method, **trusted, "variance": share})
+    return embedding, projections
+
+
+def _episodes(subject: Subject) -> dict[int, int]:
+    """By labeled draw its episode, numbered from 0 in the order of time: neighboring draws of one label."""
+    draws, _ = draws_of(next(iter(subject.splits.values())))
+    labeled = in_time(draws)
+    return {draw.draw_id: run for draw, run in zip(labeled, runs(labeled), strict=True)}

@@ -1,0 +1,46 @@
+"""What a network loses without one wave of the beat: a second opinion beside Grad-CAM."""
+
+import numpy as np
+
+from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.explanation.wave_windows import without_wave
+from kalemia.network.predictions import BeatSet, beat_logits
+from kalemia.network.resnet import ResNet
+
+
+def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> list[dict]:
+    """One row a wave, over the draws of the labeled beats `test`, with and without the wave (`waves.without_wave`).
+
+    auc and auc_without order the draws by the mean logit of their beats. logit_change is the size of the change of
+    that mean, and logit_drop how far it moves away from the draw's own label; both are means over the draws of a
+    class, then over the classes, so that the larger class counts no more.
+    """
+    draw_ids, first, beat_draw = np.unique(test.draw_ids, return_index=True, return_inverse=True)
+    labels = test.rows["label"].to_numpy()[first]
+    intact = _draw_logits(model, test.inputs, beat_draw)
+    rows = []
+    for wave, window in windows.items():
+        without = _draw_logits(model, without_wave(test.inputs, window), beat_draw)
+        toward_label = np.where(labels == 1, intact - without, without - intact)
+        rows.append(
+            {
+                "wave": wave,
+                "n_test": len(draw_ids),
+                "n_positive": int(np.sum(labels == 1)),
+                "auc": area_under_roc(labels, intact),
+                "auc_without": area_under_roc(labels, without),
+                "logit_change": _mean_of_classes(np.abs(intact - without), labels),
+                "logit_drop": _mean_of_classes(toward_label, labels),
+            }
+        )
+    return rows
+
+
+def _draw_logits(model: ResNet, inputs: np.ndarray, beat_draw: np.ndarray) -> np.ndarray:
+    """The mean logit of each draw's beats: float64 (draws,)."""
+    logits = beat_logits(model, inputs).astype(np.float64)
+    return np.bincount(beat_draw, weights=logits) / np.bincount(beat_draw)
+
+
+def _mean_of_classes(values: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean([values[labels == label].mean() for label in np.unique(labels)]))

@@ -1,0 +1,150 @@
+"""What the explanations of all patients say together: means over patients with intervals, and what follows in words."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from kalemia.core.seeds import rng
+from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.explanation.map_similarity import rank_correlation
+from kalemia.explanation.wave_windows import WAVES
+from kalemia.stats.tests_and_intervals import drawn, expanded_interval
+
+RESAMPLES = 2000
+SAME = 0.5  # rank correlation from which a map counts as the same
+CHANGES, STAYS = "changes", "does not change"
+
+Rows = list[dict]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over n patients and its 95% interval; NaN where there is nobody, or for the interval fewer than two."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Explained(Protocol):
+    """One patient's rows of the tables of these names."""
+
+    waves: Rows
+    sanity: Rows
+    occlusion: Rows
+    projections: Rows
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over patients; a model is `generic` or an arm, after its last round."""
+
+    patients: Sequence[Explained]
+    seed: int
+
+    def share(self, model: str, stage: int, wave: str) -> Estimate:
+        """Of attention, as `attention_share`."""
+        return self._over(lambda one: attention_share(one.waves, model, stage, wave), "share", model, stage, wave)
+
+    def even_share(self, model: str, stage: int, wave: str) -> float:
+        """What maps that are the same everywhere would give the wave."""
+        return _mean(attention_share(one.waves, model, stage, wave, "even_share") for one in self.patients)
+
+    def change(self, arm: str, model: str, wave: str) -> Estimate:
+        """As `change_share`."""
+        return self._over(lambda one: change_share(one.occlusion, arm, model, wave), "change", arm, model, wave)
+
+    def auc_drop(self, arm: str, model: str, wave: str) -> Estimate:
+        """As `auc_drop`."""
+        return self._over(lambda one: auc_drop(one.occlusion, arm, model, wave), "AUC drop", arm, model, wave)
+
+    def agreement(self, arm: str, model: str, stage: int) -> Estimate:
+        """As `opinions_agree`."""
+        return self._over(
+            lambda one: opinions_agree(one.waves, one.occlusion, arm, model, stage), "agreement", arm, model, stage
+        )
+
+    def likeness(self, model: str, stage: int, against: str, measure: str = "spearman") -> Estimate:
+        """As `similarity`."""
+        return self._over(
+            lambda one: similarity(one.sanity, model, stage, against, measure), measure, model, stage, against
+        )
+
+    def projection(self, model: str, method: str, column: str) -> Estimate:
+        """A column of the table "projections"."""
+
+        def of_one(one: Explained) -> float:
+            return _mean(row[column] for row in one.projections if (row["model"], row["method"]) == (model, method))
+
+        return self._over(of_one, column, model, method)
+
+    def _over(self, value: Callable[[Explained], float], *names: str | int) -> Estimate:
+        return estimate([value(one) for one in self.patients], self.seed, *names)
+
+
+def estimate(values: Iterable[float], seed: int, *names: str | int) -> Estimate:
+    """Of one value a patient, those that are no number left out: the mean, and the expanded percentile interval over
+    patients drawn with replacement, by the seed of what `names` say.
+    """
+    known = np.array([value for value in values if value is not None and np.isfinite(value)], dtype=np.float64)
+    if not len(known):
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    places = drawn(len(known), RESAMPLES, rng(seed, "explanation", *names))
+    return Estimate(float(known.mean()), *expanded_interval(known[places].mean(axis=1), len(known)), len(known))
+
+
+def attention_share(waves: Rows, model: str, stage: int, wave: str, column: str = "share") -> float:
+    """One patient's share of attention in a wave, mean over the labels; NaN where a map is empty for every label."""
+    return _mean(row[column] for row in waves if (row["model"], row["stage"], row["wave"]) == (model, stage, wave))
+
+
+def similarity(sanity: Rows, model: str, stage: int, against: str, measure: str = "spearman") -> float:
+    """One patient's likeness of a model's map with the one it is held against, mean over the labels."""
+    return _mean(
+        row[measure] for row in sanity if (row["model"], row["stage"], row["against"]) == (model, stage, against)
+    )
+
+
+def change_share(occlusion: Rows, arm: str, model: str, wave: str) -> float:
+    """One patient's change of the logit without a wave, as a share of the changes without each; NaN if none is."""
+    changes = {row["wave"]: row["logit_change"] for row in _of_arm(occlusion, arm, model)}
+    total = sum(changes.values())
+    return changes[wave] / total if total else np.nan
+
+
+def auc_drop(occlusion: Rows, arm: str, model: str, wave: str) -> float:
+    """One patient's AUC over the test draws less that without the wave."""
+    return _mean(row["auc"] - row["auc_without"] for row in _of_arm(occlusion, arm, model) if row["wave"] == wave)
+
+
+def opinions_agree(waves: Rows, occlusion: Rows, arm: str, model: str, stage: int) -> float:
+    """One patient's rank correlation, over the four waves, of Grad-CAM's shares with occlusion's."""
+    seen = np.array([attention_share(waves, model, stage, wave) for wave in WAVES])
+    missed = np.array([change_share(occlusion, arm, model, wave) for wave in WAVES])
+    return rank_correlation(seen, missed) if np.isfinite([seen, missed]).all() else np.nan
+
+
+def dependence(likeness: Estimate, halves: Estimate) -> str:
+    """Whether a map changes with what was made random: `CHANGES` where the whole interval of the rank correlation lies
+    below `SAME`, `STAYS` where it lies above, else `UNKNOWN`.
+
+    halves: the rank correlation of the same network's maps on two halves of the draws. Where its interval reaches below
+    `SAME`, maps differ with nothing made random, and a change means nothing; `UNKNOWN`, as with few patients.
+    """
+    if min(likeness.n, halves.n) < FEWEST_PATIENTS or halves.low < SAME:
+        return UNKNOWN
+    if likeness.high < SAME:
+        return CHANGES
+    return STAYS if likeness.low >= SAME else UNKNOWN
+
+
+def _of_arm(occlusion: Rows, arm: str, model: str) -> Rows:
+    return [row for row in occlusion if (row["arm"], row["model"]) == (arm, model)]
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return float(np.mean(known)) if known else np.nan

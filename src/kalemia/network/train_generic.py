@@ -1,0 +1,168 @@
+"""The generic network: learned from the beats of many people, none of whom will have a network of their own."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.seeds import rng, seed_of
+from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
+from kalemia.evaluation.round_metrics import role_metrics
+from kalemia.network.checkpoints import Lineage, save_checkpoint, trained_tensors
+from kalemia.network.losses import Objective, first_column
+from kalemia.network.predictions import (
+    BeatSet,
+    beat_outputs,
+    beat_tensor,
+    concatenated,
+    draw_predictions,
+    read_beats_of_subjects,
+)
+from kalemia.network.resnet import ResNet, built
+from kalemia.network.training import Options, set_up_torch, train
+from kalemia.network.training_state import StateFile, training_identity
+from kalemia.stats.discrimination import discrimination
+
+log = logging.getLogger("kalemia")
+
+SPLITS = ("train", "validation", "test")
+
+
+def train_generic(
+    draws_path: str | Path,
+    beats_path: str | Path,
+    network: config.Network,
+    settings: config.Generic,
+    seed: int,
+    digest: str,
+    decision: str,
+    model_path: str | Path,
+    history_path: str | Path,
+    predictions_path: str | Path,
+    metrics_path: str | Path,
+) -> None:
+    """Train on the split `train`, keep the weights of the least loss on `validation`, and score all three splits.
+
+    draws_path: a table of kind "generic". beats_path: its subjects' beats, as `write_generic_beats` has them. Writes
+    the weights, a table of kind "history", one of kind "predictions" whose roles are the splits, and the metrics.
+    Raises `UserError` as `read_splits`, and where training diverges.
+    """
+    device = set_up_torch(settings.threads)
+    splits = read_splits(draws_path, beats_path, network)
+    log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
+    model = built(network, seed_of(seed, "generic", "weights")).to(device)
+    objective = Objective.of(network, settings.label_smoothing)
+    learned, validation = (_tensors(splits[split], objective, device) for split in ("train", "validation"))
+    state = StateFile(f"{model_path}.state", training_identity(digest, device, *learned, *validation))
+    options = _options(settings, objective, splits["train"], device, state)
+    history = train(model, *learned, settings, seed_of(seed, "generic"), validation, options)
+    save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
+    write_table(history_path, "history", table_from_rows("history", history), digest)
+    scores = {split: _scores(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
+    predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
+    by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
+    write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
+    metrics = {split: of_split for split, (_, of_split) in scores.items()}
+    best = min(history, key=lambda row: row["validation_loss"])
+    n_parameters = sum(weight.numel() for weight in model.parameters())
+    write_json(metrics_path, metrics | {"n_parameters": n_parameters, "best_epoch": best["epoch"]})
+    state.remove()
+
+
+def read_splits(
+    draws_path: str | Path, beats_path: str | Path, network: config.Network | None = None
+) -> dict[str, BeatSet]:
+    """The beats of the listed draws by split, labeled as the list says.
+
+    Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
+    `predictions.read_beats_of_subjects`.
+    """
+    draws = read_table(draws_path, "generic").sort_by("draw_id")
+    _refuse_shared_subject(draws_path, draws)
+    ids, labels = draws["draw_id"].to_numpy(), draws["label"].to_numpy()
+    split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
+    _refuse_missing_class(draws_path, labels, split_of_draw)
+    parts, found = {split: [] for split in SPLITS}, set()
+    for beats in read_beats_of_subjects(beats_path, network):
+        beats = beats.take(np.isin(beats.draw_ids, ids))
+        found.update(beats.draw_ids.tolist())
+        place = np.searchsorted(ids, beats.draw_ids)
+        beats = beats.labeled(labels[place])
+        for split in SPLITS:
+            parts[split].append(beats.take(split_of_draw[place] == split))
+    missing = sorted(set(ids.tolist()) - found)
+    if missing:
+        raise UserError(f"{draws_path}: draw {missing[0]} has no beats in {beats_path}; delete both and run again")
+    return {split: concatenated(parts.pop(split)) for split in SPLITS}
+
+
+def _refuse_missing_class(draws_path: str | Path, labels: np.ndarray, split_of_draw: np.ndarray) -> None:
+    for split in SPLITS:
+        for label, name in ((1, "positive"), (0, "negative")):
+            if not np.any((split_of_draw == split) & (labels == label)):
+                raise UserError(
+                    f"{draws_path}: the split {split!r} has no {name} draw; enlarge the cohort, or the split's share in"
+                    " populations.split, or change the seed"
+                )
+
+
+def _refuse_shared_subject(draws_path: str | Path, draws: pa.Table) -> None:
+    split_of_subject = {}
+    for subject, split in zip(draws["subject_id"].to_pylist(), draws["split"].to_pylist(), strict=True):
+        if split_of_subject.setdefault(subject, split) != split:
+            raise UserError(f"{draws_path}: subject {subject} is in two splits; delete the file and run again")
+
+
+def _tensors(beats: BeatSet, objective: Objective, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the network takes, and what it should say."""
+    targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["potassium"].to_numpy())
+    return beat_tensor(beats.inputs, device), targets.to(device)
+
+
+def _options(
+    settings: config.Generic, objective: Objective, learned: BeatSet, device: torch.device, state: StateFile
+) -> Options:
+    subjects = torch.from_numpy(learned.rows["subject_id"].to_numpy().astype(np.int64))
+    return Options(
+        objective=objective,
+        precision=settings.precision,
+        compile=settings.compile,
+        early_stop=settings.early_stop,
+        subjects=subjects if settings.sampling == "subject" else None,
+        augmentation=settings.augmentation if settings.augmentation != config.Augmentation() else None,
+        state=state,
+    )
+
+
+def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -> Lineage:
+    """Validation shapes the weights too, because it chooses the epoch."""
+    shaping = pa.concat_tables([splits["train"].rows, splits["validation"].rows])
+    return Lineage(
+        kind="generic",
+        architecture=network,
+        digest=digest,
+        draws=tuple(sorted(pc.unique(shaping["draw_id"]).to_pylist())),
+        cut_off=pc.max(shaping["draw_time"]).as_py(),
+    )
+
+
+def _scores(
+    model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective, seed: int
+) -> tuple[pa.Table, dict]:
+    """The split's predictions and metrics, of its draws and of its beats."""
+    outputs, roles = beat_outputs(model, beats.inputs), dict.fromkeys(beats.draw_ids.tolist(), split)
+    draws = draw_predictions(outputs, beats.rows, roles, decision, objective)
+    logits, of_draws = first_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
+    metrics = role_metrics(draws, split)
+    for unit, rows, scores in (("draws", draws, of_draws), ("beats", beats.rows, (logits, logits > 0))):
+        labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()
+        metrics[unit] = discrimination(labels, *scores, subjects, rng(seed, "bootstrap", split, unit))
+    if objective.head != "none":
+        error = draws["estimate"].to_numpy() - draws["potassium"].to_numpy()
+        metrics["mean_absolute_error"] = float(np.mean(np.abs(error)))
+    return draws, metrics

@@ -1,0 +1,1 @@
+"""One patient: splits, fine-tuning, baselines and nulls."""

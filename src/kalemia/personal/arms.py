@@ -1,0 +1,65 @@
+"""What each arm makes of each personal patient's draws: the split, and how many rounds it allows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kalemia.core.config import Arm, Personal
+from kalemia.core.errors import UserError
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.personal.episodes import Draw
+from kalemia.personal.leakage import heard_of_draws
+from kalemia.personal.splits import Split, split_draws, write_split
+
+
+def splits_of_arms(
+    personal_path: str | Path, arms: dict[str, Arm], personal: Personal, seed: int
+) -> dict[tuple[str, int], Split]:
+    """The split of every arm and personal patient, (arm, subject_id) -> split, from a table of kind "personal"."""
+    draws = _draws_by_subject(read_table(personal_path, "personal").to_pylist())
+    return {
+        (arm, subject): split_draws(settings, draws[subject], personal, seed, subject)
+        for arm, settings in arms.items()
+        for subject in sorted(draws)
+    }
+
+
+def write_arms(
+    personal_path: str | Path, arms: dict[str, Arm], personal: Personal, seed: int, digest: str, path: str | Path
+) -> None:
+    """Write one row for each arm and personal patient: the number of rounds, or why there are none."""
+    rows = [
+        {"arm": arm, "subject_id": subject, "rounds": len(split.rounds), "reason": split.reason}
+        for (arm, subject), split in splits_of_arms(personal_path, arms, personal, seed).items()
+    ]
+    write_table(path, "arms", table_from_rows("arms", rows), digest)
+
+
+def write_subject_split(
+    quality_path: str | Path,
+    shard_path: str | Path,
+    arm_name: str,
+    arm: Arm,
+    personal: Personal,
+    seed: int,
+    digest: str,
+    path: str | Path,
+) -> None:
+    """Write one personal patient's split in one arm, of the draws that passed quality, with its audit.
+
+    From the patient's own files, so that a change elsewhere in the cohort leaves the patient's rounds alone.
+    """
+    usable = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
+    if not usable:
+        raise UserError(f"{quality_path}: no draw of this subject can be used, so there is no personal patient in it")
+    ((subject_id, draws),) = _draws_by_subject(usable).items()
+    heard = heard_of_draws(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
+    split = split_draws(arm, draws, personal, seed, subject_id)
+    write_split(path, split, arm_name, arm, draws, heard, subject_id, seed, digest)
+
+
+def _draws_by_subject(rows: Iterable[dict]) -> dict[int, list[Draw]]:
+    draws: dict[int, list[Draw]] = {}
+    for row in rows:
+        draw = Draw(row["draw_id"], row["draw_time"], row["label"], row["recording"], row["hadm_id"])
+        draws.setdefault(row["subject_id"], []).append(draw)
+    return draws

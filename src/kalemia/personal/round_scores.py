@@ -1,0 +1,46 @@
+"""What a round leaves behind beside its weights: predictions for all the patient's draws, and metrics on the test."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.core.config import Network
+from kalemia.core.tables import write_json, write_table
+from kalemia.evaluation.round_metrics import role_metrics
+from kalemia.network.losses import Objective
+from kalemia.network.predictions import draw_predictions
+
+
+def learned_through(split: dict, round_: int) -> list[int]:
+    """The draws that a patient's network has learned from after a round; sorted."""
+    return sorted(draw for pair in split["rounds"][:round_] for draw in pair)
+
+
+def roles_of_draws(split: dict, round_: int) -> dict[int, str]:
+    """After a round: train, the draws learned from so far; test, the held out. All others have no role."""
+    return dict.fromkeys(split["test"], "test") | dict.fromkeys(learned_through(split, round_), "train")
+
+
+def write_scores(
+    outputs: np.ndarray,
+    rows: pa.Table,
+    split: dict,
+    round_: int,
+    network: Network,
+    decision: str,
+    digest: str,
+    predictions_path: str | Path,
+    metrics_path: str | Path,
+) -> None:
+    """Write the predictions and the metrics of a round from what `network` says of beats, and `DRAW_COLUMNS` (n)."""
+    roles = roles_of_draws(split, round_)
+    predictions = draw_predictions(outputs, rows, roles, decision, Objective.of(network))
+    write_table(predictions_path, "predictions", predictions, digest)
+    about = {
+        "subject_id": split["subject_id"],
+        "arm": split["arm"],
+        "round": round_,
+        "learned": learned_through(split, round_),
+    }
+    write_json(metrics_path, about | role_metrics(predictions, "test"))

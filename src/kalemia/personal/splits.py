@@ -1,0 +1,237 @@
+"""How one patient's draws are divided into rounds of training and a test, by the rule of a protocol."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from kalemia.core.config import Arm, Personal
+from kalemia.core.errors import UserError
+from kalemia.core.seeds import rng
+from kalemia.core.tables import read_json, write_json
+from kalemia.personal.episodes import Draw, admissions, episodes, in_time
+from kalemia.personal.leakage import Heard, audit, broken_promise, hours_between
+
+_ORDERS = 64  # in which whole episodes or admissions are tried
+
+
+@dataclass(frozen=True)
+class Split:
+    """What each round learns from, draw ids in turn positive and negative, and what is tested on.
+
+    `test_from` is the first instant of the test period, for protocols that have one. Where the protocol is impossible
+    `reason` says why, and there are no rounds and no test.
+    """
+
+    rounds: tuple[tuple[int, ...], ...] = ()
+    test: tuple[int, ...] = ()
+    test_from: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def learned(self) -> list[int]:
+        """The draws of all rounds."""
+        return [draw for pair in self.rounds for draw in pair]
+
+
+def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
+    """Divide a patient's draws by the arm's protocol; the order in which they are given does not matter.
+
+    No training draw lies within `arm.purge_hours` of a test draw.
+    """
+    labeled, random = in_time(draws), rng(seed, f"{arm.protocol} split", subject_id)
+    split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
+    if split.reason and _split_by(arm.protocol, labeled, 0.0, settings, random).rounds:
+        return Split(reason=f"possible only if training draws may lie within {arm.purge_hours:g} hours of the test")
+    return split
+
+
+def _split_by(
+    protocol: str, labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator
+) -> Split:
+    if protocol == "forward":
+        return forward_split(labeled, purge_hours, settings)
+    if protocol == "paper":
+        return paper_split(labeled, purge_hours, settings, random)
+    if protocol == "episode":
+        return whole_split("episode", episodes(labeled), purge_hours, settings, random)
+    if any(draw.admission is None for draw in labeled):
+        return Split(reason="some draws belong to no known admission")
+    return whole_split("admission", admissions(labeled), purge_hours, settings, random)
+
+
+def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator) -> Split:
+    """A random share of each class is held out; the others are paired in random order.
+
+    Chiu 2022 hold out a quarter of a patient's draws and do not say how it was chosen. The share is rounded up to whole
+    draws, and is at least `min_test_draws`.
+    """
+    train, test = [], []
+    for label in (1, 0):
+        of_label = [draw for draw in labeled if draw.label == label]
+        shuffled = [of_label[i] for i in random.permutation(len(of_label))]
+        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(of_label) - 1e-9)))
+        test += shuffled[:n_test]
+        train += shuffled[n_test:]
+    rounds = _rounds(train, settings, test, purge_hours)
+    if not rounds:
+        return Split(reason="too few draws of a class to hold some out and learn from others")
+    return Split(rounds, _sorted_ids(test))
+
+
+def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal) -> Split:
+    """Every training draw precedes every test draw by at least `purge_hours`; rounds go in the order of time.
+
+    The test begins at a draw such that it holds at least `min_test_draws` of each class and at least one pair lies
+    before the gap; of such beginnings the one is taken that leaves a share nearest to `held_out` to the test (the
+    later, if two are as near).
+    """
+    best: Split | None = None
+    nearest = np.inf
+    for i, first in enumerate(labeled):
+        test = labeled[i:]
+        if i and labeled[i - 1].time == first.time:
+            continue
+        train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=purge_hours)]
+        rounds = _rounds(train, settings)
+        distance = abs(len(test) / len(labeled) - settings.held_out)
+        if rounds and _enough(test, settings) and distance <= nearest:
+            nearest = distance
+            best = Split(rounds, _sorted_ids(test), first.time)
+    return best or Split(reason="no moment has both classes before it and enough of both after it")
+
+
+def whole_split(
+    unit: str, units: Sequence[Sequence[Draw]], purge_hours: float, settings: Personal, random: np.random.Generator
+) -> Split:
+    """Whole units (episodes, admissions) are held out; the draws of the others are paired in random order.
+
+    Draws of the others that share a recording with a test draw are on neither side, if the units are episodes. Of those
+    choices that leave both classes on both sides, found by taking units into the test in many random orders, the one
+    whose test is nearest to a share of `held_out`.
+    """
+    if len(units) == 1:
+        return Split(reason=f"all draws lie in one {unit}")
+    n_draws, best, nearest = sum(map(len, units)), None, np.inf
+    for _ in range(_ORDERS):
+        order, test = random.permutation(len(units)), []
+        for n_held_out in range(1, len(units)):
+            test = [*test, *units[order[n_held_out - 1]]]
+            distance = abs(len(test) / n_draws - settings.held_out)
+            if distance >= nearest or not _enough(test, settings):
+                continue
+            heard = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}
+            train = [draw for i in order[n_held_out:] for draw in units[i] if draw.recording not in heard]
+            rounds = _rounds([train[i] for i in random.permutation(len(train))], settings, test, purge_hours)
+            if rounds:
+                best, nearest = Split(rounds, _sorted_ids(test)), distance
+    return best or Split(reason=f"no choice of whole {unit}s leaves both classes on both sides")
+
+
+def _enough(test: Sequence[Draw], settings: Personal) -> bool:
+    return min(len(_of_label(test, 1)), len(_of_label(test, 0))) >= settings.min_test_draws
+
+
+def _rounds(
+    train: Sequence[Draw], settings: Personal, test: Sequence[Draw] = (), purge_hours: float = 0.0
+) -> tuple[tuple[int, ...], ...]:
+    """Rounds of pairs of a positive and a negative draw, in the order given, none of them too near to a test draw."""
+    kept = [draw for draw in train if all(hours_between(draw.time, other.time) >= purge_hours for other in test)]
+    pairs = list(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))
+    step = settings.pairs_per_round
+    return tuple(
+        tuple(draw for pair in pairs[first : first + step] for draw in pair) for first in range(0, len(pairs), step)
+    )[: settings.max_rounds]
+
+
+def _of_label(draws: Sequence[Draw], label: int) -> list[int]:
+    return [draw.draw_id for draw in draws if draw.label == label]
+
+
+def _sorted_ids(draws: Sequence[Draw]) -> tuple[int, ...]:
+    return tuple(sorted(draw.draw_id for draw in draws))
+
+
+def write_split(
+    path,
+    split: Split,
+    arm_name: str,
+    arm: Arm,
+    draws: Sequence[Draw],
+    heard: dict[int, Heard],
+    subject_id: int,
+    seed: int,
+    digest: str,
+) -> None:
+    """Write a patient's split in one arm as JSON, with its audit and all that the audit rests on.
+
+    Raises `UserError` where the split does not keep the promise of the protocol.
+    """
+    everything = sorted(draws, key=lambda draw: (draw.time, draw.draw_id))
+    content = {
+        "arm": arm_name,
+        "protocol": arm.protocol,
+        "purge_hours": arm.purge_hours,
+        "subject_id": subject_id,
+        "seed": seed,
+        "digest": digest,
+        "reason": split.reason,
+        "rounds": [list(pair) for pair in split.rounds],
+        "test": list(split.test),
+        "test_from": split.test_from and split.test_from.isoformat(),
+        "leakage": audit(split.learned, split.test, draws, heard) if split.rounds else None,
+        "draws": [_draw_json(draw, heard) for draw in everything],
+    }
+    _refuse_leak(path, content)
+    write_json(path, content)
+
+
+def read_split(path) -> dict:
+    """A file of `write_split`; raises `UserError` where a draw is used twice, or a promise is broken."""
+    split = read_json(path)
+    _refuse_leak(path, split)
+    return split
+
+
+def draws_of(split: dict) -> tuple[list[Draw], dict[int, Heard]]:
+    """All usable draws of a file of `write_split` in the order of time, and where their beats lie."""
+    draws, heard = [], {}
+    for row in split["draws"]:
+        time = datetime.fromisoformat(row["time"])
+        draws.append(Draw(row["draw_id"], time, row["label"], row["recording"], row["admission"]))
+        if row["segments"]:
+            heard[row["draw_id"]] = Heard(tuple(row["segments"]), *row["r_samples"])
+    return draws, heard
+
+
+def _draw_json(draw: Draw, heard: dict[int, Heard]) -> dict:
+    mine = heard.get(draw.draw_id)
+    return {
+        "draw_id": draw.draw_id,
+        "time": draw.time.isoformat(),
+        "label": draw.label,
+        "recording": draw.recording,
+        "admission": draw.admission,
+        "segments": list(mine.segments) if mine else [],
+        "r_samples": [mine.first, mine.last] if mine else [],
+    }
+
+
+def _refuse_leak(path, split: dict) -> None:
+    learned = [draw for pair in split["rounds"] for draw in pair]
+    twice = [draw for draw, n in Counter([*learned, *set(split["test"])]).items() if n > 1]
+    if twice:
+        raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")
+    if not split["rounds"]:
+        return
+    draws, heard = draws_of(split)
+    times = {draw.draw_id: draw.time for draw in draws}
+    in_order = max(times[draw] for draw in learned) < min(times[draw] for draw in split["test"])
+    audited = audit(learned, split["test"], draws, heard)
+    broken = broken_promise(split["protocol"], split["purge_hours"], audited, in_order)
+    if broken:
+        raise UserError(
+            f"{path}: breaks the promise of the protocol {split['protocol']!r}: {broken}; delete the file and run again"
+        )

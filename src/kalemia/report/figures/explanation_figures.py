@@ -1,0 +1,231 @@
+"""Figures of what the networks of all patients look at, and how far that can be trusted."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from kalemia.core.config import Study
+from kalemia.explanation.summary import SAME, Estimate, Summary
+from kalemia.explanation.wave_windows import WAVES
+from kalemia.report.figures.canvas import svg_figure, write_remark
+from kalemia.report.figures.explanation_drawing import (
+    CLASS_NAMES,
+    colored,
+    draw_attention,
+    draw_attention_scale,
+    draw_beats,
+    draw_key,
+    draw_waves,
+    potassium_limits,
+    set_class_title,
+    wave_limits_ms,
+)
+from kalemia.report.figures.palette import LIGHT, model_look
+from kalemia.report.formatting import plural
+from kalemia.report.inputs import Explanation
+
+NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+COLUMNS = 4  # of the Grad-CAM figure, at most
+PANELS_A_ROW = 6  # of the figures of single beats
+THINNED = 4  # one in so many beats is drawn where all patients are
+EMBEDDINGS = {  # figure -> way into the plane, and what colors mean
+    "embedding": ("t-SNE", "class"),
+    "embedding-potassium": ("t-SNE", "potassium"),
+    "embedding-episode": ("t-SNE", "episode"),
+    "embedding-pca": ("PCA", "class"),
+}
+CHECKS = {  # what a map is held against -> how the figures name it
+    "halves": "other draws",
+    "head": "head",
+    "stage4": "+ stage 4",
+    "stage3": "+ stage 3",
+    "stage2": "+ stage 2",
+    "stage1": "+ stage 1",
+    "stem": "all weights",
+    "labels": "labels",
+}
+
+Explanations = dict[str, Explanation]
+
+
+def write_explanation_figures(study: Study, folder: Path, explanations: Explanations) -> None:
+    """Write the figures of the section "explanation"."""
+    titles = {
+        "gradcam": "Grad-CAM on the mean beat, averaged over patients, before and after personal training.",
+        "waves": "Grad-CAM and occlusion, wave by wave, before and after personal training.",
+        "sanity": "Rank correlation of Grad-CAM with that of networks made random.",
+        **{name: f"{by} of the beats of every patient, colored by {of}." for name, (by, of) in EMBEDDINGS.items()},
+    }
+    if not explanations:
+        for name, title in titles.items():
+            write_remark(folder / f"{name}.svg", title, NOBODY, study.is_simulated)
+        return
+    arms, summary = list(study.arms), Summary(list(explanations.values()), study.seed)
+    write_gradcam_figure(folder / "gradcam.svg", titles["gradcam"], explanations, arms, study.is_simulated)
+    write_waves_figure(
+        folder / "waves.svg", titles["waves"], summary, stages_of(explanations), arms, study.is_simulated
+    )
+    write_sanity_figure(
+        folder / "sanity.svg", titles["sanity"], summary, stages_of(explanations), arms, study.is_simulated
+    )
+    for name in EMBEDDINGS:
+        write_embedding_figure(folder / f"{name}.svg", titles[name], explanations, study, *EMBEDDINGS[name])
+
+
+def stages_of(explanations: Explanations) -> list[int]:
+    """The stages whose maps there are, the last first."""
+    return sorted({stage for one in explanations.values() for stage in one.stages}, reverse=True)
+
+
+def stage_name(stage: int) -> str:
+    """For example ``last stage`` or ``stage 2``."""
+    return {4: "last stage", 0: "stem"}.get(stage, f"stage {stage}")
+
+
+def write_gradcam_figure(
+    path: Path, title: str, explanations: Explanations, arms: list[str], is_simulated: bool
+) -> None:
+    """Mean over patients of the mean beat and of the attention: a row a model, a column a stage and class."""
+    models, maps = ["generic", *arms], list(product(stages_of(explanations), (0, 1)))
+    blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
+    limits_ms = wave_limits_ms(explanations.values())
+    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), is_simulated) as figure:
+        grid = figure.subplots(
+            len(models) * len(blocks), min(COLUMNS, len(maps)), sharex=True, sharey=True, squeeze=False
+        )
+        for (block, model), row in zip(product(blocks, models), grid, strict=True):
+            for axes in row[len(block) :]:
+                axes.axis("off")
+            for (stage, label), axes in zip(block, row, strict=False):
+                if model == "generic":
+                    set_class_title(axes, f"{stage_name(stage)}, {CLASS_NAMES[label]}", label)
+                mine = [one for one in explanations.values() if (model, stage, label) in one.attention]
+                draw_waves(axes, limits_ms)
+                if mine:
+                    beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
+                    draw_attention(axes, beat_mv, np.mean([one.attention[model, stage, label] for one in mine], axis=0))
+            when = "before" if model == "generic" else "after"
+            n = sum(model in one.embedding for one in explanations.values())
+            row[0].set_ylabel(f"{when}: {model}\n{plural(n, 'patient')}\nmV")
+        for axes in grid[-1]:
+            axes.set_xlabel("ms from the R peak")
+        grid[0, 0].margins(y=0.16)
+        draw_attention_scale(figure)
+
+
+def write_waves_figure(
+    path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
+) -> None:
+    """Before and after, wave by wave: attention of each stage, change of the logit and loss of AUC; a row an arm."""
+    columns = [*(f"Grad-CAM, {stage_name(stage)}" for stage in stages), "Occlusion, logit", "Occlusion, AUC lost"]
+    with svg_figure(path, title, 0.75 + 1.9 * len(arms), is_simulated) as figure:
+        grid = figure.subplots(len(arms), len(columns), sharex=True, sharey="col", squeeze=False)
+        for arm, row in zip(arms, grid, strict=True):
+            for stage, axes in zip(stages, row, strict=False):
+                for place, wave in enumerate(WAVES):
+                    even = summary.even_share("generic", stage, wave)
+                    axes.plot([place - 0.36, place + 0.36], [even, even], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)))
+            for place, model in ((-0.16, "generic"), (0.16, arm)):
+                for stage, axes in zip(stages, row, strict=False):
+                    _draw_estimates(axes, place, [summary.share(model, stage, wave) for wave in WAVES], model, arms)
+                _draw_estimates(row[-2], place, [summary.change(arm, model, wave) for wave in WAVES], model, arms)
+                _draw_estimates(row[-1], place, [summary.auc_drop(arm, model, wave) for wave in WAVES], model, arms)
+            row[-1].axhline(0, color=LIGHT["muted"], lw=0.8)
+            row[0].set_ylabel(f"{arm}\nshare")
+        for name, axes in zip(columns, grid[0], strict=True):
+            axes.set_title(name)
+        for axes in grid.flat:
+            axes.set_xticks(range(len(WAVES)), WAVES)
+            axes.grid(axis="y")
+        for axes in grid[:, :-1].flat:
+            axes.set_ylim(-0.02, 1.02)
+        figure.legend(handles=_waves_legend(arms), loc="outside upper left", ncols=min(4, 2 + len(arms)))
+
+
+def write_sanity_figure(
+    path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
+) -> None:
+    """How alike the true map and others are: a row a model, a column a stage."""
+    models = ["generic", *arms]
+    with svg_figure(path, title, 0.9 + 1.6 * len(models), is_simulated) as figure:
+        grid = figure.subplots(len(models), len(stages), sharex=True, sharey=True, squeeze=False)
+        for model, row in zip(models, grid, strict=True):
+            for stage, axes in zip(stages, row, strict=True):
+                axes.axhline(SAME, color=LIGHT["muted"], lw=1.1, ls=(0, (4, 3)))
+                axes.axhline(0, color=LIGHT["faint"], lw=0.8)
+                axes.axvspan(0.5, 6.5, color=LIGHT["faint"], alpha=0.35, lw=0, zorder=0)
+                found = [summary.likeness(model, stage, against) for against in CHECKS]
+                _draw_estimates(axes, 0, found, model, arms)
+                axes.set_title(f"{model}, {stage_name(stage)}")
+                axes.set_ylim(-1.05, 1.05)
+                axes.set_xlim(-0.6, len(CHECKS) - 0.4)
+                axes.set_yticks([-1, -0.5, 0, 0.5, 1])
+                axes.grid(axis="y")
+            row[0].set_ylabel("rank correlation\nwith the true map")
+        for axes in grid[-1]:
+            axes.set_xticks(range(len(CHECKS)), CHECKS.values(), rotation=50, ha="right", rotation_mode="anchor")
+
+
+def write_embedding_figure(
+    path: Path, title: str, explanations: Explanations, study: Study, method: str, coloring: str
+) -> None:
+    """Every patient's beats in the plane, before and after: a block of panels a patient, a panel a model."""
+    models = ["generic", *study.arms]
+    blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
+    n_rows = -(-len(explanations) // blocks)
+    limits = potassium_limits(explanations.values())
+    with svg_figure(path, title, 0.5 + 1.75 * n_rows, study.is_simulated) as figure:
+        widths = (([1.0] * len(models) + [0.12]) * blocks)[:-1]
+        grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
+        for axes in grid.flat:
+            axes.axis("off")
+        for place, (subject, explanation) in enumerate(explanations.items()):
+            first = (place % blocks) * (len(models) + 1)
+            for model, axes in zip(models, grid[place // blocks, first:], strict=False):
+                axes.axis("on")
+                axes.set_title(f"{subject}, {model}" if model == "generic" else model)
+                draw_model(axes, explanation, model, method, coloring, limits, THINNED)
+        draw_key(figure, coloring, limits, study.analyte.unit)
+
+
+def draw_model(
+    axes: Axes,
+    explanation: Explanation,
+    model: str,
+    method: str,
+    coloring: str,
+    limits: tuple[float, float],
+    every: int = 1,
+) -> None:
+    """One in `every` of the beats of one patient and model; a word in place of them where there is no such model."""
+    if model not in explanation.embedding:
+        draw_beats(axes, np.zeros((0, 2)), [])
+        axes.text(0.5, 0.5, "not evaluable", transform=axes.transAxes, ha="center", va="center", color=LIGHT["muted"])
+        return
+    beats = explanation.embedding[model].every(every)
+    draw_beats(axes, beats.positions[method], colored(beats, coloring, limits))
+
+
+def _draw_estimates(axes: Axes, shift: float, found: list[Estimate], model: str, arms: list[str]) -> None:
+    color, mark = model_look(model, arms).color, _mark(model, arms)
+    for place, one in enumerate(found):
+        if np.isfinite(one.mean):
+            axes.plot([place + shift] * 2, [one.low, one.high], color=color, lw=1.8, zorder=3)
+            axes.plot(place + shift, one.mean, ls="none", zorder=4, **mark)
+
+
+def _mark(model: str, arms: list[str]) -> dict:
+    look = model_look(model, arms)
+    face = LIGHT["paper"] if model == "generic" else look.color
+    return {"marker": look.marker, "ms": 5.5, "mfc": face, "mec": look.color, "mew": 1.6}
+
+
+def _waves_legend(arms: list[str]) -> list[Line2D]:
+    def handle(model: str, label: str) -> Line2D:
+        return Line2D([], [], color=model_look(model, arms).color, lw=1.8, label=label, **_mark(model, arms))
+
+    even = Line2D([], [], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)), label="a map that is the same everywhere")
+    return [handle("generic", "before: generic"), *(handle(arm, f"after: {arm}") for arm in arms), even]

@@ -1,0 +1,109 @@
+"""The figures of intervals and of real prevalence: the forest of patients, and decision curves."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from kalemia.report.figures.canvas import panel_rows, panels, svg_figure, write_remark
+from kalemia.report.figures.palette import LIGHT, model_color
+from kalemia.report.formatting import plural
+from kalemia.report.inputs import StudyResults, subject_name
+
+NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+LOWEST_BENEFIT = -0.1  # what harms more is beyond the axis
+# Beyond it one false alert outweighs more than four true ones, and curves jump with single draws.
+HIGHEST_THRESHOLD = 0.8
+
+
+def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+    """Each patient's AUC with the generic network and after the last round, with intervals: a column an arm."""
+    title = "AUC of every patient before and after personal training, with 95% intervals."
+    rows = [row for row in data.patients.to_pylist() if row["metric"] == "auc"]
+    subjects = sorted({row["subject_id"] for row in rows})
+    if not subjects:
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), is_simulated) as figure:
+        for arm, axes in zip(arms, panels(figure, arms), strict=True):
+            mine = [row for row in rows if row["arm"] == arm]
+            color = model_color(arm, arms)
+            for place, subject in enumerate(subjects):
+                of_patient = sorted((row for row in mine if row["subject_id"] == subject), key=lambda row: row["round"])
+                if not of_patient:
+                    axes.text(0.0, place, "not evaluable", va="center", color=LIGHT["muted"])
+                    continue
+                _draw_before_and_after(axes, place, of_patient[0], of_patient[-1], color)
+            means = [
+                {**row, "value": row["mean"]}
+                for row in data.averages.to_pylist()
+                if (row["arm"], row["metric"]) == (arm, "auc")
+            ]
+            if means and means[0]["patients"]:
+                _draw_before_and_after(axes, len(subjects) + 0.4, means[0], means[-1], color, marker="D")
+            axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
+            axes.axhline(len(subjects) - 0.3, color=LIGHT["faint"], lw=0.8)
+            axes.set_title(f"{arm} ({plural(len({row['subject_id'] for row in mine}), 'patient')})")
+            axes.set_xlim(-0.03, 1.03)
+            axes.set_xlabel("AUC over the test draws of the patient")
+            axes.set_yticks([*range(len(subjects)), len(subjects) + 0.4], [*map(subject_name, subjects), "mean"])
+            axes.set_ylim(len(subjects) + 1, -0.7)
+        figure.legend(handles=_forest_legend(), loc="outside upper left", ncols=3)
+
+
+def write_decision_curve_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+    """Net benefit over threshold probabilities, generic and after the last round: a panel an arm."""
+    title = "Decision curves over every draw of the test periods, generic network and last round."
+    rows = data.decision_curve.to_pylist()
+    told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    if not told:
+        write_remark(path, title, NOBODY, is_simulated)
+        return
+    worth = {(row["arm"], row["round"]): row for row in data.prevalence.to_pylist()}
+    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), is_simulated) as figure:
+        for arm, axes in zip(told, panels(figure, told), strict=True):
+            _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)
+            _draw_curve(axes, rows, arm, data.n_rounds, "net_benefit", color=model_color(arm, arms), lw=2.2)
+            _draw_curve(axes, rows, arm, 0, "treat_all", color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.2)
+            axes.axhline(0, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
+            about = worth[arm, 0]
+            axes.set_title(f"{arm} ({plural(about['n_draws'], 'draw')}, {100 * about['prevalence']:.0f}% positive)")
+            axes.set_xlim(0, HIGHEST_THRESHOLD)
+            axes.set_ylim(LOWEST_BENEFIT, max(0.1, 1.08 * max(row["treat_all"] for row in rows)))
+            axes.set_xlabel("threshold probability")
+            axes.grid(axis="y")
+        figure.axes[0].set_ylabel("net benefit a draw")
+        figure.legend(handles=_curve_legend(), loc="outside upper left", ncols=4)
+
+
+def _draw_before_and_after(axes: Axes, place: float, before: dict, after: dict, color: str, marker: str = "o") -> None:
+    for row, shift, shade in ((before, -0.13, LIGHT["generic"]), (after, 0.13, color)):
+        if row["value"] is None:
+            continue
+        if row["low"] is not None:
+            axes.plot([row["low"], row["high"]], [place + shift] * 2, color=shade, lw=1.8, solid_capstyle="butt")
+        axes.plot(row["value"], place + shift, color=shade, marker=marker, ms=5.5, mec=LIGHT["paper"], mew=0.6)
+
+
+def _draw_curve(axes: Axes, rows: list[dict], arm: str, round_: int, column: str, **look) -> None:
+    mine = [row for row in rows if (row["arm"], row["round"]) == (arm, round_)]
+    values = np.array([row[column] for row in mine])
+    axes.plot([row["probability"] for row in mine], np.maximum(values, LOWEST_BENEFIT - 1), **look)
+
+
+def _forest_legend() -> list[Line2D]:
+    return [
+        Line2D([], [], color=LIGHT["generic"], marker="o", ms=5.5, lw=1.8, label="generic network"),
+        Line2D([], [], color=LIGHT["ink"], marker="o", ms=5.5, lw=1.8, label="after the last round (color of the arm)"),
+        Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="chance"),
+    ]
+
+
+def _curve_legend() -> list[Line2D]:
+    return [
+        Line2D([], [], color=LIGHT["generic"], ls="--", lw=1.8, label="generic network"),
+        Line2D([], [], color=LIGHT["ink"], lw=2.2, label="after the last round (color of the arm)"),
+        Line2D([], [], color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.2, label="always alert"),
+        Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="never alert"),
+    ]

@@ -1,0 +1,39 @@
+"""The page of a whole study: one HTML file that needs nothing beside it but the patients' pages it links to."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from kalemia.core.config import Study
+from kalemia.report import STUDY_FIGURES
+from kalemia.report.cards import write_generic_card
+from kalemia.report.html import inline_svg, rendered, write_html
+from kalemia.report.inputs import StudyResults, read_study
+from kalemia.report.notes import Notes
+from kalemia.report.provenance import versions
+from kalemia.report.sections import SECTIONS, Section
+
+
+def write_page(path: str | Path, study: Study, results: str | Path) -> None:
+    """Write the study's page from the results folder and from its figures, which must exist already.
+
+    Every personal patient is linked as ``patients/p010059/report.html``, and the review where its page lies in the
+    results folder. The card of the generic model is written too, as generic/model-card.md there.
+    """
+    data = read_study(results)
+    write_generic_card(Path(results) / "generic/model-card.md", study, data)
+    figures = {name: inline_svg(Path(results) / "figures" / f"{name}.svg") for name in STUDY_FIGURES}
+    write_html(
+        path,
+        "study.html",
+        study=study,
+        sections=[(section, section_body(section, study, data, figures)) for section in SECTIONS],
+        versions=versions(),
+    )
+
+
+def section_body(section: Section, study: Study, data: StudyResults, figures: dict[str, Markup]) -> Markup:
+    """What stands below the section's heading."""
+    notes = Notes(section.id)
+    values = section.values(study, data, notes)
+    return rendered(f"sections/{section.id}.html", study=study, figures=figures, notes=notes, **values)

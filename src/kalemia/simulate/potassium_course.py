@@ -1,0 +1,229 @@
+"""Potassium over a stay: its course, the draws that meet it, and the stretches of recording around them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from kalemia.core.config import Range
+
+MEAN_HOURS = 5.5  # between draws
+
+# How the monitor covers the minutes before a draw, and how often. Independent of potassium.
+COVERAGE = {
+    "whole": 0.6,  # one segment
+    "interrupted": 0.14,  # two segments with a gap between
+    "rescaled": 0.07,  # segments in a row, each with a gain of its own
+    "late": 0.07,  # lead II appears some minutes into the window
+    "poor": 0.04,  # the electrodes hardly hold
+    "short": 0.03,  # recorded for less than five minutes
+    "no lead": 0.02,  # other leads only
+    "off": 0.03,  # the monitor was taken off long before
+}
+USABLE = ("whole", "interrupted", "rescaled", "late")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One blood sample, at whole minutes `hours` after admission; `stretch` is its recording's number, None outside."""
+
+    hours: float
+    potassium: float  # mEq/L in the blood
+    reported: float  # mEq/L, as the laboratory gives it, one decimal
+    coverage: str | None
+    label: int | None  # 1 positive, 0 negative, None neither
+    stretch: int | None = None
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Which values are positive and which negative, in mEq/L: too much potassium, or too little."""
+
+    positive: Range
+    negative: Range
+
+    def label(self, reported: float) -> int | None:
+        """1 positive, 0 negative, None neither."""
+        if self.positive.contains(reported):
+            return 1
+        return 0 if self.negative.contains(reported) else None
+
+    def positive_level(self, random: np.random.Generator) -> float:
+        """Of a positive episode: well beyond the bound, more so where it is a bound from below."""
+        above, below = max(self.positive.above, self.positive.from_), min(self.positive.to, self.positive.below)
+        if np.isfinite(above):
+            return float(np.clip(random.normal(above + 0.8, 0.55), above + 0.3, above + 2.4))
+        return float(np.clip(random.normal(below - 0.6, 0.2), below - 1.1, below - 0.2))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of recording, in hours since admission."""
+
+    start: float
+    stop: float
+
+
+def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], random: np.random.Generator) -> np.ndarray:
+    """Potassium at `hours`, shape (n,), mEq/L.
+
+    `episodes` are (start hour, level): potassium rises towards the level of the episode within hours (a time constant
+    of 4 h), falls to it faster (2 h, as under dialysis or insulin), and wanders about it with a memory of 6 h.
+    """
+    starts = np.array([start for start, _ in episodes])
+    value, wander, last = episodes[0][1], 0.0, hours[0]
+    values = np.empty(len(hours))
+    for i, hour in enumerate(hours):
+        level = episodes[max(0, int(np.searchsorted(starts, hour, side="right")) - 1)][1]
+        passed = hour - last
+        value = level + (value - level) * np.exp(-passed / (4 if level > value else 2))
+        memory = np.exp(-passed / 6)
+        wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * random.standard_normal()
+        values[i], last = value + wander, hour
+    return np.clip(values, 2.0, 8.4)
+
+
+def draws_with_episodes(
+    n: int, classes: Classes, noise: float, random: np.random.Generator, mean_hours: float = MEAN_HOURS
+) -> list[Draw]:
+    """About `n` draws, `mean_hours` apart on average, through several episodes of both kinds.
+
+    At least ten usable ones are of each class. They can also be divided in time: among the last quarter are two usable
+    ones of each class.
+    """
+    tried = (
+        _draws(size, _alternating_episodes(classes, random), classes, noise, random, mean_hours) for size in _sizes(n)
+    )
+    return next(draws for draws in tried if _has_ten_of_each(draws) and _can_be_divided_in_time(draws))
+
+
+def draws_with_one_episode(
+    n: int, classes: Classes, noise: float, random: np.random.Generator, mean_hours: float = MEAN_HOURS
+) -> list[Draw]:
+    """As `draws_with_episodes`, but all positive draws follow each other, first or last."""
+    tried = (
+        _draws(size, _one_turn(size, 0.46, 0.54, classes, random, mean_hours), classes, noise, random, mean_hours)
+        for size in _sizes(n)
+    )
+    return next(draws for draws in tried if _has_ten_of_each(draws) and _turns(draws) == 1)
+
+
+def few_draws(n: int, positive: bool, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
+    """About `n` draws, at least one usable: a positive one, or a negative one and none positive."""
+    while True:
+        size = max(1, n + int(random.integers(-1, 2)))
+        episodes = _one_turn(size, 0, 1, classes, random) if positive else [(0, _normal_level(random))]
+        draws = _draws(size, episodes, classes, noise, random)
+        usable = _labels(draws)
+        if positive and 1 in usable:
+            return draws
+        if not positive and 0 in usable and all(draw.label != 1 for draw in draws):
+            return draws
+
+
+def draws_elsewhere(n: int, classes: Classes, random: np.random.Generator) -> list[Draw]:
+    """Draws of an unremarkable stay without any recording."""
+    hours = _draw_hours(n, random)
+    return _measured(hours, potassium_course(hours, [(0, _normal_level(random))], random), [None] * n, classes, random)
+
+
+def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
+    """Recordings of some 12 to 48 hours, one after the other, that contain all draws; and the number of each draw's.
+
+    They end at random: the course of potassium has no part in it.
+    """
+    stretches, number_of_draw, first = [], [], 0
+    while first < len(draws):
+        start = draws[first].hours - random.uniform(1.7, 2.4)
+        stop = start + min(12 + random.exponential(3), 48)
+        after = next((i for i in range(first + 1, len(draws)) if draws[i].hours + 0.1 > stop), len(draws))
+        if after < len(draws):
+            stop = min(stop, draws[after].hours - 2.5)
+        stop = max(stop, draws[after - 1].hours + 0.1)
+        number_of_draw += [len(stretches)] * (after - first)
+        stretches.append(Stretch(start, stop))
+        first = after
+    return stretches, number_of_draw
+
+
+def _sizes(n: int) -> Iterator[int]:
+    """How many draws to try with: `n`, and one more after every hundred vain attempts."""
+    return (n + attempt // 100 for attempt in count())
+
+
+def _draws(
+    n: int,
+    episodes: list[tuple[float, float]],
+    classes: Classes,
+    noise: float,
+    random: np.random.Generator,
+    mean_hours: float = MEAN_HOURS,
+) -> list[Draw]:
+    hours = _draw_hours(n, random, mean_hours)
+    share = np.array(list(COVERAGE.values()))
+    share[list(COVERAGE).index("poor")] *= min(noise, 3)
+    coverage = random.choice(list(COVERAGE), n, p=share / share.sum())
+    return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), classes, random)
+
+
+def _measured(
+    hours: np.ndarray,
+    potassium: np.ndarray,
+    coverage: list[str | None],
+    classes: Classes,
+    random: np.random.Generator,
+) -> list[Draw]:
+    """Draws whose laboratory values carry an analytic error of one percent."""
+    reported = np.round(potassium * (1 + 0.01 * random.standard_normal(len(potassium))), 1)
+    return [
+        Draw(*map(float, values), cover, classes.label(values[-1]))
+        for *values, cover in zip(hours, potassium, reported, coverage, strict=True)
+    ]
+
+
+def _draw_hours(n: int, random: np.random.Generator, mean_hours: float = MEAN_HOURS) -> np.ndarray:
+    """Hours since admission of draws every 3 to 8 hours, or in proportion to another mean, in whole minutes."""
+    scale = mean_hours / MEAN_HOURS
+    return np.round(random.uniform(6, 20) * 60 + scale * np.cumsum(random.uniform(3 * 60, 8 * 60, n))) / 60
+
+
+def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list[tuple[float, float]]:
+    """Episodes of 18 to 30 hours each, in turn positive and not."""
+    levels = [classes.positive_level, _normal_level][:: random.choice([1, -1])] * 30
+    lengths = random.uniform(18, 30, len(levels))
+    return [(float(start), level(random)) for start, level in zip(np.cumsum(lengths) - 18, levels, strict=True)]
+
+
+def _one_turn(
+    n: int, low: float, high: float, classes: Classes, random: np.random.Generator, mean_hours: float = MEAN_HOURS
+) -> list[tuple[float, float]]:
+    """Two episodes, one of them positive, that meet after `low` to `high` of the time of `n` draws."""
+    before, after = (classes.positive_level(random), _normal_level(random))[:: random.choice([1, -1])]
+    return [(0, before), (mean_hours * n * random.uniform(low, high), after)]
+
+
+def _normal_level(random: np.random.Generator) -> float:
+    """Of an episode in between: mostly normal, now and then just below or just above."""
+    return float(random.choice([np.clip(random.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
+
+
+def _turns(draws: list[Draw]) -> int:
+    """How often the label changes, draws without one left out."""
+    labels = np.array([draw.label for draw in draws if draw.label is not None])
+    return int(np.count_nonzero(np.diff(labels)))
+
+
+def _labels(draws: list[Draw]) -> np.ndarray:
+    """Labels of the usable draws that have one, in time."""
+    return np.array([draw.label for draw in draws if draw.coverage in USABLE and draw.label is not None], dtype=int)
+
+
+def _has_ten_of_each(draws: list[Draw]) -> bool:
+    return all(np.bincount(_labels(draws), minlength=2) >= 10)
+
+
+def _can_be_divided_in_time(draws: list[Draw]) -> bool:
+    labels = _labels(draws)
+    test, train = labels[-(len(labels) // 4) :], labels[: -(len(labels) * 3 // 8)]
+    return all(np.bincount(test, minlength=2) >= 2) and all(np.bincount(train, minlength=2) >= 5)

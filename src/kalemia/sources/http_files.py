@@ -1,0 +1,233 @@
+"""Files of a web server, whole or in part: retried, and never taken for data unless they are what was asked for."""
+
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from kalemia import __version__
+from kalemia.core.errors import UserError
+
+_T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
+
+MOST_UNASKED_BYTES = 1 << 26  # of a file that is sent whole where a part was asked for
+LONGEST_PAUSE_S = 120.0
+_OUTAGE = 8  # files in a row that could not be had: no longer the fault of a file
+_CHUNK_BYTES = 1 << 16
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class FetchError(Exception):
+    """A file that could not be had; `reason` is one of `kalemia.cohort.inclusion_flow.REASONS`."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class AccessRefusedError(FetchError):
+    """The server wants other credentials than it got."""
+
+
+class _TryAgainError(Exception):
+    """An attempt failed in a way that may pass; `after_s` is what the server asks to wait."""
+
+    def __init__(self, detail: str, after_s: float = 0.0, *, unreachable: bool = False):
+        super().__init__(detail)
+        self.after_s, self.unreachable = after_s, unreachable
+
+
+def keeps_secrets(url: str) -> bool:
+    """Whether credentials may be sent there: encrypted, or to this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+class _Session(requests.Session):
+    """Sends no credentials unencrypted, be they from netrc or the server's redirection away from https."""
+
+    def send(self, request: requests.PreparedRequest, **settings) -> requests.Response:
+        if not keeps_secrets(request.url):
+            request.headers.pop("Authorization", None)
+        return super().send(request, **settings)
+
+
+class Web:
+    """The files below a base URL. `fetched_bytes` counts the bodies received, those of failed attempts too.
+
+    attempts: of one file; connections: kept open at the same time; pause_s: before the second attempt, doubled before
+    each further one, with up to half of it added by chance. `auth` is (user name, password); without it, netrc counts.
+    `landmark` is a file that the server must have: while it gives that, a file that cannot be had is at fault itself.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        attempts: int,
+        timeout_s: float,
+        connections: int = 1,
+        auth: tuple[str, str] | None = None,
+        pause_s: float = 1.0,
+        landmark: str | None = None,
+    ):
+        self.base_url = base_url.rstrip("/")
+        self.fetched_bytes = 0
+        self._attempts, self._timeout_s, self._pause_s = attempts, timeout_s, pause_s
+        self._failed_in_a_row, self._landmark = 0, landmark
+        self._lock = threading.Lock()
+        self._session = _Session()
+        self._session.auth = auth
+        self._session.headers.update({"User-Agent": f"Kalemia/{__version__}", "Accept-Encoding": "identity"})
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, pool_block=True)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+
+    def whole(self, path: str) -> bytes:
+        """A whole file; raises `FileNotFoundError`, `FetchError`, and `UserError` where no file can be had."""
+        return self._tried(path, lambda url: self._attempt(url, None))
+
+    def span(self, path: str, start: int, stop: int) -> bytes:
+        """Bytes [start, stop) of a file, exactly; raises as `whole` does."""
+        return self._tried(path, lambda url: self._attempt(url, (start, stop)))
+
+    def size(self, path: str) -> int:
+        """How many bytes a file has; raises as `whole` does."""
+        return self._tried(path, self._size)
+
+    def _tried(self, path: str, attempt: Callable[[str], _T]) -> _T:
+        for number in range(self._attempts):
+            try:
+                got = self._translated(attempt, f"{self.base_url}/{path}")
+                self._failed_in_a_row = 0
+                return got
+            except _TryAgainError as error:
+                failure = error
+                log.info("%s: %s (attempt %d of %d)", path, error, number + 1, self._attempts)
+            except FetchError as error:
+                if error.reason == "HTTP error":
+                    self._refuse_outage(error.detail)
+                raise
+            if number + 1 < self._attempts:
+                # random, not seeded: it spreads clients over time and decides no result
+                time.sleep(max(failure.after_s, self._pause_s * 2**number * random.uniform(1, 1.5)))
+        self._refuse_outage(failure, unreachable=failure.unreachable)
+        raise FetchError("HTTP error", f"{path}: {failure}")
+
+    def _refuse_outage(self, failure, *, unreachable: bool = False) -> None:
+        """Raise `UserError` where a file could not be had because none can."""
+        self._failed_in_a_row += 1
+        if unreachable or self._failed_in_a_row >= _OUTAGE or not self._gives_landmark():
+            raise UserError(
+                f"{self.base_url} does not answer ({failure}); run again later: what has been fetched is kept"
+            )
+
+    def _gives_landmark(self) -> bool:
+        if self._landmark is None:
+            return True
+        try:
+            return bool(self._translated(lambda url: self._attempt(url, (0, 1)), f"{self.base_url}/{self._landmark}"))
+        except (_TryAgainError, FetchError, FileNotFoundError):
+            return False
+
+    @staticmethod
+    def _translated(attempt: Callable[[str], _T], url: str) -> _T:
+        """One attempt; an exception of the network library says no more than its kind."""
+        try:
+            return attempt(url)
+        except requests.ConnectionError as error:
+            unreachable = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
+            raise _TryAgainError(type(error).__name__, unreachable=unreachable) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _TryAgainError(type(error).__name__) from None
+
+    def _size(self, url: str) -> int:
+        with self._session.head(url, timeout=(10, self._timeout_s), allow_redirects=True) as response:
+            _refuse_status(response, url)
+            length = response.headers.get("Content-Length", "")
+        if not length.isdigit():
+            raise _TryAgainError("the server does not say how long the file is")
+        return int(length)
+
+    def _attempt(self, url: str, span: tuple[int, int] | None) -> bytes:
+        asked = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
+        with self._session.get(url, headers=asked, stream=True, timeout=(10, self._timeout_s)) as response:
+            _refuse_status(response, url)
+            return self._part(response, span) if response.status_code == 206 else self._from_whole(response, span, url)
+
+    def _part(self, response: requests.Response, span: tuple[int, int] | None) -> bytes:
+        given = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if span is None or not given or int(given[1]) != span[0] or int(given[2]) >= span[1]:
+            raise _TryAgainError("the server sent another range than was asked for")
+        if int(given[2]) + 1 < span[1]:
+            if given[3].isdigit() and int(given[2]) + 1 == int(given[3]):
+                raise FetchError("truncated file", f"{response.url}: has only {given[3]} bytes")
+            raise _TryAgainError("the server sent another range than was asked for")
+        content = self._body(response, span[1] - span[0])
+        if len(content) != span[1] - span[0]:
+            raise _TryAgainError(f"{len(content)} of {span[1] - span[0]} bytes came")
+        return content
+
+    def _from_whole(self, response: requests.Response, span: tuple[int, int] | None, url: str) -> bytes:
+        """What was asked for, out of a response with the whole file."""
+        length = response.headers.get("Content-Length", "")
+        if not length.isdigit() and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+            raise _TryAgainError("the server does not say how long the file is")
+        most = int(length) if length.isdigit() else MOST_UNASKED_BYTES
+        if span and most > MOST_UNASKED_BYTES:
+            raise FetchError("HTTP error", f"{url}: the server sends no byte ranges, and the file is too large without")
+        content = self._body(response, most)
+        if length.isdigit() and len(content) != most:
+            raise _TryAgainError(f"{len(content)} of {most} bytes came")
+        if span and len(content) < span[1]:
+            raise FetchError("truncated file", f"{url}: has only {len(content)} bytes")
+        return content[slice(*span)] if span else content
+
+    def _body(self, response: requests.Response, most: int) -> bytes:
+        """The body; more than `most` bytes, or a trickle that never ends, is a failure."""
+        chunks, received, ends = [], 0, time.monotonic() + self._timeout_s + most / 1e4
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            chunks.append(chunk)
+            received += len(chunk)
+            with self._lock:
+                self.fetched_bytes += len(chunk)
+            if received > most:
+                raise _TryAgainError("more bytes came than were announced")
+            if time.monotonic() > ends:
+                raise _TryAgainError("the server is too slow")
+        return b"".join(chunks)
+
+
+def _refuse_status(response: requests.Response, url: str) -> None:
+    status = response.status_code
+    if status in (200, 206):
+        return
+    if status in (404, 410):
+        raise FileNotFoundError(url)
+    if status == 416:
+        raise FetchError("truncated file", f"{url}: ends before the samples that its header promises")
+    if status in (401, 403):
+        raise AccessRefusedError("HTTP error", f"{url}: {status}")
+    if status in (408, 429) or status >= 500:
+        raise _TryAgainError(f"HTTP {status}", _seconds_to_wait(response.headers.get("Retry-After", "")))
+    raise FetchError("HTTP error", f"{url}: {status}")
+
+
+def _seconds_to_wait(retry_after: str) -> float:
+    """Of a Retry-After header, seconds or a date; at most `LONGEST_PAUSE_S`."""
+    if retry_after.strip().isdigit():
+        return min(float(retry_after), LONGEST_PAUSE_S)
+    try:
+        return min(max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time()), LONGEST_PAUSE_S)
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,241 @@
+"""A user's own recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF or CSV, at any rate."""
+
+import csv
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import RATE_HZ
+from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.sources.signal_faults import faults_of
+from kalemia.sources.signal_files import Signal, open_signal
+
+log = logging.getLogger(__name__)
+
+RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
+_LEAST_QRS_MV, _MOST_QRS_MV = 0.05, 20.0
+_MMOL_SAME_NUMBER = ("mEq/L", "mmol/L")  # for an ion of one charge
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of recordings.csv."""
+
+    subject_id: int
+    start: datetime
+    path: Path
+    lead: str
+    rate_hz: Fraction | None
+    unit: str
+
+
+class Own:
+    """Recordings named in ``recordings.csv`` below one folder, draws in ``potassium.csv`` below another."""
+
+    connections = 1
+
+    def __init__(self, recordings: str | Path, potassium: str | Path):
+        self._folder, self._potassium = Path(recordings), Path(potassium) / POTASSIUM
+        lines = _lines(self._folder / RECORDINGS, ("subject", "start", "path", "lead"))
+        draws = _lines(self._potassium, ("subject", "time", "potassium"))
+        zones = {_zone_of(where, line, "start") for where, line in lines}
+        zones |= {_zone_of(where, line, "time") for where, line in draws}
+        if len(zones) > 1:
+            raise UserError(
+                f"{self._folder / RECORDINGS} and {self._potassium}: some times have a zone and some have none;"
+                " write all of them in one way"
+            )
+        if zones == {False}:
+            log.info("times have no zone: recordings and draws are compared as they are written")
+        self._rows: dict[str, _Row] = {}
+        for where, line in lines:
+            if line["path"] in self._rows:
+                raise UserError(f"{where}: {line['path']} is named twice; name each recording once")
+            self._rows[line["path"]] = self._row(where, line)
+        self._draws = [_draw(where, line) for where, line in draws]
+        self._open: tuple[str, Signal] | None = None
+
+    def names(self) -> dict[int, list[str]]:
+        """The paths of every subject's recordings, as recordings.csv writes them."""
+        names: dict[int, list[str]] = {}
+        for name, row in self._rows.items():
+            names.setdefault(row.subject_id, []).append(name)
+        return names
+
+    def began(self, name: str) -> datetime:
+        return self._rows[name].start
+
+    def recording(self, name: str) -> Recording:
+        """One segment, counted in samples at 125 Hz whatever the file's rate; raises `UnreadableRecordingError`."""
+        row, signal = self._rows[name], self._signal(name)
+        n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
+        segment = Segment(Path(name).stem, 0, n_samples)
+        return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,))
+
+    def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
+        """All that was recorded: a recording of one's own is of its lead alone."""
+        return recording.recorded_samples(start, stop)
+
+    def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
+        """Samples [start, stop) at 125 Hz of the lead that recordings.csv names; `lead` is PhysioNet's and not used.
+
+        Raises `UserError` where the amplitude is not that of an ECG in the unit that is given.
+        """
+        excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
+        try:
+            signal = self._signal(recording.name)
+            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
+        except UnreadableRecordingError as error:
+            excerpt.problems.append(error)
+            return excerpt
+        _refuse_amplitude(ecg_mv, self._folder / recording.name)
+        excerpt.ecg_mv[:] = ecg_mv
+        excerpt.faults += faults_of(ecg_mv, RATE_HZ, start, None)
+        (segment,) = recording.segments
+        excerpt.segments.append(LeadSegment(segment.name, start, stop, signal.gain_per_mv, signal.baseline))
+        return excerpt
+
+    def analyte_rows(self, items: Sequence[int]) -> pa.Table:
+        """The draws of potassium.csv as rows of LABEVENTS, all of the first item."""
+        columns = {
+            "ROW_ID": pa.array(range(1, len(self._draws) + 1), pa.int64()),
+            "SUBJECT_ID": pa.array([subject for subject, _, _ in self._draws], pa.int32()),
+            "HADM_ID": pa.nulls(len(self._draws), pa.int32()),
+            "ITEMID": pa.array([items[0]] * len(self._draws), pa.int32()),
+            "CHARTTIME": pa.array([time for _, time, _ in self._draws], pa.timestamp("us")),
+            "VALUE": pa.array([value for _, _, value in self._draws], pa.string()),
+            "VALUENUM": pa.array([_number(value) for _, _, value in self._draws], pa.float64()),
+            "VALUEUOM": pa.nulls(len(self._draws), pa.string()),  # checked when the file was read
+        }
+        return pa.table(columns)
+
+    def coded_reasons(self) -> dict[int, str]:
+        """None: there are no codes, so whom to leave out is decided by who is in the files."""
+        return {}
+
+    def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
+        """Unknown."""
+        return {}
+
+    def _row(self, where: str, line: dict[str, str]) -> _Row:
+        rate = line.get("rate", "")
+        try:
+            rate_hz = Fraction(rate) if rate else None
+        except (ValueError, ZeroDivisionError):
+            raise UserError(f"{where}: rate {rate!r} is not a number of samples a second") from None
+        if rate_hz is not None and rate_hz <= 0:
+            raise UserError(f"{where}: rate {rate!r} is not a number of samples a second")
+        path, unit = self._folder / line["path"], line.get("unit") or "mV"
+        return _Row(_subject(where, line), _time(where, line, "start"), path, line["lead"], rate_hz, unit)
+
+    def _signal(self, name: str) -> Signal:
+        """The signal of a recording; the last one is kept open, because a subject's draws often share it."""
+        if self._open is None or self._open[0] != name:
+            row = self._rows[name]
+            self._open = (name, open_signal(row.path, row.lead, row.rate_hz, row.unit))
+        return self._open[1]
+
+
+def recorded_files(recordings: str | Path) -> dict[int, list[str]]:
+    """Subject -> the files that recordings.csv names and that are there, of a WFDB record its header and `.dat` file.
+
+    Raises `UserError` where recordings.csv cannot be read.
+    """
+    folder = Path(recordings)
+    files: dict[int, list[str]] = {}
+    for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
+        path = folder / line["path"]
+        record = str(path).removesuffix(".hea")
+        mine = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
+        files.setdefault(_subject(where, line), []).extend(file for file in mine if Path(file).exists())
+    return files
+
+
+def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+    """(where, {column: text}) of every line of a CSV file that must have some columns."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or [])]
+            if missing:
+                raise UserError(
+                    f"{path}: has no column {missing[0]!r}; its first line must name {', '.join(columns)},"
+                    " separated by commas"
+                )
+            return [(f"{path}, line {reader.line_num}", _cells(path, reader.line_num, line)) for line in reader]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise UserError(f"{path} is not there; see docs/own-recordings.md for the two files that are needed") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not a text file in UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{path}: is not separated by commas ({error})") from None
+
+
+def _cells(path: Path, number: int, line: dict[str | None, str]) -> dict[str, str]:
+    if None in line:
+        raise UserError(f"{path}, line {number}: has more fields than the first line names; decimals need a point")
+    return {name: (cell or "").strip() for name, cell in line.items()}
+
+
+def _subject(where: str, line: dict[str, str]) -> int:
+    text = line["subject"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise UserError(f"{where}: subject {text!r} is not a whole number of up to six digits")
+    return int(text)
+
+
+def _parsed(where: str, line: dict[str, str], column: str) -> datetime:
+    try:
+        if len(line[column]) <= len("2024-05-17"):  # a date alone, which would be read as midnight
+            raise ValueError(line[column])
+        return datetime.fromisoformat(line[column])
+    except ValueError:
+        raise UserError(f"{where}: {column} {line[column]!r} is not a time like 2024-05-17 08:30:00") from None
+
+
+def _zone_of(where: str, line: dict[str, str], column: str) -> bool:
+    return _parsed(where, line, column).tzinfo is not None
+
+
+def _time(where: str, line: dict[str, str], column: str) -> datetime:
+    """As it is written if it has no zone, otherwise in UTC."""
+    time = _parsed(where, line, column)
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _draw(where: str, line: dict[str, str]) -> tuple[int, datetime, str]:
+    unit = line.get("unit") or _MMOL_SAME_NUMBER[0]
+    if unit not in _MMOL_SAME_NUMBER:
+        raise UserError(f"{where}: unit {unit!r}; potassium is expected in {' or '.join(_MMOL_SAME_NUMBER)}")
+    return _subject(where, line), _time(where, line, "time"), line["potassium"]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if math.isfinite(float(text)) and "_" not in text else None
+    except ValueError:
+        return None
+
+
+def _refuse_amplitude(ecg_mv: np.ndarray, path: Path) -> None:
+    """Raise `UserError` if the median height of a QRS is not one: a wrong unit, most likely.
+
+    The range within two seconds stands for the QRS, since every such stretch holds one; flat stretches hold none.
+    """
+    n = int(2 * RATE_HZ)
+    ranges = np.ptp(ecg_mv[: len(ecg_mv) // n * n].reshape(-1, n), axis=1)
+    ranges = ranges[ranges > 0]  # NaN is not either
+    if len(ranges) and not _LEAST_QRS_MV <= np.median(ranges) <= _MOST_QRS_MV:
+        raise UserError(
+            f"{path}: its QRS complexes are {np.median(ranges):.3g} mV high in the median, not {_LEAST_QRS_MV:g} to"
+            f" {_MOST_QRS_MV:g}; check its unit, mV or uV, and its gain"
+        )

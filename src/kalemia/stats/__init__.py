@@ -1,0 +1,1 @@
+"""Statistics of arrays, that know nothing of a study."""
