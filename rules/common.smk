@@ -7,13 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from kalemia.batches import SUBJECTS_OF_BATCH, batches_of
+from kalemia.core.paths import SUBJECTS_OF_BATCH, batches_of
 from kalemia.core.config import Study, is_url
 from kalemia.core.config_validation import check_config
 from kalemia.sources.mimic_codes import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.core.errors import UserError
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
-from kalemia.report.provenance import config_text
+from kalemia.core.config_files import config_text
 from kalemia.core.schemas import EXPLANATION
 
 with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:

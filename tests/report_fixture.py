@@ -9,13 +9,13 @@ import numpy as np
 from kalemia.beats.mean_beats import write_mean_beats
 from kalemia.cohort.characteristics import GROUPS
 from kalemia.core.config import Study
+from kalemia.core.paths import subject_name
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
-from kalemia.evaluation.round_metrics import draw_decisions
+from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
 from kalemia.explanation.wave_windows import even_shares, shares, wave_windows
-from kalemia.rebuild_report import evidence_of, write_evaluation
-from kalemia.report.inputs import subject_name
+from kalemia.stats.draw_metrics import draw_decisions
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from kalemia.baseline_averages import average_rows, write_baseline_averages
 from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.evaluation.collect import average_rows, write_baseline_averages
 from kalemia.report.html import rendered
 from kalemia.report.notes import Notes
 from kalemia.report.sections import proof

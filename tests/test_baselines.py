@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.core.config import Range
-from kalemia.evaluation.round_metrics import area_under_roc
 from kalemia.personal.baselines import CROSS_PATIENT, DrawSet, best_threshold, judge, shrunk_intercepts
 from kalemia.report.sections.proof import DECISION_ONLY
+from kalemia.stats.draw_metrics import area_under_roc
 
 HIGH = Range(above=5.5)
 NAMES = [

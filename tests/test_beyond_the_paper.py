@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from beat_shards import write_generic_cohort, write_shard, write_split
+from kalemia.beats.dataset import concatenated, read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_table
 from kalemia.explanation.explain_patient import Files, Training, explain_subject
 from kalemia.network.checkpoints import load_generic
-from kalemia.network.predictions import concatenated, read_beats
 from kalemia.network.train_generic import train_generic
 from kalemia.personal.baselines import write_round_0
 from kalemia.personal.finetune import train_round

@@ -10,11 +10,11 @@ from scipy import stats
 from kalemia.core.config import GENERIC
 from kalemia.core.tables import read_json, read_table
 from kalemia.evaluation.bootstrap import resampled_people
+from kalemia.evaluation.build_evaluation import evidence_of
 from kalemia.evaluation.comparison import Curves, rows_of_tests
 from kalemia.evaluation.effective_sample_size import effective_rows
 from kalemia.evaluation.patient_scores import read_trials
-from kalemia.evaluation.round_metrics import METRICS, best_threshold
-from kalemia.rebuild_report import evidence_of
+from kalemia.stats.draw_metrics import METRICS, best_threshold
 from kalemia.stats.tests_and_intervals import holm
 from report_fixture import N_ROUNDS, write_results
 

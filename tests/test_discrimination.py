@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from kalemia.core.seeds import rng
-from kalemia.evaluation.round_metrics import area_under_roc
 from kalemia.stats.discrimination import CALIBRATION_BINS, FEWEST_IN_BIN, areas, discrimination, within_auroc
+from kalemia.stats.draw_metrics import area_under_roc
 
 
 def people(n_people: int, per_person: int, spread: float = 1.0, seed: int = 1):

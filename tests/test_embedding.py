@@ -5,8 +5,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from beat_shards import simulated_beats, write_shard
+from kalemia.beats.dataset import read_beats
 from kalemia.explanation.embedding import NEIGHBORS, pooled_features, principal_axes, spread_beats, trust, tsne
-from kalemia.network.predictions import read_beats
 from kalemia.network.resnet import N_STAGES, resnet
 
 

@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
-from kalemia.evaluation.round_metrics import (
-    area_under_roc,
-    carried_forward,
-    draw_decisions,
-    draw_metrics,
-    write_rounds,
-    write_summary,
-)
+from kalemia.evaluation.round_metrics import carried_forward, write_rounds, write_summary
+from kalemia.stats.draw_metrics import area_under_roc, draw_decisions, draw_metrics
 
 
 def test_majority_decides_and_the_mean_logit_settles_a_tie():

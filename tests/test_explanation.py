@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from beat_shards import NETWORK, write_generic_model, write_shard, write_split
+from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import EXPLANATION
@@ -12,7 +13,6 @@ from kalemia.explanation.explain_patient import Files, Training, explain_subject
 from kalemia.explanation.gradcam import attention
 from kalemia.explanation.weight_randomization import CASCADE
 from kalemia.network.checkpoints import load_generic
-from kalemia.network.predictions import read_beats
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, seam, write_features
 from kalemia.personal.nulls import nulls_of, trained_null

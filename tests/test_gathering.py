@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from beat_shards import write_split
 from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
 from kalemia.evaluation.collect import placements, write_baselines, write_leakage
-from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.stats.draw_metrics import area_under_roc
 
 START = datetime(2150, 3, 1)
 

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 
 from beat_shards import START, write_generic_cohort, write_shard
+from kalemia.beats.dataset import read_beats, read_beats_of_subjects
 from kalemia.beats.generic_beats import write_generic_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import read_json, read_row_groups, read_table, table_from_rows, write_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.network.checkpoints import load_generic
-from kalemia.network.predictions import beat_logits, read_beats, read_beats_of_subjects
+from kalemia.network.predictions import beat_logits
 from kalemia.network.train_generic import read_splits, train_generic
+from kalemia.stats.draw_metrics import role_metrics
 
 NETWORK = config.Network(depth=18, width=4)
 SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1)

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from kalemia.gpus import hide_gpus_not_asked_for
+from kalemia.core.jobs import hide_gpus_not_asked_for
 from workflow import ROOT
 
 

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 
 from kalemia.evaluation.metrics import EVERY, OF_DECISIONS, calibration_intercept, exact_interval, value, weighted
 from kalemia.evaluation.patient_scores import DECISIONS, Draws
-from kalemia.evaluation.round_metrics import best_threshold, draw_metrics
+from kalemia.stats.draw_metrics import best_threshold, draw_metrics
 from kalemia.stats.logistic_regression import fit_slope
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import kalemia.personal.cross_patient
 from beat_shards import NETWORK, simulated_beats, write_generic_model, write_shard
+from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.evaluation.round_metrics import area_under_roc, role_metrics
 from kalemia.network.checkpoints import file_hash, load_generic, load_round
 from kalemia.network.inference import outputs_of
-from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions, read_beats
+from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
 from kalemia.personal.arms import write_subject_split
 from kalemia.personal.cross_patient import strangers, write_strangers
 from kalemia.personal.cross_patient import tested as beats_tested
@@ -38,6 +38,7 @@ from kalemia.personal.nulls import (
     write_nulls,
 )
 from kalemia.personal.splits import Split, read_split
+from kalemia.stats.draw_metrics import area_under_roc, role_metrics
 
 ARM = config.Arm("paper", 0.2, "blocks", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(

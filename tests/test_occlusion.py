@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kalemia.beats.dataset import BeatSet
 from kalemia.explanation.occlusion import occlusion_rows
 from kalemia.explanation.wave_windows import WAVES, wave_windows
-from kalemia.network.predictions import BeatSet, beat_logits
+from kalemia.network.predictions import beat_logits
 from wave_reader import beats_with_t_wave, wave_reader
 
 WINDOWS = wave_windows(800.0)

@@ -7,18 +7,19 @@ import pytest
 import torch
 
 from beat_shards import NETWORK, START, write_generic_model, write_shard, write_split
+from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
 from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.network.checkpoints import file_hash, load_checkpoint, load_generic, load_round, save_checkpoint
-from kalemia.network.predictions import beat_logits, draw_predictions, read_beats
+from kalemia.network.predictions import beat_logits, draw_predictions
 from kalemia.network.training import train
 from kalemia.personal.baselines import write_round_0
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, write_features
 from kalemia.personal.round_scores import roles_of_draws
+from kalemia.stats.draw_metrics import role_metrics
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
 PERSONAL = config.Personal(

@@ -8,17 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beat_shards import simulated_beats, write_shard
+from kalemia.beats.dataset import DRAW_COLUMNS, concatenated, read_beats
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import read_table, write_table
-from kalemia.network.predictions import (
-    DRAW_COLUMNS,
-    beat_logits,
-    beat_tensor,
-    concatenated,
-    draw_predictions,
-    read_beats,
-)
+from kalemia.network.predictions import beat_logits, beat_tensor, draw_predictions
 from kalemia.network.resnet import resnet
 
 START = datetime(2150, 3, 1)

@@ -5,6 +5,7 @@ import pytest
 
 from kalemia.cli import main
 from kalemia.core.config import Study
+from kalemia.core.config_files import config_text
 from kalemia.core.tables import read_table, write_text
 from kalemia.rebuild_report import SETTINGS, read_settings
 from kalemia.report import PATIENT_FIGURES
@@ -12,7 +13,6 @@ from kalemia.report.csv_tables import write_csv_tables
 from kalemia.report.figures.patient_figures import write_patient_figures
 from kalemia.report.figures.study_figures import write_study_figures
 from kalemia.report.patient_page import write_patient_page
-from kalemia.report.provenance import config_text
 from kalemia.report.study_page import write_page
 from report_fixture import PERSONAL, write_results
 

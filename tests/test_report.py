@@ -24,7 +24,6 @@ from conftest import ROOT
 from kalemia.core.config import Range
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.explanation.summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report import chiu2022 as paper
@@ -43,6 +42,7 @@ from kalemia.report.sections.answer import answer
 from kalemia.report.sections.explanation import against_even, shown, verdict
 from kalemia.report.study_page import write_page
 from kalemia.report.tripod import reporting_items
+from kalemia.stats.draw_metrics import role_metrics
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
 EVALUABLE, PARTLY = "p012108", "p013033"  # the second not in the forward arm

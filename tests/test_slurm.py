@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kalemia.batches import SUBJECTS_OF_BATCH
+from kalemia.core.paths import SUBJECTS_OF_BATCH
 from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
 from workflow import ROOT, contents_of, run_snakemake
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
-from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.stats.draw_metrics import area_under_roc
 from kalemia.stats.tests_and_intervals import (
     auc_interval,
     clopper_pearson,

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from kalemia.batches import SUBJECTS_OF_BATCH
 from kalemia.cli import main
 from kalemia.core.config import Study, overlaid
+from kalemia.core.paths import SUBJECTS_OF_BATCH
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, write_json, write_table
 from kalemia.rebuild_report import read_settings

@@ -1,24 +1,14 @@
-"""Everything of a study that needs no ECG, made from what its predictions, splits and tables say."""
+"""Rebuild the evaluation and the pages of a finished study, without its ECG."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from kalemia.baseline_averages import write_baseline_averages
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
-from kalemia.evaluation.calibration import write_calibration
-from kalemia.evaluation.collect import write_baselines, write_leakage, write_nulls
-from kalemia.evaluation.comparison import write_comparison
-from kalemia.evaluation.effective_sample_size import write_effective
-from kalemia.evaluation.patient_scores import read_trials
-from kalemia.evaluation.prevalence import write_prevalence
-from kalemia.evaluation.round_metrics import write_rounds, write_summary
-from kalemia.evaluation.verdict import write_verdict
+from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
 
 SETTINGS = "config.yaml"  # in the results folder
 # What the evaluation and the report are made from; of ECG it holds mean beats only.
@@ -32,71 +22,6 @@ KEPT = (
     "mean_beats/*.parquet",
     "times/**/*.tsv",
 )
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The files that the evaluation is made from; each list in the order of arms and, within one, of patients."""
-
-    predictions: Sequence[str | Path]
-    splits: Sequence[str | Path]
-    baselines: Sequence[str | Path]
-    nulls: Sequence[str | Path]
-    arms: str | Path
-    generic_metrics: str | Path
-    generic_predictions: str | Path
-
-
-def evidence_of(results: str | Path, study: Study) -> Evidence:
-    """The files of a finished study in its results folder; raises `UserError` as `tables.read_table`."""
-    results = Path(results)
-    arms = results / "personal/arms.parquet"
-    rows = [row for row in read_table(arms, "arms").to_pylist() if row["rounds"]]
-    folders = [results / f"personal/{row['arm']}/p{row['subject_id']:06d}" for row in rows]
-    has_trained = [folder for folder, row in zip(folders, rows, strict=True) if study.arms[row["arm"]].trains_nulls]
-    has_strangers = {row["arm"]: None for row in rows if study.arms[row["arm"]].nulls.get("stranger")}
-    return Evidence(
-        predictions=[
-            folder / f"round-{round_}/predictions.parquet"
-            for folder, row in zip(folders, rows, strict=True)
-            for round_ in range(row["rounds"] + 1)
-        ],
-        splits=[folder / "split.json" for folder in folders],
-        baselines=[folder / "baselines.parquet" for folder in folders],
-        nulls=[
-            *(folder / "nulls.parquet" for folder in has_trained),
-            *(results / f"personal/{arm}/strangers.parquet" for arm in has_strangers),
-        ],
-        arms=arms,
-        generic_metrics=results / "generic/metrics.json",
-        generic_predictions=results / "generic/predictions.parquet",
-    )
-
-
-def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> None:
-    """Write every file of evaluation/ into `folder`; raises `UserError` where a file is missing or does not fit."""
-    folder, digest, arms = Path(folder), study.digest("evaluation"), list(study.arms)
-
-    def tables(*names: str) -> list[Path]:
-        return [folder / f"{name}.parquet" for name in names]
-
-    rounds, baselines, nulls = gathered = tables("rounds", "baselines", "nulls")
-    write_rounds(evidence.predictions, rounds, digest)
-    write_baselines(evidence.baselines, evidence.splits, evidence.predictions, baselines, digest)
-    write_baseline_averages(rounds, baselines, arms, *tables("baseline_averages"), digest)
-    write_nulls(evidence.nulls, nulls, digest)
-    write_leakage(evidence.splits, evidence.predictions, *tables("leakage", "distances"), digest)
-    summary = folder / "summary.json"
-    write_summary(rounds, evidence.generic_metrics, evidence.arms, arms, summary, study.is_simulated)
-    write_verdict(*gathered, study.arms, study.seed, folder / "verdict.json")
-    trials = read_trials(evidence.predictions, evidence.generic_predictions)
-    resamples = tables("resampled_draws", "resampled_patients")
-    compared = tables("patients", "averages", "tests")
-    write_comparison(trials, arms, study.evaluation.decision, study.seed, digest, *compared, *resamples)
-    write_effective(trials, evidence.splits, arms, *tables("effective"), digest)
-    write_calibration(trials, arms, study.seed, digest, *tables("calibration"))
-    periods = tables("periods", "prevalence", "alerts", "decision_curve")
-    write_prevalence(trials, evidence.splits, arms, study.seed, digest, *periods)
 
 
 def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from kalemia.batches import batches_of
 from kalemia.beats.review_decisions import decisions_by_subject
 from kalemia.core.config import Study, is_url
+from kalemia.core.config_files import config_text
+from kalemia.core.paths import batches_of
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.tables import read_table
 from kalemia.personal.arms import splits_of_arms
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
-from kalemia.report.provenance import config_text
 from kalemia.sources.mimic_codes import BODY_TABLE, MORE_TABLES, TABLES
 from kalemia.sources.mimic_tables import given_tables
 from kalemia.sources.user_recordings import recorded_files

@@ -6,7 +6,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.rebuild_report import Evidence, write_evaluation
+    from kalemia.evaluation.build_evaluation import Evidence, write_evaluation
 
     names = Evidence.__dataclass_fields__
     evidence = Evidence(**{name: getattr(snakemake.input, name) for name in names})

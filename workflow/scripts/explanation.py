@@ -1,12 +1,11 @@
 """Grad-CAM, occlusion and embeddings of one patient, generic against personal."""
 
 from kalemia.core.config import Study
-from kalemia.core.jobs import job_log
-from kalemia.gpus import hide_gpus_not_asked_for
+from kalemia.core.jobs import hide_gpus_not_asked_for, job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.evaluation.round_metrics import round_of_path
+    from kalemia.core.paths import round_of_path
     from kalemia.explanation.explain_patient import Files, Training, explain_subject
 
     study, paths = Study.from_config(snakemake.config), snakemake.input

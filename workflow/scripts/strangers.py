@@ -1,8 +1,7 @@
 """Score every patient's test draws with the last rounds of other patients."""
 
 from kalemia.core.config import Study
-from kalemia.core.jobs import job_log
-from kalemia.gpus import hide_gpus_not_asked_for
+from kalemia.core.jobs import hide_gpus_not_asked_for, job_log
 
 hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):

@@ -1,6 +1,7 @@
-"""What a job says: a log file with times, and a user's mistake as one line instead of a traceback."""
+"""Job logging: a log file with times, and a user's mistake as one line instead of a traceback."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -64,3 +65,12 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+def hide_gpus_not_asked_for(n_asked: int) -> None:
+    """With none asked for, this process sees none; to be called before torch looks for them.
+
+    Not every cluster hides the GPUs that a job was not given, and a workstation hides none.
+    """
+    if not n_asked:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.errors import UserError
+from kalemia.core.paths import round_of_path
 from kalemia.core.tables import read_table
-from kalemia.evaluation.round_metrics import best_threshold, draw_decisions, round_of_path
+from kalemia.stats.draw_metrics import best_threshold, draw_decisions
 
 DECISIONS = ("vote", "mean_logit", "threshold")  # threshold: on the mean logit, fixed on draws learned from
 

@@ -5,7 +5,8 @@ import torch
 from sklearn.manifold import TSNE, trustworthiness
 from threadpoolctl import threadpool_limits
 
-from kalemia.network.predictions import BeatSet, beat_tensor
+from kalemia.beats.dataset import BeatSet
+from kalemia.network.predictions import beat_tensor
 from kalemia.network.resnet import ResNet
 
 TSNE_ITERATIONS = 500

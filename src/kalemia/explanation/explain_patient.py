@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kalemia.beats.dataset import BeatSet, read_beats
 from kalemia.core import config
 from kalemia.core.config import GENERIC
 from kalemia.core.errors import UserError
@@ -18,7 +19,6 @@ from kalemia.explanation.occlusion import occlusion_rows
 from kalemia.explanation.wave_windows import even_shares, limits_ms, shares, wave_windows
 from kalemia.explanation.weight_randomization import cascade
 from kalemia.network.checkpoints import load_generic, load_round
-from kalemia.network.predictions import BeatSet, read_beats
 from kalemia.network.resnet import ResNet, built
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import in_time, runs

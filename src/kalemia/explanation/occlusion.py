@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from kalemia.evaluation.round_metrics import area_under_roc
+from kalemia.beats.dataset import BeatSet
 from kalemia.explanation.wave_windows import without_wave
-from kalemia.network.predictions import BeatSet, beat_logits
+from kalemia.network.predictions import beat_logits
 from kalemia.network.resnet import ResNet
+from kalemia.stats.draw_metrics import area_under_roc
 
 
 def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> list[dict]:

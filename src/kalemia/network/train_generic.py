@@ -8,25 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from kalemia.beats.dataset import BeatSet, concatenated, read_beats_of_subjects
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng, seed_of
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.network.checkpoints import Lineage, save_checkpoint, trained_tensors
 from kalemia.network.losses import Objective, first_column
-from kalemia.network.predictions import (
-    BeatSet,
-    beat_outputs,
-    beat_tensor,
-    concatenated,
-    draw_predictions,
-    read_beats_of_subjects,
-)
+from kalemia.network.predictions import beat_outputs, beat_tensor, draw_predictions
 from kalemia.network.resnet import ResNet, built
 from kalemia.network.training import Options, set_up_torch, train
 from kalemia.network.training_state import StateFile, training_identity
 from kalemia.stats.discrimination import discrimination
+from kalemia.stats.draw_metrics import role_metrics
 
 log = logging.getLogger("kalemia")
 

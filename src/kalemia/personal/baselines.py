@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.beats.dataset import read_beats
 from kalemia.core.config import Network, Range
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.ecg.beat_measurements import beat_measures
-from kalemia.evaluation.round_metrics import best_threshold
-from kalemia.network.predictions import draw_predictions, read_beats
+from kalemia.network.predictions import draw_predictions
 from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.round_scores import learned_through, write_scores
 from kalemia.personal.splits import read_split
+from kalemia.stats.draw_metrics import best_threshold
 from kalemia.stats.logistic_regression import fit_logistic, fit_offset
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kalemia.beats.dataset import BeatSet, read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
+from kalemia.core.paths import round_of_path
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_table
-from kalemia.evaluation.round_metrics import round_of_path
 from kalemia.network.checkpoints import load_round
 from kalemia.network.inference import outputs_of
-from kalemia.network.predictions import BeatSet, read_beats
 from kalemia.network.training import set_up_torch
 from kalemia.personal.finetune import opened
 from kalemia.personal.frozen_stages import read_inputs, seam

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
@@ -16,7 +17,6 @@ from kalemia.core.tables import file_hash
 from kalemia.network.checkpoints import Lineage, load_generic, load_round, save_checkpoint, trained_tensors
 from kalemia.network.inference import outputs_of
 from kalemia.network.losses import Objective
-from kalemia.network.predictions import read_beats
 from kalemia.network.resnet import ResNet, built
 from kalemia.network.training import Options, set_up_torch, train
 from kalemia.personal.frozen_stages import Above, read_inputs, seam

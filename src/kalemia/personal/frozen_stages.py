@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.network.checkpoints import load_generic
 from kalemia.network.inference import evaluation_batches
-from kalemia.network.predictions import beat_tensor, read_beats
+from kalemia.network.predictions import beat_tensor
 from kalemia.network.resnet import N_STAGES, ResNet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.cached_features import Origin, load_features, save_features

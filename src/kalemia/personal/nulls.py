@@ -11,21 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kalemia.beats.dataset import RR_COLUMNS, BeatSet, read_beats
 from kalemia.beats.normalization import normalized
 from kalemia.core import config
 from kalemia.core.seeds import rng, seed_of
 from kalemia.core.tables import table_from_rows, write_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.network.checkpoints import load_generic
 from kalemia.network.inference import outputs_of
 from kalemia.network.losses import Objective
-from kalemia.network.predictions import RR_COLUMNS, BeatSet, beat_tensor, draw_predictions, read_beats
+from kalemia.network.predictions import beat_tensor, draw_predictions
 from kalemia.network.resnet import N_STAGES, ResNet, built
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import Draw
 from kalemia.personal.finetune import learn, opened, rounds_of_lesson
 from kalemia.personal.frozen_stages import BEATS, Above, features_of, read_inputs, seam
 from kalemia.personal.splits import Split, draws_of, read_split, split_draws
+from kalemia.stats.draw_metrics import role_metrics
 
 log = logging.getLogger("kalemia")
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from kalemia.core.config import Network
 from kalemia.core.tables import write_json, write_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.network.losses import Objective
 from kalemia.network.predictions import draw_predictions
+from kalemia.stats.draw_metrics import role_metrics
 
 
 def learned_through(split: dict, round_: int) -> list[int]:

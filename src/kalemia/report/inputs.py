@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.errors import UserError
+from kalemia.core.paths import subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EXPLANATION
 from kalemia.core.tables import read_json, read_table
-from kalemia.evaluation.round_metrics import role_metrics
 from kalemia.report.provenance import RuleTime, hashes, rule_times
+from kalemia.stats.draw_metrics import role_metrics
 
 JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "flow": "cohort/flow.json",
@@ -137,7 +138,7 @@ class PatientArm:
 
     @cached_property
     def metrics(self) -> list[dict]:
-        """`kalemia.evaluation.round_metrics.role_metrics` of the test draws after each round."""
+        """`kalemia.stats.draw_metrics.role_metrics` of the test draws after each round."""
         return [role_metrics(table, "test") for table in self.predictions]
 
     @cached_property
@@ -157,11 +158,6 @@ class PatientResults:
     draw_beats_mv: np.ndarray  # (draws, 120): the mean beat of every usable labeled draw
     draw_labels: np.ndarray  # (draws,)
     explanation: Explanation | None
-
-
-def subject_name(subject_id: int) -> str:
-    """As files and pages name a subject: ``p010059``."""
-    return f"p{subject_id:06d}"
 
 
 def personal_subjects(populations: pa.Table) -> list[str]:

@@ -1,15 +1,11 @@
 """What was run: versions, digests, the configuration and the time that each rule took, as the pages print them."""
 
 import csv
-import dataclasses
-import math
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
-
-import yaml
 
 from kalemia import __version__
 from kalemia.core.config import Study
@@ -34,11 +30,6 @@ def digests(study: Study) -> dict[str, str]:
 def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
     """The SHA-256 of each of the files `names` of the results folder."""
     return {name: file_hash(Path(results) / name) for name in names}
-
-
-def config_text(study: Study) -> str:
-    """The whole configuration as YAML, in the order of config.yaml."""
-    return yaml.safe_dump(_plain(dataclasses.asdict(study)), sort_keys=False, default_flow_style=None, width=100)
 
 
 class RuleTime(NamedTuple):
@@ -83,11 +74,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed where this page was made"
-
-
-def _plain(value):
-    """As YAML had it: lists for tuples, `from` for `from_`, and no bounds that were not given."""
-    if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if not (isinstance(item, float) and math.isinf(item))}
-        return {key.rstrip("_"): _plain(item) for key, item in kept.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

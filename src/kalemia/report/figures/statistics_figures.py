@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from kalemia.core.paths import subject_name
 from kalemia.report.figures.canvas import panel_rows, panels, svg_figure, write_remark
 from kalemia.report.figures.palette import LIGHT, model_color
 from kalemia.report.formatting import plural
-from kalemia.report.inputs import StudyResults, subject_name
+from kalemia.report.inputs import StudyResults
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
 LOWEST_BENEFIT = -0.1  # what harms more is beyond the axis

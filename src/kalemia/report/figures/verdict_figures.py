@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.evaluation.verdict import words
+from kalemia.report.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.figures.canvas import panel_rows, panels, share_axis, svg_figure, write_remark
 from kalemia.report.figures.palette import LIGHT, model_color
 from kalemia.report.formatting import number, plural
 from kalemia.report.inputs import StudyResults
-from kalemia.report.sections.leakage import DISTANCE_EDGES_HOURS, by_distance, distance_names
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
 

@@ -1,10 +1,11 @@
 """The section of every table and figure of the paper and of its appendices, with this study's row under the paper's."""
 
 from kalemia.core.config import Study
+from kalemia.core.paths import subject_name
 from kalemia.report import METRIC_NAMES
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import MISSING, PROTOCOLS, interval, mean_sd, number, published
-from kalemia.report.inputs import StudyResults, subject_name
+from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 from kalemia.report.sections.generic import SPLITS
 

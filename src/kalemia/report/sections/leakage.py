@@ -1,14 +1,11 @@
 """The section of leakage: what training and test share, and how AUC falls with the distance between them."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from kalemia.core.config import Arm, Study
+from kalemia.report.distance_bins import by_distance, distance_names
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-
-DISTANCE_EDGES_HOURS = (0.0, 6.0, 12.0, 24.0, 48.0, np.inf)
 
 LEAKS = {
     "shared_recordings": "recordings",
@@ -51,20 +48,3 @@ def distance_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
     return [
         {"name": name, "cells": [column[place] for column in columns]} for place, name in enumerate(distance_names())
     ]
-
-
-def by_distance(rows: list[dict], name: str) -> list[tuple[int, int, float]]:
-    """(place, number of draws, mean of `name`) in each of the bins of hours to training."""
-    hours = np.array([row["hours_to_training"] for row in rows])
-    values = np.array([row[name] for row in rows])
-    which = np.searchsorted(DISTANCE_EDGES_HOURS, hours, side="right") - 1
-    return [
-        (place, int(np.sum(which == place)), float(values[which == place].mean()) if np.any(which == place) else np.nan)
-        for place in range(len(DISTANCE_EDGES_HOURS) - 1)
-    ]
-
-
-def distance_names() -> list[str]:
-    """What the bins of hours are called."""
-    edges = DISTANCE_EDGES_HOURS
-    return [f"{low:g}\N{EN DASH}{high:g}" if np.isfinite(high) else f"{low:g}+" for low, high in pairwise(edges)]

@@ -5,7 +5,8 @@ from collections import Counter
 import pyarrow as pa
 
 from kalemia.core.config import Study
-from kalemia.report.inputs import StudyResults, subject_name
+from kalemia.core.paths import subject_name
+from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 
 

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from kalemia.baseline_averages import LAST_ROUND
 from kalemia.core.config import Arm, Study
+from kalemia.evaluation.collect import LAST_ROUND
 from kalemia.evaluation.verdict import words
 from kalemia.report.formatting import MISSING, number
 from kalemia.report.inputs import StudyResults

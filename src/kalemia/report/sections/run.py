@@ -1,10 +1,11 @@
 """The section of provenance: configuration, versions, hashes, and the time that each rule took."""
 
 from kalemia.core.config import Study
+from kalemia.core.config_files import config_text
 from kalemia.report import chiu2022 as paper
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-from kalemia.report.provenance import config_text, digests, versions
+from kalemia.report.provenance import digests, versions
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:

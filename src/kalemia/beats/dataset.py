@@ -1,0 +1,103 @@
+"""The beats of shards as arrays: each with its draw, and the inputs that a network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.beats.normalization import normalized
+from kalemia.core import config
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import BEAT_SAMPLES
+from kalemia.core.tables import read_row_groups, read_table
+
+DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "potassium", "label"]
+
+
+RR_COLUMNS = ["rr_before_ms", "rr_after_ms"]
+
+
+_COLUMNS = [*DRAW_COLUMNS, *RR_COLUMNS, "beat"]
+
+
+@dataclass(frozen=True)
+class BeatSet:
+    """Beats and, row by row, the draws they belong to.
+
+    beats_mv: (n, 120) float32, mV. rows: a table (n) of `DRAW_COLUMNS`. inputs: what the network takes of each beat,
+    float32 (n, ...); `beats_mv` itself where the network takes beats as they are.
+    """
+
+    beats_mv: np.ndarray
+    rows: pa.Table
+    inputs: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.beats_mv)
+
+    @property
+    def draw_ids(self) -> np.ndarray:
+        """Of every beat, int64 (n,)."""
+        return self.rows["draw_id"].to_numpy()
+
+    def take(self, keep: np.ndarray) -> BeatSet:
+        """The beats at the places, or under the mask, `keep`; a copy."""
+        places = np.flatnonzero(keep) if keep.dtype == bool else keep
+        beats_mv = self.beats_mv[places]
+        inputs = beats_mv if self.inputs is self.beats_mv else self.inputs[places]
+        return BeatSet(beats_mv, self.rows.take(places), inputs)
+
+    def labeled(self, labels: np.ndarray) -> BeatSet:
+        """The same beats with other labels, int8 (n,)."""
+        column = self.rows.column_names.index("label")
+        return BeatSet(self.beats_mv, self.rows.set_column(column, "label", pa.array(labels, pa.int8())), self.inputs)
+
+
+def read_beats(path: str | Path, network: config.Network | None = None) -> BeatSet:
+    """All beats of a shard, and what `network` takes of them; without one, the beats as they are.
+
+    Raises `UserError` as `tables.read_table`, and if a beat has a sample or an interval that is not a finite number.
+    """
+    return _beat_set(path, read_table(path, "beats", _COLUMNS), network)
+
+
+def read_beats_of_subjects(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
+    """As `read_beats`, subject after subject, of a file in which each has a row group."""
+    for table in read_row_groups(path, "beats", _COLUMNS):
+        yield _beat_set(path, table, network)
+
+
+def _beat_set(path: str | Path, table: pa.Table, network: config.Network | None) -> BeatSet:
+    chunks_mv = [chunk.flatten().to_numpy().reshape(-1, BEAT_SAMPLES) for chunk in table["beat"].chunks]
+    beats_mv = np.concatenate([np.zeros((0, BEAT_SAMPLES), np.float32), *chunks_mv])
+    _refuse_not_finite(path, table, beats_mv, "a sample")
+    inputs = beats_mv
+    if network is not None:
+        of_draws = table["draw_id"].to_numpy(), table["draw_time"].to_numpy()
+        inputs = normalized(beats_mv, *of_draws, network.normalization)
+        if network.rr_intervals:
+            rr_s = np.stack([table[name].to_numpy() for name in RR_COLUMNS], axis=1) / np.float32(1000)
+            _refuse_not_finite(path, table, rr_s, "an interval")
+            inputs = np.concatenate([inputs, rr_s], axis=1)
+    return BeatSet(beats_mv, table.select(DRAW_COLUMNS), inputs)
+
+
+def concatenated(parts: list[BeatSet]) -> BeatSet:
+    """Several sets of beats as one; at least one part."""
+    beats_mv = np.concatenate([part.beats_mv for part in parts])
+    are_inputs = all(part.inputs is part.beats_mv for part in parts)
+    inputs = beats_mv if are_inputs else np.concatenate([part.inputs for part in parts])
+    return BeatSet(beats_mv, pa.concat_tables([part.rows for part in parts]), inputs)
+
+
+def _refuse_not_finite(path: str | Path, table: pa.Table, numbers: np.ndarray, what: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+    if len(bad):
+        raise UserError(
+            f"{path}: draw {table['draw_id'][int(bad[0])]} has a beat with {what} that is no finite number;"
+            " delete it and run again"
+        )
