@@ -5,6 +5,8 @@ import math
 
 import yaml
 
+from kalemia.core.config import Study
+
 
 def config_text(study: Study) -> str:
     """The whole configuration as YAML, in the order of config.yaml."""
