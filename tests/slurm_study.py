@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from workflow import ROOT
+from run_workflow import ROOT
 
 ACCOUNT, PARTITION, GPU_PARTITION = "hyperkalemia", "short", "accelerated"  # those of tests/slurm/up.sh
 FIELDS = "JobIDRaw,Comment,State,ReqMem,TimelimitRaw,Partition,Account,ReqTRES"

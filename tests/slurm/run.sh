@@ -11,4 +11,4 @@ esac
 trap '"$here/down.sh" || exit 1' EXIT
 trap 'exit 1' INT TERM
 cd "$here/../.."
-KALEMIA_SLURM=1 timeout --kill-after=30 1200 "$1" -m pytest -m slurm tests/test_slurm.py
+KALEMIA_SLURM=1 timeout --kill-after=30 1200 "$1" -m pytest -m slurm tests/workflow/test_slurm.py

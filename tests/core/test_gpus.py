@@ -4,7 +4,7 @@ import re
 import pytest
 
 from kalemia.core.jobs import hide_gpus_not_asked_for
-from workflow import ROOT
+from run_workflow import ROOT
 
 
 @pytest.mark.parametrize(("n_asked", "seen"), [(0, ""), (1, "3")])

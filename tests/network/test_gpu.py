@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from test_training import lesson
 from torch import nn
 from torch.nn import functional
 
@@ -13,7 +14,6 @@ from kalemia.network.inference import loss_and_accuracy, outputs_of
 from kalemia.network.optimizers import Adam
 from kalemia.network.resnet import resnet50
 from kalemia.network.training import Options, set_up_torch, train
-from test_training import lesson
 
 pytestmark = [
     pytest.mark.gpu,

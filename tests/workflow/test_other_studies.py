@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kalemia.core.tables import read_table
-from workflow import one_line, run_snakemake
+from run_workflow import one_line, run_snakemake
 
 pytestmark = pytest.mark.workflow
 TINY = "tests/studies/tiny.yaml"

@@ -8,8 +8,8 @@ from kalemia.core.errors import UserError
 from kalemia.sources.download_tables import credentials, download_table
 from kalemia.sources.http_files import Web
 from mirror import write_tables
+from run_workflow import run_snakemake
 from web_server import HALF, serving
-from workflow import run_snakemake
 
 USER, PASSWORD = "florence", "s3cret-lamp"
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import wfdb
+from test_physionet import START
 
 from kalemia.sources import Fault
 from kalemia.sources.physionet import PhysioNet
 from kalemia.sources.signal_faults import faults_of
 from mirror import write_record
-from test_physionet import START
 
 
 def test_a_lost_electrode_is_flat():

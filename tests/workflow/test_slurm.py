@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from kalemia.core.paths import SUBJECTS_OF_BATCH
+from run_workflow import ROOT, contents_of, run_snakemake
 from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
-from workflow import ROOT, contents_of, run_snakemake
 
 pytestmark = [
     pytest.mark.slurm,

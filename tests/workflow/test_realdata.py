@@ -7,7 +7,7 @@ import pytest
 
 from kalemia.core.tables import read_table
 from real_mirror import PERSONAL, write_real_mirror
-from workflow import run_snakemake
+from run_workflow import run_snakemake
 
 pytestmark = [pytest.mark.realdata, pytest.mark.workflow]
 

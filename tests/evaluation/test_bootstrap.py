@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
+from test_metrics import draws_of
 
 from kalemia.core.seeds import rng
 from kalemia.evaluation import bootstrap
@@ -10,7 +11,6 @@ from kalemia.evaluation.bootstrap import People, draws_of_trial, resampled_draws
 from kalemia.evaluation.comparison import GENERIC, curves_of, people_of_arms, rows_of_tests
 from kalemia.evaluation.metrics import value, weighted
 from kalemia.evaluation.patient_scores import Trial
-from test_metrics import draws_of
 
 
 def test_every_resample_has_as_many_draws_of_each_class():

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import ROOT
 from kalemia.cli import main
 from kalemia.core.tables import read_table
-from workflow import run_snakemake
+from run_workflow import run_snakemake
 
 pytestmark = pytest.mark.workflow
-ROOT = Path(__file__).parent.parent
 LEDGER = "results/example/cohort/ledger.parquet"
 STUDIES = ("studies/own.yaml", "tests/own/study.yaml")
 

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from kalemia.core.tables import read_json, read_table
+from run_workflow import run_snakemake
 from web_server import serving
-from workflow import run_snakemake
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)

@@ -27,7 +27,7 @@ from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES
 from kalemia.stats.discrimination import discrimination
 from kalemia.status import states_of
 from kalemia.steps import people_of, steps_of
-from workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
+from run_workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
 
 pytestmark = pytest.mark.workflow
 TINY = ("tests/studies/tiny.yaml",)

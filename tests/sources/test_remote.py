@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources.physionet import DATABASE, PhysioNet
@@ -216,7 +217,7 @@ def test_a_segment_whose_header_disagrees_is_not_read(site, mirror, tmp_path):
 def test_a_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(site, undisturbed, tmp_path):
     site.delay_s = 0.1
     arguments = [site.url, tmp_path / "cache", tmp_path / "tables", tmp_path / "remote"]
-    command = [sys.executable, Path(__file__).with_name("remote_study.py"), *arguments]
+    command = [sys.executable, ROOT / "tests/remote_study.py", *arguments]
     for stop_at in (3, 8):
         process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
         while len(site.requests) < stop_at and process.poll() is None:
