@@ -7,7 +7,7 @@ import pytest
 from kalemia.core.config import Range, Study
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
-from kalemia.core.recipes import RECIPES
+from kalemia.core.stage_versions import STAGE_VERSIONS
 
 
 def _error(config, schema):
@@ -93,7 +93,7 @@ def test_a_setting_remakes_the_stages_that_use_it_and_no_other(config, section, 
     before = Study.from_config(config)
     config[section][key] = value
     after = Study.from_config(config)
-    assert {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)} == stages
+    assert {stage for stage in STAGE_VERSIONS if before.digest(stage) != after.digest(stage)} == stages
 
 
 def test_an_arm_set_to_null_is_left_out(config, schema):
@@ -145,7 +145,7 @@ def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(co
     before = Study.from_config(config)
     config["beats"]["per_draw"] = 100
     after = Study.from_config(config)
-    changed = {stage for stage in RECIPES if before.digest(stage) != after.digest(stage)}
+    changed = {stage for stage in STAGE_VERSIONS if before.digest(stage) != after.digest(stage)}
     assert changed == {"beats", "review"}
 
 
@@ -194,7 +194,7 @@ def test_where_the_data_lie_is_no_part_of_any_digest(config):
     before = Study.from_config(config)
     config["source"] |= {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
     after = Study.from_config(config)
-    assert [before.digest(stage) for stage in RECIPES] == [after.digest(stage) for stage in RECIPES]
+    assert [before.digest(stage) for stage in STAGE_VERSIONS] == [after.digest(stage) for stage in STAGE_VERSIONS]
 
 
 def test_null_lifts_a_bound_of_the_default(config, schema):

@@ -3,14 +3,14 @@ import re
 
 import pytest
 
-from kalemia.core.jobs import hide_gpus_not_asked_for
+from kalemia.core.jobs import set_visible_gpus
 from run_workflow import ROOT
 
 
 @pytest.mark.parametrize(("n_asked", "seen"), [(0, ""), (1, "3")])
 def test_a_job_that_asked_for_no_gpu_sees_none(monkeypatch, n_asked, seen):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    hide_gpus_not_asked_for(n_asked)
+    set_visible_gpus(n_asked)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
 
 
@@ -23,5 +23,5 @@ def test_every_script_of_a_rule_that_trains_or_scores_hides_gpus_before_it_works
     assert len(scripts) == 6
     for name in scripts:
         script = (ROOT / f"workflow/scripts/{name}.py").read_text()
-        call = script.index('hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))\n')
+        call = script.index('set_visible_gpus(snakemake.resources.get("gpu", 0))\n')
         assert call < script.index("with job_log("), name

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from kalemia.core.errors import UserError
-from kalemia.core.jobs import about, job_log
+from kalemia.core.jobs import error_context, job_log
 
 
 def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
@@ -29,6 +29,6 @@ def test_messages_of_the_package_are_logged(tmp_path):
 
 
 def test_an_unexpected_error_says_whose_work_it_came_from(tmp_path):
-    with pytest.raises(RuntimeError), job_log(str(tmp_path / "a.log")), about("p000017"):
+    with pytest.raises(RuntimeError), job_log(str(tmp_path / "a.log")), error_context("p000017"):
         raise RuntimeError("odd")
     assert "p000017" in (tmp_path / "a.log").read_text()

@@ -1,7 +1,7 @@
 """Filter, find R peaks, judge quality and cut the beats of each subject of a batch."""
 
 from kalemia.core.config import Study
-from kalemia.core.jobs import about, job_log
+from kalemia.core.jobs import error_context, job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.beats.review_decisions import decisions_by_subject
@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
     decisions = decisions_by_subject(study.review.decisions)
     with whole_folder(snakemake.output[0]) as folder:
         for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
-            with about(subject):
+            with error_context(subject):
                 write_beats(
                     excerpts_path=excerpts_path,
                     settings=BeatSettings.of(study),

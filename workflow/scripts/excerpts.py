@@ -3,7 +3,7 @@
 import time
 
 from kalemia.core.config import Study, is_url
-from kalemia.core.jobs import about, job_log, say
+from kalemia.core.jobs import error_context, job_log, log_and_print
 
 with job_log(snakemake.log[0]):
     from kalemia.beats.excerpts import write_excerpts
@@ -18,9 +18,9 @@ with job_log(snakemake.log[0]):
     with whole_folder(snakemake.output[0]) as folder:
         for subject in snakemake.params.subjects:
             path, subject_id = folder / f"{subject}.parquet", int(subject[1:])
-            with about(subject):
+            with error_context(subject):
                 write_excerpts(source, draws, subject_id, lead, minutes, digest, path)
             if is_url(study.waveforms):
                 mine, of_all = draws_to_read(draws, subject_id)
                 fetched, fetched_before = source.fetched_bytes - fetched_before, source.fetched_bytes
-                say(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))
+                log_and_print(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))

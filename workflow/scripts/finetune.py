@@ -1,9 +1,9 @@
 """Train one patient's network on one more pair of draws."""
 
 from kalemia.core.config import Study
-from kalemia.core.jobs import hide_gpus_not_asked_for, job_log
+from kalemia.core.jobs import job_log, set_visible_gpus
 
-hide_gpus_not_asked_for(snakemake.resources.get("gpu", 0))
+set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
     from kalemia.personal.finetune import train_round
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.cohort.select_cohort import read_draws_of
-from kalemia.core.jobs import progress
+from kalemia.core.jobs import track_progress
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
 
@@ -29,7 +29,7 @@ def write_excerpts(
     recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
     rows = [
         _row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
-        for draw in progress(f"draws of p{subject_id:06d}", draws, len(draws))
+        for draw in track_progress(f"draws of p{subject_id:06d}", draws, len(draws))
     ]
     log.info("p%06d: %s", subject_id, dict(Counter(row["reason"] or "read" for row in rows)))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")

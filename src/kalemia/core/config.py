@@ -7,7 +7,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 
-from kalemia.core.recipes import RECIPES
+from kalemia.core.stage_versions import STAGE_VERSIONS
 
 Fields = dict[str, typing.Any]
 GENERIC = "generic"  # beside the names of arms: the network before personal training
@@ -310,12 +310,12 @@ class Study:
 
         Upstream changes are not in it: they reach the stage as changed input files.
         """
-        recipe = RECIPES[stage]
+        stage_version = STAGE_VERSIONS[stage]
         used = {
             name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part
-            for name, part in ((name, self._part(name)) for name in recipe.uses)
+            for name, part in ((name, self._part(name)) for name in stage_version.settings)
         }
-        return _digest_of([stage, recipe.version, used])
+        return _digest_of([stage, stage_version.version, used])
 
     def arm_digest(self, arm: str) -> str:
         """As `digest`, of the personal training in one arm; its nulls are not in it."""

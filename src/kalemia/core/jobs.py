@@ -1,4 +1,4 @@
-"""Job logging: a log file with times, and a user's mistake as one line instead of a traceback."""
+"""Job logging: a log file with times, and a user's mistake as one line instead of a traceback; visible GPUs."""
 
 import logging
 import os
@@ -17,26 +17,26 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-def progress(what: str, items: Iterable[_T], total: int) -> Iterator[_T]:
-    """The items as they come, while the log and the terminal are told how many are done and the time left."""
-    began = said = time.monotonic()
-    for done, item in enumerate(items, start=1):
+def track_progress(description: str, items: Iterable[_T], total: int) -> Iterator[_T]:
+    """Yield the items, and log and print from time to time how many are done and how long the rest will take."""
+    started = last_printed = time.monotonic()
+    for n_done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= PROGRESS_EVERY_S:
-            said, left_s = now, (now - began) / done * (total - done)
-            say(f"{what}: {done} of {total} done, about {left_s / 60:.0f} min left")
+        if now - last_printed >= PROGRESS_EVERY_S:
+            last_printed, left_s = now, (now - started) / n_done * (total - n_done)
+            log_and_print(f"{description}: {n_done} of {total} done, about {left_s / 60:.0f} min left")
 
 
-def say(line: str) -> None:
-    """Tell both the log and the terminal."""
+def log_and_print(line: str) -> None:
+    """Write a line to the log and to the terminal."""
     _log.info(line)
     print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def about(subject: str) -> Iterator[None]:
-    """Let an unexpected error inside say whose work it came from."""
+def error_context(subject: str) -> Iterator[None]:
+    """Add the subject's name to an unexpected error that is raised inside."""
     try:
         yield
     except Exception as error:
@@ -67,10 +67,10 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         handler.close()
 
 
-def hide_gpus_not_asked_for(n_asked: int) -> None:
-    """With none asked for, this process sees none; to be called before torch looks for them.
+def set_visible_gpus(n_requested: int) -> None:
+    """Hide all GPUs from this process if it requested none; call it before torch looks for them.
 
-    Not every cluster hides the GPUs that a job was not given, and a workstation hides none.
+    Some clusters, and every workstation, show a job GPUs that it did not request.
     """
-    if not n_asked:
+    if not n_requested:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

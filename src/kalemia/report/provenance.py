@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kalemia import __version__
 from kalemia.core.config import Study
-from kalemia.core.recipes import RECIPES
+from kalemia.core.stage_versions import STAGE_VERSIONS
 from kalemia.core.tables import file_hash
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
@@ -22,7 +22,7 @@ def versions() -> dict[str, str]:
 
 def digests(study: Study) -> dict[str, str]:
     """Of the configuration that each stage, and the personal training of each arm, depends on."""
-    return {stage: study.digest(stage) for stage in RECIPES} | {
+    return {stage: study.digest(stage) for stage in STAGE_VERSIONS} | {
         f"personal, {arm}": study.arm_digest(arm) for arm in study.arms
     }
 

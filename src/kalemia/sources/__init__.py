@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from kalemia.core.jobs import progress
+from kalemia.core.jobs import track_progress
 
 
 @dataclass(frozen=True)
@@ -129,4 +129,4 @@ def recordings_named(source: Source, names: Iterable[str]) -> dict[str, Recordin
 
     names = list(names)
     with ThreadPoolExecutor(source.connections) as pool:
-        return dict(zip(names, progress("headers", pool.map(one, names), len(names)), strict=True))
+        return dict(zip(names, track_progress("headers", pool.map(one, names), len(names)), strict=True))

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from kalemia.core.errors import UserError
-from kalemia.core.jobs import progress
+from kalemia.core.jobs import track_progress
 from kalemia.core.tables import whole_file
 from kalemia.sources.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
 
@@ -77,6 +77,6 @@ def _complete(web: Web, name: str, part: Path) -> None:
         began = 0
     starts = range(began, size, _PART_BYTES)
     with part.open("ab") as file:
-        for start in progress(f"{name}, parts of 8 MiB", starts, len(starts)):
+        for start in track_progress(f"{name}, parts of 8 MiB", starts, len(starts)):
             file.write(web.span(name, start, min(start + _PART_BYTES, size)))
             file.flush()

@@ -1,0 +1,60 @@
+"""For each stage, the version of its code and the settings that it uses; their digest decides what is remade.
+
+Raise a version when the stage's code makes another output from the same input, then run `make lock`. `make lint`
+compares the code with `stages.lock.json` and fails when the code has changed and the version has not.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StageVersion:
+    """`version` counts the changes of a stage's output; `settings` are the configuration keys that it uses."""
+
+    version: int
+    settings: tuple[str, ...]
+
+
+_ANALYTE_VALUE_SETTINGS = tuple(
+    f"analyte.{name}" for name in ("items", "unit", "positive", "negative", "plausible", "contamination")
+)
+_INCLUSION_FLOW_SETTINGS = tuple(f"analyte.{name}" for name in ("name", "unit", "items", "contamination"))
+_INCLUSION_FLOW_SETTINGS += tuple(
+    f"cohort.{name}" for name in ("lead", "window_minutes", "slack_minutes", "min_recorded_minutes", "overlapping")
+)
+_SPLIT_SETTINGS = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_out", "personal.min_test_draws")
+
+STAGE_VERSIONS = {
+    "source": StageVersion(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
+    "cohort": StageVersion(
+        4,
+        (
+            "seed",
+            "source.kind",
+            *_ANALYTE_VALUE_SETTINGS,
+            "cohort",
+            "populations.personal_min_draws",
+            "populations.generic_set",
+        ),
+    ),
+    "body": StageVersion(1, ()),
+    "context": StageVersion(2, ("context",)),
+    "characteristics": StageVersion(1, ()),
+    "excerpts": StageVersion(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "ledger": StageVersion(1, ()),
+    "beats": StageVersion(3, ("ecg", "quality", "rhythm", "beats")),
+    "review": StageVersion(3, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
+    "populations": StageVersion(3, ("seed", "populations", *_INCLUSION_FLOW_SETTINGS)),
+    "arms": StageVersion(3, ("seed", "personal", "arms")),
+    "generic_beats": StageVersion(1, ()),
+    "generic": StageVersion(3, ("seed", "network", "generic", "evaluation")),
+    "split": StageVersion(3, ("seed", *_SPLIT_SETTINGS)),
+    "features": StageVersion(1, ("network", "personal.trained_stages", "personal.threads")),
+    "personal": StageVersion(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
+    "nulls": StageVersion(3, _SPLIT_SETTINGS),
+    "strangers": StageVersion(1, ()),
+    "baselines": StageVersion(3, ("evaluation", "analyte.positive")),
+    "evaluation": StageVersion(6, ("seed", "evaluation", "protocols")),
+    "explanation": StageVersion(3, ("seed", "explanation")),
+    "report": StageVersion(3, ("study", "analyte.condition")),
+}
