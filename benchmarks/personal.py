@@ -24,9 +24,9 @@ from kalemia.core import config
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import write_table
 from kalemia.network.checkpoints import Lineage, save_checkpoint
-from kalemia.network.inference import outputs_of
+from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
-from kalemia.network.resnet import built
+from kalemia.network.resnet import build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.finetune import learn, opened
@@ -46,7 +46,7 @@ class Way:
 
     def begin(self, network: config.Network, seed: int) -> None:
         """A patient's network before the first round."""
-        above = opened(built(network, 1), ARM, 1)
+        above = opened(build_resnet(network, 1), ARM, 1)
         above.network.reset_head(seed)
         self.above = Above(above.network, BEATS) if self.full else above
 
@@ -55,7 +55,7 @@ class Way:
         began = time.process_time()
         values = np.zeros(len(draw_ids), np.float32)
         learn(self.above, self.inputs, draw_ids, values, [pair], ARM, seed, Objective(), "the benchmark")
-        outputs = outputs_of(self.above, self.inputs[torch.from_numpy(scored)])
+        outputs = predict(self.above, self.inputs[torch.from_numpy(scored)])
         self.seconds.append(time.process_time() - began)
         return outputs
 
@@ -74,7 +74,7 @@ def features_of_patient(beats_mv: np.ndarray, draw_ids: np.ndarray, network: con
     with tempfile.TemporaryDirectory() as folder:
         generic, shard, path = (Path(folder) / name for name in ("generic.safetensors", "beats.parquet", "features"))
         lineage = Lineage("generic", network, "", (), datetime(2150, 1, 1))
-        save_checkpoint(generic, built(network, 1).state_dict(), lineage)
+        save_checkpoint(generic, build_resnet(network, 1).state_dict(), lineage)
         columns = {name: pa.nulls(len(beats_mv), SCHEMAS["beats"].field(name).type) for name in SCHEMAS["beats"].names}
         columns |= {"draw_id": pa.array(draw_ids), "beat": pa.FixedSizeListArray.from_arrays(beats_mv.ravel(), 120)}
         columns |= {name: pa.array(np.full(len(beats_mv), 800, np.float32)) for name in ("rr_before_ms", "rr_after_ms")}

@@ -87,7 +87,9 @@ def keras_network(width: int):
             residual = activated(conv(activated(conv(before, narrow, 1)), narrow, 3, stride))
             features = layers.Add()([conv(residual, 4 * narrow, 1), shortcut])
     model = keras.Model(given, layers.Dense(1)(layers.GlobalAveragePooling1D()(activated(features))))
-    model.compile(keras.optimizers.Adam(5e-5), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    model.compile(
+        keras.optimizers.FusedAdam(5e-5), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False
+    )
     return model
 
 
@@ -178,14 +180,14 @@ class Ours:
 
         from kalemia.core import config
         from kalemia.network.resnet import resnet50
-        from kalemia.network.training import Options, set_up_torch
+        from kalemia.network.training import TrainOptions, set_up_torch
 
         self.device = set_up_torch(threads)
         self.network = resnet50(width).to(self.device)
         self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
         self.lesson = tuple(torch.from_numpy(part).to(self.device) for part in (beats, labels))
         self.settings = config.Generic(1, batch, 5e-5, 3, 0.5, 1)
-        self.options = Options(**options)
+        self.options = TrainOptions(**options)
 
     def __call__(self) -> float:
         from kalemia.network.training import train
@@ -267,7 +269,7 @@ def outside_share(contender: Ours) -> float:
     """What `Contender.outside` answers: on a CPU, where calls take turns."""
     import torch
 
-    from kalemia.network.optimizers import Adam
+    from kalemia.network.optimizers import FusedAdam
 
     inside = []
 
@@ -279,7 +281,7 @@ def outside_share(contender: Ours) -> float:
 
         return measured
 
-    parts = [(type(contender.network), "forward"), (torch.Tensor, "backward"), (Adam, "step")]
+    parts = [(type(contender.network), "forward"), (torch.Tensor, "backward"), (FusedAdam, "step")]
     with ExitStack() as patched:
         for owner, name in parts:
             patched.enter_context(patch.object(owner, name, noted(getattr(owner, name))))
@@ -357,7 +359,7 @@ def compare_precision(device, seeds: int = 4) -> None:
 
     from kalemia.core import config
     from kalemia.network.resnet import resnet50
-    from kalemia.network.training import Options, train
+    from kalemia.network.training import TrainOptions, train
 
     lesson, validation = (
         tuple(torch.from_numpy(part).to(device) for part in simulated_beats(n_beats, seed))
@@ -368,7 +370,7 @@ def compare_precision(device, seeds: int = 4) -> None:
     for precision in ("float32", "bfloat16"):
         for seed in range(seeds):
             network = resnet50(8, seed).to(device)
-            history = train(network, *lesson, settings, seed, validation, Options(precision=precision))
+            history = train(network, *lesson, settings, seed, validation, TrainOptions(precision=precision))
             losses.setdefault(precision, []).append(min(row["validation_loss"] for row in history))
     print("\nleast validation loss of 50 layers of width 8, 5 epochs, mean (SD) over seeds")
     for precision, values in losses.items():
@@ -383,13 +385,13 @@ def train_as_the_paper(device, peaks: dict[str, float], compiled: bool) -> None:
 
     from kalemia.core import config
     from kalemia.network.resnet import resnet50
-    from kalemia.network.training import Options, train
+    from kalemia.network.training import TrainOptions, train
 
     lesson, validation = (
         tuple(torch.from_numpy(part).to(device) for part in simulated_beats(PAPER[split], seed))
         for split, seed in (("train", 1), ("validation", 2))
     )
-    network, options = resnet50(64).to(device), Options(precision="bfloat16", compile=compiled)
+    network, options = resnet50(64).to(device), TrainOptions(precision="bfloat16", compile=compiled)
     train(
         network,
         *(part[: 4 * 1024 + 102] for part in lesson),

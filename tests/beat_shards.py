@@ -11,7 +11,7 @@ from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, SCHEMAS
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table
 from kalemia.network.checkpoints import Lineage, save_checkpoint
-from kalemia.network.resnet import built
+from kalemia.network.resnet import build_resnet
 
 START = datetime(2150, 3, 1)
 T_INDEX = R_INDEX + 35
@@ -112,5 +112,5 @@ def write_split(path, subject_id: int, rounds: list[tuple[int, int]], test: list
 def write_generic_model(path, network: config.Network = NETWORK, seed: int = 7) -> str:
     """An untrained generic model."""
     lineage = Lineage("generic", network, "generic-digest", draws=(1, 2), cut_off=START)
-    save_checkpoint(path, built(network, seed).state_dict(), lineage)
+    save_checkpoint(path, build_resnet(network, seed).state_dict(), lineage)
     return str(path)

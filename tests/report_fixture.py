@@ -14,7 +14,7 @@ from kalemia.core.schemas import EXPLANATION
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
 from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
-from kalemia.explanation.wave_windows import even_shares, shares, wave_windows
+from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows
 from kalemia.stats.draw_metrics import draw_decisions
 
 PERSONAL = (10013, 11442, 12108, 13033)
@@ -423,10 +423,10 @@ def _add_maps(rows: dict[str, list[dict]], about: dict, random: np.random.Genera
     at, width = (120, 300) if about["model"] == "generic" else (250, 90)
     map_ = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
     rows["gradcam"].append({**about, "mean_beat": _beat_mv(about["label"], 1.0).tolist(), "attention": map_.tolist()})
-    even = even_shares(windows)
+    even = uniform_fractions(windows)
     rows["waves"] += [
         {**about, "wave": wave, "share": share, "even_share": even[wave]}
-        for wave, share in shares(map_, windows).items()
+        for wave, share in wave_fractions(map_, windows).items()
     ]
     levels = ("halves", "head", "stage4", "stage3", "stage2", "stage1", "stem")
     for against in (*levels, "labels") if about["model"] != "generic" else levels:

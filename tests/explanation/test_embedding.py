@@ -6,7 +6,14 @@ from sklearn.manifold import trustworthiness
 
 from beat_shards import simulated_beats, write_shard
 from kalemia.beats.dataset import read_beats
-from kalemia.explanation.embedding import NEIGHBORS, pooled_features, principal_axes, spread_beats, trust, tsne
+from kalemia.explanation.embedding import (
+    NEIGHBORS,
+    embedding_trustworthiness,
+    pca,
+    pooled_features,
+    subsample_beats,
+    tsne,
+)
 from kalemia.network.resnet import N_STAGES, resnet
 
 
@@ -20,7 +27,7 @@ def test_pooled_features_are_what_the_head_sees():
     network = resnet(18, 2).eval()
     beats_mv = simulated_beats(0, 6, np.random.default_rng(2))
     with torch.inference_mode():
-        logits = network.from_features(network.features(torch.from_numpy(beats_mv)), after=N_STAGES)
+        logits = network.forward_from(network.features(torch.from_numpy(beats_mv)), after=N_STAGES)
         again = network.head(torch.from_numpy(pooled_features(network, beats_mv)))[:, 0]
     torch.testing.assert_close(again, logits)
 
@@ -28,10 +35,10 @@ def test_pooled_features_are_what_the_head_sees():
 def test_beats_are_spread_over_each_draw(tmp_path):
     draws = write_shard(tmp_path / "beats.parquet", 7, [1, 0, None], beats_per_draw=8)
     beats = read_beats(tmp_path / "beats.parquet")
-    shown = spread_beats(beats, 3)
+    shown = subsample_beats(beats, 3)
     assert shown.draw_ids.tolist() == [draw for draw in draws for _ in range(3)]
     assert np.array_equal(shown.beats_mv[:3], beats.beats_mv[[0, 4, 7]])
-    assert len(spread_beats(beats, 100)) == len(beats)
+    assert len(subsample_beats(beats, 100)) == len(beats)
 
 
 @pytest.mark.parametrize("n_beats", [5, 8, 40])
@@ -40,12 +47,10 @@ def test_perplexity_fits_the_number_of_beats(n_beats):
     positions = tsne(features, perplexity=30.0, seed=2**62 + 1)
     assert positions.shape == (n_beats, 2)
     assert np.isfinite(positions).all()
-    assert 0 <= trust(features, positions) <= 1
+    assert 0 <= embedding_trustworthiness(features, positions) <= 1
 
 
-@pytest.mark.parametrize(
-    "place", [lambda features: tsne(features, 10.0, 1), lambda features: principal_axes(features)[0]]
-)
+@pytest.mark.parametrize("place", [lambda features: tsne(features, 10.0, 1), lambda features: pca(features)[0]])
 def test_clusters_stay_apart_in_the_plane(place):
     positions = place(two_clusters())
     centers = positions[:30].mean(axis=0), positions[30:].mean(axis=0)
@@ -55,7 +60,7 @@ def test_clusters_stay_apart_in_the_plane(place):
 
 def test_principal_axes_are_sklearns_up_to_their_direction():
     features = np.random.default_rng(3).standard_normal((50, 8)).astype(np.float32) * np.arange(1, 9, dtype=np.float32)
-    positions, variance = principal_axes(features)
+    positions, variance = pca(features)
     expected = PCA(2, svd_solver="full").fit(features.astype(np.float64))
     np.testing.assert_allclose(np.abs(positions), np.abs(expected.transform(features)), atol=1e-4)
     assert variance == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-6)
@@ -63,18 +68,18 @@ def test_principal_axes_are_sklearns_up_to_their_direction():
 
 def test_the_direction_of_an_axis_is_that_of_its_largest_weight():
     features = np.random.default_rng(3).standard_normal((50, 8)).astype(np.float32)
-    np.testing.assert_allclose(principal_axes(features)[0], -principal_axes(-features)[0], atol=1e-6)
+    np.testing.assert_allclose(pca(features)[0], -pca(-features)[0], atol=1e-6)
 
 
 def test_beats_that_are_all_the_same_have_no_variance_to_hold():
-    positions, variance = principal_axes(np.ones((5, 4), np.float32))
+    positions, variance = pca(np.ones((5, 4), np.float32))
     assert not positions.any()
     assert np.isnan(variance)
 
 
 def test_a_plane_that_keeps_everything_is_trusted_and_a_shuffled_one_is_not():
     positions = np.random.default_rng(4).standard_normal((200, 2))
-    assert trust(positions, positions) == 1
+    assert embedding_trustworthiness(positions, positions) == 1
     shuffled = np.random.default_rng(5).permutation(positions)
-    assert trust(positions, shuffled) == pytest.approx(0.5, abs=0.1)
-    assert trust(positions, shuffled) == trustworthiness(positions, shuffled, n_neighbors=NEIGHBORS)
+    assert embedding_trustworthiness(positions, shuffled) == pytest.approx(0.5, abs=0.1)
+    assert embedding_trustworthiness(positions, shuffled) == trustworthiness(positions, shuffled, n_neighbors=NEIGHBORS)

@@ -9,9 +9,9 @@ from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.tables import read_json, read_table, write_json
-from kalemia.explanation.explain_patient import Files, Training, explain_subject
-from kalemia.explanation.gradcam import attention
-from kalemia.explanation.weight_randomization import CASCADE
+from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
+from kalemia.explanation.gradcam import gradcam_maps
+from kalemia.explanation.weight_randomization import CASCADE_LEVELS
 from kalemia.network.checkpoints import load_generic
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, seam, write_features
@@ -30,8 +30,10 @@ def explained(patient, folder, subject_id=SUBJECT, arms=("paper",)):
     """Explain into the folder; the paths by kind of table."""
     paths = {kind: folder / f"{kind}.parquet" for kind in EXPLANATION}
     splits, rounds = {"paper": patient.split}, dict.fromkeys(arms, patient.round)
-    files = Files(patient.shard, patient.features, patient.generic, splits, rounds)
-    explain_subject(subject_id, files, Training(NETWORK, PERSONAL, {"paper": ARM}, 2022), SETTINGS, "a-digest", paths)
+    files = PatientFiles(patient.shard, patient.features, patient.generic, splits, rounds)
+    explain_subject(
+        subject_id, files, TrainingSettings(NETWORK, PERSONAL, {"paper": ARM}, 2022), SETTINGS, "a-digest", paths
+    )
     return paths
 
 
@@ -71,7 +73,7 @@ def test_every_model_and_stage_has_a_map_of_both_classes_over_their_mean_beats(p
     of_class = beats.beats_mv[np.isin(beats.draw_ids, [patient.draws[i] for i in (0, 2, 5)])]
     np.testing.assert_allclose(table[0]["mean_beat"], of_class.mean(axis=0), atol=1e-6)
     network, _ = load_generic(patient.generic, NETWORK)
-    (expected,) = attention(network, np.array(table[0]["mean_beat"], np.float32)[None], np.array([1]), (2,))[2]
+    (expected,) = gradcam_maps(network, np.array(table[0]["mean_beat"], np.float32)[None], np.array([1]), (2,))[2]
     np.testing.assert_allclose(table[0]["attention"], expected, atol=1e-5)
     assert table[0]["attention"] != pytest.approx(table[4]["attention"], abs=1e-4)
 
@@ -90,7 +92,7 @@ def test_the_shares_of_every_map_add_up(patient):
 
 def test_every_map_is_held_against_random_weights_and_the_other_half_of_the_draws(patient):
     checks = {(row["model"], row["against"]) for row in patient.rows["sanity"]}
-    expected = {(model, against) for model in ("generic", "paper") for against in (*CASCADE, "halves")}
+    expected = {(model, against) for model in ("generic", "paper") for against in (*CASCADE_LEVELS, "halves")}
     assert checks == expected | {("paper", "labels")}
     assert len(patient.rows["sanity"]) == 4 * len(checks)
     for row in patient.rows["sanity"]:
@@ -104,7 +106,7 @@ def test_shuffled_labels_are_learned_as_the_arm_learns(patient):
     (null,) = nulls_of("shuffled", 1, read_split(patient.split), ARM, PERSONAL, 2022)
     model = trained_null(null, generic, inputs, beats, NETWORK, ARM, PERSONAL).network
     mean_mv = next(row for row in patient.rows["gradcam"] if row["label"] == 1)["mean_beat"]
-    (expected,) = attention(model, np.array(mean_mv, np.float32)[None], np.array([1]))[4]
+    (expected,) = gradcam_maps(model, np.array(mean_mv, np.float32)[None], np.array([1]))[4]
     np.testing.assert_allclose(row["attention"], expected, atol=1e-5)
 
 

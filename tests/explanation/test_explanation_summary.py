@@ -5,16 +5,16 @@ import pytest
 
 from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
 from kalemia.explanation.summary import (
-    CHANGES,
-    STAYS,
+    MAP_CHANGES,
+    MAP_UNCHANGED,
     Estimate,
     Summary,
     attention_share,
     auc_drop,
     change_share,
-    dependence,
+    depends_on_training,
     estimate,
-    opinions_agree,
+    gradcam_occlusion_agreement,
     similarity,
 )
 from kalemia.report.sections.explanation import sanity_row, verdict, yardstick
@@ -58,10 +58,12 @@ def test_what_is_lost_without_a_wave_is_told_as_a_share_and_as_auc():
 
 
 def test_two_opinions_agree_by_the_order_of_the_four_waves():
-    assert opinions_agree(wave_rows(), occlusion_rows(), "paper", "paper", 4) == pytest.approx(0.8)  # P and ST differ
+    assert gradcam_occlusion_agreement(wave_rows(), occlusion_rows(), "paper", "paper", 4) == pytest.approx(
+        0.8
+    )  # P and ST differ
     same = occlusion_rows({"P": 0.1, "QRS": 1.0, "ST": 0.05, "T": 2.5})
-    assert opinions_agree(wave_rows(), same, "paper", "paper", 4) == pytest.approx(1)
-    assert np.isnan(opinions_agree(wave_rows(), [], "paper", "paper", 4))
+    assert gradcam_occlusion_agreement(wave_rows(), same, "paper", "paper", 4) == pytest.approx(1)
+    assert np.isnan(gradcam_occlusion_agreement(wave_rows(), [], "paper", "paper", 4))
 
 
 def test_likeness_is_of_one_model_stage_and_check():
@@ -108,21 +110,21 @@ AGREEING = Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS)
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-0.2, 0.4, CHANGES), (0.5, 0.9, STAYS), (0.2, 0.7, UNKNOWN), (np.nan, np.nan, UNKNOWN)],
+    [(-0.2, 0.4, MAP_CHANGES), (0.5, 0.9, MAP_UNCHANGED), (0.2, 0.7, UNKNOWN), (np.nan, np.nan, UNKNOWN)],
 )
 def test_a_map_that_does_not_change_is_called_so(low, high, said):
-    assert dependence(Estimate((low + high) / 2, low, high, FEWEST_PATIENTS), AGREEING) == said
+    assert depends_on_training(Estimate((low + high) / 2, low, high, FEWEST_PATIENTS), AGREEING) == said
 
 
 @pytest.mark.parametrize("likeness", [Estimate(0.1, -0.2, 0.4, 12), Estimate(0.8, 0.6, 0.9, 12)])
 def test_of_few_patients_or_of_halves_that_do_not_agree_no_change_is_told(likeness):
-    assert dependence(likeness, AGREEING) != UNKNOWN
+    assert depends_on_training(likeness, AGREEING) != UNKNOWN
     few = Estimate(likeness.mean, likeness.low, likeness.high, FEWEST_PATIENTS - 1)
-    assert dependence(few, AGREEING) == UNKNOWN
-    assert dependence(likeness, Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS - 1)) == UNKNOWN
-    assert dependence(likeness, Estimate(0.7, 0.49, 0.9, 12)) == UNKNOWN
-    assert dependence(likeness, Estimate(0.7, 0.5, 0.9, 12)) == dependence(likeness, AGREEING)
-    assert dependence(likeness, estimate([], 1)) == UNKNOWN
+    assert depends_on_training(few, AGREEING) == UNKNOWN
+    assert depends_on_training(likeness, Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS - 1)) == UNKNOWN
+    assert depends_on_training(likeness, Estimate(0.7, 0.49, 0.9, 12)) == UNKNOWN
+    assert depends_on_training(likeness, Estimate(0.7, 0.5, 0.9, 12)) == depends_on_training(likeness, AGREEING)
+    assert depends_on_training(likeness, estimate([], 1)) == UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,9 @@ def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():
     assert said.startswith("All weights made random: 1 of 3 maps change; does not change")
     assert said.endswith(": forward in the last stage; cannot be told: paper in the last stage.")
     assert [sanity_row(summary_of(8, **checks), model, 4)["said"]["stem"] for model in checks] == [
-        CHANGES,
+        MAP_CHANGES,
         UNKNOWN,
-        STAYS,
+        MAP_UNCHANGED,
     ]
     few = verdict(summary_of(7, **checks), list(checks), [4], "stem")
     assert few.startswith("All weights made random: 0 of 3 maps change; cannot be told: generic")
@@ -165,6 +167,6 @@ def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():
 
 def test_the_yardstick_is_over_the_networks_that_have_one():
     summary = summary_of(8, generic={"stem": 0.1}, paper={"halves": 0.6}, forward={"halves": 0.9})
-    assert np.isnan(summary.likeness("generic", 4, "halves").mean)
+    assert np.isnan(summary.similarity("generic", 4, "halves").mean)
     assert "rank correlation of 0.60 to 0.90" in yardstick(summary, ["generic", "paper", "forward"], [4])
     assert "nan" not in yardstick(summary, ["generic"], [4])

@@ -4,8 +4,8 @@ import torch
 
 from beat_shards import simulated_beats
 from kalemia.core.schemas import RATE_HZ
-from kalemia.explanation.gradcam import attention, step_samples
-from kalemia.explanation.wave_windows import shares, wave_windows
+from kalemia.explanation.gradcam import gradcam_maps, samples_per_step
+from kalemia.explanation.wave_windows import wave_fractions, wave_windows
 from kalemia.network.resnet import N_STAGES, resnet
 from kalemia.report.sections.explanation import step_ms
 from wave_reader import T_PEAK, beats_with_t_wave, wave_reader
@@ -23,7 +23,7 @@ def grad_cam_by_definition(network, beat_mv: np.ndarray, label: int, stage: int)
         logit = network.head(features.mean(dim=-1)).squeeze(-1)
     else:
         features.requires_grad_()
-        logit = network.from_features(features, stage)
+        logit = network.forward_from(features, stage)
     (gradient,) = torch.autograd.grad(logit if label == 1 else -logit, features)
     return (gradient.mean(dim=-1, keepdim=True) * features).sum(dim=1).relu()[0].detach().numpy()
 
@@ -32,18 +32,18 @@ def grad_cam_by_definition(network, beat_mv: np.ndarray, label: int, stage: int)
 @pytest.mark.parametrize("stage", EVERY_STAGE)
 def test_attention_is_grad_cam_as_defined(depth, stage):
     network = resnet(depth, 2, seed=3).eval()
-    maps = attention(network, BEATS_MV, LABELS, EVERY_STAGE)[stage]
+    maps = gradcam_maps(network, BEATS_MV, LABELS, EVERY_STAGE)[stage]
     for map_, beat_mv, label in zip(maps, BEATS_MV, LABELS, strict=True):
         expected = grad_cam_by_definition(network, beat_mv, label, stage)
-        at_steps = map_[:: step_samples(stage)]
+        at_steps = map_[:: samples_per_step(stage)]
         assert len(at_steps) == len(expected)
         np.testing.assert_allclose(at_steps * expected.max(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_attention_runs_from_0_to_1_and_is_linear_between_steps():
-    (map_,) = attention(resnet(18, 2, seed=3), BEATS_MV[:1], LABELS[:1])[N_STAGES]
+    (map_,) = gradcam_maps(resnet(18, 2, seed=3), BEATS_MV[:1], LABELS[:1])[N_STAGES]
     assert (map_.min() >= 0, map_.max(), map_.shape) == (True, 1, (120,))
-    step = step_samples(N_STAGES)
+    step = samples_per_step(N_STAGES)
     assert map_[step // 2] == pytest.approx((map_[0] + map_[step]) / 2)
     assert np.all(map_[3 * step :] == map_[-1])
 
@@ -51,38 +51,38 @@ def test_attention_runs_from_0_to_1_and_is_linear_between_steps():
 def test_what_speaks_for_one_class_speaks_against_the_other():
     network = resnet(18, 2, seed=3)
     torch.nn.init.ones_(network.head.weight)
-    for_positive, for_negative = attention(network, BEATS_MV[[0, 0]], LABELS)[N_STAGES]
+    for_positive, for_negative = gradcam_maps(network, BEATS_MV[[0, 0]], LABELS)[N_STAGES]
     assert for_positive.max() == 1
     assert not for_negative.any()
 
 
 def test_a_beat_has_the_same_map_in_any_company():
     network = resnet(18, 2, seed=3)
-    together, alone = (attention(network, BEATS_MV[:n], LABELS[:n], EVERY_STAGE) for n in (2, 1))
+    together, alone = (gradcam_maps(network, BEATS_MV[:n], LABELS[:n], EVERY_STAGE) for n in (2, 1))
     for stage in EVERY_STAGE:
         np.testing.assert_allclose(together[stage][0], alone[stage][0], atol=1e-5)
 
 
 def test_frozen_stages_have_a_map_too():
     network = resnet(18, 2, seed=3)
-    before = attention(network, BEATS_MV, LABELS, EVERY_STAGE)
+    before = gradcam_maps(network, BEATS_MV, LABELS, EVERY_STAGE)
     network.freeze_through(N_STAGES)
-    for stage, maps in attention(network, BEATS_MV, LABELS, EVERY_STAGE).items():
+    for stage, maps in gradcam_maps(network, BEATS_MV, LABELS, EVERY_STAGE).items():
         assert np.array_equal(maps, before[stage])
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_a_network_that_looks_at_the_t_wave_alone_has_its_attention_there(stage):
-    (map_,) = attention(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1], (stage,))[stage]
-    assert shares(map_, wave_windows(800.0))["T"] > 0.95
-    assert abs(int(np.argmax(map_)) - T_PEAK) <= step_samples(stage)
+    (map_,) = gradcam_maps(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1], (stage,))[stage]
+    assert wave_fractions(map_, wave_windows(800.0))["T"] > 0.95
+    assert abs(int(np.argmax(map_)) - T_PEAK) <= samples_per_step(stage)
 
 
 @pytest.mark.parametrize("stage", EVERY_STAGE)
 def test_the_page_says_how_wide_a_step_is(stage):
-    assert step_ms(stage) == step_samples(stage) * 1000 / RATE_HZ
+    assert step_ms(stage) == samples_per_step(stage) * 1000 / RATE_HZ
 
 
 def test_steps_of_the_last_stage_are_too_wide_to_tell_waves_apart():
-    (map_,) = attention(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1])[N_STAGES]
-    assert shares(map_, wave_windows(800.0))["T"] < 0.75
+    (map_,) = gradcam_maps(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1])[N_STAGES]
+    assert wave_fractions(map_, wave_windows(800.0))["T"] < 0.75

@@ -1,13 +1,13 @@
 import numpy as np
 import torch
 
-from kalemia.explanation.gradcam import attention
-from kalemia.explanation.map_similarity import rank_correlation
-from kalemia.explanation.weight_randomization import CASCADE, cascade
+from kalemia.explanation.gradcam import gradcam_maps
+from kalemia.explanation.map_similarity import spearman
+from kalemia.explanation.weight_randomization import CASCADE_LEVELS, randomize_cascade
 from kalemia.network.resnet import resnet
 from wave_reader import beats_with_t_wave, wave_reader
 
-LEVELS = list(CASCADE)
+LEVELS = list(CASCADE_LEVELS)
 
 
 def differing(one, other) -> set[str]:
@@ -20,7 +20,7 @@ def test_randomness_goes_down_from_the_head_and_leaves_the_network_as_it_was():
     model, fresh = resnet(18, 2, seed=1), resnet(18, 2, seed=2)
     torch.nn.init.normal_(model.norm.weight)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    seen = {level: differing(model, changed) for level, changed in cascade(model, fresh)}
+    seen = {level: differing(model, changed) for level, changed in randomize_cascade(model, fresh)}
     assert seen["head"] == {"head"}
     assert seen["stage4"] == {"head", "norm", "stage4"}
     assert seen["stem"] == {"head", "norm", *(f"stage{k}" for k in range(1, 5)), "stem"}
@@ -30,16 +30,16 @@ def test_randomness_goes_down_from_the_head_and_leaves_the_network_as_it_was():
 
 def test_at_the_end_nothing_learned_is_left():
     fresh = resnet(18, 2, seed=2)
-    *_, (level, changed) = cascade(resnet(18, 2, seed=1), fresh)
+    *_, (level, changed) = randomize_cascade(resnet(18, 2, seed=1), fresh)
     assert level == LEVELS[-1]
     assert not differing(fresh, changed)
 
 
 def test_the_map_of_a_network_that_looks_at_the_t_wave_goes_with_its_weights():
     beats_mv, label, model = beats_with_t_wave(np.array([0.5])), np.array([1]), wave_reader()
-    (true,) = attention(model, beats_mv, label, (2,))[2]
+    (true,) = gradcam_maps(model, beats_mv, label, (2,))[2]
     alike = []
     for seed in range(20):
-        *_, (_, random) = cascade(model, resnet(18, 2, seed=seed))
-        alike.append(rank_correlation(true, attention(random, beats_mv, label, (2,))[2][0]))
+        *_, (_, random) = randomize_cascade(model, resnet(18, 2, seed=seed))
+        alike.append(spearman(true, gradcam_maps(random, beats_mv, label, (2,))[2][0]))
     assert np.mean(alike) < 0.5

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.explanation.wave_windows import REST, WAVES, even_shares, limits_ms, shares, wave_windows, without_wave
+from kalemia.explanation.wave_windows import (
+    REST,
+    WAVES,
+    flatten_wave,
+    uniform_fractions,
+    wave_fractions,
+    wave_windows,
+    window_limits_ms,
+)
 
 INTERVALS = st.floats(250, 2000)
 
@@ -13,12 +21,12 @@ INTERVALS = st.floats(250, 2000)
 def test_windows_hold_the_waves_of_a_slow_beat():
     windows = wave_windows(1000.0)
     assert windows == {"P": slice(10, 31), "QRS": slice(31, 49), "ST": slice(49, 56), "T": slice(56, 95)}
-    assert limits_ms(windows["QRS"]) == (-72, 72)
+    assert window_limits_ms(windows["QRS"]) == (-72, 72)
 
 
 def test_the_t_wave_ends_where_the_next_beat_begins():
-    assert limits_ms(wave_windows(600.0)["T"]) == (128, 368)  # 600 - 230 ms, to whole samples
-    assert limits_ms(wave_windows(300.0)["T"]) == (128, 208)
+    assert window_limits_ms(wave_windows(600.0)["T"]) == (128, 368)  # 600 - 230 ms, to whole samples
+    assert window_limits_ms(wave_windows(300.0)["T"]) == (128, 208)
 
 
 @given(INTERVALS)
@@ -33,28 +41,28 @@ def test_windows_follow_each_other_without_gap_or_overlap(rr_ms):
 def test_shares_add_up_to_one(rr_ms, seed):
     windows = wave_windows(rr_ms)
     map_ = np.random.default_rng(seed).random(120)
-    found = shares(map_, windows)
+    found = wave_fractions(map_, windows)
     assert set(found) == {*WAVES, REST}
     assert sum(found.values()) == pytest.approx(1)
     assert min(found.values()) >= 0
 
 
 def test_an_even_map_gives_each_wave_its_share_of_the_beat():
-    assert even_shares(wave_windows(1000.0)) == pytest.approx(
+    assert uniform_fractions(wave_windows(1000.0)) == pytest.approx(
         {"P": 21 / 120, "QRS": 18 / 120, "ST": 7 / 120, "T": 39 / 120, REST: 35 / 120}
     )
 
 
 def test_a_map_of_one_wave_belongs_to_it_alone_and_an_empty_one_to_none():
     windows, map_ = wave_windows(800.0), np.zeros(120)
-    assert all(np.isnan(share) for share in shares(map_, windows).values())
+    assert all(np.isnan(share) for share in wave_fractions(map_, windows).values())
     map_[windows["T"]] = 0.5
-    assert shares(map_, windows) == {"P": 0, "QRS": 0, "ST": 0, "T": 1, REST: 0}
+    assert wave_fractions(map_, windows) == {"P": 0, "QRS": 0, "ST": 0, "T": 1, REST: 0}
 
 
 def test_a_straight_line_takes_the_place_of_the_wave():
     beats = np.random.default_rng(1).standard_normal((3, 122)).astype(np.float32)
-    flat = without_wave(beats, slice(31, 49))
+    flat = flatten_wave(beats, slice(31, 49))
     assert np.array_equal(np.delete(flat, range(32, 48), axis=1), np.delete(beats, range(32, 48), axis=1))
     assert np.abs(np.diff(flat[:, 31:49], n=2)).max() < 1e-5
     assert not np.array_equal(flat, beats)
@@ -65,5 +73,5 @@ def test_scaling_and_shifting_a_beat_does_the_same_to_the_beat_without_its_wave(
     beats = np.random.default_rng(2).standard_normal((2, 120))
     window = wave_windows(900.0)["T"]
     np.testing.assert_allclose(
-        without_wave(scale * beats + shift, window), scale * without_wave(beats, window) + shift, atol=1e-9
+        flatten_wave(scale * beats + shift, window), scale * flatten_wave(beats, window) + shift, atol=1e-9
     )

@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from kalemia.core.config import Augmentation
-from kalemia.network.augmentation import augmented
+from kalemia.network.augmentation import augment
 
 BEATS = torch.randn(400, 122, generator=torch.Generator().manual_seed(1))
 
 
 def changed(**settings) -> torch.Tensor:
-    return augmented(BEATS, Augmentation(**settings), torch.Generator().manual_seed(2))
+    return augment(BEATS, Augmentation(**settings), torch.Generator().manual_seed(2))
 
 
 def test_nothing_asked_for_changes_nothing():
@@ -56,6 +56,6 @@ def test_noise_has_its_sd_and_is_white():
 
 def test_every_draw_differs_and_follows_from_the_generator():
     generator = torch.Generator().manual_seed(2)
-    first, second = (augmented(BEATS, Augmentation(noise=0.1), generator) for _ in range(2))
+    first, second = (augment(BEATS, Augmentation(noise=0.1), generator) for _ in range(2))
     assert torch.equal(first, changed(noise=0.1))
     assert not torch.equal(first, second)

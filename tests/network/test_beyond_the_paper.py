@@ -11,7 +11,7 @@ from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_table
-from kalemia.explanation.explain_patient import Files, Training, explain_subject
+from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
 from kalemia.network.checkpoints import load_generic
 from kalemia.network.train_generic import train_generic
 from kalemia.personal.baselines import write_round_0
@@ -91,11 +91,11 @@ def test_the_nulls_take_it_too(study):
 def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):
     settings = config.Explanation(stages=(4,), beats_per_draw=4, perplexity=5.0)
     paths = {kind: tmp_path / f"{kind}.parquet" for kind in EXPLANATION}
-    files = Files(
+    files = PatientFiles(
         study.shard, study.folder / "features.safetensors", study.model, {"paper": study.split},
         {"paper": study.folder / "1.safetensors"},
     )  # fmt: skip
-    explain_subject(SUBJECT, files, Training(NETWORK, PERSONAL, {"paper": ARM}, 1), settings, "a-digest", paths)
+    explain_subject(SUBJECT, files, TrainingSettings(NETWORK, PERSONAL, {"paper": ARM}, 1), settings, "a-digest", paths)
     beats = read_beats(study.shard)
     positive_mv = beats.beats_mv[beats.rows["label"].to_numpy() == 1].mean(axis=0)
     maps = read_table(paths["gradcam"], "gradcam").to_pylist()

@@ -50,7 +50,7 @@ def write_round(path, generic_path, **changes):
     """A round that moved all it may by one; returns the whole network's tensors."""
     network, _ = load_generic(generic_path, NETWORK)
     network.freeze_through(3)
-    network.freeze_statistics()
+    network.freeze_batch_norm()
     with torch.no_grad():
         for weight in network.parameters():
             if weight.requires_grad:

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from kalemia.core import config
-from kalemia.network.gpu.cuda_graph import Recorded
-from kalemia.network.inference import loss_and_accuracy, outputs_of
-from kalemia.network.optimizers import Adam
+from kalemia.network.gpu.cuda_graph import CudaGraphed
+from kalemia.network.inference import loss_and_accuracy, predict
+from kalemia.network.optimizers import FusedAdam
 from kalemia.network.resnet import resnet50
-from kalemia.network.training import Options, set_up_torch, train
+from kalemia.network.training import TrainOptions, set_up_torch, train
 
 pytestmark = [
     pytest.mark.gpu,
@@ -72,8 +72,8 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
     histories = []
     for recorded in (True, False):
         if not recorded:
-            monkeypatch.setattr("kalemia.network.training_step.Recorded", lambda function: function)
-        histories.append(train(Line().to(gpu), *on(gpu), settings, 1, worse, Options(augmentation=augmentation)))
+            monkeypatch.setattr("kalemia.network.training_step.CudaGraphed", lambda function: function)
+        histories.append(train(Line().to(gpu), *on(gpu), settings, 1, worse, TrainOptions(augmentation=augmentation)))
     assert histories[0][-1]["learning_rate"] < histories[0][0]["learning_rate"]
     for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):
         one, other = ([row[key] for row in history] for history in histories)
@@ -82,13 +82,13 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
 
 def test_a_replayed_step_uses_the_learning_rate_of_now(gpu):
     weight = nn.Parameter(torch.ones(3, device=gpu))
-    optimizer = Adam([weight], 0.5)
+    optimizer = FusedAdam([weight], 0.5)
 
     def step(inputs):
         (weight * inputs).sum().backward()
         optimizer.step()
 
-    recorded, inputs = Recorded(step), torch.ones(3, device=gpu)
+    recorded, inputs = CudaGraphed(step), torch.ones(3, device=gpu)
     for _ in range(4):
         recorded(inputs)
     moved = weight.detach().clone()
@@ -99,7 +99,7 @@ def test_a_replayed_step_uses_the_learning_rate_of_now(gpu):
 
 
 def test_recording_reads_new_arguments_of_every_shape(gpu):
-    double = Recorded(lambda values: 2 * values)
+    double = CudaGraphed(lambda values: 2 * values)
     for n in (3, 3, 5, 3, 5, 5, 3):
         values = torch.rand(n, device=gpu)
         assert torch.equal(double(values), 2 * values)
@@ -109,7 +109,7 @@ def test_validation_sees_the_weights_of_its_epoch(gpu):
     validation, network = on(gpu, seed=2), resnet50(8).to(gpu)
     history = train(network, *on(gpu), GENERIC, 1, validation)
     best = min(history, key=lambda row: row["validation_loss"])
-    assert loss_and_accuracy(outputs_of(network, validation[0]), validation[1])[0] == pytest.approx(
+    assert loss_and_accuracy(predict(network, validation[0]), validation[1])[0] == pytest.approx(
         best["validation_loss"], rel=1e-3
     )
 
@@ -117,17 +117,17 @@ def test_validation_sees_the_weights_of_its_epoch(gpu):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_planted_sign_is_learned(gpu, precision):
     network = resnet50(8).to(gpu)
-    train(network, *on(gpu, 1000), replace(GENERIC, epochs=8), 1, options=Options(precision=precision))
+    train(network, *on(gpu, 1000), replace(GENERIC, epochs=8), 1, options=TrainOptions(precision=precision))
     beats_mv, labels = on(gpu, 400, seed=3)
-    assert loss_and_accuracy(outputs_of(network, beats_mv, precision), labels)[1] > 0.95
+    assert loss_and_accuracy(predict(network, beats_mv, precision), labels)[1] > 0.95
 
 
 def test_frozen_statistics_and_stages_stay(gpu):
     network = resnet50(8).to(gpu)
     network.freeze_through(2)
-    network.freeze_statistics()
+    network.freeze_batch_norm()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    moved = set(network.trained_names())
+    moved = set(network.trainable_tensor_names())
     train(network, *on(gpu), GENERIC, 1)
     changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed == moved

@@ -66,7 +66,7 @@ def test_the_gradients_are_those_of_batch_norm_and_rectifier(kernels, shape, dev
     (expected * gradient + features * along_shortcut * has_shortcut).sum().backward()
 
     mine = features.detach().float().requires_grad_()
-    outputs = kernels.NormReluInTraining.apply(mine, norm.weight, norm.bias, statistics_of(norm), 0.1, 1e-5)
+    outputs = kernels.BatchNormReluTrain.apply(mine, norm.weight, norm.bias, statistics_of(norm), 0.1, 1e-5)
     used = 1 + has_shortcut
     torch.autograd.backward(outputs[:used], (gradient.float(), along_shortcut.float())[:used])
     pairs = {
@@ -89,9 +89,9 @@ def test_running_statistics_are_those_of_batch_norm_and_normalize_later(kernels,
     for seed in (1, 2):
         features = values_of(torch.Generator().manual_seed(seed), shape, 3, 10, device)
         exact(features)
-        kernels.NormReluInTraining.apply(features.float(), norm.weight, norm.bias, statistics_of(norm), 0.1, 1e-5)
+        kernels.BatchNormReluTrain.apply(features.float(), norm.weight, norm.bias, statistics_of(norm), 0.1, 1e-5)
     for found, expected in zip(statistics_of(norm), statistics_of(exact), strict=True):
         torch.testing.assert_close(found.double(), expected.double(), rtol=1e-5, atol=1e-5)
-    by_past = kernels.norm_relu_by_past(features.float(), norm.weight, norm.bias, statistics_of(norm), 1e-5)
+    by_past = kernels.batch_norm_relu_eval(features.float(), norm.weight, norm.bias, statistics_of(norm), 1e-5)
     expected = functional.relu(exact.eval()(features))
     torch.testing.assert_close(by_past.double(), expected, rtol=1e-4, atol=1e-4)

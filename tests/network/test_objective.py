@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from kalemia.network.losses import LABEL_ALONE, Objective, first_column
+from kalemia.network.losses import LABEL_ONLY, Objective, label_column
 
 CUTS = (4.0, 5.0, 6.0)
 LABELS, POTASSIUM = np.array([0, 1, 1], np.int8), np.array([3.6, 5.6, 7.0], np.float32)
@@ -13,9 +13,9 @@ OUTPUTS = torch.tensor([[-1.0, -2.0, -3.0, -4.0], [0.5, 2.0, 1.0, -1.0], [2.0, 3
 
 
 def test_label_alone_is_the_cross_entropy():
-    targets = LABEL_ALONE.targets(LABELS, POTASSIUM)
+    targets = LABEL_ONLY.targets(LABELS, POTASSIUM)
     assert targets.tolist() == [0, 1, 1]
-    loss = LABEL_ALONE.loss(torch.tensor([0.0, 2.0, -1.0]), targets)
+    loss = LABEL_ONLY.loss(torch.tensor([0.0, 2.0, -1.0]), targets)
     assert loss.item() == pytest.approx((math.log(2) + math.log1p(math.exp(-2)) + math.log1p(math.e)) / 3)
 
 
@@ -54,9 +54,9 @@ def test_regression_estimate_undoes_what_its_target_did():
 
 
 def test_without_a_head_there_is_no_estimate():
-    assert np.isnan(LABEL_ALONE.estimates(np.zeros(3))).all()
+    assert np.isnan(LABEL_ONLY.estimates(np.zeros(3))).all()
 
 
 def test_first_column_is_the_label_s_with_or_without_others():
-    assert first_column(OUTPUTS).tolist() == [-1, 0.5, 2]
-    assert first_column(OUTPUTS[:, 0]).tolist() == [-1, 0.5, 2]
+    assert label_column(OUTPUTS).tolist() == [-1, 0.5, 2]
+    assert label_column(OUTPUTS[:, 0]).tolist() == [-1, 0.5, 2]

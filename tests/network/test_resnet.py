@@ -10,10 +10,10 @@ from kalemia.network.resnet import (
     N_STAGES,
     STRIDE,
     BasicBlock,
+    BatchNormRelu,
     Conv,
-    NormRelu,
-    _inside,
-    built,
+    _to_channels_last,
+    build_resnet,
     resnet,
     resnet18,
     resnet34,
@@ -84,7 +84,7 @@ def test_a_forward_pass_written_another_way_agrees(training):
     network = resnet50(width=16).train(training)
     generator = torch.Generator().manual_seed(2)
     for module in network.modules():
-        if isinstance(module, NormRelu):
+        if isinstance(module, BatchNormRelu):
             module.running_mean.uniform_(-0.1, 0.1, generator=generator)
             module.running_var.uniform_(0.05, 0.15, generator=generator)
             module.weight.data.uniform_(0.2, 0.8, generator=generator)
@@ -107,13 +107,13 @@ def test_callers_see_one_dimension_and_weights_of_outputs_inputs_size():
 def test_features_go_in_again_in_whatever_order_they_lie_in_memory(stage):
     network = resnet50(width=4).eval()
     features = network.features(BEATS_MV, upto=stage)
-    assert torch.equal(network.from_features(features.contiguous(), stage), network.from_features(features, stage))
+    assert torch.equal(network.forward_from(features.contiguous(), stage), network.forward_from(features, stage))
 
 
 def test_features_and_weights_are_handed_on_without_a_copy():
     network = resnet50(width=4)
     features = network.features(BEATS_MV, upto=1)
-    assert _inside(features).data_ptr() == features.data_ptr()
+    assert _to_channels_last(features).data_ptr() == features.data_ptr()
     for module in network.modules():
         if isinstance(module, Conv):
             assert module.weight.unsqueeze(2).is_contiguous(memory_format=torch.channels_last)
@@ -121,7 +121,7 @@ def test_features_and_weights_are_handed_on_without_a_copy():
 
 def test_intervals_reach_the_logit_and_the_head_has_its_columns():
     architecture = config.Network(18, 2, rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
-    network = built(architecture).eval()
+    network = build_resnet(architecture).eval()
     beats = torch.cat([BEATS_MV, torch.full((5, 2), 0.8)], dim=1)
     outputs = network(beats)
     assert outputs.shape == (5, 4)
@@ -169,7 +169,7 @@ def test_logits_from_the_features_of_any_stage_are_the_logits_of_the_beats(depth
     network = resnet(depth, width=2).eval()
     logits = network(BEATS_MV)
     assert logits.shape == (5,)
-    assert torch.equal(network.from_features(network.features(BEATS_MV, upto=stage), after=stage), logits)
+    assert torch.equal(network.forward_from(network.features(BEATS_MV, upto=stage), after=stage), logits)
 
 
 def test_block_without_residual_is_the_identity():
@@ -238,7 +238,7 @@ def test_frozen_stages_keep_weights_and_statistics(through):
     network(BEATS_MV).sum().backward()
     moved = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     moved |= {name for name, weight in network.named_parameters() if weight.grad is not None}
-    assert moved == set(network.trained_names())
+    assert moved == set(network.trainable_tensor_names())
     frozen = ["stem", "stage1", "stage2", "stage3", "stage4"][: through + 1] + (["norm"] if through == N_STAGES else [])
     assert {name.split(".")[0] for name in before} - {name.split(".")[0] for name in moved} == set(frozen)
 
@@ -246,13 +246,13 @@ def test_frozen_stages_keep_weights_and_statistics(through):
 def test_frozen_statistics_stay_in_stages_that_learn():
     network = resnet(18, 2)
     network.freeze_through(3)
-    network.freeze_statistics()
+    network.freeze_batch_norm()
     before = {name: tensor.clone() for name, tensor in network.named_buffers()}
     network.train()
     network(BEATS_MV)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.named_buffers())
-    assert not any("running" in name for name in network.trained_names())
-    assert "stage4.0.preactivation.weight" in network.trained_names()
+    assert not any("running" in name for name in network.trainable_tensor_names())
+    assert "stage4.0.preactivation.weight" in network.trainable_tensor_names()
 
 
 def test_thawing_brings_every_weight_back():

@@ -13,11 +13,11 @@ from torch import nn
 from beat_shards import simulated_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.network.inference import logits_of, loss_and_accuracy, outputs_of
+from kalemia.network.inference import loss_and_accuracy, predict, predict_logits
 from kalemia.network.losses import Objective
-from kalemia.network.optimizers import Adam, Plateau
+from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 from kalemia.network.resnet import resnet
-from kalemia.network.training import Options, epoch_order, set_up_torch, train
+from kalemia.network.training import TrainOptions, epoch_order, set_up_torch, train
 
 GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
@@ -40,7 +40,7 @@ def state_after(network: nn.Module, *arguments, **named) -> dict[str, torch.Tens
 
 
 def judged(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, float]:
-    return loss_and_accuracy(outputs_of(network, inputs), targets)
+    return loss_and_accuracy(predict(network, inputs), targets)
 
 
 def same(first: dict, second: dict) -> bool:
@@ -71,7 +71,7 @@ def test_adam_is_torchs():
     weights = [torch.randn(4, 3, generator=torch.Generator().manual_seed(1)), torch.zeros(5)]
     ours = [weight.clone().requires_grad_() for weight in weights]
     theirs = [weight.clone().requires_grad_() for weight in weights]
-    adam, reference = Adam(ours, 1e-2), torch.optim.Adam(theirs, 1e-2, foreach=False)
+    adam, reference = FusedAdam(ours, 1e-2), torch.optim.Adam(theirs, 1e-2, foreach=False)
     for step in range(20):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.sin(mine.detach() * 3 + step)
@@ -83,11 +83,11 @@ def test_adam_is_torchs():
 
 
 def test_rate_halves_after_three_epochs_in_a_row_without_a_better_loss():
-    adam = Adam([torch.zeros(1)], 1.0)
-    plateau = Plateau(adam, patience=3, factor=0.5)
+    adam = FusedAdam([torch.zeros(1)], 1.0)
+    plateau = PlateauScheduler(adam, patience=3, factor=0.5)
     rates = []
     for loss in (5, 4, 4, 4.5, 3, 3, 3, 3, 3, 3, 3):
-        plateau.improves(loss)
+        plateau.step(loss)
         rates.append(adam.learning_rate)
     assert rates == [1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25]
 
@@ -171,7 +171,7 @@ def test_early_stop_ends_after_so_many_epochs_without_a_better_loss():
     beats, labels = lesson(800)
     settings = config.Generic(epochs=9, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
     worse_and_worse = beats, 1 - labels
-    history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, Options(early_stop=2))
+    history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, TrainOptions(early_stop=2))
     assert len(history) == 3
     assert history[0]["validation_loss"] < min(row["validation_loss"] for row in history[1:])
 
@@ -187,9 +187,9 @@ def test_subject_sampling_draws_every_person_as_often_and_each_beat_of_theirs():
 
 
 def test_augmentation_reaches_what_is_learned_and_follows_from_the_seed():
-    options = Options(augmentation=config.Augmentation(noise=0.5))
+    options = TrainOptions(augmentation=config.Augmentation(noise=0.5))
     plain, noisy, again = (
-        state_after(resnet(18, 2), *lesson(), ARM, 1, options=chosen) for chosen in (Options(), options, options)
+        state_after(resnet(18, 2), *lesson(), ARM, 1, options=chosen) for chosen in (TrainOptions(), options, options)
     )
     assert not same(plain, noisy)
     assert same(noisy, again)
@@ -199,7 +199,7 @@ def test_bfloat16_learns_as_float32_does():
     losses = {}
     for precision in ("float32", "bfloat16"):
         network = resnet(18, 4, seed=1)
-        train(network, *lesson(800), GENERIC, 1, lesson(200, seed=2), Options(precision=precision))
+        train(network, *lesson(800), GENERIC, 1, lesson(200, seed=2), TrainOptions(precision=precision))
         assert all(tensor.dtype != torch.bfloat16 for tensor in network.state_dict().values())
         losses[precision] = judged(network, *lesson(400, seed=3))
     assert losses["float32"][0] != pytest.approx(losses["bfloat16"][0], rel=1e-6)
@@ -209,7 +209,7 @@ def test_bfloat16_learns_as_float32_does():
 
 def test_on_a_cpu_the_precision_is_float32_unless_asked_otherwise():
     plain, asked = (
-        state_after(resnet(18, 2), *lesson(), ARM, 1, options=Options(precision=precision))
+        state_after(resnet(18, 2), *lesson(), ARM, 1, options=TrainOptions(precision=precision))
         for precision in ("auto", "float32")
     )
     assert same(plain, asked)
@@ -220,8 +220,8 @@ def test_a_head_for_the_analyte_learns_beside_the_label_s():
     objective = Objective("regression", (4.0, 5.0, 6.0))
     targets = objective.targets(labels.numpy(), 4.1 + 2.1 * labels.numpy())
     network = resnet(18, 4, outputs=2)
-    train(network, beats, targets, GENERIC, 1, (beats, targets), Options(objective))
-    estimates = objective.estimates(outputs_of(network, beats).numpy())
+    train(network, beats, targets, GENERIC, 1, (beats, targets), TrainOptions(objective))
+    estimates = objective.estimates(predict(network, beats).numpy())
     assert np.abs(estimates - 4.1 - 2.1 * labels.numpy()).mean() < 0.3
     assert judged(network, beats, targets)[1] > 0.95
 
@@ -238,11 +238,11 @@ def test_gradients_reach_every_unfrozen_parameter_and_no_frozen_one(through, mon
         for weight in adam.parameters:
             weight.grad = None
 
-    monkeypatch.setattr(Adam, "step", noted)
+    monkeypatch.setattr(FusedAdam, "step", noted)
     train(network, *lesson(), ARM, 1)
     unfrozen = {name for name, weight in network.named_parameters() if id(weight) in reached}
     assert unfrozen == {name for name, weight in network.named_parameters() if weight.requires_grad}
-    assert unfrozen == set(network.trained_names()) - {name for name, _ in network.named_buffers()}
+    assert unfrozen == set(network.trainable_tensor_names()) - {name for name, _ in network.named_buffers()}
 
 
 def test_diverging_training_is_refused_with_what_to_do():
@@ -257,13 +257,13 @@ def test_only_what_is_not_frozen_learns():
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     after = state_after(network, *lesson(), ARM, 1)
     moved = {name for name in after if not torch.equal(before[name], after[name])}
-    assert moved == set(network.trained_names())
+    assert moved == set(network.trainable_tensor_names())
 
 
 def test_scoring_leaves_the_network_as_it_was():
     network = resnet(18, 2)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    logits_of(network.train(), lesson()[0])
+    predict_logits(network.train(), lesson()[0])
     assert same(before, network.state_dict())
 
 

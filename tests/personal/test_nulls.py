@@ -17,7 +17,7 @@ from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.network.checkpoints import file_hash, load_generic, load_round
-from kalemia.network.inference import outputs_of
+from kalemia.network.inference import predict
 from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
 from kalemia.personal.arms import write_subject_split
 from kalemia.personal.cross_patient import strangers, write_strangers
@@ -80,7 +80,7 @@ class Patient:
         beats = read_beats(self.shard, NETWORK)
         after = seam(self.arm, PERSONAL.trained_stages)
         inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
-        return outputs_of(trained_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
+        return predict(trained_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
 
     def tested(self, outputs, null):
         """Labels of the null's test draws by themselves and as moved, and the mean logits of their beats."""
@@ -363,7 +363,7 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
         network = load_round(rounds[row["seed"]], patient.generic, NETWORK)[0]
         beats, inputs = beats_tested(split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3)
         whole = beat_outputs(network, beats.inputs)
-        np.testing.assert_allclose(outputs_of(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
+        np.testing.assert_allclose(predict(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
         label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
         assert row.items() >= metrics_by(whole, beats, label_of, "vote").items()
 

@@ -329,7 +329,7 @@ def test_what_passed_the_frozen_stages_once_trains_as_the_full_forward_pass_does
     network.reset_head(seed_of(2022, "head", SUBJECT, "paper"))
     network.freeze_through(4 if trained == "head" else 3)
     if batch_norm == "frozen":
-        network.freeze_statistics()
+        network.freeze_batch_norm()
     for round_, pair in enumerate(patient.rounds, start=1):
         lesson = beats.take(np.isin(beats.draw_ids, pair))
         labels = torch.from_numpy((lesson.draw_ids == pair[0]).astype(np.float32))

@@ -6,19 +6,19 @@ from kalemia.core.jobs import job_log, set_visible_gpus
 set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
     from kalemia.core.paths import round_of_path
-    from kalemia.explanation.explain_patient import Files, Training, explain_subject
+    from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
 
     study, paths = Study.from_config(snakemake.config), snakemake.input
     explain_subject(
         subject_id=int(snakemake.wildcards.subject[1:]),
-        files=Files(
+        files=PatientFiles(
             shard=paths.shard,
             features=paths.features,
             generic=paths.generic,
             splits=dict(zip(study.arms, paths.splits, strict=True)),
             rounds={round_of_path(path)["arm"]: path for path in paths.rounds},
         ),
-        training=Training(study.network, study.personal, study.arms, study.seed),
+        training=TrainingSettings(study.network, study.personal, study.arms, study.seed),
         settings=study.explanation,
         digest=study.digest("explanation"),
         paths=dict(snakemake.output.items()),

@@ -14,7 +14,7 @@ TSNE_ANGLE = 0.7  # how far beats are taken together: a quarter faster than with
 NEIGHBORS = 10  # of a beat in the plane, that trustworthiness looks for among its neighbors in the features
 
 
-def spread_beats(beats: BeatSet, per_draw: int) -> BeatSet:
+def subsample_beats(beats: BeatSet, per_draw: int) -> BeatSet:
     """At most `per_draw` beats of each draw, evenly spread over those it has."""
     places = []
     for draw_id in np.unique(beats.draw_ids):
@@ -48,7 +48,7 @@ def tsne(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
         return method.fit_transform(features)
 
 
-def principal_axes(features: np.ndarray) -> tuple[np.ndarray, float]:
+def pca(features: np.ndarray) -> tuple[np.ndarray, float]:
     """Features (n, channels) on their two principal axes, float64 (n, 2), and the share of the variance these hold.
 
     An axis points to where its largest weight is positive. The share is NaN where all beats are the same.
@@ -62,7 +62,7 @@ def principal_axes(features: np.ndarray) -> tuple[np.ndarray, float]:
     return positions, float(np.sum(sizes[:2] ** 2) / total) if total > 0 else float("nan")
 
 
-def trust(features: np.ndarray, positions: np.ndarray) -> float:
+def embedding_trustworthiness(features: np.ndarray, positions: np.ndarray) -> float:
     """Trustworthiness of the plane (Venna and Kaski 2001): 1 where all neighbors in it are neighbors in the features.
 
     Of 10 neighbors of each beat, or of fewer where there are not enough beats; chance gives about 0.5.

@@ -12,14 +12,14 @@ from kalemia.core.config import GENERIC
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
 from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.explanation.embedding import pooled_features, principal_axes, spread_beats, trust, tsne
-from kalemia.explanation.gradcam import attention
-from kalemia.explanation.map_similarity import rank_correlation, structural_similarity
+from kalemia.explanation.embedding import embedding_trustworthiness, pca, pooled_features, subsample_beats, tsne
+from kalemia.explanation.gradcam import gradcam_maps
+from kalemia.explanation.map_similarity import spearman, structural_similarity
 from kalemia.explanation.occlusion import occlusion_rows
-from kalemia.explanation.wave_windows import even_shares, limits_ms, shares, wave_windows
-from kalemia.explanation.weight_randomization import cascade
+from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows, window_limits_ms
+from kalemia.explanation.weight_randomization import randomize_cascade
 from kalemia.network.checkpoints import load_generic, load_round
-from kalemia.network.resnet import ResNet, built
+from kalemia.network.resnet import ResNet, build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import in_time, runs
 from kalemia.personal.frozen_stages import read_inputs, seam
@@ -29,7 +29,7 @@ from kalemia.personal.splits import draws_of, read_split
 
 
 @dataclass(frozen=True)
-class Files:
+class PatientFiles:
     """Where a subject's beats and networks lie: the shard, what the generic network makes of it, and the weights.
 
     splits: by arm. rounds: by arm the last round, of arms that are possible.
@@ -43,7 +43,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSettings:
     """How the networks came about, for those that are trained once more without truth."""
 
     network: config.Network
@@ -53,7 +53,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Subject:
+class PatientData:
     """What is explained: all beats, those of labeled draws, those of them that are shown, and the networks by name.
 
     A network is `generic` or that of an arm after its last round; roles: by network, what draws were to it.
@@ -78,7 +78,7 @@ class MeanBeats:
     inputs: np.ndarray
 
     @classmethod
-    def of(cls, labeled: BeatSet) -> "MeanBeats":
+    def from_beats(cls, labeled: BeatSet) -> "MeanBeats":
         labels = labeled.rows["label"].to_numpy()
         kinds = np.unique(labels)[::-1]
         beats_mv, inputs = (
@@ -90,8 +90,8 @@ class MeanBeats:
 
 def explain_subject(
     subject_id: int,
-    files: Files,
-    training: Training,
+    files: PatientFiles,
+    training: TrainingSettings,
     settings: config.Explanation,
     digest: str,
     paths: dict[str, str | Path],
@@ -104,16 +104,16 @@ def explain_subject(
     plane can be trusted. Always computed with one thread, so that the same bytes come out however many are free.
     Raises `UserError` as the readers of these files, and for another subject's weights.
     """
-    subject = read_subject(subject_id, files, training.network, settings.beats_per_draw)
-    means = MeanBeats.of(subject.labeled)
+    subject = read_patient(subject_id, files, training.network, settings.beats_per_draw)
+    means = MeanBeats.from_beats(subject.labeled)
     maps = {
-        name: attention(model, means.inputs, means.labels, settings.stages) for name, model in subject.models.items()
+        name: gradcam_maps(model, means.inputs, means.labels, settings.stages) for name, model in subject.models.items()
     }
-    embedding, projections = _planes(subject, settings, training.seed)
+    embedding, projections = _embedding_rows(subject, settings, training.seed)
     rows = {
         "gradcam": _gradcam_rows(maps, means),
         "waves": _wave_rows(maps, means.labels, subject.windows),
-        "sanity": _sanity_rows(subject, maps, means, _randomized(subject, files, training), settings.stages),
+        "sanity": _sanity_rows(subject, maps, means, _randomized_models(subject, files, training), settings.stages),
         "occlusion": _occlusion_rows(subject),
         "embedding": embedding,
         "projections": projections,
@@ -122,7 +122,7 @@ def explain_subject(
         write_table(path, kind, table_from_rows(kind, rows[kind]), digest)
 
 
-def read_subject(subject_id: int, files: Files, network: config.Network, beats_per_draw: int) -> Subject:
+def read_patient(subject_id: int, files: PatientFiles, network: config.Network, beats_per_draw: int) -> PatientData:
     """Beats and networks, on the device that torch is set up for; raises `UserError` for another subject's round."""
     device = set_up_torch(threads=1)
     beats = read_beats(files.shard, network)
@@ -138,11 +138,11 @@ def read_subject(subject_id: int, files: Files, network: config.Network, beats_p
             )
         roles[arm] = roles_of_draws(splits[arm], lineage.round)
     rr_ms = read_table(files.shard, "beats", columns=["rr_after_ms"])["rr_after_ms"].to_numpy()
-    return Subject(
+    return PatientData(
         subject_id=subject_id,
         beats=beats,
         labeled=labeled,
-        shown=spread_beats(labeled, beats_per_draw),
+        shown=subsample_beats(labeled, beats_per_draw),
         splits=splits,
         models={name: model.to(device).eval() for name, model in models.items()},
         roles=roles,
@@ -163,28 +163,33 @@ def _gradcam_rows(maps: dict[str, Maps], means: MeanBeats) -> list[dict]:
 
 
 def _wave_rows(maps: dict[str, Maps], labels: np.ndarray, windows: dict[str, slice]) -> list[dict]:
-    even = even_shares(windows)
-    limits = {wave: dict(zip(("from_ms", "to_ms"), limits_ms(window), strict=True)) for wave, window in windows.items()}
+    even = uniform_fractions(windows)
+    limits = {
+        wave: dict(zip(("from_ms", "to_ms"), window_limits_ms(window), strict=True)) for wave, window in windows.items()
+    }
     return [
         {"model": name, "stage": stage, "label": label, "wave": wave, "share": share, "even_share": even[wave]}
         | limits.get(wave, {})
         for name, by_stage in maps.items()
         for stage, of_labels in by_stage.items()
         for label, map_ in zip(labels, of_labels, strict=True)
-        for wave, share in shares(map_, windows).items()
+        for wave, share in wave_fractions(map_, windows).items()
     ]
 
 
-def _randomized(subject: Subject, files: Files, training: Training) -> Iterator[tuple[str, str, ResNet]]:
-    """Networks to hold the true ones against: (of which network, what was made random, the network).
+def _randomized_models(
+    subject: PatientData, files: PatientFiles, training: TrainingSettings
+) -> Iterator[tuple[str, str, ResNet]]:
+    """Yield networks for comparison: (name of the original network, what was randomized, the network).
 
-    Weights from the head down (`sanity.CASCADE`), one copy that changes. For arms also "labels": the same training on
-    labels dealt out anew among the draws learned from, as the null "shuffled".
+    Weights are randomized from the head down (`weight_randomization.CASCADE_LEVELS`); one copy changes from level to
+    level. Arms also have "labels": the same training with the labels of the training draws permuted, as in the null
+    "shuffled".
     """
     generic = subject.models[GENERIC]
     for name, model in subject.models.items():
-        fresh = built(training.network, seed_of(training.seed, "randomized", subject.subject_id, name))
-        for level, changed in cascade(model, fresh.to(generic.head.weight.device)):
+        fresh = build_resnet(training.network, seed_of(training.seed, "randomized", subject.subject_id, name))
+        for level, changed in randomize_cascade(model, fresh.to(generic.head.weight.device)):
             yield name, level, changed
     for name in files.rounds:
         arm, split = training.arms[name], subject.splits[name]
@@ -197,7 +202,7 @@ def _randomized(subject: Subject, files: Files, training: Training) -> Iterator[
 
 
 def _sanity_rows(
-    subject: Subject,
+    subject: PatientData,
     maps: dict[str, Maps],
     means: MeanBeats,
     randomized: Iterator[tuple[str, str, ResNet]],
@@ -208,11 +213,11 @@ def _sanity_rows(
     """
     rows = []
     for name, against, model in randomized:
-        other = attention(model, means.inputs, means.labels, stages)
+        other = gradcam_maps(model, means.inputs, means.labels, stages)
         rows += _similarity_rows(name, against, means.labels, maps[name], other)
-    first, second = (MeanBeats.of(half) for half in _halves(subject.labeled))
+    first, second = (MeanBeats.from_beats(half) for half in _split_halves(subject.labeled))
     for name, model in subject.models.items():
-        one, other = (attention(model, half.inputs, half.labels, stages) for half in (first, second))
+        one, other = (gradcam_maps(model, half.inputs, half.labels, stages) for half in (first, second))
         rows += _similarity_rows(name, "halves", means.labels, one, other)
     return rows
 
@@ -225,7 +230,7 @@ def _similarity_rows(name: str, against: str, labels: np.ndarray, one: Maps, oth
             "label": label,
             "against": against,
             "attention": other_map,
-            "spearman": rank_correlation(map_, other_map),
+            "spearman": spearman(map_, other_map),
             "ssim": structural_similarity(map_, other_map),
         }
         for stage in one
@@ -233,7 +238,7 @@ def _similarity_rows(name: str, against: str, labels: np.ndarray, one: Maps, oth
     ]
 
 
-def _halves(labeled: BeatSet) -> tuple[BeatSet, BeatSet]:
+def _split_halves(labeled: BeatSet) -> tuple[BeatSet, BeatSet]:
     """Every other draw of each label, and the others; a label's only draw is in both."""
     draw_ids, first = np.unique(labeled.draw_ids, return_index=True)
     labels = labeled.rows["label"].to_numpy()[first]
@@ -242,7 +247,7 @@ def _halves(labeled: BeatSet) -> tuple[BeatSet, BeatSet]:
     return tuple(labeled.take(np.isin(labeled.draw_ids, half)) for half in halves)
 
 
-def _occlusion_rows(subject: Subject) -> list[dict]:
+def _occlusion_rows(subject: PatientData) -> list[dict]:
     """Of each arm, before and after, on the shown beats of the arm's test draws."""
     rows = []
     for arm in (name for name in subject.models if name != GENERIC):
@@ -253,25 +258,25 @@ def _occlusion_rows(subject: Subject) -> list[dict]:
     return rows
 
 
-def _planes(subject: Subject, settings: config.Explanation, seed: int) -> tuple[list[dict], list[dict]]:
+def _embedding_rows(subject: PatientData, settings: config.Explanation, seed: int) -> tuple[list[dict], list[dict]]:
     """Rows of the tables "embedding" and "projections"."""
-    episode_of, embedding, projections = _episodes(subject), [], []
+    episode_of, embedding, projections = _episode_by_draw(subject), [], []
     columns = subject.shown.rows.select(["draw_id", "label", "potassium"]).to_pylist()
     for name, model in subject.models.items():
         features = pooled_features(model, subject.shown.inputs)
         by_tsne = tsne(features, settings.perplexity, seed_of(seed, "t-SNE", subject.subject_id))
-        by_pca, variance = principal_axes(features)
+        by_pca, variance = pca(features)
         for row, on_tsne, on_pca in zip(columns, by_tsne.tolist(), by_pca.tolist(), strict=True):
             places = dict(zip(("tsne_x", "tsne_y", "pca_x", "pca_y"), (*on_tsne, *on_pca), strict=True))
             role = subject.roles[name].get(row["draw_id"], "other")
             embedding.append({"model": name, **row, "role": role, "episode": episode_of[row["draw_id"]], **places})
         for method, positions, share in (("t-SNE", by_tsne, None), ("PCA", by_pca, variance)):
-            trusted = {"n_beats": len(features), "trustworthiness": trust(features, positions)}
+            trusted = {"n_beats": len(features), "trustworthiness": embedding_trustworthiness(features, positions)}
             projections.append({"model": name, "method": method, **trusted, "variance": share})
     return embedding, projections
 
 
-def _episodes(subject: Subject) -> dict[int, int]:
+def _episode_by_draw(subject: PatientData) -> dict[int, int]:
     """By labeled draw its episode, numbered from 0 in the order of time: neighboring draws of one label."""
     draws, _ = draws_of(next(iter(subject.splits.values())))
     labeled = in_time(draws)

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from kalemia.core.schemas import BEAT_SAMPLES
-from kalemia.network.losses import first_column
+from kalemia.network.losses import label_column
 from kalemia.network.predictions import beat_tensor
 from kalemia.network.resnet import N_STAGES, STRIDE, ResNet
 
 
-def attention(
+def gradcam_maps(
     model: ResNet, inputs: np.ndarray, labels: np.ndarray, stages: Sequence[int] = (N_STAGES,)
 ) -> dict[int, np.ndarray]:
     """By stage the Grad-CAM maps (n, 120), from 0 to 1, over what the network takes of n beats, each for its label.
@@ -20,19 +20,19 @@ def attention(
     The map of a stage is what comes out of it, of the last stage after its norm and rectifier. Channels are weighted
     by the mean over time of the score's gradient, added up and rectified; the score is the logit for label 1 and its
     negative for label 0. Where nothing speaks for the label all is 0. Between the map's steps, each at the sample in
-    the middle of what it sees (`step_samples`), values are interpolated. The network is set to evaluation.
+    the middle of what it sees (`samples_per_step`), values are interpolated. The network is set to evaluation.
     """
     found = {}
     for stage, (features, gradient) in _maps_and_gradients(model.eval(), inputs, labels, stages).items():
         at_steps = np.maximum((gradient.mean(axis=-1, keepdims=True) * features).sum(axis=1), 0)
-        places = step_samples(stage) * np.arange(at_steps.shape[1])
+        places = samples_per_step(stage) * np.arange(at_steps.shape[1])
         at_samples = np.stack([np.interp(np.arange(BEAT_SAMPLES), places, map_) for map_ in at_steps])
         highest = at_samples.max(axis=1, keepdims=True)
         found[stage] = np.divide(at_samples, highest, out=np.zeros_like(at_samples), where=highest > 0)
     return found
 
 
-def step_samples(stage: int) -> int:
+def samples_per_step(stage: int) -> int:
     """Samples of a beat from one step of a stage's map to the next; step 0 lies at sample 0."""
     return STRIDE >> (N_STAGES - max(stage, 1))
 
@@ -49,7 +49,7 @@ def _maps_and_gradients(
     ]
     device = model.head.weight.device
     try:  # a gradient for the beats too, so that maps below frozen stages have one
-        logits = first_column(model(beat_tensor(inputs, device).requires_grad_()))
+        logits = label_column(model(beat_tensor(inputs, device).requires_grad_()))
     finally:
         for handle in handles:
             handle.remove()

@@ -6,7 +6,7 @@ _SSIM_WINDOW = 11  # samples
 _SSIM_STEADY = (0.01**2, 0.03**2)
 
 
-def rank_correlation(map_: np.ndarray, other: np.ndarray) -> float:
+def spearman(map_: np.ndarray, other: np.ndarray) -> float:
     """Spearman's, ties at their mean rank, of a map (n,) with another.
 
     0 where the other is the same everywhere, for it says nothing of where; NaN where the map itself is, for there is

@@ -3,14 +3,14 @@
 import numpy as np
 
 from kalemia.beats.dataset import BeatSet
-from kalemia.explanation.wave_windows import without_wave
+from kalemia.explanation.wave_windows import flatten_wave
 from kalemia.network.predictions import beat_logits
 from kalemia.network.resnet import ResNet
 from kalemia.stats.draw_metrics import area_under_roc
 
 
 def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> list[dict]:
-    """One row a wave, over the draws of the labeled beats `test`, with and without the wave (`waves.without_wave`).
+    """One row per wave, over the draws of the labeled beats `test`, with the wave and without (`flatten_wave`).
 
     auc and auc_without order the draws by the mean logit of their beats. logit_change is the size of the change of
     that mean, and logit_drop how far it moves away from the draw's own label; both are means over the draws of a
@@ -21,7 +21,7 @@ def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> l
     intact = _draw_logits(model, test.inputs, beat_draw)
     rows = []
     for wave, window in windows.items():
-        without = _draw_logits(model, without_wave(test.inputs, window), beat_draw)
+        without = _draw_logits(model, flatten_wave(test.inputs, window), beat_draw)
         toward_label = np.where(labels == 1, intact - without, without - intact)
         rows.append(
             {

@@ -8,13 +8,13 @@ import numpy as np
 
 from kalemia.core.seeds import rng
 from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
-from kalemia.explanation.map_similarity import rank_correlation
+from kalemia.explanation.map_similarity import spearman
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.stats.tests_and_intervals import drawn, expanded_interval
 
 RESAMPLES = 2000
-SAME = 0.5  # rank correlation from which a map counts as the same
-CHANGES, STAYS = "changes", "does not change"
+SAME_MAP_CORRELATION = 0.5  # rank correlation from which a map counts as the same
+MAP_CHANGES, MAP_UNCHANGED = "changes", "does not change"
 
 Rows = list[dict]
 
@@ -62,12 +62,16 @@ class Summary:
         return self._over(lambda one: auc_drop(one.occlusion, arm, model, wave), "AUC drop", arm, model, wave)
 
     def agreement(self, arm: str, model: str, stage: int) -> Estimate:
-        """As `opinions_agree`."""
+        """As `gradcam_occlusion_agreement`."""
         return self._over(
-            lambda one: opinions_agree(one.waves, one.occlusion, arm, model, stage), "agreement", arm, model, stage
+            lambda one: gradcam_occlusion_agreement(one.waves, one.occlusion, arm, model, stage),
+            "agreement",
+            arm,
+            model,
+            stage,
         )
 
-    def likeness(self, model: str, stage: int, against: str, measure: str = "spearman") -> Estimate:
+    def similarity(self, model: str, stage: int, against: str, measure: str = "spearman") -> Estimate:
         """As `similarity`."""
         return self._over(
             lambda one: similarity(one.sanity, model, stage, against, measure), measure, model, stage, against
@@ -120,25 +124,25 @@ def auc_drop(occlusion: Rows, arm: str, model: str, wave: str) -> float:
     return _mean(row["auc"] - row["auc_without"] for row in _of_arm(occlusion, arm, model) if row["wave"] == wave)
 
 
-def opinions_agree(waves: Rows, occlusion: Rows, arm: str, model: str, stage: int) -> float:
+def gradcam_occlusion_agreement(waves: Rows, occlusion: Rows, arm: str, model: str, stage: int) -> float:
     """One patient's rank correlation, over the four waves, of Grad-CAM's shares with occlusion's."""
     seen = np.array([attention_share(waves, model, stage, wave) for wave in WAVES])
     missed = np.array([change_share(occlusion, arm, model, wave) for wave in WAVES])
-    return rank_correlation(seen, missed) if np.isfinite([seen, missed]).all() else np.nan
+    return spearman(seen, missed) if np.isfinite([seen, missed]).all() else np.nan
 
 
-def dependence(likeness: Estimate, halves: Estimate) -> str:
+def depends_on_training(likeness: Estimate, halves: Estimate) -> str:
     """Whether a map changes with what was made random: `CHANGES` where the whole interval of the rank correlation lies
     below `SAME`, `STAYS` where it lies above, else `UNKNOWN`.
 
     halves: the rank correlation of the same network's maps on two halves of the draws. Where its interval reaches below
     `SAME`, maps differ with nothing made random, and a change means nothing; `UNKNOWN`, as with few patients.
     """
-    if min(likeness.n, halves.n) < FEWEST_PATIENTS or halves.low < SAME:
+    if min(likeness.n, halves.n) < FEWEST_PATIENTS or halves.low < SAME_MAP_CORRELATION:
         return UNKNOWN
-    if likeness.high < SAME:
-        return CHANGES
-    return STAYS if likeness.low >= SAME else UNKNOWN
+    if likeness.high < SAME_MAP_CORRELATION:
+        return MAP_CHANGES
+    return MAP_UNCHANGED if likeness.low >= SAME_MAP_CORRELATION else UNKNOWN
 
 
 def _of_arm(occlusion: Rows, arm: str, model: str) -> Rows:

@@ -30,24 +30,24 @@ def wave_windows(rr_ms: float) -> dict[str, slice]:
     return {name: slice(*(R_INDEX + round(ms / _MS) for ms in limits)) for name, limits in windows_ms.items()}
 
 
-def limits_ms(window: slice) -> tuple[float, float]:
+def window_limits_ms(window: slice) -> tuple[float, float]:
     """Where a window begins and ends, ms from the R peak."""
     return (window.start - R_INDEX) * _MS, (window.stop - R_INDEX) * _MS
 
 
-def even_shares(windows: dict[str, slice]) -> dict[str, float]:
+def uniform_fractions(windows: dict[str, slice]) -> dict[str, float]:
     """The share of each wave, and of `REST`, in a map that is the same everywhere."""
-    return shares(np.ones(BEAT_SAMPLES), windows)
+    return wave_fractions(np.ones(BEAT_SAMPLES), windows)
 
 
-def shares(map_: np.ndarray, windows: dict[str, slice]) -> dict[str, float]:
+def wave_fractions(map_: np.ndarray, windows: dict[str, slice]) -> dict[str, float]:
     """The share of each wave, and of `REST`, in a map (120,) of no negative value; NaN where all of it is 0."""
     total = map_.sum(dtype=np.float64)
     found = {name: _ratio(map_[window].sum(dtype=np.float64), total) for name, window in windows.items()}
     return found | {REST: _ratio(total - sum(map_[window].sum(dtype=np.float64) for window in windows.values()), total)}
 
 
-def without_wave(inputs: np.ndarray, window: slice) -> np.ndarray:
+def flatten_wave(inputs: np.ndarray, window: slice) -> np.ndarray:
     """Beats (n, 120 or more) in which a straight line joins the first and the last sample of the window; a copy.
 
     The line keeps the baseline, and is the same whether beats are in mV or scaled and shifted.

@@ -7,7 +7,7 @@ from kalemia.core.config import Augmentation
 from kalemia.core.schemas import BEAT_SAMPLES
 
 
-def augmented(inputs: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def augment(inputs: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     """A changed copy of what the network takes, (n, 120) samples and whatever follows them, which stays.
 
     Each beat is moved by up to `shift` whole samples, its edge value held; multiplied with a log-normal factor; put on

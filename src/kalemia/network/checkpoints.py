@@ -15,7 +15,7 @@ from kalemia import __version__
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.tables import file_hash, whole_file
-from kalemia.network.resnet import ResNet, built
+from kalemia.network.resnet import ResNet, build_resnet
 
 Tensors = dict[str, Tensor]
 
@@ -79,26 +79,26 @@ def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         lineage = Lineage.from_json(metadata["lineage"])
     except (OSError, SafetensorError) as error:
-        raise _unusable(path, f"cannot be read as safetensors ({str(error).splitlines()[0]})") from None
+        raise _checkpoint_error(path, f"cannot be read as safetensors ({str(error).splitlines()[0]})") from None
     except (KeyError, TypeError, ValueError):
-        raise _unusable(path, "holds no lineage, so it is no checkpoint of Kalemia's") from None
+        raise _checkpoint_error(path, "holds no lineage, so it is no checkpoint of Kalemia's") from None
     if metadata["content"] != _content_hash(tensors):
-        raise _unusable(path, "its weights are not those that were written")
+        raise _checkpoint_error(path, "its weights are not those that were written")
     return tensors, lineage
 
 
 def trained_tensors(network: ResNet) -> Tensors:
     """What training has moved, by name: all that a round stores."""
     state = network.state_dict()
-    return {name: state[name] for name in network.trained_names()}
+    return {name: state[name] for name in network.trainable_tensor_names()}
 
 
 def load_generic(path: str | Path, architecture: config.Network) -> tuple[ResNet, Lineage]:
     """The generic network; raises `UserError` as `load_checkpoint`, and if the file holds another architecture."""
     tensors, lineage = load_checkpoint(path)
     if lineage.kind != "generic":
-        raise _unusable(path, f"holds a {lineage.kind} model, not a generic one")
-    return _network(path, tensors, lineage, architecture), lineage
+        raise _checkpoint_error(path, f"holds a {lineage.kind} model, not a generic one")
+    return _build_network(path, tensors, lineage, architecture), lineage
 
 
 def load_round(path: str | Path, generic_path: str | Path, architecture: config.Network) -> tuple[ResNet, Lineage]:
@@ -109,25 +109,25 @@ def load_round(path: str | Path, generic_path: str | Path, architecture: config.
     generic_tensors, _ = load_checkpoint(generic_path)
     tensors, lineage = load_checkpoint(path)
     if lineage.kind != "personal":
-        raise _unusable(path, f"holds a {lineage.kind} model, not a personal one")
+        raise _checkpoint_error(path, f"holds a {lineage.kind} model, not a personal one")
     if lineage.generic != file_hash(generic_path):
-        raise _unusable(path, f"its parent is another generic model than {generic_path}")
-    return _network(path, generic_tensors | tensors, lineage, architecture), lineage
+        raise _checkpoint_error(path, f"its parent is another generic model than {generic_path}")
+    return _build_network(path, generic_tensors | tensors, lineage, architecture), lineage
 
 
-def _network(path: str | Path, tensors: Tensors, lineage: Lineage, architecture: config.Network) -> ResNet:
+def _build_network(path: str | Path, tensors: Tensors, lineage: Lineage, architecture: config.Network) -> ResNet:
     if lineage.architecture != architecture:
         found, asked = dataclasses.asdict(lineage.architecture), dataclasses.asdict(architecture)
         differ = [key for key in asked if found[key] != asked[key]]
-        raise _unusable(
+        raise _checkpoint_error(
             path,
             f"holds a network of {_values(found, differ)}, but the configuration says {_values(asked, differ)}",
         )
-    network = built(architecture)
+    network = build_resnet(architecture)
     try:
         network.load_state_dict(tensors)
     except RuntimeError:
-        raise _unusable(path, "its tensors are not those of the network that its lineage names") from None
+        raise _checkpoint_error(path, "its tensors are not those of the network that its lineage names") from None
     return network
 
 
@@ -147,5 +147,5 @@ def _content_hash(tensors: Tensors) -> str:
     return content.hexdigest()
 
 
-def _unusable(path: str | Path, reason: str) -> UserError:
+def _checkpoint_error(path: str | Path, reason: str) -> UserError:
     return UserError(f"{path}: {reason}; delete it and run again")

@@ -30,7 +30,7 @@ class Objective:
     smoothing: float = 0.0
 
     @classmethod
-    def of(cls, network: Network, smoothing: float = 0.0) -> Objective:
+    def from_config(cls, network: Network, smoothing: float = 0.0) -> Objective:
         return cls(network.analyte_head, network.analyte_cuts, smoothing)
 
     def targets(self, labels: np.ndarray, analyte: np.ndarray) -> Tensor:
@@ -49,9 +49,9 @@ class Objective:
         """The mean over the beats: of the label, plus where there is a head the mean over its columns."""
         from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-        label = first_column(targets)
+        label = label_column(targets)
         smoothed = label + self.smoothing * (0.5 - label) if self.smoothing else label
-        loss = binary_cross_entropy_with_logits(first_column(outputs), smoothed)
+        loss = binary_cross_entropy_with_logits(label_column(outputs), smoothed)
         if self.head == "none":
             return loss
         of_head = mse_loss if self.head == "regression" else binary_cross_entropy_with_logits
@@ -73,9 +73,9 @@ class Objective:
         return middles[0] + above @ np.diff(middles)
 
 
-LABEL_ALONE = Objective()
+LABEL_ONLY = Objective()
 
 
-def first_column(values):
+def label_column(values):
     """The label's part of outputs or targets, (n,)."""
     return values if values.ndim == 1 else values[:, 0]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Adam:
+class FusedAdam:
     """Adam with its published constants (Kingma and Ba 2015, algorithm 1), in torch's own fused kernel.
 
     The kernel is that of `torch.optim.Adam(fused=True)`. The class around it is not used, because it imports a
@@ -58,15 +58,15 @@ class Adam:
             parameter.grad = None
 
 
-class Plateau:
+class PlateauScheduler:
     """Multiplies the learning rate with `factor` after `patience` epochs in a row without a better validation loss."""
 
-    def __init__(self, optimizer: Adam, patience: int, factor: float):
+    def __init__(self, optimizer: FusedAdam, patience: int, factor: float):
         self.optimizer, self.patience, self.factor = optimizer, patience, factor
         self.best_loss = math.inf
         self.epochs_without = 0
 
-    def improves(self, loss: float) -> bool:
+    def step(self, loss: float) -> bool:
         """Whether an epoch's validation loss is the best so far."""
         if loss < self.best_loss:
             self.best_loss, self.epochs_without = loss, 0

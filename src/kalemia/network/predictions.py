@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kalemia.beats.dataset import DRAW_COLUMNS
 from kalemia.core.schemas import SCHEMAS
-from kalemia.network.losses import LABEL_ALONE, Objective, first_column
+from kalemia.network.losses import LABEL_ONLY, Objective, label_column
 from kalemia.stats.draw_metrics import draw_decisions
 
 if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
@@ -31,17 +31,17 @@ def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
 
 def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
     """What the network says of inputs (n, ...) of its kind: float32 (n,) or (n, columns), in order."""
-    from kalemia.network.inference import outputs_of
+    from kalemia.network.inference import predict
 
     device = next(network.parameters()).device
     if not len(inputs):
         return np.zeros((0, network.head.out_features), np.float32)
-    return outputs_of(network, beat_tensor(inputs, device)).cpu().numpy()
+    return predict(network, beat_tensor(inputs, device)).cpu().numpy()
 
 
 def beat_logits(network: ResNet, inputs: np.ndarray) -> np.ndarray:
     """The label's logits of inputs (n, ...): float32 (n,), in order."""
-    return first_column(beat_outputs(network, inputs))
+    return label_column(beat_outputs(network, inputs))
 
 
 def draw_predictions(
@@ -49,7 +49,7 @@ def draw_predictions(
     rows: pa.Table,
     role_of_draw: dict[int, str],
     decision: str,
-    objective: Objective = LABEL_ALONE,
+    objective: Objective = LABEL_ONLY,
 ) -> pa.Table:
     """A table of kind "predictions", one row a draw, by time and id of the draw.
 
@@ -60,7 +60,7 @@ def draw_predictions(
     draw_ids, first, beat_draw, n_beats = np.unique(
         rows["draw_id"].to_numpy(), return_index=True, return_inverse=True, return_counts=True
     )
-    logits, estimates = first_column(outputs), objective.estimates(outputs)
+    logits, estimates = label_column(outputs), objective.estimates(outputs)
     votes = np.bincount(beat_draw, weights=logits > 0, minlength=len(draw_ids)).astype(np.int32)
     logit = np.bincount(beat_draw, weights=logits.astype(np.float64), minlength=len(draw_ids)) / n_beats
     predictions = rows.select(DRAW_COLUMNS).take(first)

@@ -5,7 +5,8 @@ one-dimensional and nothing else changed (Chiu 2022). Names follow torchvision.
 
 Everything here reads as one-dimensional, and weights have the shape (outputs, inputs, size). Inside, a feature map is
 (n, channels, 1, steps) with the channels next to each other in memory, for which the libraries beneath torch have much
-faster kernels (docs/performance.md); `_inside` and `_outside` change between the two views and copy nothing.
+faster kernels (docs/performance.md); `_to_channels_last` and `_from_channels_last` change
+between the two views and copy nothing.
 """
 
 import torch
@@ -38,13 +39,13 @@ class Conv(nn.Module):
         )
 
 
-class NormRelu(nn.BatchNorm2d):
+class BatchNormRelu(nn.BatchNorm2d):
     """Batch normalization and a rectifier: the activation that comes before a convolution."""
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.beside_input(features)[0]
+        return self.activate_with_input(features)[0]
 
-    def beside_input(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def activate_with_input(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The activation, and the features for a shortcut to go on from."""
         needs_no_gradient = not (self.training or torch.is_grad_enabled())
         if features.is_cuda and not torch.compiler.is_compiling() and (self.training or needs_no_gradient):
@@ -52,8 +53,8 @@ class NormRelu(nn.BatchNorm2d):
 
             norm = (self.weight, self.bias, (self.running_mean, self.running_var, self.num_batches_tracked))
             if needs_no_gradient:
-                return norm_kernels.norm_relu_by_past(features, *norm, self.eps), features
-            return norm_kernels.NormReluInTraining.apply(features, *norm, self.momentum, self.eps)
+                return norm_kernels.batch_norm_relu_eval(features, *norm, self.eps), features
+            return norm_kernels.BatchNormReluTrain.apply(features, *norm, self.momentum, self.eps)
         return functional.relu(super().forward(features), inplace=True), features
 
 
@@ -69,14 +70,14 @@ class Block(nn.Module):
     def __init__(self, inputs: int, width: int, stride: int, first: bool):
         super().__init__()
         outputs = width * self.expansion
-        self.preactivation = None if first else NormRelu(inputs)
+        self.preactivation = None if first else BatchNormRelu(inputs)
         self.projection = Conv(inputs, outputs, 1, stride) if stride > 1 or inputs != outputs else None
         self.residual = self.convolutions(inputs, width, stride)
 
     def forward(self, features: Tensor) -> Tensor:
         activated = features
         if self.preactivation is not None:
-            activated, features = self.preactivation.beside_input(features)
+            activated, features = self.preactivation.activate_with_input(features)
         shortcut = features if self.projection is None else self.projection(activated)
         return self.residual(activated) + shortcut
 
@@ -87,7 +88,7 @@ class BasicBlock(Block):
     expansion = 1
 
     def convolutions(self, inputs: int, width: int, stride: int) -> nn.Sequential:
-        return nn.Sequential(Conv(inputs, width, 3, stride), NormRelu(width), Conv(width, width, 3))
+        return nn.Sequential(Conv(inputs, width, 3, stride), BatchNormRelu(width), Conv(width, width, 3))
 
 
 class Bottleneck(Block):
@@ -98,9 +99,9 @@ class Bottleneck(Block):
     def convolutions(self, inputs: int, width: int, stride: int) -> nn.Sequential:
         return nn.Sequential(
             Conv(inputs, width, 1),
-            NormRelu(width),
+            BatchNormRelu(width),
             Conv(width, width, 3, stride),
-            NormRelu(width),
+            BatchNormRelu(width),
             Conv(width, width * self.expansion, 1),
         )
 
@@ -119,7 +120,7 @@ class ResNet(nn.Module):
         super().__init__()
         self.contexts = contexts
         pool = nn.MaxPool2d((1, 3), (1, 2), (0, 1))
-        self.stem = nn.Sequential(Conv(1 + contexts, width, 7, 2), NormRelu(width), pool)
+        self.stem = nn.Sequential(Conv(1 + contexts, width, 7, 2), BatchNormRelu(width), pool)
         inputs = width
         for stage, (n_blocks, stride) in enumerate(zip(blocks, (1, 2, 2, 2), strict=True), start=1):
             units = []
@@ -128,10 +129,10 @@ class ResNet(nn.Module):
                 units.append(block(inputs, width << (stage - 1), stride if unit == 0 else 1, first))
                 inputs = (width << (stage - 1)) * block.expansion
             self.add_module(f"stage{stage}", nn.Sequential(*units))
-        self.norm = NormRelu(inputs)
+        self.norm = BatchNormRelu(inputs)
         self.head = nn.Linear(inputs, outputs)
         self.frozen_through = -1
-        self.statistics_frozen = False
+        self.batch_norm_frozen = False
         self._initialize(seed)
 
     @property
@@ -145,35 +146,35 @@ class ResNet(nn.Module):
         if self.contexts:
             context = beats_mv[:, -self.contexts :, None].expand(-1, -1, samples.shape[-1])
             samples = torch.cat([samples, context], dim=1)
-        features = _inside(samples)
+        features = _to_channels_last(samples)
         for stage in self.stages[: upto + 1]:
             features = stage(features)
-        return _outside(features)
+        return _from_channels_last(features)
 
     def activation(self, features: Tensor) -> Tensor:
         """The last feature map, (n, channels, steps), normalized and rectified: what the head averages over time.
 
         Overwrites nothing that `features` holds.
         """
-        return _outside(self.norm(_inside(features)))
+        return _from_channels_last(self.norm(_to_channels_last(features)))
 
     def pooled(self, features: Tensor) -> Tensor:
         """The mean of the activation over time (n, channels), from the feature map after stage 4: the head's input."""
         return self.activation(features).mean(dim=-1)
 
-    def onward(self, features: Tensor, after: int) -> Tensor:
+    def forward_stages(self, features: Tensor, after: int) -> Tensor:
         """The feature map after stage 4 from the one that came out of stage `after`."""
-        features = _inside(features)
+        features = _to_channels_last(features)
         for stage in self.stages[after + 1 :]:
             features = stage(features)
-        return _outside(features)
+        return _from_channels_last(features)
 
-    def from_features(self, features: Tensor, after: int) -> Tensor:
+    def forward_from(self, features: Tensor, after: int) -> Tensor:
         """The outputs from the feature map that came out of stage `after`."""
-        return self.head(self.pooled(self.onward(features, after))).squeeze(-1)
+        return self.head(self.pooled(self.forward_stages(features, after))).squeeze(-1)
 
     def forward(self, beats_mv: Tensor) -> Tensor:
-        return self.from_features(self.features(beats_mv), after=N_STAGES)
+        return self.forward_from(self.features(beats_mv), after=N_STAGES)
 
     def freeze_through(self, stage: int) -> None:
         """Neither weights nor statistics of the stem and the stages up to `stage` move any more; -1 freezes nothing.
@@ -187,15 +188,17 @@ class ResNet(nn.Module):
             module.requires_grad_(False)
         self.train(self.training)
 
-    def freeze_statistics(self) -> None:
+    def freeze_batch_norm(self) -> None:
         """Every batch norm keeps its running mean and variance, and uses them in training too."""
-        self.statistics_frozen = True
+        self.batch_norm_frozen = True
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "ResNet":
         """As of any module, but what is frozen stays in evaluation mode."""
         super().train(mode)
-        still = [module for module in self.modules() if isinstance(module, NormRelu)] if self.statistics_frozen else []
+        still = (
+            [module for module in self.modules() if isinstance(module, BatchNormRelu)] if self.batch_norm_frozen else []
+        )
         for module in [*still, *self._frozen()]:
             module.eval()
         return self
@@ -208,10 +211,10 @@ class ResNet(nn.Module):
             self.head.weight.copy_(weight)
             self.head.bias.zero_()
 
-    def trained_names(self) -> list[str]:
+    def trainable_tensor_names(self) -> list[str]:
         """Of the tensors that training moves: weights that are not frozen, and statistics that adapt."""
         frozen = {f"{name}." for name, module in self.named_children() if module in self._frozen()}
-        statistics = [] if self.statistics_frozen else [name for name, _ in self.named_buffers()]
+        statistics = [] if self.batch_norm_frozen else [name for name, _ in self.named_buffers()]
         names = [name for name, _ in self.named_parameters()] + statistics
         return [name for name in names if not name.startswith(tuple(frozen))]
 
@@ -227,7 +230,7 @@ class ResNet(nn.Module):
         self.reset_head(int(torch.randint(2**62, (), generator=generator)))
 
 
-def built(architecture: config.Network, seed: int = 0) -> ResNet:
+def build_resnet(architecture: config.Network, seed: int = 0) -> ResNet:
     """The network that a configuration asks for, with fresh weights."""
     return resnet(
         architecture.depth,
@@ -263,12 +266,15 @@ def resnet101(width: int = 64, seed: int = 0, **shape: int) -> ResNet:
     return ResNet(Bottleneck, (3, 4, 23, 3), width, seed, **shape)
 
 
-def _inside(features: Tensor) -> Tensor:
-    """(n, channels, steps) as (n, channels, 1, steps), channels last: a view of what `_outside` gave, else a copy."""
+def _to_channels_last(features: Tensor) -> Tensor:
+    """(n, channels, steps) as (n, channels, 1, steps), channels last.
+
+    A view if the map came from `_from_channels_last`, else a copy.
+    """
     return features.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)
 
 
-def _outside(features: Tensor) -> Tensor:
+def _from_channels_last(features: Tensor) -> Tensor:
     """(n, channels, 1, steps) as (n, channels, steps): a view."""
     return features.squeeze(2)
 

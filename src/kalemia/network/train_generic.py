@@ -14,10 +14,10 @@ from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng, seed_of
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
 from kalemia.network.checkpoints import Lineage, save_checkpoint, trained_tensors
-from kalemia.network.losses import Objective, first_column
+from kalemia.network.losses import Objective, label_column
 from kalemia.network.predictions import beat_outputs, beat_tensor, draw_predictions
-from kalemia.network.resnet import ResNet, built
-from kalemia.network.training import Options, set_up_torch, train
+from kalemia.network.resnet import ResNet, build_resnet
+from kalemia.network.training import TrainOptions, set_up_torch, train
 from kalemia.network.training_state import StateFile, training_identity
 from kalemia.stats.discrimination import discrimination
 from kalemia.stats.draw_metrics import role_metrics
@@ -49,15 +49,15 @@ def train_generic(
     device = set_up_torch(settings.threads)
     splits = read_splits(draws_path, beats_path, network)
     log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
-    model = built(network, seed_of(seed, "generic", "weights")).to(device)
-    objective = Objective.of(network, settings.label_smoothing)
-    learned, validation = (_tensors(splits[split], objective, device) for split in ("train", "validation"))
+    model = build_resnet(network, seed_of(seed, "generic", "weights")).to(device)
+    objective = Objective.from_config(network, settings.label_smoothing)
+    learned, validation = (_inputs_and_targets(splits[split], objective, device) for split in ("train", "validation"))
     state = StateFile(f"{model_path}.state", training_identity(digest, device, *learned, *validation))
-    options = _options(settings, objective, splits["train"], device, state)
+    options = _train_options(settings, objective, splits["train"], device, state)
     history = train(model, *learned, settings, seed_of(seed, "generic"), validation, options)
     save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
     write_table(history_path, "history", table_from_rows("history", history), digest)
-    scores = {split: _scores(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
+    scores = {split: _score_split(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
     predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
     by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
     write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
@@ -77,10 +77,10 @@ def read_splits(
     `predictions.read_beats_of_subjects`.
     """
     draws = read_table(draws_path, "generic").sort_by("draw_id")
-    _refuse_shared_subject(draws_path, draws)
+    _check_subjects_disjoint(draws_path, draws)
     ids, labels = draws["draw_id"].to_numpy(), draws["label"].to_numpy()
     split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
-    _refuse_missing_class(draws_path, labels, split_of_draw)
+    _check_classes(draws_path, labels, split_of_draw)
     parts, found = {split: [] for split in SPLITS}, set()
     for beats in read_beats_of_subjects(beats_path, network):
         beats = beats.take(np.isin(beats.draw_ids, ids))
@@ -95,7 +95,7 @@ def read_splits(
     return {split: concatenated(parts.pop(split)) for split in SPLITS}
 
 
-def _refuse_missing_class(draws_path: str | Path, labels: np.ndarray, split_of_draw: np.ndarray) -> None:
+def _check_classes(draws_path: str | Path, labels: np.ndarray, split_of_draw: np.ndarray) -> None:
     for split in SPLITS:
         for label, name in ((1, "positive"), (0, "negative")):
             if not np.any((split_of_draw == split) & (labels == label)):
@@ -105,24 +105,26 @@ def _refuse_missing_class(draws_path: str | Path, labels: np.ndarray, split_of_d
                 )
 
 
-def _refuse_shared_subject(draws_path: str | Path, draws: pa.Table) -> None:
+def _check_subjects_disjoint(draws_path: str | Path, draws: pa.Table) -> None:
     split_of_subject = {}
     for subject, split in zip(draws["subject_id"].to_pylist(), draws["split"].to_pylist(), strict=True):
         if split_of_subject.setdefault(subject, split) != split:
             raise UserError(f"{draws_path}: subject {subject} is in two splits; delete the file and run again")
 
 
-def _tensors(beats: BeatSet, objective: Objective, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _inputs_and_targets(
+    beats: BeatSet, objective: Objective, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What the network takes, and what it should say."""
     targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["potassium"].to_numpy())
     return beat_tensor(beats.inputs, device), targets.to(device)
 
 
-def _options(
+def _train_options(
     settings: config.Generic, objective: Objective, learned: BeatSet, device: torch.device, state: StateFile
-) -> Options:
+) -> TrainOptions:
     subjects = torch.from_numpy(learned.rows["subject_id"].to_numpy().astype(np.int64))
-    return Options(
+    return TrainOptions(
         objective=objective,
         precision=settings.precision,
         compile=settings.compile,
@@ -145,13 +147,13 @@ def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -
     )
 
 
-def _scores(
+def _score_split(
     model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective, seed: int
 ) -> tuple[pa.Table, dict]:
     """The split's predictions and metrics, of its draws and of its beats."""
     outputs, roles = beat_outputs(model, beats.inputs), dict.fromkeys(beats.draw_ids.tolist(), split)
     draws = draw_predictions(outputs, beats.rows, roles, decision, objective)
-    logits, of_draws = first_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
+    logits, of_draws = label_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
     metrics = role_metrics(draws, split)
     for unit, rows, scores in (("draws", draws, of_draws), ("beats", beats.rows, (logits, logits > 0))):
         labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()

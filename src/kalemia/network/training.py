@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
-from kalemia.network.augmentation import augmented
-from kalemia.network.losses import LABEL_ALONE, Objective
-from kalemia.network.optimizers import Adam, Plateau
+from kalemia.network.augmentation import augment
+from kalemia.network.losses import LABEL_ONLY, Objective
+from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 from kalemia.network.training_state import StateFile, Tensors
-from kalemia.network.training_step import Lesson
+from kalemia.network.training_step import EpochRunner
 
 log = logging.getLogger("kalemia")
 
 
 @dataclass(frozen=True)
-class Options:
+class TrainOptions:
     """What a training may do beyond the paper's; every default leaves it out.
 
     precision: float32 or bfloat16 (autocast); auto is bfloat16 on a GPU and float32 on a CPU. early_stop: epochs in a
@@ -36,7 +36,7 @@ class Options:
     as likely as every other. state: where to go on from after a kill; the caller removes it when all is written.
     """
 
-    objective: Objective = LABEL_ALONE
+    objective: Objective = LABEL_ONLY
     precision: str = "float32"
     compile: bool = False
     early_stop: int | None = None
@@ -46,12 +46,12 @@ class Options:
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """All that changes from epoch to epoch."""
 
     network: nn.Module
-    optimizer: Adam
-    plateau: Plateau
+    optimizer: FusedAdam
+    plateau: PlateauScheduler
     best: Tensors = field(default_factory=dict)  # the weights of the least validation loss
     history: list[dict] = field(default_factory=list)
 
@@ -60,9 +60,9 @@ class Progress:
         losses = [row["validation_loss"] for row in self.history if "validation_loss" in row]
         return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
-    def learn_from_validation(self, loss: float) -> None:
+    def update_best(self, loss: float) -> None:
         """Keep the weights if the loss is the least so far; reduce the learning rate if it stays."""
-        if self.plateau.improves(loss):
+        if self.plateau.step(loss):
             self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
 
     def save(self, file: StateFile) -> None:
@@ -74,7 +74,7 @@ class Progress:
             "epochs_without": self.plateau.epochs_without,
             "history": self.history,
         }
-        file.save(self._moving() | best, about)
+        file.save(self._named_tensors() | best, about)
 
     @torch.no_grad()
     def restore(self, file: StateFile) -> None:
@@ -83,7 +83,7 @@ class Progress:
         if saved is None:
             return
         tensors, about = saved
-        for name, tensor in self._moving().items():
+        for name, tensor in self._named_tensors().items():
             tensor.copy_(tensors[name])
         weights = self.network.state_dict()
         self.best = {name: tensors[f"best.{name}"].to(weights[name]) for name in weights if f"best.{name}" in tensors}
@@ -92,7 +92,7 @@ class Progress:
         self.history = about["history"]
         log.info("going on after epoch %d, from %s", len(self.history), file.path)
 
-    def _moving(self) -> Tensors:
+    def _named_tensors(self) -> Tensors:
         """The tensors that every step changes, not copied."""
         adam = {"steps": self.optimizer.steps, "means": self.optimizer.means, "squares": self.optimizer.squares}
         numbered = {f"adam.{kind}.{i}": tensor for kind, several in adam.items() for i, tensor in enumerate(several)}
@@ -133,7 +133,7 @@ def train(
     settings: config.Generic | config.Arm,
     seed: int,
     validation: tuple[Tensor, Tensor] | None = None,
-    options: Options = Options(),
+    options: TrainOptions = TrainOptions(),
 ) -> list[dict]:
     """Train `network` in place and return one row of the history an epoch.
 
@@ -142,19 +142,19 @@ def train(
     the validation loss (`settings.patience` and `settings.factor`) and the network is left with the weights of the
     least; without, with those of the last epoch. Raises `UserError` when the loss is no longer a number.
     """
-    optimizer = Adam([weight for weight in network.parameters() if weight.requires_grad], settings.learning_rate)
+    optimizer = FusedAdam([weight for weight in network.parameters() if weight.requires_grad], settings.learning_rate)
     patience, factor = (settings.patience, settings.factor) if validation else (settings.epochs, 1.0)
-    progress = Progress(network, optimizer, Plateau(optimizer, patience, factor))
+    progress = TrainingState(network, optimizer, PlateauScheduler(optimizer, patience, factor))
     if options.state:
         progress.restore(options.state)
-    lesson = Lesson(network, optimizer, options.objective, options.precision, options.compile)
+    lesson = EpochRunner(network, optimizer, options.objective, options.precision, options.compile)
     while len(progress.history) < settings.epochs and not _stops_early(progress, options.early_stop):
         started, epoch = time.monotonic(), len(progress.history) + 1
         row = {"epoch": epoch, "learning_rate": optimizer.learning_rate}
         order = epoch_order(len(inputs), seed_of(seed, "order", epoch), options.subjects)
         batches = _batches(order.to(inputs.device), settings.batch_size)
-        alter = _alteration(options.augmentation, seed_of(seed, "augmentation", epoch), inputs.device)
-        row["train_loss"], row["train_accuracy"] = lesson.learn(inputs, targets, batches, alter)
+        alter = _batch_augmenter(options.augmentation, seed_of(seed, "augmentation", epoch), inputs.device)
+        row["train_loss"], row["train_accuracy"] = lesson.train_epoch(inputs, targets, batches, alter)
         if validation:
             row["validation_loss"], row["validation_accuracy"] = lesson.loss_and_accuracy(*validation)
         if not all(math.isfinite(row[loss]) for loss in ("train_loss", "validation_loss") if loss in row):
@@ -162,7 +162,7 @@ def train(
                 f"training: the loss is no number in epoch {epoch}; choose a lower learning_rate and run again"
             )
         if validation:
-            progress.learn_from_validation(row["validation_loss"])
+            progress.update_best(row["validation_loss"])
         row["seconds"] = time.monotonic() - started
         progress.history.append(row)
         _log_progress(progress.history, settings.epochs, len(inputs))
@@ -190,15 +190,17 @@ def epoch_order(n_beats: int, seed: int, subjects: Tensor | None = None) -> Tens
     return by_subject[first[drawn] + within.long()]
 
 
-def _alteration(settings: config.Augmentation | None, seed: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+def _batch_augmenter(
+    settings: config.Augmentation | None, seed: int, device: torch.device
+) -> Callable[[Tensor], Tensor]:
     """What is done to each batch of an epoch before it is learned."""
     if settings is None:
         return lambda inputs: inputs
     generator = torch.Generator(device).manual_seed(seed)
-    return lambda inputs: augmented(inputs, settings, generator)
+    return lambda inputs: augment(inputs, settings, generator)
 
 
-def _stops_early(progress: Progress, patience: int | None) -> bool:
+def _stops_early(progress: TrainingState, patience: int | None) -> bool:
     return patience is not None and progress.epochs_since_best >= patience
 
 

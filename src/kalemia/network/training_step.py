@@ -8,49 +8,49 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kalemia.network.gpu.bfloat16_weights import HalfWeights
-from kalemia.network.gpu.cuda_graph import Recorded
-from kalemia.network.inference import arithmetic, is_bfloat16, loss_and_accuracy, outputs_by
-from kalemia.network.losses import Objective, first_column
-from kalemia.network.optimizers import Adam
+from kalemia.network.gpu.bfloat16_weights import Bfloat16Weights
+from kalemia.network.gpu.cuda_graph import CudaGraphed
+from kalemia.network.inference import autocast_context, is_bfloat16, loss_and_accuracy, predict_with
+from kalemia.network.losses import Objective, label_column
+from kalemia.network.optimizers import FusedAdam
 
 
-class Step:
+class TrainStep:
     """Moves the weights by one batch, and adds up what it saw of losses and right answers."""
 
-    def __init__(self, forward: Callable[[Tensor], Tensor], optimizer: Adam, objective: Objective, precision: str):
+    def __init__(self, forward: Callable[[Tensor], Tensor], optimizer: FusedAdam, objective: Objective, precision: str):
         self.forward, self.optimizer, self.objective, self.precision = forward, optimizer, objective, precision
         device = optimizer.parameters[0].device
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.n_right = torch.zeros((), dtype=torch.int64, device=device)
 
     def __call__(self, inputs: Tensor, wanted: Tensor) -> None:
-        with arithmetic(self.precision, inputs.device):
+        with autocast_context(self.precision, inputs.device):
             outputs = self.forward(inputs)
         outputs = outputs.float()
         loss = self.objective.loss(outputs, wanted)
         loss.backward()
-        if isinstance(self.forward, HalfWeights):
-            self.forward.hand_back_gradients()
+        if isinstance(self.forward, Bfloat16Weights):
+            self.forward.copy_grads_to_master()
         self.optimizer.step()
         self.loss_sum += loss.detach().double() * len(inputs)
-        self.n_right += ((first_column(outputs) > 0) == (first_column(wanted) > 0)).sum()
+        self.n_right += ((label_column(outputs) > 0) == (label_column(wanted) > 0)).sum()
 
 
-class Lesson:
+class EpochRunner:
     """All epochs of one network."""
 
-    def __init__(self, network: nn.Module, optimizer: Adam, objective: Objective, precision: str, compile: bool):
+    def __init__(self, network: nn.Module, optimizer: FusedAdam, objective: Objective, precision: str, compile: bool):
         self.network, self.precision = network, precision
         device = optimizer.parameters[0].device
         records = device.type == "cuda" and not compile
         forward = _compiled(network, device) if compile else network
         if records and is_bfloat16(precision, device):
-            forward = HalfWeights(network)
-        self.seen = Step(forward, optimizer, objective, precision)
-        self.step, self.forward = (Recorded(self.seen), Recorded(forward)) if records else (self.seen, forward)
+            forward = Bfloat16Weights(network)
+        self.seen = TrainStep(forward, optimizer, objective, precision)
+        self.step, self.forward = (CudaGraphed(self.seen), CudaGraphed(forward)) if records else (self.seen, forward)
 
-    def learn(
+    def train_epoch(
         self, inputs: Tensor, targets: Tensor, batches: list[Tensor], alter: Callable[[Tensor], Tensor]
     ) -> tuple[float, float]:
         """One epoch; its mean loss and its accuracy, as they were while learning."""
@@ -65,7 +65,7 @@ class Lesson:
     def loss_and_accuracy(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Of other beats, as the network is now."""
         self.network.eval()
-        return loss_and_accuracy(outputs_by(self.forward, inputs, self.precision), targets)
+        return loss_and_accuracy(predict_with(self.forward, inputs, self.precision), targets)
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:

@@ -14,7 +14,7 @@ from kalemia.core.paths import round_of_path
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.network.checkpoints import load_round
-from kalemia.network.inference import outputs_of
+from kalemia.network.inference import predict
 from kalemia.network.training import set_up_torch
 from kalemia.personal.finetune import opened
 from kalemia.personal.frozen_stages import read_inputs, seam
@@ -57,7 +57,7 @@ def write_strangers(
         for repeat, owner in enumerate(strangers(split["subject_id"], list(round_of), arm.nulls["stranger"], seed)):
             model, _ = load_round(round_of[owner], generic_path, network)
             above = opened(model, arm, personal.trained_stages).to(device)
-            metrics = metrics_by(outputs_of(above, inputs).cpu().numpy(), beats, label_of, decision)
+            metrics = metrics_by(predict(above, inputs).cpu().numpy(), beats, label_of, decision)
             rows.append(about | {"repeat": repeat, "seed": owner} | metrics)
         return rows
 

@@ -15,10 +15,10 @@ from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
 from kalemia.core.tables import file_hash
 from kalemia.network.checkpoints import Lineage, load_generic, load_round, save_checkpoint, trained_tensors
-from kalemia.network.inference import outputs_of
+from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
-from kalemia.network.resnet import ResNet, built
-from kalemia.network.training import Options, set_up_torch, train
+from kalemia.network.resnet import ResNet, build_resnet
+from kalemia.network.training import TrainOptions, set_up_torch, train
 from kalemia.personal.frozen_stages import Above, read_inputs, seam
 from kalemia.personal.round_scores import learned_through, write_scores
 from kalemia.personal.splits import read_split
@@ -67,7 +67,7 @@ def train_round(
     lesson = rounds_of_lesson(split["rounds"], round_, arm.replay)
     log.info("learning from %s in round %d", lesson, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
-    objective = Objective.of(network)
+    objective = Objective.from_config(network)
     learn(
         above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), lesson, arm, of_round, objective, shard_path
     )
@@ -85,14 +85,14 @@ def train_round(
         round=round_,
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
-    outputs = outputs_of(above, inputs).cpu().numpy()
+    outputs = predict(above, inputs).cpu().numpy()
     write_scores(outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path)
 
 
 def first_network(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
     if arm.trained == "scratch":
-        return built(network, seed)
+        return build_resnet(network, seed)
     model, _ = load_generic(generic_path, network)
     model.reset_head(seed)
     return model
@@ -103,7 +103,7 @@ def opened(model: ResNet, arm: config.Arm, trained_stages: int) -> Above:
     after = seam(arm, trained_stages)
     model.freeze_through(after)
     if arm.batch_norm == "frozen":
-        model.freeze_statistics()
+        model.freeze_batch_norm()
     return Above(model, after)
 
 
@@ -136,7 +136,7 @@ def learn(
     places = np.flatnonzero(np.isin(draw_ids, learned))
     labels = np.isin(draw_ids[places], [draw for pairs in rounds for draw in pairs[::2]])
     targets = objective.targets(labels, analyte[places]).to(inputs.device)
-    train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=Options(objective))
+    train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=TrainOptions(objective))
 
 
 def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:

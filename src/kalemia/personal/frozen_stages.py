@@ -35,7 +35,7 @@ class Above(nn.Module):
             return self.network(inputs)
         if self.after == N_STAGES:
             return self.network.head(inputs).squeeze(-1)
-        return self.network.from_features(inputs, self.after)
+        return self.network.forward_from(inputs, self.after)
 
 
 def seam(arm: config.Arm, trained_stages: int) -> int:
@@ -80,7 +80,7 @@ def features_of(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tens
     with torch.inference_mode():
         for batch in evaluation_batches(inputs):
             stage = model.features(batch, after)
-            pooled = model.pooled(model.onward(stage, after))
+            pooled = model.pooled(model.forward_stages(stage, after))
             parts.append((stage, pooled, model.head(pooled).squeeze(-1)))
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 

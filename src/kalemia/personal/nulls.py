@@ -17,10 +17,10 @@ from kalemia.core import config
 from kalemia.core.seeds import rng, seed_of
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.network.checkpoints import load_generic
-from kalemia.network.inference import outputs_of
+from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
 from kalemia.network.predictions import beat_tensor, draw_predictions
-from kalemia.network.resnet import N_STAGES, ResNet, built
+from kalemia.network.resnet import N_STAGES, ResNet, build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import Draw
 from kalemia.personal.finetune import learn, opened, rounds_of_lesson
@@ -83,7 +83,7 @@ def write_nulls(
         for repeat, null in enumerate(nulls_of(kind, n, split, arm, personal, seed)):
             above = trained_null(null, generic, inputs, beats, network, arm, personal)
             test = np.flatnonzero(np.isin(beats.draw_ids, null.split.test))
-            outputs = outputs_of(above, inputs[torch.from_numpy(test)]).cpu().numpy()
+            outputs = predict(above, inputs[torch.from_numpy(test)]).cpu().numpy()
             about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
             metrics = metrics_by(outputs, beats.take(test), null.moved(label_of), decision)
             rows.append(about | {"repeat": repeat, "seed": null.seed} | metrics)
@@ -103,7 +103,7 @@ def trained_null(
     """A network after all rounds of a null; `inputs` (n, ...) are what lies at the arm's seam, of all `beats`."""
     above = opened(_begun(generic, network, arm, seed_of(null.seed, "head")), arm, personal.trained_stages)
     with _quiet():
-        _learn_all(above, inputs, beats, null, arm, Objective.of(network))
+        _learn_all(above, inputs, beats, null, arm, Objective.from_config(network))
     return above
 
 
@@ -198,7 +198,7 @@ def metrics_by(outputs: np.ndarray, test: BeatSet, label_of: dict[int, int], dec
 def _begun(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """As `personal.first_network`, from a generic network that is in memory and stays as it is."""
     if arm.trained == "scratch":
-        return built(network, seed).to(generic.head.weight.device)
+        return build_resnet(network, seed).to(generic.head.weight.device)
     model = copy.deepcopy(generic)
     model.reset_head(seed)
     return model

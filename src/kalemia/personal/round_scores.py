@@ -35,7 +35,7 @@ def write_scores(
 ) -> None:
     """Write the predictions and the metrics of a round from what `network` says of beats, and `DRAW_COLUMNS` (n)."""
     roles = roles_of_draws(split, round_)
-    predictions = draw_predictions(outputs, rows, roles, decision, Objective.of(network))
+    predictions = draw_predictions(outputs, rows, roles, decision, Objective.from_config(network))
     write_table(predictions_path, "predictions", predictions, digest)
     about = {
         "subject_id": split["subject_id"],

@@ -19,7 +19,7 @@ PROGRAMS = 1056  # of a kernel, eight for each multiprocessor of a large card; e
 Statistics = tuple[Tensor, Tensor, Tensor]  # running mean, running variance, number of batches
 
 
-class NormReluInTraining(torch.autograd.Function):
+class BatchNormReluTrain(torch.autograd.Function):
     """relu(batch norm(features)) in training mode (Ioffe and Szegedy 2015), beside the features themselves.
 
     Features are (n, channels, 1, steps), weights and statistics (channels,), float32.
@@ -32,8 +32,8 @@ class NormReluInTraining(torch.autograd.Function):
     def forward(
         ctx, features: Tensor, weight: Tensor, bias: Tensor, statistics: Statistics, momentum: float, eps: float
     ):
-        matrix = _matrix(features)
-        grid, shape = _division(matrix)
+        matrix = _to_matrix(features)
+        grid, shape = _launch_grid(matrix)
         sums, sums_to_come = torch.zeros((2, 2, len(weight)), device=features.device)
         _sums[grid](matrix, sums, *shape)
         normalized, mean, inverse_sd = torch.empty_like(matrix), torch.empty_like(weight), torch.empty_like(weight)
@@ -42,44 +42,44 @@ class NormReluInTraining(torch.autograd.Function):
         ctx.save_for_backward(matrix, *norm)
         ctx.sums_to_come = sums_to_come
         ctx.set_materialize_grads(False)
-        return _map(normalized, features), features
+        return _to_feature_map(normalized, features), features
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor, along_shortcut: Tensor | None):
         matrix, *norm = ctx.saved_tensors
-        grid, shape = _division(matrix)
-        passed = _matrix(gradient)
+        grid, shape = _launch_grid(matrix)
+        passed = _to_matrix(gradient)
         sums, ctx.sums_to_come = ctx.sums_to_come, None  # zeros once, so that nothing goes backward here twice
         _gradient_sums[grid](matrix, passed, sums, *norm, *shape)
         has_shortcut = along_shortcut is not None
-        shortcut = _matrix(along_shortcut) if has_shortcut else passed
+        shortcut = _to_matrix(along_shortcut) if has_shortcut else passed
         back = torch.empty_like(matrix)
         _gradient[grid](matrix, passed, shortcut, back, sums, *norm, has_shortcut, *shape)
-        return _map(back, gradient), sums[1], sums[0], None, None, None
+        return _to_feature_map(back, gradient), sums[1], sums[0], None, None, None
 
 
-def norm_relu_by_past(features: Tensor, weight: Tensor, bias: Tensor, statistics: Statistics, eps: float) -> Tensor:
+def batch_norm_relu_eval(features: Tensor, weight: Tensor, bias: Tensor, statistics: Statistics, eps: float) -> Tensor:
     """relu(batch norm(features)) in evaluation mode, by the running statistics; has no gradient."""
-    matrix = _matrix(features)
-    grid, shape = _division(matrix)
+    matrix = _to_matrix(features)
+    grid, shape = _launch_grid(matrix)
     normalized, unused = torch.empty_like(matrix), weight
     _normalize[grid](matrix, normalized, unused, weight, bias, unused, unused, *statistics, 0.0, eps, False, *shape)
-    return _map(normalized, features)
+    return _to_feature_map(normalized, features)
 
 
-def _matrix(features: Tensor) -> Tensor:
+def _to_matrix(features: Tensor) -> Tensor:
     """(n, channels, 1, steps) as (n * steps, channels): a view where the channels come last in memory, else a copy."""
     return features.permute(0, 2, 3, 1).contiguous().view(-1, features.shape[1])
 
 
-def _map(matrix: Tensor, like: Tensor) -> Tensor:
+def _to_feature_map(matrix: Tensor, like: Tensor) -> Tensor:
     """The opposite of `_matrix`, always a view."""
     n, n_channels, _, n_steps = like.shape
     return matrix.view(n, 1, n_steps, n_channels).permute(0, 3, 1, 2)
 
 
-def _division(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, ...]]:
+def _launch_grid(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, ...]]:
     """The grid of programs; the shape of the matrix, the rows of a program, and the shape of a tile."""
     n_rows, n_channels = matrix.shape
     down, across = triton.cdiv(n_rows, ROWS), triton.cdiv(n_channels, CHANNELS)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 
-class HalfWeights:
+class Bfloat16Weights:
     """Copies in bfloat16 of the weights that something is multiplied with and that learn.
 
     `torch.autocast` makes the same copies, but each by a kernel of its own, and another brings each gradient back.
@@ -25,7 +25,7 @@ class HalfWeights:
             torch._foreach_copy_(list(self.copies.values()), list(self.weights.values()))
         return functional_call(self.network, self.copies, (inputs,))
 
-    def hand_back_gradients(self) -> None:
+    def copy_grads_to_master(self) -> None:
         """Give the originals the gradients of the copies."""
         torch._foreach_copy_(self.gradients, [copy.grad for copy in self.copies.values()])
         for weight, copy, gradient in zip(self.weights.values(), self.copies.values(), self.gradients, strict=True):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class Recorded:
+class CudaGraphed:
     """A function of tensors on a GPU that is recorded at its second call with arguments of the same shapes.
 
     The first call runs as it is, while libraries choose their kernels; from the second on it is replayed. What the
@@ -27,16 +27,16 @@ class Recorded:
         shapes = tuple(tensor.shape for tensor in given)
         if shapes not in self.recordings:
             self.recordings[shapes] = None
-            return self._plainly(given)
+            return self._run_uncaptured(given)
         if self.recordings[shapes] is None:
-            self.recordings[shapes] = self._record(given)
+            self.recordings[shapes] = self._capture(given)
         graph, places, result = self.recordings[shapes]
         for place, tensor in zip(places, given, strict=True):
             place.copy_(tensor)
         graph.replay()
         return result
 
-    def _plainly(self, given: tuple[Tensor, ...]) -> Tensor | None:
+    def _run_uncaptured(self, given: tuple[Tensor, ...]) -> Tensor | None:
         """On another stream than the default one, on which nothing that will be recorded may have begun."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
@@ -44,7 +44,7 @@ class Recorded:
         torch.cuda.current_stream().wait_stream(self.stream)
         return result
 
-    def _record(self, given: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor | None]:
+    def _capture(self, given: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor | None]:
         places = [tensor.clone() for tensor in given]
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self.memory, stream=self.stream):

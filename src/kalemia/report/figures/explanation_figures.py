@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.config import Study
-from kalemia.explanation.summary import SAME, Estimate, Summary
+from kalemia.explanation.summary import SAME_MAP_CORRELATION, Estimate, Summary
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.figures.canvas import svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import (
@@ -154,10 +154,10 @@ def write_sanity_figure(
         grid = figure.subplots(len(models), len(stages), sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):
             for stage, axes in zip(stages, row, strict=True):
-                axes.axhline(SAME, color=LIGHT["muted"], lw=1.1, ls=(0, (4, 3)))
+                axes.axhline(SAME_MAP_CORRELATION, color=LIGHT["muted"], lw=1.1, ls=(0, (4, 3)))
                 axes.axhline(0, color=LIGHT["faint"], lw=0.8)
                 axes.axvspan(0.5, 6.5, color=LIGHT["faint"], alpha=0.35, lw=0, zorder=0)
-                found = [summary.likeness(model, stage, against) for against in CHECKS]
+                found = [summary.similarity(model, stage, against) for against in CHECKS]
                 _draw_estimates(axes, 0, found, model, arms)
                 axes.set_title(f"{model}, {stage_name(stage)}")
                 axes.set_ylim(-1.05, 1.05)

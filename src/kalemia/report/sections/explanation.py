@@ -7,7 +7,14 @@ import numpy as np
 from kalemia.core.config import Study
 from kalemia.core.schemas import RATE_HZ
 from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
-from kalemia.explanation.summary import CHANGES, SAME, STAYS, Estimate, Summary, dependence
+from kalemia.explanation.summary import (
+    MAP_CHANGES,
+    MAP_UNCHANGED,
+    SAME_MAP_CORRELATION,
+    Estimate,
+    Summary,
+    depends_on_training,
+)
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.formatting import MISSING, interval, number, percent
 from kalemia.report.inputs import StudyResults
@@ -107,40 +114,41 @@ def agreement_rows(summary: Summary, arms: list[str], stages: list[int]) -> list
 
 def sanity_row(summary: Summary, model: str, stage: int) -> dict:
     """How alike one map and others are, and whether it changes."""
-    likeness = {against: summary.likeness(model, stage, against) for against in CHECKS}
-    halves = summary.likeness(model, stage, "halves")
+    likeness = {against: summary.similarity(model, stage, against) for against in CHECKS}
+    halves = summary.similarity(model, stage, "halves")
     return {
         "model": model,
         "stage": stage_words(stage).removeprefix("the "),
         "halves": shown(halves),
         "likeness": {against: shown(one) for against, one in likeness.items()},
-        "ssim": {against: shown(summary.likeness(model, stage, against, "ssim")) for against in CHECKS},
-        "said": {against: dependence(one, halves) if one.n else MISSING for against, one in likeness.items()},
+        "ssim": {against: shown(summary.similarity(model, stage, against, "ssim")) for against in CHECKS},
+        "said": {against: depends_on_training(one, halves) if one.n else MISSING for against, one in likeness.items()},
     }
 
 
 def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
     """In words, how alike maps are where nothing was made random, and what must hold before a change is told."""
-    alike = [one.mean for model in models for stage in stages if (one := summary.likeness(model, stage, "halves")).n]
+    alike = [one.mean for model in models for stage in stages if (one := summary.similarity(model, stage, "halves")).n]
     if not alike:
         return f"No network has maps on two halves of the draws, so that whether a map changes {UNKNOWN}."
     return (
         "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
         f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
-        f" where the interval of that correlation reaches below {SAME}, or with fewer than {FEWEST_PATIENTS} patients."
+        f" where the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
+        f" {FEWEST_PATIENTS} patients."
     )
 
 
 def verdict(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
     """In words, which maps change with what was made random; those that do not are named."""
     said = {
-        f"{model} in {stage_words(stage)}": dependence(likeness, summary.likeness(model, stage, "halves"))
+        f"{model} in {stage_words(stage)}": depends_on_training(likeness, summary.similarity(model, stage, "halves"))
         for model in models
         for stage in stages
-        if (likeness := summary.likeness(model, stage, against)).n
+        if (likeness := summary.similarity(model, stage, against)).n
     }
-    same = [name for name, word in said.items() if word == STAYS]
-    unknown = [name for name, word in said.items() if word not in (STAYS, CHANGES)]
+    same = [name for name, word in said.items() if word == MAP_UNCHANGED]
+    unknown = [name for name, word in said.items() if word not in (MAP_UNCHANGED, MAP_CHANGES)]
     changed = len(said) - len(same) - len(unknown)
     parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(said)} maps change"]
     if same:
