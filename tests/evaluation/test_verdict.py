@@ -40,13 +40,12 @@ def test_a_null_that_does_as_well_refuses():
     nulls = FOUND["nulls"] | {"shifted": {"patients": 12, "runs": 19, "rank": 2, "p": 0.1}}
     assert _judged(nulls=nulls) == NOT_SUPPORTED
     assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
-    assert judge(FOUND | {"nulls": nulls})[1] == "of the runs without truth 1 of 19 shifted did as well"
+    assert judge(FOUND | {"nulls": nulls})[1] == "among the negative controls, 1 of 19 shifted runs did as well"
 
 
 def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counted():
-    said = (
-        "better than the best baseline, and of the runs without truth 0 of 19 shifted and 1 of 39 shuffled did as well"
-    )
+    counts = "0 of 19 shifted and 1 of 39 shuffled runs did as well"
+    said = f"better than the best baseline; among the negative controls, {counts}"
     assert judge(FOUND) == (SUPPORTED, said)
     few = {
         "stranger": {"patients": 12, "runs": 5, "rank": 6, "p": 1.0},
@@ -54,7 +53,7 @@ def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counte
     }
     assert judge(FOUND | {"nulls": FOUND["nulls"] | few}) == (
         SUPPORTED,
-        f"{said} (too few to count: 5 stranger of 12 patients and 19 between beats of 1 patient)",
+        f"{said} (too few to count: 5 stranger runs in 12 patients and 19 between beats runs in 1 patient)",
     )
 
 
@@ -83,10 +82,21 @@ def test_few_patients_are_never_a_refusal():
     assert _judged(patients=5, interval=[-0.9, -0.5]) == UNKNOWN
 
 
-def test_an_interval_over_one_patient_is_not_told():
+def test_the_sentence_gives_the_reason_and_the_distance_to_the_best_baseline():
     found = FOUND | {"auc": 0.8, "difference": 0.1, "best_baseline": "last_value", "verdict": UNKNOWN, "reason": "few"}
-    assert "+0.10 (+0.02 to +0.20) against" in sentence("forward", found)
-    assert "+0.10 against" in sentence("forward", found | {"patients": 1})
+    assert sentence("forward", found) == (
+        "Cannot be told: few. In the forward arm the personalized networks reached a mean AUC of 0.80 (12 patients),"
+        " which is 0.10 above the best baseline (last value; 95% CI 0.02 to 0.20 above)."
+    )
+    worse = found | {"difference": -0.1, "interval": [-0.17, -0.03]}
+    assert "which is 0.10 below the best baseline (last value; 95% CI 0.03 to 0.17 below)" in sentence("forward", worse)
+    unsure = found | {"interval": [-0.05, 0.2]}
+    assert "(last value; 95% CI 0.05 below to 0.20 above)" in sentence("forward", unsure)
+
+
+def test_the_sentence_gives_no_interval_for_one_patient():
+    found = FOUND | {"auc": 0.8, "difference": 0.1, "best_baseline": "last_value", "verdict": UNKNOWN, "reason": "few"}
+    assert "0.10 above the best baseline (last value)." in sentence("forward", found | {"patients": 1})
 
 
 def _row(subject, repeat, auc):
@@ -167,7 +177,8 @@ def test_the_first_arm_that_keeps_neighbors_apart_decides(tables, study, tmp_pat
     write_verdict(*paths, {"paper": study.arms["paper"], "forward": study.arms["forward"]}, 1, tmp_path / "v.json")
     verdict = read_json(tmp_path / "v.json")
     assert (verdict["primary"], verdict["verdict"]) == ("forward", SUPPORTED)
-    assert verdict["sentence"].startswith("Personalization is supported (10 patients)")
+    assert verdict["sentence"].startswith("Supported: better than the best baseline")
+    assert "a mean AUC of 0.90 (10 patients)" in verdict["sentence"]
     assert "\n" not in verdict["sentence"]
 
 

@@ -24,6 +24,7 @@ from conftest import ROOT
 from kalemia.core.config import Range
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table
+from kalemia.core.wording import plural
 from kalemia.explanation.summary import Summary
 from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report import chiu2022 as paper
@@ -33,7 +34,7 @@ from kalemia.report.figures.explanation_drawing import COLORINGS, colored
 from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
 from kalemia.report.figures.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
 from kalemia.report.figures.study_figures import side_by_side, write_study_figures
-from kalemia.report.formatting import PROTOCOLS, bounds, count, mean_sd, number, percent, plural
+from kalemia.report.formatting import PROTOCOLS, bounds, count, mean_sd, number, percent
 from kalemia.report.formatting import published as in_words
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study

@@ -11,6 +11,7 @@ import pyarrow as pa
 from kalemia.core.config import Arm
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_table, write_json
+from kalemia.core.wording import display_name, join_with_and, plural
 from kalemia.stats.tests_and_intervals import LEVEL, comparable, drawn, percentile_interval
 
 FEWEST_PATIENTS = 8
@@ -41,7 +42,7 @@ def study_verdict(primary: str | None, verdicts: dict[str, dict]) -> dict:
     """The verdict on the study is that on its primary arm, the first whose protocol keeps neighbors apart."""
     if primary is None:
         reason = "no arm keeps neighboring draws apart"
-        return {"verdict": UNKNOWN, "sentence": f"Whether personalization works {UNKNOWN}: {reason}."}
+        return {"verdict": UNKNOWN, "sentence": f"{UNKNOWN.capitalize()}: {reason}."}
     return {"verdict": verdicts[primary]["verdict"], "sentence": sentence(primary, verdicts[primary])}
 
 
@@ -81,30 +82,31 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
 
 
 def judge(found: dict) -> tuple[str, str]:
-    """The rule: from the figures of an arm to its verdict, and the reason in words."""
+    """Apply the rule: from the figures of an arm to its verdict and the reason in words."""
     (low, high), nulls = found["interval"], found["nulls"]
     telling = {kind: null for kind, null in nulls.items() if _tells(null)}
     matching = {kind: null for kind, null in telling.items() if null["p"] > LEVEL}
     if found["patients"] < FEWEST_PATIENTS:
-        return UNKNOWN, f"fewer than {FEWEST_PATIENTS} patients"
+        evaluated = plural(found["patients"], "patient")
+        return UNKNOWN, f"only {evaluated} could be evaluated, and at least {FEWEST_PATIENTS} are needed"
     if matching:
-        return NOT_SUPPORTED, f"of the runs without truth {as_good(matching)} did as well"
+        return NOT_SUPPORTED, f"among the negative controls, {count_matching_runs(matching)} did as well"
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
     if telling.keys().isdisjoint(FALSE_LABELS):
-        many = f"{FEWEST_REPEATS} times in at least {FEWEST_PATIENTS} patients"
-        return UNKNOWN, f"no null with false labels was repeated {many}"
+        needed = f"at least {FEWEST_REPEATS} runs in at least {FEWEST_PATIENTS} patients"
+        return UNKNOWN, f"no negative control with false labels ({' or '.join(FALSE_LABELS)}) has {needed}"
     if low <= 0:
-        return UNKNOWN, "the interval of the difference to the best baseline holds 0"
+        return UNKNOWN, "the interval of the difference from the best baseline includes 0"
     if found["protocol"] not in NEIGHBORS_APART:
-        return UNKNOWN, "training draws are neighbors of test draws"
-    said = f"better than the best baseline, and of the runs without truth {as_good(telling)} did as well"
+        return UNKNOWN, "this protocol puts neighboring draws into both training and test"
+    reason = f"better than the best baseline; among the negative controls, {count_matching_runs(telling)} did as well"
     uncounted = [
-        f"{null['runs']} {words(kind)} of {null['patients']} patient{'s' * (null['patients'] != 1)}"
+        f"{plural(null['runs'], f'{display_name(kind)} run')} in {plural(null['patients'], 'patient')}"
         for kind, null in nulls.items()
         if kind not in telling
     ]
-    return SUPPORTED, f"{said} (too few to count: {enumerated(uncounted)})" if uncounted else said
+    return SUPPORTED, f"{reason} (too few to count: {join_with_and(uncounted)})" if uncounted else reason
 
 
 def _tells(null: dict) -> bool:
@@ -112,9 +114,10 @@ def _tells(null: dict) -> bool:
     return null["runs"] >= FEWEST_REPEATS and null["patients"] >= FEWEST_PATIENTS
 
 
-def as_good(nulls: dict[str, dict]) -> str:
-    """For example ``0 of 19 shuffled and 1 of 39 shifted``: how many runs of how many did as well as the truth."""
-    return enumerated([f"{null['rank'] - 1} of {null['runs']} {words(kind)}" for kind, null in nulls.items()])
+def count_matching_runs(nulls: dict[str, dict]) -> str:
+    """How many runs of each null did as well as the real run: ``0 of 19 shuffled and 1 of 39 shifted runs``."""
+    counts = [f"{null['rank'] - 1} of {null['runs']} {display_name(kind)}" for kind, null in nulls.items()]
+    return f"{join_with_and(counts)} runs"
 
 
 def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
@@ -144,28 +147,25 @@ def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
 
 
 def sentence(name: str, found: dict) -> str:
-    """The verdict on an arm in one sentence."""
-    patients = f"{found['patients']} patient{'s' * (found['patients'] != 1)}"
+    """The verdict on an arm: the value with its reason, then the mean AUC against the best baseline."""
+    opening = f"{found['verdict'].capitalize()}: {found['reason']}."
     if "difference" not in found:
-        return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}."
-    bounds = " ({:+.2f} to {:+.2f})".format(*found["interval"]) if found["patients"] > 1 else ""
-    figures = (
-        f"in the arm {name} the mean AUC after the last round is {found['auc']:.2f}, {found['difference']:+.2f}"
-        f"{bounds} against the best baseline ({words(found['best_baseline'])})"
+        return opening
+    interval = f"; 95% CI {_below_or_above(*found['interval'])}" if found["patients"] > 1 else ""
+    baseline = f"the best baseline ({display_name(found['best_baseline'])}{interval})"
+    return (
+        f"{opening} In the {name} arm the personalized networks reached a mean AUC of {found['auc']:.2f}"
+        f" ({plural(found['patients'], 'patient')}), which is {_below_or_above(found['difference'])} {baseline}."
     )
-    if found["verdict"] == UNKNOWN:
-        return f"Whether personalization works {UNKNOWN} ({patients}): {found['reason']}; {figures}."
-    return f"Personalization is {found['verdict']} ({patients}): {found['reason']}; {figures}."
 
 
-def enumerated(parts: list[str]) -> str:
-    """For example ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
-def words(name: str) -> str:
-    """A name of a baseline or a null as a reader wants it."""
-    return name.replace("_", " ")
+def _below_or_above(low: float, high: float | None = None) -> str:
+    """A difference, or the bounds of one: ``0.10 below``, ``0.03 to 0.17 below`` or ``0.16 below to 0.11 above``."""
+    high = low if high is None else high
+    if low < 0 < high:
+        return f"{-low:.2f} below to {high:.2f} above"
+    sizes = dict.fromkeys(f"{size:.2f}" for size in sorted((abs(low), abs(high))))
+    return f"{' to '.join(sizes)} {'below' if low < 0 else 'above'}"
 
 
 def _last_auc(rounds: pa.Table, arm: str) -> dict[int, float]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from kalemia import __version__
 from kalemia.core.config import Study
 from kalemia.core.tables import write_text
+from kalemia.core.wording import plural
 from kalemia.report import METRIC_NAMES, tripod
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import MISSING, PROTOCOLS, bounds, count, interval, number, percent, plural
+from kalemia.report.formatting import MISSING, PROTOCOLS, bounds, count, interval, number, percent
 from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 

@@ -55,10 +55,5 @@ def bounds(range_: Range) -> str:
     return " ".join(f"{word} {value:g}" for value, word in parts if math.isfinite(value))
 
 
-def plural(n: int, noun: str) -> str:
-    """For example ``1,034 draws`` or ``1 draw``."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
-
-
 def _unknown(value: float | None) -> bool:
     return value is None or value != value

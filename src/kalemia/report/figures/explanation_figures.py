@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.config import Study
+from kalemia.core.wording import plural
 from kalemia.explanation.summary import SAME_MAP_CORRELATION, Estimate, Summary
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.figures.canvas import svg_figure, write_remark
@@ -24,7 +25,6 @@ from kalemia.report.figures.explanation_drawing import (
     wave_limits_ms,
 )
 from kalemia.report.figures.palette import LIGHT, model_look
-from kalemia.report.formatting import plural
 from kalemia.report.inputs import Explanation
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."

@@ -7,9 +7,9 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from kalemia.core.wording import plural
 from kalemia.report.figures.canvas import WIDTH_IN, svg_figure
 from kalemia.report.figures.palette import LIGHT
-from kalemia.report.formatting import plural
 
 # inches
 LINE, PADDING = 0.175, 0.08

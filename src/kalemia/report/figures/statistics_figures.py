@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.paths import subject_name
+from kalemia.core.wording import plural
 from kalemia.report.figures.canvas import panel_rows, panels, svg_figure, write_remark
 from kalemia.report.figures.palette import LIGHT, model_color
-from kalemia.report.formatting import plural
 from kalemia.report.inputs import StudyResults
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."

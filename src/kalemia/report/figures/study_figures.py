@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
+from kalemia.core.wording import plural
 from kalemia.evaluation.calibration import FEWEST_DRAWS
 from kalemia.report import METRIC_NAMES
 from kalemia.report import chiu2022 as paper
@@ -26,7 +27,6 @@ from kalemia.report.figures.flow_figure import write_flow_figure
 from kalemia.report.figures.palette import LIGHT, Look, model_color, model_look
 from kalemia.report.figures.statistics_figures import write_decision_curve_figure, write_forest_figure
 from kalemia.report.figures.verdict_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
-from kalemia.report.formatting import plural
 from kalemia.report.inputs import StudyResults, read_study
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."

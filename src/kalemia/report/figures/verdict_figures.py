@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kalemia.evaluation.verdict import words
+from kalemia.core.wording import display_name, plural
 from kalemia.report.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.figures.canvas import panel_rows, panels, share_axis, svg_figure, write_remark
 from kalemia.report.figures.palette import LIGHT, model_color
-from kalemia.report.formatting import number, plural
+from kalemia.report.formatting import number
 from kalemia.report.inputs import StudyResults
 
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
@@ -30,7 +30,7 @@ def write_verdict_figure(path: str | Path, data: StudyResults, arms: list[str], 
             _draw_nulls(left, found, color)
             left.set_title(f"{arm}: {found['verdict']}")
             _draw_forest(right, found, color)
-            right.set_title(f"{arm}, less {words(found['best_baseline'])}, by patient")
+            right.set_title(f"{arm}, less {display_name(found['best_baseline'])}, by patient")
         grid[-1, 0].set_xlabel("mean AUC over patients after the last round")
         grid[-1, 1].set_xlabel("difference in AUC")
         figure.legend(handles=_verdict_legend(), loc="outside upper left", ncols=4)
@@ -55,7 +55,7 @@ def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str]
             axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
             axes.set_title(f"{arm} ({plural(found['patients'], 'patient')})")
             axes.set_xlim(0, 1)
-            axes.set_yticks(range(len(names)), [words(name) for name in names])
+            axes.set_yticks(range(len(names)), [display_name(name) for name in names])
             axes.set_xlabel("mean AUC")
         figure.axes[0].invert_yaxis()
         marks = [Line2D([], [], color=LIGHT["ink"], lw=2.4, label="after the last round (color of the arm)")]
@@ -108,7 +108,7 @@ def _draw_nulls(axes: Axes, found: dict, color: str) -> None:
     axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
     if not kinds:
         axes.plot([found["auc"]] * 2, [-0.36, 0.36], color=color, lw=2.6)
-    axes.set_yticks(range(max(1, len(kinds))), [words(kind) for kind in kinds] or ["no nulls"])
+    axes.set_yticks(range(max(1, len(kinds))), [display_name(kind) for kind in kinds] or ["no nulls"])
     axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
 

@@ -3,9 +3,9 @@
 import math
 
 from kalemia.core.config import Study
-from kalemia.evaluation.verdict import words
+from kalemia.core.wording import display_name, plural
 from kalemia.report.figures.palette import ARM_COLORS
-from kalemia.report.formatting import PROTOCOLS, number, plural
+from kalemia.report.formatting import PROTOCOLS, number
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 
@@ -31,7 +31,7 @@ def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dic
         "before": known(rounds[0]["auc"]["mean"]),
         "after": known(found["auc"]),
         "each": stacked(last_aucs(arm, data)),
-        "best": words(best) if best else None,
+        "best": display_name(best) if best else None,
         "best_auc": found["baselines"][best] if best else None,
         "nulls": [auc for null in found["nulls"].values() for auc in null["aucs"]],
     }

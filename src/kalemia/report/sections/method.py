@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from kalemia.core.config import Study
+from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import PROTOCOLS, bounds, plural
+from kalemia.report.formatting import PROTOCOLS, bounds
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
 

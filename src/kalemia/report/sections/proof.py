@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from kalemia.core.config import Arm, Study
+from kalemia.core.wording import display_name
 from kalemia.evaluation.collect import LAST_ROUND
-from kalemia.evaluation.verdict import words
 from kalemia.report.formatting import MISSING, number
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
@@ -31,7 +31,9 @@ def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
         row |= {"best": MISSING, "difference": MISSING, "elsewhere": MISSING, "places": _places(found["nulls"])}
         if "difference" in found:
             low, high = found["interval"]
-            row["best"] = f"{words(found['best_baseline'])}, {number(found['baselines'][found['best_baseline']], 2)}"
+            row["best"] = (
+                f"{display_name(found['best_baseline'])}, {number(found['baselines'][found['best_baseline']], 2)}"
+            )
             row["difference"] = f"{found['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
             row["elsewhere"] = f"{found['difference_chosen_elsewhere']:+.2f}"
         rows.append(row)
@@ -44,7 +46,7 @@ def baseline_tables(arms: list[str], averages: pa.Table) -> list[dict]:
     return [
         {
             "arm": arm,
-            "rows": [row | {"name": words(row["model"])} for row in rows],
+            "rows": [row | {"name": display_name(row["model"])} for row in rows],
             "recalibration": recalibration({row["model"]: row["accuracy"] for row in rows}),
         }
         for arm, rows in by_arm.items()
@@ -58,11 +60,11 @@ def recalibration(accuracy: dict[str, float]) -> str:
     last, reached = accuracy[LAST_ROUND], accuracy[best]
     return (
         f"from a mean accuracy of {number(accuracy['generic'])} with the generic network, recalibration alone leads to"
-        f" {number(reached)} at best ({words(best)}), the last round to {number(last)}, a difference of"
+        f" {number(reached)} at best ({display_name(best)}), the last round to {number(last)}, a difference of"
         f" {last - reached:+.3f}"
     )
 
 
 def _places(nulls: dict) -> str:
-    told = [f"{words(kind)} {null['rank']} of {null['runs'] + 1}" for kind, null in nulls.items()]
+    told = [f"{display_name(kind)} {null['rank']} of {null['runs'] + 1}" for kind, null in nulls.items()]
     return "; ".join(told) or "no nulls"

@@ -1,0 +1,18 @@
+"""Names, lists and counts as a reader wants them in a sentence."""
+
+from collections.abc import Sequence
+
+
+def display_name(name: str) -> str:
+    """The name of a baseline or a negative control as a page prints it, for example ``ECG measures``."""
+    return " ".join("ECG" if word == "ecg" else word for word in name.split("_"))
+
+
+def join_with_and(parts: Sequence[str]) -> str:
+    """For example ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def plural(n: int, noun: str) -> str:
+    """For example ``1,034 draws`` or ``1 draw``."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
