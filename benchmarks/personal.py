@@ -29,8 +29,8 @@ from kalemia.network.losses import Objective
 from kalemia.network.resnet import build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.cached_features import Origin, load_features
-from kalemia.personal.finetune import learn, opened
-from kalemia.personal.frozen_stages import BEATS, Above, write_features
+from kalemia.personal.finetune import freeze_for_arm, train_on_draws
+from kalemia.personal.frozen_stages import NOTHING_FROZEN, TrainableHead, write_features
 
 ARM = config.Arm("forward", 1.0, "blocks", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)
 
@@ -46,15 +46,15 @@ class Way:
 
     def begin(self, network: config.Network, seed: int) -> None:
         """A patient's network before the first round."""
-        above = opened(build_resnet(network, 1), ARM, 1)
+        above = freeze_for_arm(build_resnet(network, 1), ARM, 1)
         above.network.reset_head(seed)
-        self.above = Above(above.network, BEATS) if self.full else above
+        self.above = TrainableHead(above.network, NOTHING_FROZEN) if self.full else above
 
     def round(self, draw_ids: np.ndarray, pair: tuple[int, int], seed: int, scored: np.ndarray) -> torch.Tensor:
         """Learn from a pair, score some beats, and remember the seconds."""
         began = time.process_time()
         values = np.zeros(len(draw_ids), np.float32)
-        learn(self.above, self.inputs, draw_ids, values, [pair], ARM, seed, Objective(), "the benchmark")
+        train_on_draws(self.above, self.inputs, draw_ids, values, [pair], ARM, seed, Objective(), "the benchmark")
         outputs = predict(self.above, self.inputs[torch.from_numpy(scored)])
         self.seconds.append(time.process_time() - began)
         return outputs

@@ -14,8 +14,8 @@ from kalemia.explanation.gradcam import gradcam_maps
 from kalemia.explanation.weight_randomization import CASCADE_LEVELS
 from kalemia.network.checkpoints import load_generic
 from kalemia.personal.finetune import train_round
-from kalemia.personal.frozen_stages import read_inputs, seam, write_features
-from kalemia.personal.nulls import nulls_of, trained_null
+from kalemia.personal.frozen_stages import last_frozen_stage, read_inputs, write_features
+from kalemia.personal.nulls import null_runs, train_null
 from kalemia.personal.splits import read_split
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
@@ -102,9 +102,9 @@ def test_every_map_is_held_against_random_weights_and_the_other_half_of_the_draw
 def test_shuffled_labels_are_learned_as_the_arm_learns(patient):
     (row,) = (row for row in patient.rows["sanity"] if (row["against"], row["stage"], row["label"]) == ("labels", 4, 1))
     generic, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard, NETWORK)
-    inputs = read_inputs(patient.features, patient.shard, patient.generic, beats.inputs, seam(ARM, 1))
-    (null,) = nulls_of("shuffled", 1, read_split(patient.split), ARM, PERSONAL, 2022)
-    model = trained_null(null, generic, inputs, beats, NETWORK, ARM, PERSONAL).network
+    inputs = read_inputs(patient.features, patient.shard, patient.generic, beats.inputs, last_frozen_stage(ARM, 1))
+    (null,) = null_runs("shuffled", 1, read_split(patient.split), ARM, PERSONAL, 2022)
+    model = train_null(null, generic, inputs, beats, NETWORK, ARM, PERSONAL).network
     mean_mv = next(row for row in patient.rows["gradcam"] if row["label"] == 1)["mean_beat"]
     (expected,) = gradcam_maps(model, np.array(mean_mv, np.float32)[None], np.array([1]))[4]
     np.testing.assert_allclose(row["attention"], expected, atol=1e-5)

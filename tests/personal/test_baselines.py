@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.core.config import Range
-from kalemia.personal.baselines import CROSS_PATIENT, DrawSet, best_threshold, judge, shrunk_intercepts
+from kalemia.personal.baselines import CROSS_PATIENT, DrawSet, best_threshold, score_baselines, shrunk_intercepts
 from kalemia.report.sections.proof import DECISION_ONLY
 from kalemia.stats.draw_metrics import area_under_roc
 
@@ -35,12 +35,12 @@ def _draws(n, seed=1, **columns):
 
 
 def _aucs(train, test, positive=HIGH):
-    judged = judge(train, test, positive)
+    judged = score_baselines(train, test, positive)
     return {name: area_under_roc(test.labels, scores) for name, (scores, _) in judged.items()}
 
 
 def test_every_baseline_judges_every_test_draw():
-    judged = judge(_draws(10), _draws(8, 2), HIGH)
+    judged = score_baselines(_draws(10), _draws(8, 2), HIGH)
     assert list(judged) == NAMES
     for scores, decisions in judged.values():
         assert scores.shape == decisions.shape == (8,)
@@ -82,20 +82,20 @@ def test_threshold_and_offset_order_draws_as_the_generic_network_does():
 def test_a_recalibration_mends_decisions():
     train, test = (_draws(n, logit=20.0 + 2 * (np.arange(n) % 2)) for n in (10, 20))
     for name in ("threshold", "platt_offset"):
-        _, decisions = judge(train, test, HIGH)[name]
+        _, decisions = score_baselines(train, test, HIGH)[name]
         assert (decisions == test.labels).all()
 
 
 def test_the_last_value_is_carried_forward():
     values = np.array([6.0, 4.0, np.nan, 5.6])
-    scores, decisions = judge(_draws(6), _draws(4, last_value=values), HIGH)["last_value"]
+    scores, decisions = score_baselines(_draws(6), _draws(4, last_value=values), HIGH)["last_value"]
     np.testing.assert_allclose(scores, [0.5, -1.5, 0, 0.1])
     assert decisions.tolist() == [1, 0, 0, 1]
 
 
 def test_the_last_value_counts_downwards_where_too_little_is_positive():
     values = np.array([3.0, 4.0, np.nan, 3.4])
-    scores, _ = judge(_draws(6), _draws(4, last_value=values), Range(below=3.5))["last_value"]
+    scores, _ = score_baselines(_draws(6), _draws(4, last_value=values), Range(below=3.5))["last_value"]
     np.testing.assert_allclose(scores, [0.5, -0.5, 0, 0.1])
 
 
@@ -109,12 +109,14 @@ def test_the_last_value_counts_downwards_where_too_little_is_positive():
 )
 def test_a_last_value_on_the_bound_is_judged_as_the_label_is(positive, values, said):
     last = np.array(values, np.float32)  # as the table of contexts has it
-    _, decisions = judge(_draws(6), _draws(3, last_value=last), positive)["last_value"]
+    _, decisions = score_baselines(_draws(6), _draws(3, last_value=last), positive)["last_value"]
     assert decisions.tolist() == said
 
 
 def test_the_last_label_is_carried_forward():
-    scores, decisions = judge(_draws(6), _draws(3, last_label=np.array([1.0, 0.0, np.nan])), HIGH)["last_label"]
+    scores, decisions = score_baselines(_draws(6), _draws(3, last_label=np.array([1.0, 0.0, np.nan])), HIGH)[
+        "last_label"
+    ]
     assert scores.tolist() == [1, -1, 0]
     assert decisions.tolist() == [1, 0, 0]
 

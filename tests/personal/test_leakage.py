@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from kalemia.personal.episodes import Draw
-from kalemia.personal.leakage import Heard, audit, broken_promise, heard_of_draws
+from kalemia.personal.leakage import BeatSpan, audit, beat_spans_by_draw, protocol_violation
 
 START = datetime(2150, 1, 1)
 DRAWS = [
@@ -14,11 +14,11 @@ DRAWS = [
     Draw(4, START + timedelta(hours=30), 0, "c", 2),
 ]
 HEARD = {
-    0: Heard(("s1",), 0, 900),
-    1: Heard(("s1", "s2"), 5000, 5900),
-    2: Heard(("s2",), 9000, 9900),
-    3: Heard(("s1",), 0, 900),
-    4: Heard(("s3",), 0, 900),
+    0: BeatSpan(("s1",), 0, 900),
+    1: BeatSpan(("s1", "s2"), 5000, 5900),
+    2: BeatSpan(("s2",), 9000, 9900),
+    3: BeatSpan(("s1",), 0, 900),
+    4: BeatSpan(("s3",), 0, 900),
 }
 
 
@@ -40,16 +40,16 @@ def test_segments_of_one_name_in_two_recordings_are_not_shared():
 
 
 def test_overlapping_windows_share_beats():
-    heard = HEARD | {2: Heard(("s2",), 5800, 6500)}
+    heard = HEARD | {2: BeatSpan(("s2",), 5800, 6500)}
     assert audit([1], [2], DRAWS, heard)["shared_beats"] == 1
 
 
 def test_what_lies_apart_breaks_no_promise():
     audited = audit([0, 1], [4], DRAWS, HEARD)
     for protocol in ("paper", "forward", "episode", "admission"):
-        assert broken_promise(protocol, 1.0, audited, True) is None
+        assert protocol_violation(protocol, 1.0, audited, True) is None
 
 
 def test_segments_and_samples_of_a_shard():
     beats = pa.table({"draw_id": [1, 1, 2], "segment": ["x", "y", "y"], "r_sample": [7, 9, 20]})
-    assert heard_of_draws(beats) == {1: Heard(("x", "y"), 7, 9), 2: Heard(("y",), 20, 20)}
+    assert beat_spans_by_draw(beats) == {1: BeatSpan(("x", "y"), 7, 9), 2: BeatSpan(("y",), 20, 20)}

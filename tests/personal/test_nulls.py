@@ -20,21 +20,20 @@ from kalemia.network.checkpoints import file_hash, load_generic, load_round
 from kalemia.network.inference import predict
 from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
 from kalemia.personal.arms import write_subject_split
-from kalemia.personal.cross_patient import strangers, write_strangers
-from kalemia.personal.cross_patient import tested as beats_tested
+from kalemia.personal.cross_patient import read_test_inputs, sample_other_patients, write_strangers
 from kalemia.personal.episodes import Draw
 from kalemia.personal.finetune import train_round
-from kalemia.personal.frozen_stages import Above, read_inputs, seam, write_features
+from kalemia.personal.frozen_stages import TrainableHead, last_frozen_stage, read_inputs, write_features
 from kalemia.personal.nulls import (
-    Null,
-    between_beats,
-    inputs_between_beats,
-    metrics_by,
-    nulls_of,
+    NullRun,
+    null_runs,
     possible_shifts,
-    shifted,
-    shuffled,
-    trained_null,
+    score_with_labels,
+    shift_labels,
+    shuffle_labels,
+    tp_segment,
+    tp_segment_inputs,
+    train_null,
     write_nulls,
 )
 from kalemia.personal.splits import Split, read_split
@@ -72,22 +71,22 @@ class Patient:
         write_nulls(self.split, self.shard, self.features, self.generic, NETWORK, PERSONAL, arm, 1, "d", "vote", path)
         return read_table(path, "nulls", digest="d").to_pylist()
 
-    def nulls_of(self, kind, n):
-        return list(nulls_of(kind, n, read_split(self.split), self.arm, PERSONAL, 1))
+    def null_runs(self, kind, n):
+        return list(null_runs(kind, n, read_split(self.split), self.arm, PERSONAL, 1))
 
     def said_after(self, null, generic):
         """What a network says of all beats after the rounds of a null that begin at `generic`."""
         beats = read_beats(self.shard, NETWORK)
-        after = seam(self.arm, PERSONAL.trained_stages)
+        after = last_frozen_stage(self.arm, PERSONAL.trained_stages)
         inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
-        return predict(trained_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
+        return predict(train_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
 
     def tested(self, outputs, null):
         """Labels of the null's test draws by themselves and as moved, and the mean logits of their beats."""
         label_of = {row["draw_id"]: row["label"] for row in read_split(self.split)["draws"]}
         draw_ids = read_beats(self.shard).draw_ids
         logits = np.array([outputs[draw_ids == draw].mean() for draw in null.split.test])
-        own, moved = (np.array([of[draw] for draw in null.split.test]) for of in (label_of, null.moved(label_of)))
+        own, moved = (np.array([of[draw] for draw in null.split.test]) for of in (label_of, null.relabel(label_of)))
         return own, moved, logits
 
     def metrics_of(self, network):
@@ -144,7 +143,7 @@ def test_every_repeat_starts_from_the_generic_weights(patient, trained):
     patient.arm = dataclasses.replace(ARM, trained=trained)
     generic, _ = load_generic(patient.generic, NETWORK)
     before = {name: tensor.clone() for name, tensor in generic.state_dict().items()}
-    nulls = patient.nulls_of("shuffled", 3)
+    nulls = patient.null_runs("shuffled", 3)
     last = [patient.said_after(null, generic) for null in nulls][-1]
     assert all(torch.equal(before[name], tensor) for name, tensor in generic.state_dict().items())
     fresh = patient.said_after(nulls[2], load_generic(patient.generic, NETWORK)[0])
@@ -158,21 +157,21 @@ def test_every_null_but_between_beats_moves_the_labels(patient):
     rounds, test = tuple(map(tuple, split["rounds"])), tuple(split["test"])
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     for kind in ("shuffled", "shifted"):
-        nulls = patient.nulls_of(kind, 5)
-        assert sum(null.moved(label_of) != label_of for null in nulls) >= 4
+        nulls = patient.null_runs(kind, 5)
+        assert sum(null.relabel(label_of) != label_of for null in nulls) >= 4
         assert sum(null.split.rounds != rounds for null in nulls) >= 4
-    assert {null.split.test == test for null in patient.nulls_of("shuffled", 5)} == {True}
-    for null in patient.nulls_of("between_beats", 2):
-        assert (null.split.rounds, null.split.test, null.moved(label_of)) == (rounds, test, label_of)
+    assert {null.split.test == test for null in patient.null_runs("shuffled", 5)} == {True}
+    for null in patient.null_runs("between_beats", 2):
+        assert (null.split.rounds, null.split.test, null.relabel(label_of)) == (rounds, test, label_of)
 
 
 def test_a_null_learns_the_labels_that_it_is_given(patient):
     """With every pair turned round the test draws, which keep their labels, are told apart the wrong way round."""
     patient.arm = dataclasses.replace(ARM, trained="all", epochs=30)
-    (null,) = patient.nulls_of("between_beats", 1)
+    (null,) = patient.null_runs("between_beats", 1)
     turned = {draw: other for pair in null.split.rounds for draw, other in zip(pair, pair[::-1], strict=True)}
     rounds = tuple(pair[::-1] for pair in null.split.rounds)
-    inverted = Null(null.seed, Split(rounds, null.split.test), turned)
+    inverted = NullRun(null.seed, Split(rounds, null.split.test), turned)
     aucs = []
     for each in (null, inverted):
         outputs = patient.said_after(each, load_generic(patient.generic, NETWORK)[0])
@@ -187,7 +186,7 @@ def test_metrics_go_by_the_labels_that_they_are_given(patient):
     outputs = np.array([2.0 * label_of[draw] - 1 for draw in beats.draw_ids.tolist()], np.float32)
     inverted = {draw: 1 - label for draw, label in label_of.items()}
     one_positive = dict.fromkeys(label_of, 0) | {min(label_of): 1}
-    found = [metrics_by(outputs, beats, labels, "vote") for labels in (label_of, inverted, one_positive)]
+    found = [score_with_labels(outputs, beats, labels, "vote") for labels in (label_of, inverted, one_positive)]
     assert [metrics["n_positive"] for metrics in found] == [6, 6, 1]
     assert [metrics["auc"] for metrics in found] == [1, 0, pytest.approx((6 + 5 / 2) / 11)]
 
@@ -195,7 +194,7 @@ def test_metrics_go_by_the_labels_that_they_are_given(patient):
 def test_shifted_runs_are_tested_by_the_moved_labels(patient):
     patient.arm = dataclasses.replace(ARM, trained="all", epochs=10)
     generic, _ = load_generic(patient.generic, NETWORK)
-    rows, nulls = patient.nulls(shifted=5), patient.nulls_of("shifted", 5)
+    rows, nulls = patient.nulls(shifted=5), patient.null_runs("shifted", 5)
     tested = [patient.tested(patient.said_after(null, generic), null) for null in nulls]
     for row, (_, moved, logits) in zip(rows, tested, strict=True):
         assert row["n_positive"] == np.sum(moved == 1)
@@ -214,11 +213,11 @@ def test_every_way_of_training_has_its_nulls(patient, trained):
 @pytest.mark.parametrize("protocol", ["paper", "forward"])
 def test_shuffled_labels_change_places_among_the_draws_learned_from(protocol):
     truth = Split(((0, 2), (4, 6), (1, 3)), (8, 10))
-    nulls = [shuffled(truth, DRAWS, protocol, seed) for seed in range(20)]
+    nulls = [shuffle_labels(truth, DRAWS, protocol, seed) for seed in range(20)]
     for null in nulls:
-        assert sorted(null.split.learned) == sorted(truth.learned)
+        assert sorted(null.split.training_draws) == sorted(truth.training_draws)
         assert null.split.test == truth.test
-        label = null.moved({draw.draw_id: draw.label for draw in DRAWS})
+        label = null.relabel({draw.draw_id: draw.label for draw in DRAWS})
         for positive, negative in null.split.rounds:
             assert (label[positive], label[negative]) == (1, 0)
         assert [label[draw] for draw in truth.test] == [DRAWS[draw].label for draw in truth.test]
@@ -229,7 +228,7 @@ def test_shuffled_labels_change_places_among_the_draws_learned_from(protocol):
 def test_shuffled_pairs_are_in_no_order_of_time_where_the_protocol_has_none(protocol):
     """Each of four draws of a class is as often in the last round as in another."""
     truth = Split(((0, 2), (4, 6), (1, 3), (5, 7)), (8, 10))
-    last = [shuffled(truth, DRAWS, protocol, seed).split.rounds[-1] for seed in range(400)]
+    last = [shuffle_labels(truth, DRAWS, protocol, seed).split.rounds[-1] for seed in range(400)]
     counts = np.bincount(np.array(last).ravel(), minlength=8)
     assert counts.sum() == 800
     assert (np.abs(counts - 100) < 50).all()
@@ -238,7 +237,7 @@ def test_shuffled_pairs_are_in_no_order_of_time_where_the_protocol_has_none(prot
 def test_shuffled_rounds_go_in_the_order_of_time_under_forward():
     truth = Split(((0, 2), (1, 3), (4, 6)), (8, 10))
     for seed in range(20):
-        rounds = shuffled(truth, DRAWS, "forward", seed).split.rounds
+        rounds = shuffle_labels(truth, DRAWS, "forward", seed).split.rounds
         for earlier, later in pairwise(rounds):
             assert earlier[0] < later[0]
             assert earlier[1] < later[1]
@@ -247,13 +246,13 @@ def test_shuffled_rounds_go_in_the_order_of_time_under_forward():
 @pytest.mark.parametrize("protocol", ["paper", "forward"])
 def test_shuffled_rounds_are_as_large_as_the_true_ones(protocol):
     truth = Split(((0, 2, 1, 3), (4, 6)), (8, 10))
-    assert [len(pairs) for pairs in shuffled(truth, DRAWS, protocol, 1).split.rounds] == [4, 2]
+    assert [len(pairs) for pairs in shuffle_labels(truth, DRAWS, protocol, 1).split.rounds] == [4, 2]
 
 
 @given(st.lists(st.integers(0, 1), min_size=4, max_size=30), st.integers(0, 30))
 def test_shifted_labels_keep_their_runs(labels, steps):
     draws = [Draw(i, START + timedelta(hours=i), label) for i, label in enumerate(labels)]
-    source = shifted(draws, steps % len(draws))
+    source = shift_labels(draws, steps % len(draws))
     moved = [labels[source[i]] for i in range(len(draws))]
     assert moved == list(np.roll(labels, steps))
     assert sum(a != b for a, b in zip(moved, moved[1:] + moved[:1], strict=True)) == sum(
@@ -265,7 +264,7 @@ def test_every_shift_comes_before_one_comes_again_and_then_in_another_order():
     rows = [dataclasses.asdict(draw) | {"time": draw.time.isoformat(), "segments": []} for draw in DRAWS]
     split = {"subject_id": SUBJECT, "arm": "paper", "rounds": [], "test": [], "draws": rows}
     n = len(possible_shifts(DRAWS, ARM, PERSONAL, 1, SUBJECT))
-    runs = [null.source for null in nulls_of("shifted", 2 * n, split, ARM, PERSONAL, 1)]
+    runs = [null.label_source for null in null_runs("shifted", 2 * n, split, ARM, PERSONAL, 1)]
     first, second = ([source[DRAWS[0].draw_id] for source in cycle] for cycle in (runs[:n], runs[n:]))
     assert len(set(first)) == n > 3
     assert sorted(first) == sorted(second)
@@ -275,8 +274,8 @@ def test_every_shift_comes_before_one_comes_again_and_then_in_another_order():
 def test_shifts_are_divided_anew_by_the_protocol():
     arm = dataclasses.replace(ARM, protocol="forward", purge_hours=1.0)
     for null in possible_shifts(DRAWS, arm, PERSONAL, 1, SUBJECT):
-        label = null.moved({draw.draw_id: draw.label for draw in DRAWS})
-        assert max(null.split.learned) < min(null.split.test)
+        label = null.relabel({draw.draw_id: draw.label for draw in DRAWS})
+        assert max(null.split.training_draws) < min(null.split.test)
         assert {label[draw] for draw in null.split.test} == {0, 1}
         for positive, negative in null.split.rounds:
             assert (label[positive], label[negative]) == (1, 0)
@@ -286,21 +285,21 @@ def test_between_beats_nothing_of_the_waves_is_left():
     random = np.random.default_rng(1)
     tall, flat = simulated_beats(1, 5, random), simulated_beats(0, 5, random)
     tall[:, :20] = flat[:, :20]
-    np.testing.assert_array_equal(between_beats(tall), between_beats(flat))
-    np.testing.assert_allclose(between_beats(tall)[:, :10].mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_array_equal(tp_segment(tall), tp_segment(flat))
+    np.testing.assert_allclose(tp_segment(tall)[:, :10].mean(axis=1), 0, atol=1e-6)
 
 
 def test_between_beats_no_interval_tells_the_rate(patient):
     network = dataclasses.replace(NETWORK, rr_intervals=True)
     beats = read_beats(patient.shard, network)
-    assert (inputs_between_beats(beats, network)[:, -2:] == 1).all()
-    assert inputs_between_beats(beats, network).shape == beats.inputs.shape
+    assert (tp_segment_inputs(beats, network)[:, -2:] == 1).all()
+    assert tp_segment_inputs(beats, network).shape == beats.inputs.shape
 
 
 def test_strangers_are_other_patients():
-    assert strangers(3, [1, 2, 3, 4], 9, 1) != []
-    assert 3 not in strangers(3, [1, 2, 3, 4], 9, 1)
-    assert len(strangers(3, [1, 2, 3, 4], 2, 1)) == 2
+    assert sample_other_patients(3, [1, 2, 3, 4], 9, 1) != []
+    assert 3 not in sample_other_patients(3, [1, 2, 3, 4], 9, 1)
+    assert len(sample_other_patients(3, [1, 2, 3, 4], 2, 1)) == 2
 
 
 def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_test_draws(tmp_path, generic):
@@ -361,11 +360,13 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
     for row in rows_of(2):
         patient, split = by_subject[row["subject_id"]], split_of[row["subject_id"]]
         network = load_round(rounds[row["seed"]], patient.generic, NETWORK)[0]
-        beats, inputs = beats_tested(split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3)
+        beats, inputs = read_test_inputs(
+            split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3
+        )
         whole = beat_outputs(network, beats.inputs)
-        np.testing.assert_allclose(predict(Above(network, 3), inputs).numpy(), whole, atol=1e-5)
+        np.testing.assert_allclose(predict(TrainableHead(network, 3), inputs).numpy(), whole, atol=1e-5)
         label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
-        assert row.items() >= metrics_by(whole, beats, label_of, "vote").items()
+        assert row.items() >= score_with_labels(whole, beats, label_of, "vote").items()
 
 
 def test_an_arm_that_asks_for_no_strangers_is_one_line(arm_of_three):
@@ -378,10 +379,10 @@ def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
 
     def watched(*arguments):
         assert [inputs() for inputs in held] == [None] * len(held)
-        beats, inputs = beats_tested(*arguments)
+        beats, inputs = read_test_inputs(*arguments)
         held.append(weakref.ref(inputs))
         return beats, inputs
 
-    monkeypatch.setattr(kalemia.personal.cross_patient, "tested", watched)
+    monkeypatch.setattr(kalemia.personal.cross_patient, "read_test_inputs", watched)
     arm_of_three[2](2)
     assert len(held) == 3

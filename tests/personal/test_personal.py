@@ -18,7 +18,7 @@ from kalemia.network.training import train
 from kalemia.personal.baselines import write_round_0
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, write_features
-from kalemia.personal.round_scores import roles_of_draws
+from kalemia.personal.round_scores import draw_roles
 from kalemia.stats.draw_metrics import role_metrics
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
@@ -388,7 +388,7 @@ def test_predictions_are_those_of_the_stored_round(patient):
     beats = read_beats(patient.shard)
     with torch.inference_mode():
         logits = network.eval()(torch.from_numpy(beats.beats_mv)).numpy()
-    roles = roles_of_draws(read_json(patient.split), lineage.round)
+    roles = draw_roles(read_json(patient.split), lineage.round)
     expected = draw_predictions(logits, beats.rows, roles, "vote")
     assert read_table(out.predictions, "predictions").equals(expected)
 

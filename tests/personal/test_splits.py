@@ -9,7 +9,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
 from kalemia.personal.episodes import Draw, admissions, episodes
-from kalemia.personal.leakage import Heard, hours_between
+from kalemia.personal.leakage import BeatSpan, hours_between
 from kalemia.personal.splits import forward_split, paper_split, read_split, split_draws, write_split
 
 START = datetime(2150, 1, 1)
@@ -74,8 +74,8 @@ def test_paper_depends_on_seed_and_subject(study, arm):
 def test_what_shares_a_recording_with_the_test_is_on_neither_side(study, arm):
     draws = _draws("++--++--++--++--", recordings="aaabbbcccdddeeef")
     split = split_draws(arm("episode"), draws, study.personal, 1, 7)
-    assert {draws[i].recording for i in split.test}.isdisjoint({draws[i].recording for i in split.learned})
-    assert len(split.learned) < 12
+    assert {draws[i].recording for i in split.test}.isdisjoint({draws[i].recording for i in split.training_draws})
+    assert len(split.training_draws) < 12
 
 
 def test_a_run_ends_with_the_admission():
@@ -87,7 +87,7 @@ def test_a_run_ends_with_the_admission():
 def test_episode_never_divides_a_run(study, arm):
     split = split_draws(arm("episode"), _draws("++--++--++--++--"), study.personal, 1, 7)
     assert len(split.test) == 4
-    assert {draw // 2 for draw in split.test}.isdisjoint(draw // 2 for draw in split.learned)
+    assert {draw // 2 for draw in split.test}.isdisjoint(draw // 2 for draw in split.training_draws)
 
 
 def test_episode_is_impossible_when_one_recording_holds_all(study, arm):
@@ -97,7 +97,7 @@ def test_episode_is_impossible_when_one_recording_holds_all(study, arm):
 
 def test_admission_holds_out_a_whole_stay(study, arm):
     split = split_draws(arm("admission"), _draws("++--+-" * 2, admissions="aaaaaabbbbbb"), study.personal, 1, 7)
-    assert {draw // 6 for draw in split.test}.isdisjoint(draw // 6 for draw in split.learned)
+    assert {draw // 6 for draw in split.test}.isdisjoint(draw // 6 for draw in split.training_draws)
     assert len(split.test) == 6
 
 
@@ -138,16 +138,16 @@ def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, places, 
     shuffled = draws.copy()
     random.shuffle(shuffled)
     assert split_draws(arm, shuffled, study.personal, seed, 7) == split
-    assert len(set(split.learned)) == len(split.learned)
-    assert not set(split.learned) & set(split.test)
+    assert len(set(split.training_draws)) == len(split.training_draws)
+    assert not set(split.training_draws) & set(split.test)
     assert (split.reason is None) == bool(split.rounds) == bool(split.test)
     assert len(split.rounds) <= study.personal.max_rounds
     for positive, negative in split.rounds:
         assert (labels[positive], labels[negative]) == ("+", "-")
     if split.test:
         assert min(sum(labels[draw] == sign for draw in split.test) for sign in "+-") >= 2
-        assert min(hours_between(draws[a].time, draws[b].time) for a in split.learned for b in split.test) >= 3
-    for learned in split.learned:
+        assert min(hours_between(draws[a].time, draws[b].time) for a in split.training_draws for b in split.test) >= 3
+    for learned in split.training_draws:
         for tested in split.test:
             if protocol == "episode":
                 assert draws[learned].recording != draws[tested].recording
@@ -158,8 +158,8 @@ def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, places, 
 @given(histories)
 def test_forward_learns_only_from_the_past_and_in_its_order(study, labels):
     split = split_draws(study.arms["forward"], _draws(labels), study.personal, 0, 7)
-    if split.learned:
-        assert max(split.learned) < min(split.test)
+    if split.training_draws:
+        assert max(split.training_draws) < min(split.test)
         for earlier, later in zip(split.rounds, split.rounds[1:], strict=False):
             assert earlier[0] < later[0]
             assert earlier[1] < later[1]
@@ -176,7 +176,7 @@ def written(tmp_path, study, arm):
     """A forward split on disk, with the beats of each draw in a segment of its own."""
     draws = _draws("--++--++-+-+")
     heard = {
-        draw.draw_id: Heard((f"s{draw.draw_id}",), 1000 * draw.draw_id, 1000 * draw.draw_id + 900) for draw in draws
+        draw.draw_id: BeatSpan((f"s{draw.draw_id}",), 1000 * draw.draw_id, 1000 * draw.draw_id + 900) for draw in draws
     }
     split = forward_split(draws, 5.0, study.personal)
     write_split(tmp_path / "split.json", split, "forward", arm("forward", 5.0), draws, heard, 7, 1, "d")

@@ -11,7 +11,7 @@ from kalemia.core.paths import round_of_path
 from kalemia.core.tables import empty_table, known, read_table, table_from_rows, write_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrunk_intercepts
 from kalemia.personal.leakage import audit, hours_between
-from kalemia.personal.splits import draws_of, read_split
+from kalemia.personal.splits import parse_draws, read_split
 from kalemia.stats.draw_metrics import METRICS, draw_metrics
 from kalemia.stats.logistic_regression import fit_offset
 
@@ -68,7 +68,7 @@ def write_leakage(
     for split in splits:
         learned = [draw for pair in split["rounds"] for draw in pair]
         about = {name: split[name] for name in ("arm", "subject_id", "protocol")}
-        rows.append(about | audit(learned, split["test"], *draws_of(split)))
+        rows.append(about | audit(learned, split["test"], *parse_draws(split)))
     write_table(path, "leakage", table_from_rows("leakage", rows), digest)
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]
@@ -86,7 +86,7 @@ def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[dict]:
-    time = {draw.draw_id: draw.time for draw in draws_of(split)[0]}
+    time = {draw.draw_id: draw.time for draw in parse_draws(split)[0]}
     learned = [draw for pair in split["rounds"] for draw in pair]
     placed = {}
     for name, round_ in (("placement_generic", 0), ("placement", len(split["rounds"]))):

@@ -8,8 +8,8 @@ import numpy as np
 
 from kalemia.core.tables import known, table_from_rows, write_table
 from kalemia.evaluation.patient_scores import Trial
-from kalemia.personal.episodes import in_time, runs
-from kalemia.personal.splits import draws_of, read_split
+from kalemia.personal.episodes import labeled_in_time_order, run_numbers
+from kalemia.personal.splits import parse_draws, read_split
 from kalemia.stats.tests_and_intervals import effective_number, intraclass_correlation
 
 
@@ -19,9 +19,9 @@ def write_effective(
     """Write how many test draws, episodes and effective draws every patient has in every arm."""
     run_of = {}
     for split in map(read_split, split_paths):
-        labeled = in_time(draws_of(split)[0])
+        labeled = labeled_in_time_order(parse_draws(split)[0])
         ids = (draw.draw_id for draw in labeled)
-        run_of[split["arm"], split["subject_id"]] = dict(zip(ids, runs(labeled), strict=True))
+        run_of[split["arm"], split["subject_id"]] = dict(zip(ids, run_numbers(labeled), strict=True))
     rows = [row for arm in arms for row in effective_rows([t for t in trials if t.arm == arm], run_of)]
     write_table(path, "effective", table_from_rows("effective", rows), digest)
 

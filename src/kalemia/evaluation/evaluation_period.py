@@ -5,9 +5,9 @@ from datetime import datetime
 import numpy as np
 
 from kalemia.evaluation.patient_scores import Trial
-from kalemia.personal.episodes import Draw, episodes, in_time
+from kalemia.personal.episodes import Draw, episodes, labeled_in_time_order
 from kalemia.personal.leakage import hours_between
-from kalemia.personal.splits import draws_of
+from kalemia.personal.splits import parse_draws
 
 _KINDS = {"n_positive": 1, "n_negative": 0, "n_neither": -1}
 
@@ -19,7 +19,7 @@ def draws_of_period(split: dict) -> set[int]:
     the purge of one, and what the protocol keeps apart from them: the stretch and the recording of an episode
     learned from, or the admission. The test draws always belong to it.
     """
-    draws, _ = draws_of(split)
+    draws, _ = parse_draws(split)
     learned = {draw for pair in split["rounds"] for draw in pair}
     test = set(split["test"])
     if split["protocol"] == "forward":
@@ -62,4 +62,8 @@ def _kept_apart(protocol: str, draw: Draw, taught: list[Draw], draws: list[Draw]
 def _stretches(taught: list[Draw], draws: list[Draw]) -> list[tuple[datetime, datetime]]:
     """The first and last moment of every episode that holds a draw learned from."""
     ids = {draw.draw_id for draw in taught}
-    return [(run[0].time, run[-1].time) for run in episodes(in_time(draws)) if ids & {draw.draw_id for draw in run}]
+    return [
+        (run[0].time, run[-1].time)
+        for run in episodes(labeled_in_time_order(draws))
+        if ids & {draw.draw_id for draw in run}
+    ]

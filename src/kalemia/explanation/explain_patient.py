@@ -21,11 +21,11 @@ from kalemia.explanation.weight_randomization import randomize_cascade
 from kalemia.network.checkpoints import load_generic, load_round
 from kalemia.network.resnet import ResNet, build_resnet
 from kalemia.network.training import set_up_torch
-from kalemia.personal.episodes import in_time, runs
-from kalemia.personal.frozen_stages import read_inputs, seam
-from kalemia.personal.nulls import nulls_of, trained_null
-from kalemia.personal.round_scores import roles_of_draws
-from kalemia.personal.splits import draws_of, read_split
+from kalemia.personal.episodes import labeled_in_time_order, run_numbers
+from kalemia.personal.frozen_stages import last_frozen_stage, read_inputs
+from kalemia.personal.nulls import null_runs, train_null
+from kalemia.personal.round_scores import draw_roles
+from kalemia.personal.splits import parse_draws, read_split
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def read_patient(subject_id: int, files: PatientFiles, network: config.Network, 
                 f"{path}: holds weights of subject {lineage.subject_id} in arm {lineage.arm!r}, not of subject"
                 f" {subject_id} in arm {arm!r}; delete it and run again"
             )
-        roles[arm] = roles_of_draws(splits[arm], lineage.round)
+        roles[arm] = draw_roles(splits[arm], lineage.round)
     rr_ms = read_table(files.shard, "beats", columns=["rr_after_ms"])["rr_after_ms"].to_numpy()
     return PatientData(
         subject_id=subject_id,
@@ -193,11 +193,11 @@ def _randomized_models(
             yield name, level, changed
     for name in files.rounds:
         arm, split = training.arms[name], subject.splits[name]
-        after = seam(arm, training.personal.trained_stages)
+        after = last_frozen_stage(arm, training.personal.trained_stages)
         inputs = read_inputs(files.features, files.shard, files.generic, subject.beats.inputs, after)
-        (null,) = nulls_of("shuffled", 1, split, arm, training.personal, training.seed)
+        (null,) = null_runs("shuffled", 1, split, arm, training.personal, training.seed)
         inputs = inputs.to(generic.head.weight.device)
-        above = trained_null(null, generic, inputs, subject.beats, training.network, arm, training.personal)
+        above = train_null(null, generic, inputs, subject.beats, training.network, arm, training.personal)
         yield name, "labels", above.network
 
 
@@ -278,6 +278,6 @@ def _embedding_rows(subject: PatientData, settings: config.Explanation, seed: in
 
 def _episode_by_draw(subject: PatientData) -> dict[int, int]:
     """By labeled draw its episode, numbered from 0 in the order of time: neighboring draws of one label."""
-    draws, _ = draws_of(next(iter(subject.splits.values())))
-    labeled = in_time(draws)
-    return {draw.draw_id: run for draw, run in zip(labeled, runs(labeled), strict=True)}
+    draws, _ = parse_draws(next(iter(subject.splits.values())))
+    labeled = labeled_in_time_order(draws)
+    return {draw.draw_id: run for draw, run in zip(labeled, run_numbers(labeled), strict=True)}

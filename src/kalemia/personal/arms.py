@@ -7,7 +7,7 @@ from kalemia.core.config import Arm, Personal
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.personal.episodes import Draw
-from kalemia.personal.leakage import heard_of_draws
+from kalemia.personal.leakage import beat_spans_by_draw
 from kalemia.personal.splits import Split, split_draws, write_split
 
 
@@ -52,7 +52,7 @@ def write_subject_split(
     if not usable:
         raise UserError(f"{quality_path}: no draw of this subject can be used, so there is no personal patient in it")
     ((subject_id, draws),) = _draws_by_subject(usable).items()
-    heard = heard_of_draws(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
+    heard = beat_spans_by_draw(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
     split = split_draws(arm, draws, personal, seed, subject_id)
     write_split(path, split, arm_name, arm, draws, heard, subject_id, seed, digest)
 

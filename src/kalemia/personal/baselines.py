@@ -17,7 +17,7 @@ from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.ecg.beat_measurements import beat_measures
 from kalemia.network.predictions import draw_predictions
 from kalemia.personal.cached_features import Origin, load_features
-from kalemia.personal.round_scores import learned_through, write_scores
+from kalemia.personal.round_scores import training_draws_until, write_round_predictions
 from kalemia.personal.splits import read_split
 from kalemia.stats.draw_metrics import best_threshold
 from kalemia.stats.logistic_regression import fit_logistic, fit_offset
@@ -45,7 +45,7 @@ class DrawSet:
         return DrawSet(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
 
 
-Judged = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws, and decisions (n,) of 0 and 1
+Scores = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws, and decisions (n,) of 0 and 1
 _DECIMALS = 4  # more than a laboratory gives
 CROSS_PATIENT = "random_intercept"  # needs the other patients, so the evaluation adds it
 
@@ -71,16 +71,16 @@ def write_round_0(
     split, beats = read_split(split_path), read_table(shard_path, "beats", ["draw_id", "rr_after_ms"])
     pooled, outputs = load_features(features_path, ("pooled", "outputs"), Origin.of(generic_path, shard_path))
     beat_set = read_beats(shard_path)
-    write_scores(outputs, beat_set.rows, split, 0, network, decision, digest, predictions_path, metrics_path)
+    write_round_predictions(outputs, beat_set.rows, split, 0, network, decision, digest, predictions_path, metrics_path)
     predictions = draw_predictions(outputs, beat_set.rows, {}, decision)
     context = read_table(context_path, "context")
     context = context.filter(pc.equal(context["subject_id"], split["subject_id"]))
     rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)
     draws = _draw_set(predictions, beat_set.draw_ids, beat_set.beats_mv, rr_ms, pooled, context)
     ids = predictions["draw_id"].to_numpy()
-    train = np.flatnonzero(np.isin(ids, learned_through(split, len(split["rounds"]))))
+    train = np.flatnonzero(np.isin(ids, training_draws_until(split, len(split["rounds"]))))
     test = np.flatnonzero(np.isin(ids, split["test"]))
-    judged = judge(draws.take(train), draws.take(test), positive) if split["rounds"] else {}
+    judged = score_baselines(draws.take(train), draws.take(test), positive) if split["rounds"] else {}
     about = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
     rows = [
         row | {"baseline": name, "score": score, "decision": said}
@@ -90,10 +90,10 @@ def write_round_0(
     write_table(baselines_path, "baselines", table_from_rows("baselines", rows), digest)
 
 
-def judge(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Judged]:
+def score_baselines(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Scores]:
     """What each baseline says of the test draws, having learned from `train`, which holds both classes."""
 
-    def logistic(values: Callable[[DrawSet], np.ndarray]) -> Judged:
+    def logistic(values: Callable[[DrawSet], np.ndarray]) -> Scores:
         return _by_sign(fit_logistic(values(train), train.labels).score(values(test)))
 
     offset, _ = fit_offset(train.logit, train.labels)
@@ -144,7 +144,7 @@ def _shrunk(offsets: np.ndarray, variances: np.ndarray, i: int) -> float:
     return float(mean + (offsets[i] - mean) * between / (between + variances[i]))
 
 
-def _by_sign(scores: np.ndarray) -> Judged:
+def _by_sign(scores: np.ndarray) -> Scores:
     return scores, (scores > 0).astype(np.int8)
 
 

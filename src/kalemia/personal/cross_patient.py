@@ -16,9 +16,9 @@ from kalemia.core.tables import table_from_rows, write_table
 from kalemia.network.checkpoints import load_round
 from kalemia.network.inference import predict
 from kalemia.network.training import set_up_torch
-from kalemia.personal.finetune import opened
-from kalemia.personal.frozen_stages import read_inputs, seam
-from kalemia.personal.nulls import metrics_by
+from kalemia.personal.finetune import freeze_for_arm
+from kalemia.personal.frozen_stages import last_frozen_stage, read_inputs
+from kalemia.personal.nulls import score_with_labels
 from kalemia.personal.splits import read_split
 
 
@@ -51,13 +51,15 @@ def write_strangers(
         """A row for each stranger to one patient."""
         about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": "stranger"}
         label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
-        after = seam(arm, personal.trained_stages)
-        beats, inputs = tested(split["test"], shard_path, features_path, generic_path, network, after)
+        after = last_frozen_stage(arm, personal.trained_stages)
+        beats, inputs = read_test_inputs(split["test"], shard_path, features_path, generic_path, network, after)
         inputs, rows = inputs.to(device), []
-        for repeat, owner in enumerate(strangers(split["subject_id"], list(round_of), arm.nulls["stranger"], seed)):
+        for repeat, owner in enumerate(
+            sample_other_patients(split["subject_id"], list(round_of), arm.nulls["stranger"], seed)
+        ):
             model, _ = load_round(round_of[owner], generic_path, network)
-            above = opened(model, arm, personal.trained_stages).to(device)
-            metrics = metrics_by(predict(above, inputs).cpu().numpy(), beats, label_of, decision)
+            above = freeze_for_arm(model, arm, personal.trained_stages).to(device)
+            metrics = score_with_labels(predict(above, inputs).cpu().numpy(), beats, label_of, decision)
             rows.append(about | {"repeat": repeat, "seed": owner} | metrics)
         return rows
 
@@ -67,7 +69,7 @@ def write_strangers(
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
 
 
-def tested(
+def read_test_inputs(
     draws: Sequence[int],
     shard_path: str | Path,
     features_path: str | Path,
@@ -82,7 +84,7 @@ def tested(
     return beats.take(places), inputs[torch.from_numpy(places)]
 
 
-def strangers(subject: int, subjects: Sequence[int], n: int, seed: int) -> list[int]:
+def sample_other_patients(subject: int, subjects: Sequence[int], n: int, seed: int) -> list[int]:
     """At most `n` other patients, at random."""
     others = sorted(set(subjects) - {subject})
     return [others[i] for i in rng(seed, "strangers", subject).permutation(len(others))[:n]]

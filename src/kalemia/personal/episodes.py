@@ -17,12 +17,12 @@ class Draw:
     admission: int | None = None
 
 
-def in_time(draws: Sequence[Draw]) -> list[Draw]:
+def labeled_in_time_order(draws: Sequence[Draw]) -> list[Draw]:
     """The labeled draws in the order of time; draws of one moment in that of their ids."""
     return sorted((draw for draw in draws if draw.label is not None), key=lambda draw: (draw.time, draw.draw_id))
 
 
-def runs(labeled: Sequence[Draw]) -> list[int]:
+def run_numbers(labeled: Sequence[Draw]) -> list[int]:
     """The run of each draw, numbered from 0: neighbors in time with one label, within one admission.
 
     `labeled` as `in_time` returns it.
@@ -36,7 +36,7 @@ def runs(labeled: Sequence[Draw]) -> list[int]:
 
 def episodes(labeled: Sequence[Draw]) -> list[list[Draw]]:
     """The draws of each run, in the order of time; `labeled` as `in_time` returns it."""
-    return _by_key(labeled, runs(labeled))
+    return _by_key(labeled, run_numbers(labeled))
 
 
 def admissions(labeled: Sequence[Draw]) -> list[list[Draw]]:

@@ -19,8 +19,8 @@ from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
 from kalemia.network.resnet import ResNet, build_resnet
 from kalemia.network.training import TrainOptions, set_up_torch, train
-from kalemia.personal.frozen_stages import Above, read_inputs, seam
-from kalemia.personal.round_scores import learned_through, write_scores
+from kalemia.personal.frozen_stages import TrainableHead, last_frozen_stage, read_inputs
+from kalemia.personal.round_scores import training_draws_until, write_round_predictions
 from kalemia.personal.splits import read_split
 
 log = logging.getLogger("kalemia")
@@ -45,7 +45,7 @@ def train_round(
 ) -> None:
     """Learn from the draws of the split's round `round_` (from 1), store what was trained, and score all draws.
 
-    The first round starts as `first_network`, each other from the round before (`previous_path`). With `arm.replay`
+    The first round starts as `initial_model`, each other from the round before (`previous_path`). With `arm.replay`
     the draws of earlier rounds are learned from again. A round's draws are in turn positive and negative,
     whatever the shard says; all their beats are used, so the class with more beats weighs more. There is no
     validation: the last epoch counts. What lies below the arm's seam comes from the features file. Raises `UserError`
@@ -58,20 +58,20 @@ def train_round(
             f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so round {round_} cannot be"
         )
     if previous_path is None:
-        model = first_network(generic_path, network, arm, seed_of(seed, "head", split["subject_id"], split["arm"]))
+        model = initial_model(generic_path, network, arm, seed_of(seed, "head", split["subject_id"], split["arm"]))
     else:
         model, previous = load_round(previous_path, generic_path, network)
-        _refuse_stranger(previous_path, previous, split, round_ - 1, digest)
-    above = opened(model, arm, personal.trained_stages).to(device)
+        _check_parent_round(previous_path, previous, split, round_ - 1, digest)
+    above = freeze_for_arm(model, arm, personal.trained_stages).to(device)
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
-    lesson = rounds_of_lesson(split["rounds"], round_, arm.replay)
+    lesson = rounds_to_train_on(split["rounds"], round_, arm.replay)
     log.info("learning from %s in round %d", lesson, round_)
     of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
     objective = Objective.from_config(network)
-    learn(
+    train_on_draws(
         above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), lesson, arm, of_round, objective, shard_path
     )
-    learned = learned_through(split, round_)
+    learned = training_draws_until(split, round_)
     lineage = Lineage(
         kind="personal",
         architecture=network,
@@ -86,10 +86,12 @@ def train_round(
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
     outputs = predict(above, inputs).cpu().numpy()
-    write_scores(outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path)
+    write_round_predictions(
+        outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path
+    )
 
 
-def first_network(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
+def initial_model(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
     if arm.trained == "scratch":
         return build_resnet(network, seed)
@@ -98,22 +100,22 @@ def first_network(generic_path: str | Path, network: config.Network, arm: config
     return model
 
 
-def opened(model: ResNet, arm: config.Arm, trained_stages: int) -> Above:
+def freeze_for_arm(model: ResNet, arm: config.Arm, trained_stages: int) -> TrainableHead:
     """The network with all but what the arm trains frozen, as what lies above the seam."""
-    after = seam(arm, trained_stages)
+    after = last_frozen_stage(arm, trained_stages)
     model.freeze_through(after)
     if arm.batch_norm == "frozen":
         model.freeze_batch_norm()
-    return Above(model, after)
+    return TrainableHead(model, after)
 
 
-def rounds_of_lesson(rounds: list, round_: int, replay: bool) -> list:
+def rounds_to_train_on(rounds: list, round_: int, replay: bool) -> list:
     """The draws that a round (from 1) learns from, those of earlier rounds too where they are replayed."""
     return rounds[0 if replay else round_ - 1 : round_]
 
 
-def learn(
-    above: Above,
+def train_on_draws(
+    above: TrainableHead,
     inputs: Tensor,
     draw_ids: np.ndarray,
     analyte: np.ndarray,
@@ -139,7 +141,7 @@ def learn(
     train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=TrainOptions(objective))
 
 
-def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:
+def _check_parent_round(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:
     """A round may only start from the round before, of the same patient, arm, configuration and draws learned from."""
     found = previous.subject_id, previous.arm, previous.round
     asked = split["subject_id"], split["arm"], round_
@@ -150,7 +152,7 @@ def _refuse_stranger(path: str | Path, previous: Lineage, split: dict, round_: i
         )
     if previous.digest != digest:
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
-    if previous.draws != tuple(learned_through(split, round_)):
+    if previous.draws != tuple(training_draws_until(split, round_)):
         raise UserError(
             f"{path}: learned from other draws than the split's up to round {round_}; delete it and run again"
         )

@@ -16,14 +16,14 @@ from kalemia.network.resnet import N_STAGES, ResNet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.cached_features import Origin, load_features, save_features
 
-BEATS = -1  # the seam below the stem: nothing is frozen
+NOTHING_FROZEN = -1  # the seam below the stem: nothing is frozen
 
 
-class Above(nn.Module):
+class TrainableHead(nn.Module):
     """What an arm trains of a network, as a network of its own: from what comes out of stage `after` on.
 
-    After `BEATS` it takes what the network takes, after stage 4 the pooled features (n, channels), with only the
-    head above, otherwise the feature map (n, channels, steps).
+    After `NOTHING_FROZEN` it takes what the network takes, after stage 4 the pooled features (n, channels), with only
+    the head above, otherwise the feature map (n, channels, steps).
     """
 
     def __init__(self, network: ResNet, after: int):
@@ -31,16 +31,18 @@ class Above(nn.Module):
         self.network, self.after = network, after
 
     def forward(self, inputs: Tensor) -> Tensor:
-        if self.after == BEATS:
+        if self.after == NOTHING_FROZEN:
             return self.network(inputs)
         if self.after == N_STAGES:
             return self.network.head(inputs).squeeze(-1)
         return self.network.forward_from(inputs, self.after)
 
 
-def seam(arm: config.Arm, trained_stages: int) -> int:
-    """The last stage that the arm leaves as it is in the generic network; `BEATS` if there is none."""
-    return {"blocks": N_STAGES - trained_stages, "head": N_STAGES, "all": BEATS, "scratch": BEATS}[arm.trained]
+def last_frozen_stage(arm: config.Arm, trained_stages: int) -> int:
+    """The last stage that the arm leaves as it is in the generic network; `NOTHING_FROZEN` if there is none."""
+    return {"blocks": N_STAGES - trained_stages, "head": N_STAGES, "all": NOTHING_FROZEN, "scratch": NOTHING_FROZEN}[
+        arm.trained
+    ]
 
 
 def write_features(
@@ -64,7 +66,7 @@ def write_features(
             f"{shard_path}: the generic network has learned from draw {known[0]}; its subject is no personal patient"
         )
     model, inputs = model.to(device), beat_tensor(beats.inputs, device)
-    stage, pooled, outputs = features_of(model, inputs, after)
+    stage, pooled, outputs = stage_features(model, inputs, after)
     arrays = {f"stage-{after}": stage, "pooled": pooled, "outputs": outputs}
     save_features(
         path,
@@ -73,7 +75,7 @@ def write_features(
     )
 
 
-def features_of(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tensor, Tensor]:
+def stage_features(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tensor, Tensor]:
     """The feature map out of stage `after`, the pooled features and the outputs of inputs (n, ...); nothing adapts."""
     model.eval()
     parts = []
@@ -88,10 +90,11 @@ def features_of(model: ResNet, inputs: Tensor, after: int) -> tuple[Tensor, Tens
 def read_inputs(
     features_path: str | Path, shard_path: str | Path, generic_path: str | Path, inputs: np.ndarray, after: int
 ) -> Tensor:
-    """What `Above` takes of a patient's beats (n, ...), on the CPU in the order of the shard: from the features file,
-    unless it is what the whole network takes, `inputs` (n, ...).
+    """Read the inputs of a `TrainableHead` (n, ...) onto the CPU, one row per beat in the order of the shard.
+
+    They come from the features file, unless nothing is frozen: then they are `inputs`, as the whole network takes them.
     """
-    if after == BEATS:
+    if after == NOTHING_FROZEN:
         return beat_tensor(inputs, torch.device("cpu"))
     name = "pooled" if after == N_STAGES else f"stage-{after}"
     return beat_tensor(*load_features(features_path, (name,), Origin.of(generic_path, shard_path)), torch.device("cpu"))

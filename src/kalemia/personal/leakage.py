@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from kalemia.personal.episodes import Draw, in_time, runs
+from kalemia.personal.episodes import Draw, labeled_in_time_order, run_numbers
 
-PROMISES = {  # protocol -> what training and test never share under it
+MUST_NOT_SHARE = {  # protocol -> what training and test never share under it
     "paper": (),
     "forward": (),
     "episode": ("shared_episodes", "shared_recordings"),
@@ -17,7 +17,7 @@ PROMISES = {  # protocol -> what training and test never share under it
 
 
 @dataclass(frozen=True)
-class Heard:
+class BeatSpan:
     """Where the beats of one draw lie: the segments, and the first and the last R peak, in samples of the recording."""
 
     segments: tuple[str, ...]
@@ -25,7 +25,7 @@ class Heard:
     last: int
 
 
-def heard_of_draws(beats: pa.Table) -> dict[int, Heard]:
+def beat_spans_by_draw(beats: pa.Table) -> dict[int, BeatSpan]:
     """By draw, from the columns draw_id, segment and r_sample of a beat shard."""
     found: dict[int, tuple[set[str], list[int]]] = {}
     columns = (beats[name].to_pylist() for name in ("draw_id", "segment", "r_sample"))
@@ -33,18 +33,18 @@ def heard_of_draws(beats: pa.Table) -> dict[int, Heard]:
         segments, samples = found.setdefault(draw_id, (set(), []))
         segments.add(segment)
         samples.append(r_sample)
-    return {draw: Heard(tuple(sorted(names)), min(at), max(at)) for draw, (names, at) in found.items()}
+    return {draw: BeatSpan(tuple(sorted(names)), min(at), max(at)) for draw, (names, at) in found.items()}
 
 
-def audit(train: Iterable[int], test: Iterable[int], draws: Sequence[Draw], heard: dict[int, Heard]) -> dict:
+def audit(train: Iterable[int], test: Iterable[int], draws: Sequence[Draw], heard: dict[int, BeatSpan]) -> dict:
     """How near training comes to the test, by the columns of a table of kind "leakage" from n_train on.
 
     `draws` are all usable draws of the patient. A recording, segment, admission or episode (a run of one label) is
     shared where it holds draws of both sides; beats are where two draws' R peaks overlap in time in one recording.
     """
-    labeled = in_time(draws)
+    labeled = labeled_in_time_order(draws)
     by_id = {draw.draw_id: draw for draw in labeled}
-    run_of = dict(zip((draw.draw_id for draw in labeled), runs(labeled), strict=True))
+    run_of = dict(zip((draw.draw_id for draw in labeled), run_numbers(labeled), strict=True))
     train, test = [by_id[draw] for draw in train], [by_id[draw] for draw in test]
     gaps = [hours_between(one.time, other.time) for one in train for other in test]
     overlapping = [(one, other) for one in train for other in test if _overlap(one, other, heard)]
@@ -60,7 +60,7 @@ def audit(train: Iterable[int], test: Iterable[int], draws: Sequence[Draw], hear
     }
 
 
-def broken_promise(protocol: str, purge_hours: float, audited: dict, forward_in_time: bool) -> str | None:
+def protocol_violation(protocol: str, purge_hours: float, audited: dict, forward_in_time: bool) -> str | None:
     """What the protocol promised and the split does not keep, in a few words; None where all is kept."""
     if audited["shared_beats"]:
         return "a training draw and a test draw hold the same beats"
@@ -69,7 +69,7 @@ def broken_promise(protocol: str, purge_hours: float, audited: dict, forward_in_
         return f"a training draw lies {gap:.2f} h from a test draw, nearer than purge_hours ({purge_hours:g})"
     if protocol == "forward" and not forward_in_time:
         return "a training draw comes after a test draw"
-    for shared in PROMISES[protocol]:
+    for shared in MUST_NOT_SHARE[protocol]:
         if audited[shared]:
             return f"training and test draws share {audited[shared]} {shared.removeprefix('shared_')}"
     return None
@@ -85,12 +85,12 @@ def _shared(train: list[Draw], test: list[Draw], names) -> int:
     return len(sides[0] & sides[1])
 
 
-def _segments(draw: Draw, heard: dict[int, Heard]) -> list[tuple[str | None, str]]:
+def _segments(draw: Draw, heard: dict[int, BeatSpan]) -> list[tuple[str | None, str]]:
     mine = heard.get(draw.draw_id)
     return [(draw.recording, name) for name in mine.segments] if mine else []
 
 
-def _overlap(one: Draw, other: Draw, heard: dict[int, Heard]) -> bool:
+def _overlap(one: Draw, other: Draw, heard: dict[int, BeatSpan]) -> bool:
     if one.recording is None or one.recording != other.recording or not {one.draw_id, other.draw_id} <= heard.keys():
         return False
     mine, others = heard[one.draw_id], heard[other.draw_id]

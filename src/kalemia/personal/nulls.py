@@ -23,9 +23,9 @@ from kalemia.network.predictions import beat_tensor, draw_predictions
 from kalemia.network.resnet import N_STAGES, ResNet, build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import Draw
-from kalemia.personal.finetune import learn, opened, rounds_of_lesson
-from kalemia.personal.frozen_stages import BEATS, Above, features_of, read_inputs, seam
-from kalemia.personal.splits import Split, draws_of, read_split, split_draws
+from kalemia.personal.finetune import freeze_for_arm, rounds_to_train_on, train_on_draws
+from kalemia.personal.frozen_stages import NOTHING_FROZEN, TrainableHead, last_frozen_stage, read_inputs, stage_features
+from kalemia.personal.splits import Split, parse_draws, read_split, split_draws
 from kalemia.stats.draw_metrics import role_metrics
 
 log = logging.getLogger("kalemia")
@@ -35,16 +35,16 @@ _BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before R: neither
 
 
 @dataclass(frozen=True)
-class Null:
+class NullRun:
     """One run: the split it learns by, and from which draw a draw takes its label and value, if not its own."""
 
     seed: int
     split: Split
-    source: dict[int, int]
+    label_source: dict[int, int]
 
-    def moved(self, of_draw: dict) -> dict:
+    def relabel(self, of_draw: dict) -> dict:
         """What the draws have (label, value) after the move."""
-        return {draw: of_draw[self.source.get(draw, draw)] for draw in of_draw}
+        return {draw: of_draw[self.label_source.get(draw, draw)] for draw in of_draw}
 
 
 def write_nulls(
@@ -72,44 +72,48 @@ def write_nulls(
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     generic = load_generic(generic_path, network)[0].to(device)
-    after = seam(arm, personal.trained_stages)
+    after = last_frozen_stage(arm, personal.trained_stages)
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, after).to(device)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
     for kind in TRAINED_KINDS:
         n = arm.nulls.get(kind, 0)
         if kind == "between_beats" and n:
-            inputs = above_seam(generic, inputs_between_beats(beats, network), after)
-        for repeat, null in enumerate(nulls_of(kind, n, split, arm, personal, seed)):
-            above = trained_null(null, generic, inputs, beats, network, arm, personal)
+            inputs = features_at(generic, tp_segment_inputs(beats, network), after)
+        for repeat, null in enumerate(null_runs(kind, n, split, arm, personal, seed)):
+            above = train_null(null, generic, inputs, beats, network, arm, personal)
             test = np.flatnonzero(np.isin(beats.draw_ids, null.split.test))
             outputs = predict(above, inputs[torch.from_numpy(test)]).cpu().numpy()
             about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
-            metrics = metrics_by(outputs, beats.take(test), null.moved(label_of), decision)
+            metrics = score_with_labels(outputs, beats.take(test), null.relabel(label_of), decision)
             rows.append(about | {"repeat": repeat, "seed": null.seed} | metrics)
         log.info("%s: %d runs", kind, n)
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
 
 
-def trained_null(
-    null: Null,
+def train_null(
+    null: NullRun,
     generic: ResNet,
     inputs: Tensor,
     beats: BeatSet,
     network: config.Network,
     arm: config.Arm,
     personal: config.Personal,
-) -> Above:
+) -> TrainableHead:
     """A network after all rounds of a null; `inputs` (n, ...) are what lies at the arm's seam, of all `beats`."""
-    above = opened(_begun(generic, network, arm, seed_of(null.seed, "head")), arm, personal.trained_stages)
-    with _quiet():
-        _learn_all(above, inputs, beats, null, arm, Objective.from_config(network))
+    above = freeze_for_arm(
+        _initial_model(generic, network, arm, seed_of(null.seed, "head")), arm, personal.trained_stages
+    )
+    with _no_epoch_logs():
+        _train_all_rounds(above, inputs, beats, null, arm, Objective.from_config(network))
     return above
 
 
-def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.Personal, seed: int) -> Iterator[Null]:
+def null_runs(
+    kind: str, n: int, split: dict, arm: config.Arm, personal: config.Personal, seed: int
+) -> Iterator[NullRun]:
     """The repeats of a null: `n`, or none where the protocol is impossible for every shift of the labels."""
-    draws, _ = draws_of(split)
+    draws, _ = parse_draws(split)
     about = seed, "null", kind, split["arm"], split["subject_id"]
     truth = Split(tuple(map(tuple, split["rounds"])), tuple(split["test"]))
     shifts = possible_shifts(draws, arm, personal, seed, split["subject_id"]) if kind == "shifted" and n else []
@@ -117,9 +121,9 @@ def nulls_of(kind: str, n: int, split: dict, arm: config.Arm, personal: config.P
     for repeat in range(n):
         null_seed = seed_of(*about, repeat)
         if kind == "between_beats":
-            yield Null(null_seed, truth, {})
+            yield NullRun(null_seed, truth, {})
         elif kind == "shuffled":
-            yield shuffled(truth, draws, arm.protocol, null_seed)
+            yield shuffle_labels(truth, draws, arm.protocol, null_seed)
         elif shifts:
             yield replace(shifts[next(order)], seed=null_seed)
 
@@ -130,73 +134,73 @@ def _in_cycles(random: np.random.Generator, n: int) -> Iterator[int]:
         yield from random.permutation(n)
 
 
-def shuffled(truth: Split, draws: Sequence[Draw], protocol: str, seed: int) -> Null:
+def shuffle_labels(truth: Split, draws: Sequence[Draw], protocol: str, seed: int) -> NullRun:
     """The draws learned from change places in the rounds, and each takes the label of the one whose place it has.
 
     Under `forward` the places of a class are then filled in the order of time, as `draws` are; under the other
     protocols, which pair at random, they stay as dealt.
     """
-    dealt = rng(seed, "labels").permutation(truth.learned).tolist()
-    source = dict(zip(dealt, truth.learned, strict=True))
+    dealt = rng(seed, "labels").permutation(truth.training_draws).tolist()
+    source = dict(zip(dealt, truth.training_draws, strict=True))
     if protocol == "forward":
         when = {draw.draw_id: place for place, draw in enumerate(draws)}
         dealt[::2], dealt[1::2] = sorted(dealt[::2], key=when.get), sorted(dealt[1::2], key=when.get)
     places = iter(dealt)
     rounds = tuple(tuple(next(places) for _ in pairs) for pairs in truth.rounds)
-    return Null(seed, Split(rounds, truth.test), source)
+    return NullRun(seed, Split(rounds, truth.test), source)
 
 
-def shifted(draws: Sequence[Draw], steps: int) -> dict[int, int]:
+def shift_labels(draws: Sequence[Draw], steps: int) -> dict[int, int]:
     """For draws in time the draw `steps` before each, whose label (or none) it takes; the last precede the first."""
     return {draw.draw_id: draws[i - steps].draw_id for i, draw in enumerate(draws)}
 
 
 def possible_shifts(
     draws: Sequence[Draw], arm: config.Arm, personal: config.Personal, seed: int, subject_id: int
-) -> list[Null]:
+) -> list[NullRun]:
     """The draws moved by a quarter to three quarters of their number, wherever the protocol can divide them."""
     label = {draw.draw_id: draw.label for draw in draws}
     found = []
     for steps in range(max(1, len(draws) // 4), len(draws) - len(draws) // 4 + 1):
-        source = shifted(draws, steps)
+        source = shift_labels(draws, steps)
         moved = [replace(draw, label=label[source[draw.draw_id]]) for draw in draws]
-        found.append(Null(seed, split_draws(arm, moved, personal, seed, subject_id), source))
+        found.append(NullRun(seed, split_draws(arm, moved, personal, seed, subject_id), source))
     return [null for null in found if null.split.rounds]
 
 
-def between_beats(beats_mv: np.ndarray) -> np.ndarray:
+def tp_segment(beats_mv: np.ndarray) -> np.ndarray:
     """Beats (n, 120) of nothing but the stretch before the P wave, mirrored to and fro, its mean taken out."""
     stretch_mv = beats_mv[:, :_BETWEEN] - beats_mv[:, :_BETWEEN].mean(axis=1, keepdims=True)
     return np.pad(stretch_mv, ((0, 0), (0, beats_mv.shape[1] - _BETWEEN)), mode="reflect")
 
 
-def inputs_between_beats(beats: BeatSet, network: config.Network) -> np.ndarray:
+def tp_segment_inputs(beats: BeatSet, network: config.Network) -> np.ndarray:
     """What the network takes (n, ...) where `between_beats` stands for the beats; intervals are all one second."""
     times = beats.rows["draw_time"].to_numpy()
-    samples = normalized(between_beats(beats.beats_mv), beats.draw_ids, times, network.normalization)
+    samples = normalized(tp_segment(beats.beats_mv), beats.draw_ids, times, network.normalization)
     if not network.rr_intervals:
         return samples
     return np.concatenate([samples, np.ones((len(beats), len(RR_COLUMNS)), np.float32)], axis=1)
 
 
-def above_seam(generic: ResNet, inputs: np.ndarray, after: int) -> Tensor:
+def features_at(generic: ResNet, inputs: np.ndarray, after: int) -> Tensor:
     """What lies at an arm's seam of other inputs than those of the features file."""
     tensor = beat_tensor(inputs, generic.head.weight.device)
-    if after == BEATS:
+    if after == NOTHING_FROZEN:
         return tensor
-    stage, pooled, _ = features_of(generic, tensor, min(after, N_STAGES - 1))
+    stage, pooled, _ = stage_features(generic, tensor, min(after, N_STAGES - 1))
     return pooled if after == N_STAGES else stage
 
 
-def metrics_by(outputs: np.ndarray, test: BeatSet, label_of: dict[int, int], decision: str) -> dict:
+def score_with_labels(outputs: np.ndarray, test: BeatSet, label_of: dict[int, int], decision: str) -> dict:
     """`role_metrics` of what a network says of some test beats, by labels that may not be their own."""
     relabeled = test.labeled(np.array([label_of[draw] for draw in test.draw_ids.tolist()], np.int8))
     roles = dict.fromkeys(test.draw_ids.tolist(), "test")
     return role_metrics(draw_predictions(outputs, relabeled.rows, roles, decision), "test")
 
 
-def _begun(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
-    """As `personal.first_network`, from a generic network that is in memory and stays as it is."""
+def _initial_model(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
+    """As `finetune.initial_model`, from a generic network that is in memory and stays as it is."""
     if arm.trained == "scratch":
         return build_resnet(network, seed).to(generic.head.weight.device)
     model = copy.deepcopy(generic)
@@ -204,19 +208,21 @@ def _begun(generic: ResNet, network: config.Network, arm: config.Arm, seed: int)
     return model
 
 
-def _learn_all(above: Above, inputs: Tensor, beats: BeatSet, null: Null, arm: config.Arm, objective: Objective) -> None:
+def _train_all_rounds(
+    above: TrainableHead, inputs: Tensor, beats: BeatSet, null: NullRun, arm: config.Arm, objective: Objective
+) -> None:
     """All rounds of a null, one after the other."""
     value_of = dict(zip(beats.draw_ids.tolist(), beats.rows["potassium"].to_pylist(), strict=True))
-    moved = null.moved(value_of)
+    moved = null.relabel(value_of)
     analyte = np.array([moved[draw] for draw in beats.draw_ids.tolist()])
     for round_ in range(1, len(null.split.rounds) + 1):
-        lesson = list(rounds_of_lesson(null.split.rounds, round_, arm.replay))
+        lesson = list(rounds_to_train_on(null.split.rounds, round_, arm.replay))
         seed = seed_of(null.seed, "round", round_)
-        learn(above, inputs, beats.draw_ids, analyte, lesson, arm, seed, objective, "the shard")
+        train_on_draws(above, inputs, beats.draw_ids, analyte, lesson, arm, seed, objective, "the shard")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _no_epoch_logs() -> Iterator[None]:
     """Without a line for every epoch of every repeat."""
     logging.disable(logging.INFO)
     try:

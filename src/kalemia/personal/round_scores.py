@@ -12,17 +12,17 @@ from kalemia.network.predictions import draw_predictions
 from kalemia.stats.draw_metrics import role_metrics
 
 
-def learned_through(split: dict, round_: int) -> list[int]:
+def training_draws_until(split: dict, round_: int) -> list[int]:
     """The draws that a patient's network has learned from after a round; sorted."""
     return sorted(draw for pair in split["rounds"][:round_] for draw in pair)
 
 
-def roles_of_draws(split: dict, round_: int) -> dict[int, str]:
+def draw_roles(split: dict, round_: int) -> dict[int, str]:
     """After a round: train, the draws learned from so far; test, the held out. All others have no role."""
-    return dict.fromkeys(split["test"], "test") | dict.fromkeys(learned_through(split, round_), "train")
+    return dict.fromkeys(split["test"], "test") | dict.fromkeys(training_draws_until(split, round_), "train")
 
 
-def write_scores(
+def write_round_predictions(
     outputs: np.ndarray,
     rows: pa.Table,
     split: dict,
@@ -34,13 +34,13 @@ def write_scores(
     metrics_path: str | Path,
 ) -> None:
     """Write the predictions and the metrics of a round from what `network` says of beats, and `DRAW_COLUMNS` (n)."""
-    roles = roles_of_draws(split, round_)
+    roles = draw_roles(split, round_)
     predictions = draw_predictions(outputs, rows, roles, decision, Objective.from_config(network))
     write_table(predictions_path, "predictions", predictions, digest)
     about = {
         "subject_id": split["subject_id"],
         "arm": split["arm"],
         "round": round_,
-        "learned": learned_through(split, round_),
+        "learned": training_draws_until(split, round_),
     }
     write_json(metrics_path, about | role_metrics(predictions, "test"))

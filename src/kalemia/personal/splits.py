@@ -11,8 +11,8 @@ from kalemia.core.config import Arm, Personal
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
-from kalemia.personal.episodes import Draw, admissions, episodes, in_time
-from kalemia.personal.leakage import Heard, audit, broken_promise, hours_between
+from kalemia.personal.episodes import Draw, admissions, episodes, labeled_in_time_order
+from kalemia.personal.leakage import BeatSpan, audit, hours_between, protocol_violation
 
 _ORDERS = 64  # in which whole episodes or admissions are tried
 
@@ -31,7 +31,7 @@ class Split:
     reason: str | None = None
 
     @property
-    def learned(self) -> list[int]:
+    def training_draws(self) -> list[int]:
         """The draws of all rounds."""
         return [draw for pair in self.rounds for draw in pair]
 
@@ -41,7 +41,7 @@ def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, 
 
     No training draw lies within `arm.purge_hours` of a test draw.
     """
-    labeled, random = in_time(draws), rng(seed, f"{arm.protocol} split", subject_id)
+    labeled, random = labeled_in_time_order(draws), rng(seed, f"{arm.protocol} split", subject_id)
     split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
     if split.reason and _split_by(arm.protocol, labeled, 0.0, settings, random).rounds:
         return Split(reason=f"possible only if training draws may lie within {arm.purge_hours:g} hours of the test")
@@ -160,7 +160,7 @@ def write_split(
     arm_name: str,
     arm: Arm,
     draws: Sequence[Draw],
-    heard: dict[int, Heard],
+    heard: dict[int, BeatSpan],
     subject_id: int,
     seed: int,
     digest: str,
@@ -181,32 +181,32 @@ def write_split(
         "rounds": [list(pair) for pair in split.rounds],
         "test": list(split.test),
         "test_from": split.test_from and split.test_from.isoformat(),
-        "leakage": audit(split.learned, split.test, draws, heard) if split.rounds else None,
+        "leakage": audit(split.training_draws, split.test, draws, heard) if split.rounds else None,
         "draws": [_draw_json(draw, heard) for draw in everything],
     }
-    _refuse_leak(path, content)
+    _raise_on_leak(path, content)
     write_json(path, content)
 
 
 def read_split(path) -> dict:
     """A file of `write_split`; raises `UserError` where a draw is used twice, or a promise is broken."""
     split = read_json(path)
-    _refuse_leak(path, split)
+    _raise_on_leak(path, split)
     return split
 
 
-def draws_of(split: dict) -> tuple[list[Draw], dict[int, Heard]]:
+def parse_draws(split: dict) -> tuple[list[Draw], dict[int, BeatSpan]]:
     """All usable draws of a file of `write_split` in the order of time, and where their beats lie."""
     draws, heard = [], {}
     for row in split["draws"]:
         time = datetime.fromisoformat(row["time"])
         draws.append(Draw(row["draw_id"], time, row["label"], row["recording"], row["admission"]))
         if row["segments"]:
-            heard[row["draw_id"]] = Heard(tuple(row["segments"]), *row["r_samples"])
+            heard[row["draw_id"]] = BeatSpan(tuple(row["segments"]), *row["r_samples"])
     return draws, heard
 
 
-def _draw_json(draw: Draw, heard: dict[int, Heard]) -> dict:
+def _draw_json(draw: Draw, heard: dict[int, BeatSpan]) -> dict:
     mine = heard.get(draw.draw_id)
     return {
         "draw_id": draw.draw_id,
@@ -219,18 +219,18 @@ def _draw_json(draw: Draw, heard: dict[int, Heard]) -> dict:
     }
 
 
-def _refuse_leak(path, split: dict) -> None:
+def _raise_on_leak(path, split: dict) -> None:
     learned = [draw for pair in split["rounds"] for draw in pair]
     twice = [draw for draw, n in Counter([*learned, *set(split["test"])]).items() if n > 1]
     if twice:
         raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")
     if not split["rounds"]:
         return
-    draws, heard = draws_of(split)
+    draws, heard = parse_draws(split)
     times = {draw.draw_id: draw.time for draw in draws}
     in_order = max(times[draw] for draw in learned) < min(times[draw] for draw in split["test"])
     audited = audit(learned, split["test"], draws, heard)
-    broken = broken_promise(split["protocol"], split["purge_hours"], audited, in_order)
+    broken = protocol_violation(split["protocol"], split["purge_hours"], audited, in_order)
     if broken:
         raise UserError(
             f"{path}: breaks the promise of the protocol {split['protocol']!r}: {broken}; delete the file and run again"
