@@ -6,6 +6,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/result_digests.smk"
 include: "rules/source.smk"
 include: "rules/cohort.smk"
 include: "rules/excerpts.smk"

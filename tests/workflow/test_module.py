@@ -1,6 +1,7 @@
 """The workflow as a module of another one, as docs/running.md shows it."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -23,11 +24,14 @@ def outer(tmp_path):
     return tmp_path
 
 
-def _snakemake(folder, *arguments):
+def _run(folder, *arguments):
     command = [sys.executable, "-m", "snakemake", "--directory", folder, "--snakefile", folder / "Snakefile"]
-    run = subprocess.run(
-        list(map(str, [*command, "--cores", "2", *arguments])), capture_output=True, text=True, timeout=600, check=False
-    )
+    command = map(str, [*command, "--cores", "2", *arguments])
+    return subprocess.run(list(command), capture_output=True, text=True, timeout=600, check=False)
+
+
+def _snakemake(folder, *arguments):
+    run = _run(folder, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout + run.stderr
 
@@ -48,3 +52,9 @@ def test_another_workflow_s_rules_use_its_files(outer):
     _snakemake(outer, "--", f"potassium/results/beats/p{subject:06d}.parquet")
     assert len(read_table(outer / f"potassium/results/beats/p{subject:06d}.quality.parquet", "quality"))
     assert not (outer / "results").exists()
+
+    shutil.rmtree(outer / ".snakemake")  # as if the results had come from elsewhere
+    (outer / "study.yaml").write_text((ROOT / "tests/studies/tiny.yaml").read_text() + "seed: 99\n")
+    run = _run(outer, "--dry-run", "kalemia_all")
+    assert run.returncode != 0
+    assert "potassium/results/cohort/draws.parquet: was made with other settings" in run.stdout + run.stderr

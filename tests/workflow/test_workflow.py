@@ -20,6 +20,7 @@ import yaml
 from kalemia.cli import main
 from kalemia.core.config import Study, overlaid
 from kalemia.core.paths import SUBJECTS_OF_BATCH
+from kalemia.core.result_digests import key_tables
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, write_json, write_table
 from kalemia.rebuild_report import read_settings
@@ -140,6 +141,13 @@ def test_heights_and_weights_reach_the_table_of_characteristics(finished):
     generic = read_json(finished / "results/cohort/characteristics.json")["generic"]
     assert 150 < generic["height_cm_median_iqr"][0] < 190
     assert 0 < generic["missing"]["height"] < generic["n"]
+
+
+def test_every_stage_s_key_table_carries_the_digest_of_the_study(finished):
+    tables = list(key_tables(_study(), finished / "results"))
+    assert len(tables) == 12
+    for path, digest in tables:
+        assert (pq.read_metadata(path).metadata or {})[b"kalemia.digest"].decode() == digest, path
 
 
 def test_nothing_is_left_to_do(finished):
