@@ -1,16 +1,19 @@
-# Everything a person types. `make` alone says what there is.
+# The commands for people; `make` alone lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo test slurm-test lint bench clean
+.PHONY: help setup demo check test slurm-test lint lock bench clean
 
-help:  ## show this
+# markers of the tests that take long or need something that is not part of the checkout
+SLOW := slow or workflow or realdata or slurm or planted or gpu
+
+help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: .venv/installed  ## make .venv with everything pinned in constraints.txt (nothing to do when done)
+setup: .venv/installed  ## create .venv with the versions pinned in constraints.txt
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -19,26 +22,33 @@ setup: .venv/installed  ## make .venv with everything pinned in constraints.txt 
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## simulate a cohort, train, and write results/report.html
+demo: setup  ## simulate a cohort, train networks and write results/report.html
 	@$(SNAKEMAKE) --quiet rules host reason
 	@echo "The report is at results/report.html"
 
-test: setup  ## run every test, a file at a time on each core
+check: lint  ## run lint and the fast tests: the loop while you work, under 3 minutes
+	$(BIN)/pytest --quiet --numprocesses $(CORES) --dist loadfile -m "not ($(SLOW))"
+
+test: setup  ## run every test; each core takes one file at a time
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 
-slurm-test: setup  ## start a SLURM of one node on this machine (Debian, root), run the tests that need one, and end it
+slurm-test: setup  ## run the tests that need SLURM on a temporary one-node SLURM (Debian, as root)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'
 	@tests/slurm/run.sh $(abspath $(BIN))/python
 
-lint: setup  ## check style, the workflow's too
+lint: setup  ## check the style of code and workflow, and the lock file of stage versions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
+	$(BIN)/python tools/stage_lock.py
 
-bench: setup  ## compare speed with other ways of doing the same
+lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review" or all: code changed, output did not)
+	$(BIN)/python tools/stage_lock.py --update --same-output $(SAME_OUTPUT)
+
+bench: setup  ## benchmark against other tools
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-clean:  ## remove results and caches, keep .venv
+clean:  ## remove results and caches, but keep .venv
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from imports import packages_of
+from import_walker import SourceTree
 
 CONDA_NAME_OF = {"isal": "python-isal", "matplotlib": "matplotlib-base", "torch": "pytorch"}
 DISTRIBUTIONS = packages_distributions()
+SOURCE = SourceTree(ROOT)
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
 
@@ -48,13 +49,13 @@ def test_every_script_belongs_to_a_rule_with_an_environment():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_an_environment_has_every_package_that_the_scripts_of_its_rules_import(script):
-    names = [name.lower() for package in packages_of(script) for name in DISTRIBUTIONS[package]]
+    names = [name.lower() for package in SOURCE.packages_of(script) for name in DISTRIBUTIONS[package]]
     missing = {CONDA_NAME_OF.get(name, name) for name in names} - _pins(_environments()[script]).keys()
     assert not missing
 
 
 def test_imports_are_found_in_functions_and_through_modules():
-    packages = {path.stem: packages_of(path) for path in SCRIPTS}
+    packages = {path.stem: SOURCE.packages_of(path) for path in SCRIPTS}
     assert {"edfio", "wfdb"} <= packages["excerpts"]  # in functions of kalemia.sources.signal_files
     assert {"safetensors", "sklearn", "torch"} <= packages["explanation"]
     assert "torch" not in packages["round_0"]  # kalemia.network.predictions imports it for networks alone

@@ -35,22 +35,22 @@ class Item:
 @cache
 def excluding_codes() -> tuple[Code, ...]:
     """Atrial fibrillation and pacing: data/icd9.csv."""
-    return tuple(Code(row["table"], row["prefix"], row["reason"]) for row in _rows("icd9"))
+    return tuple(Code(row["table"], row["prefix"], row["reason"]) for row in _rows("data/icd9.csv"))
 
 
 @cache
 def items_of(table: str) -> tuple[Item, ...]:
     """The items of one table that mean something here: data/items.csv."""
-    rows = [row for row in _rows("items") if row["table"] == table]
+    rows = [row for row in _rows("data/items.csv") if row["table"] == table]
     return tuple(Item(row["meaning"], table, int(row["item"]), float(row["factor"] or 1)) for row in rows)
 
 
 @cache
 def drug_patterns() -> dict[str, str]:
     """Treatment -> regular expression, lower case, that is found in the names of its drugs: data/drugs.csv."""
-    return {row["meaning"]: row["pattern"] for row in _rows("drugs")}
+    return {row["meaning"]: row["pattern"] for row in _rows("data/drugs.csv")}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    with (files("kalemia") / f"data/{name}.csv").open(encoding="utf-8", newline="") as file:
+def _rows(path: str) -> list[dict[str, str]]:
+    with (files("kalemia") / path).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
