@@ -40,11 +40,11 @@ def test_a_null_that_does_as_well_refuses():
     nulls = FOUND["nulls"] | {"shifted": {"patients": 12, "runs": 19, "rank": 2, "p": 0.1}}
     assert _judged(nulls=nulls) == NOT_SUPPORTED
     assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
-    assert judge(FOUND | {"nulls": nulls})[1] == "among the negative controls, 1 of 19 shifted runs did as well"
+    assert judge(FOUND | {"nulls": nulls})[1] == "among the negative controls, 1 of 19 shifted-label runs did as well"
 
 
 def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counted():
-    counts = "0 of 19 shifted and 1 of 39 shuffled runs did as well"
+    counts = "0 of 19 shifted-label and 1 of 39 shuffled-label runs did as well"
     said = f"better than the best baseline; among the negative controls, {counts}"
     assert judge(FOUND) == (SUPPORTED, said)
     few = {
@@ -53,7 +53,7 @@ def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counte
     }
     assert judge(FOUND | {"nulls": FOUND["nulls"] | few}) == (
         SUPPORTED,
-        f"{said} (too few to count: 5 stranger runs in 12 patients and 19 between beats runs in 1 patient)",
+        f"{said} (too few to count: 5 cross-patient runs in 12 patients and 19 TP-segment runs in 1 patient)",
     )
 
 

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS
+
+_SPELLINGS = {"ecg": "ECG", "platt": "Platt"}
+
 
 def display_name(name: str) -> str:
     """The name of a baseline or a negative control as a page prints it, for example ``ECG measures``."""
-    return " ".join("ECG" if word == "ecg" else word for word in name.split("_"))
+    if name in NEGATIVE_CONTROLS:
+        return NEGATIVE_CONTROLS[name].label
+    return " ".join(_SPELLINGS.get(word, word) for word in name.split("_"))
 
 
 def join_with_and(parts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kalemia.core.config import Arm
+from kalemia.core.negative_controls import FALSE_LABELS
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_table, write_json
 from kalemia.core.wording import display_name, join_with_and, plural
@@ -17,7 +18,6 @@ from kalemia.stats.tests_and_intervals import LEVEL, comparable, drawn, percenti
 FEWEST_PATIENTS = 8
 FEWEST_REPEATS = round(1 / LEVEL) - 1  # fewer cannot place the truth that far out
 RESAMPLES = 10_000
-FALSE_LABELS = ("shuffled", "shifted")  # without runs of one of these nulls nothing is "supported"
 SUPPORTED, NOT_SUPPORTED, UNKNOWN = "supported", "not supported", "cannot be told"
 NEIGHBORS_APART = ("forward", "episode", "admission")  # protocols under which a verdict may be "supported"
 
@@ -95,7 +95,10 @@ def judge(found: dict) -> tuple[str, str]:
         return NOT_SUPPORTED, "the best baseline did better"
     if telling.keys().isdisjoint(FALSE_LABELS):
         needed = f"at least {FEWEST_REPEATS} runs in at least {FEWEST_PATIENTS} patients"
-        return UNKNOWN, f"no negative control with false labels ({' or '.join(FALSE_LABELS)}) has {needed}"
+        return (
+            UNKNOWN,
+            f"no negative control with false labels ({' or '.join(map(display_name, FALSE_LABELS))}) has {needed}",
+        )
     if low <= 0:
         return UNKNOWN, "the interval of the difference from the best baseline includes 0"
     if found["protocol"] not in NEIGHBORS_APART:
@@ -115,7 +118,7 @@ def _tells(null: dict) -> bool:
 
 
 def count_matching_runs(nulls: dict[str, dict]) -> str:
-    """How many runs of each null did as well as the real run: ``0 of 19 shuffled and 1 of 39 shifted runs``."""
+    """How many runs of each null did as well as the real run: ``0 of 19 shuffled-label and 1 of 9 TP-segment runs``."""
     counts = [f"{null['rank'] - 1} of {null['runs']} {display_name(kind)}" for kind, null in nulls.items()]
     return f"{join_with_and(counts)} runs"
 

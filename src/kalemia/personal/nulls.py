@@ -14,6 +14,7 @@ from torch import Tensor
 from kalemia.beats.dataset import RR_COLUMNS, BeatSet, read_beats
 from kalemia.beats.normalization import normalized
 from kalemia.core import config
+from kalemia.core.negative_controls import TRAINED
 from kalemia.core.seeds import rng, seed_of
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.network.checkpoints import load_generic
@@ -30,7 +31,6 @@ from kalemia.stats.draw_metrics import role_metrics
 
 log = logging.getLogger("kalemia")
 
-TRAINED_KINDS = ("shuffled", "shifted", "between_beats")  # each is a training of its own; a stranger needs none
 _BETWEEN = 10  # samples at the start of a beat, 320 to 240 ms before R: neither T nor P, below some 95 beats a minute
 
 
@@ -60,7 +60,7 @@ def write_nulls(
     decision: str,
     path: str | Path,
 ) -> None:
-    """Train every null of `TRAINED_KINDS` that the arm asks for as its rounds are trained, and write its metrics.
+    """Train every null of `TRAINED` that the arm asks for as its rounds are trained, and write its metrics.
 
     shuffled: the labels of the draws learned from change places. shifted: all the patient's labels move along time,
     around the end, so that they keep their runs; the draws are divided anew and tested by the moved labels.
@@ -76,7 +76,7 @@ def write_nulls(
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, after).to(device)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
-    for kind in TRAINED_KINDS:
+    for kind in TRAINED:
         n = arm.nulls.get(kind, 0)
         if kind == "between_beats" and n:
             inputs = features_at(generic, tp_segment_inputs(beats, network), after)

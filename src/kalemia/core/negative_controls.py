@@ -1,0 +1,55 @@
+"""Negative controls: runs without the information that a personalized network should use, declared once.
+
+To add one, add an entry here and, if it is trained, its runs to `RUNS` in `kalemia.personal.negative_controls`; then
+`make generate`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NegativeControl:
+    """One kind of run, named by its key in `NEGATIVE_CONTROLS`.
+
+    label: its runs on pages, as an adjective. doc: what is done, in one sentence. if_matched: what it means if these
+    runs do as well as the real one. trains: whether each run trains a network of its own, in place of using the last
+    rounds of other patients. false_labels: whether draws get other labels than their own; no arm is "supported" without
+    enough runs of such a control.
+    """
+
+    label: str
+    doc: str
+    if_matched: str
+    trains: bool = True
+    false_labels: bool = False
+
+
+NEGATIVE_CONTROLS = {
+    "shuffled": NegativeControl(
+        label="shuffled-label",
+        doc="The labels of the training draws are permuted; the test draws keep theirs.",
+        if_matched="the network learned nothing from the labels",
+        false_labels=True,
+    ),
+    "shifted": NegativeControl(
+        label="shifted-label",
+        doc="All labels of the patient move along time, so that runs of one label stay together; the draws are then"
+        " split by the moved labels and tested on them.",
+        if_matched="the network tells periods of time apart, not potassium",
+        false_labels=True,
+    ),
+    "stranger": NegativeControl(
+        label="cross-patient",
+        doc="The network of another patient's last round is tested on this patient's test draws.",
+        if_matched="nothing that the network learned is specific to the patient",
+        trains=False,
+    ),
+    "between_beats": NegativeControl(
+        label="TP-segment",
+        doc="Every beat is replaced by the stretch between a T wave and the next P wave.",
+        if_matched="the network does not use the heart's electrical activity",
+    ),
+}
+
+TRAINED = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.trains)
+FALSE_LABELS = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.false_labels)
