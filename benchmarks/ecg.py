@@ -25,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from annotated_ecg import WINDOW, read_annotated
 from ecg_signals import clean_ecg
-from kalemia.beats.segment_beats import BeatSettings, beats_of_excerpt
+from kalemia.beats.segment_beats import BeatSettings, extract_beats
 from kalemia.core.config import Study
 from kalemia.core.schemas import RATE_HZ
-from kalemia.ecg.assess_excerpt import segment_beats
+from kalemia.ecg.assess_excerpt import cut_beats
 from kalemia.ecg.filters import bandpass, bandpass_taps
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = BeatSettings.of(Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
+SETTINGS = BeatSettings.from_study(Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
 RECORDS = ("101", "118", "205")
 IMPORTS = "import numpy, pyarrow, scipy.signal, sleepecg"
 BEAT_JOB = "import kalemia.core.config, kalemia.core.jobs, kalemia.beats.segment_beats, kalemia.beats.review_decisions"
@@ -60,7 +60,7 @@ def by_kalemia(ecg_mv: np.ndarray, path: Path) -> None:
     }
     segments = [{"name": "segment", "start": 0, "stop": len(ecg_mv), "gain": 200.0, "baseline": 0}]
     excerpt = about | {"recording": "record", "sample_from": 0, "segments": segments, "reason": None}
-    table, _ = beats_of_excerpt(excerpt, ecg_mv, SETTINGS)
+    table, _ = extract_beats(excerpt, ecg_mv, SETTINGS)
     pq.write_table(table, path, compression="zstd")
 
 
@@ -80,7 +80,7 @@ def by_xqrs(ecg_mv: np.ndarray, path: Path) -> None:
     filtered_mv = bandpass(ecg_mv, bandpass_taps(RATE_HZ, ecg.band_hz, ecg.transition_hz, ecg.stopband_db))
     detector = XQRS(sig=filtered_mv.astype(float), fs=RATE_HZ)
     detector.detect(verbose=False)
-    beats_mv = segment_beats(filtered_mv, detector.qrs_inds)
+    beats_mv = cut_beats(filtered_mv, detector.qrs_inds)
     table = pa.table({"beat": pa.FixedSizeListArray.from_arrays(beats_mv.ravel(), beats_mv.shape[1])})
     pq.write_table(table, path, compression="zstd")
 

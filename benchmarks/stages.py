@@ -62,7 +62,7 @@ def processor_seconds(task, subjects: list[str]) -> float:
 def work_seconds(study: Study, subjects: list[str], folder: Path) -> dict[str, float]:
     """Rule -> the processor time of one subject in a process that runs already."""
     source = open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder)
-    results, settings = Path(study.results), BeatSettings.of(study)
+    results, settings = Path(study.results), BeatSettings.from_study(study)
 
     def excerpts(subject: str) -> None:
         draws, minutes = results / "cohort/draws.parquet", study.cohort.min_recorded_minutes

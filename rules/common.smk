@@ -261,10 +261,10 @@ def read_decisions():
     """What the review decided, by subject."""
     if study.review.decisions is None:
         return {}
-    from kalemia.beats.review_decisions import decisions_by_subject
+    from kalemia.beats.review_decisions import read_review_decisions
 
     try:
-        return decisions_by_subject(study.review.decisions)
+        return read_review_decisions(study.review.decisions)
     except UserError as error:
         sys.exit(str(error))
 

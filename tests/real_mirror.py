@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.cohort.labs import draws_from_rows
+from kalemia.cohort.labs import build_draws
 from kalemia.core.config import Analyte
 from kalemia.sources.mimic_tables import analyte_rows, coded_reasons
 from mirror import DATABASE, record_name, write_record
@@ -28,7 +28,7 @@ def write_real_mirror(root: Path, real_data: Path, analyte: Analyte) -> dict[str
     """Assemble the mirror below `root`; returns the subjects who carry the two real multi-segment records."""
     tables = real_data / "mimiciii-demo"
     coded = coded_reasons(tables)
-    draws = draws_from_rows(analyte_rows(tables, analyte.items), analyte).to_pylist()
+    draws = build_draws(analyte_rows(tables, analyte.items), analyte).to_pylist()
     usable = [draw for draw in draws if draw["reason"] is None and draw["subject_id"] not in coded]
     positive = {draw["subject_id"] for draw in usable if draw["label"] == 1}
     negative = sorted({draw["subject_id"] for draw in usable if draw["label"] == 0} - positive)

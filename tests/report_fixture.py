@@ -105,7 +105,7 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         step("value usable", 1395, 60, 17, 1, comparator=(9, 1), twin=(8, 0)),
         step("no atrial fibrillation or pacing coded", 1343, 57, 52, 3, atrial_fibrillation_coded=(52, 3)),
         step("recorded before the draw", 401, 55, 942, 2, no_recording=(310, 2), not_recording_at_the_time=(632, 0)),
-        step("chosen to be read", 290, 55, 111, 0, grey_zone_of_a_generic_patient=(111, 0)),
+        step("chosen to be read", 290, 55, 111, 0, gray_zone_of_a_generic_patient=(111, 0)),
         step("lead present", 281, 54, 9, 1, no_lead=(5, 1), gap=(4, 0)),
         step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
         step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),

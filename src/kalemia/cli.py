@@ -55,12 +55,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _beats(given: argparse.Namespace) -> None:
-    from kalemia.beats.beats_of_record import beats_of_record, plot_beats, write_record_beats
+    from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
 
     study = _study(given.config)
     window_minutes = study.cohort.window_minutes
-    found = beats_of_record(given.record, given.lead, BeatSettings.of(study), window_minutes)
+    found = extract_record_beats(given.record, given.lead, BeatSettings.from_study(study), window_minutes)
     write_record_beats(found, given.out)
     if given.plot:
         plot_beats(found, f"{given.record}, lead {given.lead}", given.plot)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from kalemia.beats.review_decisions import decisions_by_subject
+from kalemia.beats.review_decisions import read_review_decisions
 from kalemia.core.config import Study, is_url
 from kalemia.core.config_files import config_text
 from kalemia.core.paths import batches_of
@@ -207,7 +207,7 @@ def _excerpts(study: Study, at: _Paths, files: dict[str, tuple[str, ...]]) -> It
 
 def _beats(study: Study, at: _Paths, subjects: Sequence[str]) -> Iterator[Step]:
     """Everybody's beats; decisions of the review are a parameter of each subject's and of the batch."""
-    digest, decisions = study.digest("beats"), decisions_by_subject(study.review.decisions)
+    digest, decisions = study.digest("beats"), read_review_decisions(study.review.decisions)
     for number, batch in enumerate(batches_of(subjects)):
         folder, inputs = at(f"beats/batch-{number}"), tuple(at.excerpts(subject) for subject in batch)
         of_batch = {n: decisions[n] for n in (int(subject[1:]) for subject in batch) if n in decisions}

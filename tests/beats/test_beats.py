@@ -9,17 +9,17 @@ from hypothesis.extra import numpy as hnp
 
 from ecg_signals import clean_ecg, regular_r_samples
 from excerpt_rows import FROM, N, excerpt
-from kalemia.beats.review_decisions import Decision
-from kalemia.beats.segment_beats import BeatSettings, beats_of_excerpt, spread_choice, write_beats
+from kalemia.beats.review_decisions import ReviewDecision
+from kalemia.beats.segment_beats import BeatSettings, choose_spread_beats, extract_beats, write_beats
 from kalemia.cohort.inclusion_flow import REASONS
 from kalemia.core.schemas import R_INDEX
 from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.ecg.assess_excerpt import segment_beats
+from kalemia.ecg.assess_excerpt import cut_beats
 
 
 def _written(tmp_path, study, *excerpts, decisions=None, **of_beats):
     write_table(tmp_path / "e.parquet", "excerpts", table_from_rows("excerpts", list(excerpts)))
-    settings = dataclasses.replace(BeatSettings.of(study), beats=dataclasses.replace(study.beats, **of_beats))
+    settings = dataclasses.replace(BeatSettings.from_study(study), beats=dataclasses.replace(study.beats, **of_beats))
     write_beats(tmp_path / "e.parquet", settings, decisions or {}, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     return read_table(tmp_path / "b.parquet", "beats"), read_table(tmp_path / "q.parquet", "quality").to_pylist()
 
@@ -77,21 +77,21 @@ def test_noise_is_excluded_with_its_reason(tmp_path, study):
 
 
 def test_a_beat_beyond_the_ecg_is_not_whole():
-    beats_mv = segment_beats(np.ones(200, np.float32), np.array([39, 40, 120, 121]))
+    beats_mv = cut_beats(np.ones(200, np.float32), np.array([39, 40, 120, 121]))
     assert np.isfinite(beats_mv).all(axis=1).tolist() == [False, True, True, False]
 
 
 def test_the_best_of_each_stretch_are_chosen():
     quality = np.array([0.9, 0.8, 0.99, 0.97, 0.5])
     position = np.array([0.01, 0.02, 0.55, 0.56, 0.95])
-    assert spread_choice(quality, position, 3).tolist() == [0, 2, 4]
-    assert spread_choice(quality, position, 4).tolist() == [0, 1, 2, 4]
+    assert choose_spread_beats(quality, position, 3).tolist() == [0, 2, 4]
+    assert choose_spread_beats(quality, position, 4).tolist() == [0, 1, 2, 4]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=50), st.integers(1, 60))
 def test_a_choice_is_of_distinct_items_and_as_large_as_asked_for(items, most):
     quality, position = np.array(items).reshape(-1, 2).T
-    chosen = spread_choice(quality, position, most)
+    chosen = choose_spread_beats(quality, position, most)
     assert len(set(chosen.tolist())) == len(chosen) == min(most, len(items))
     assert (np.diff(chosen) > 0).all()
 
@@ -113,9 +113,9 @@ def _anything(draw):
 @settings(max_examples=60, deadline=None)
 @given(ecg_mv=_anything())
 def test_any_array_gives_beats_or_a_reason(study, ecg_mv):
-    everything = BeatSettings.of(study)
+    everything = BeatSettings.from_study(study)
     everything = dataclasses.replace(everything, beats=dataclasses.replace(study.beats, min_per_draw=1))
-    shard, row = beats_of_excerpt(excerpt(1), ecg_mv, everything)
+    shard, row = extract_beats(excerpt(1), ecg_mv, everything)
     assert (row["reason"] in REASONS) if not len(shard) else row["reason"] is None
     assert np.isfinite(np.array(shard["beat"].to_pylist(), float)).all()
     assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
@@ -134,7 +134,7 @@ def test_polarity_reversal_reverses_the_beats_and_nothing_else(tmp_path, study, 
 def test_a_reviewer_s_word_stands_above_the_verdict(tmp_path, study):
     irregular = np.cumsum(np.random.default_rng(5).integers(50, 130, 900))
     excerpts = [excerpt(1), excerpt(2, ecg_mv=clean_ecg(irregular[irregular < N], N)), excerpt(3)]
-    said = {1: Decision("reject", "AB", "lead off"), 2: Decision("accept", "AB", "")}
+    said = {1: ReviewDecision("reject", "AB", "lead off"), 2: ReviewDecision("accept", "AB", "")}
     _, rows = _written(tmp_path, study, *excerpts, decisions=said)
     assert [row["verdict"] for row in rows] == [None, "atrial fibrillation in the ECG", None]
     assert [row["reason"] for row in rows] == ["rejected in review", None, None]
@@ -144,7 +144,7 @@ def test_a_reviewer_s_word_stands_above_the_verdict(tmp_path, study):
 
 def test_accepting_nothing_keeps_the_reason(tmp_path, study):
     silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
-    _, (row,) = _written(tmp_path, study, silence, decisions={1: Decision("accept", "AB", "")})
+    _, (row,) = _written(tmp_path, study, silence, decisions={1: ReviewDecision("accept", "AB", "")})
     assert row["reason"] == "too few R peaks"
 
 

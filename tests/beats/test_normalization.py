@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalemia.beats.normalization import normalized
+from kalemia.beats.normalization import normalize_beats
 
 START = np.datetime64(datetime(2150, 3, 1))
 
@@ -25,24 +25,24 @@ def moments(values):
 
 def test_none_leaves_the_beats_as_they_are():
     beats_mv, *of_draws = subject()
-    assert normalized(beats_mv, *of_draws, "none") is beats_mv
+    assert normalize_beats(beats_mv, *of_draws, "none") is beats_mv
 
 
 def test_beat_has_mean_0_and_sd_1_in_every_beat():
-    for beat in normalized(*subject(), "beat"):
+    for beat in normalize_beats(*subject(), "beat"):
         assert moments(beat) == pytest.approx((0, 1), abs=1e-5)
 
 
 def test_draw_has_mean_0_and_sd_1_in_every_draw():
     beats_mv, draw_ids, times = subject()
-    scaled = normalized(beats_mv, draw_ids, times, "draw")
+    scaled = normalize_beats(beats_mv, draw_ids, times, "draw")
     for draw in np.unique(draw_ids):
         assert moments(scaled[draw_ids == draw]) == pytest.approx((0, 1), abs=1e-5)
 
 
 def test_subject_is_scaled_by_what_was_known_when_the_draw_was_taken():
     beats_mv, draw_ids, times = subject()
-    scaled = normalized(beats_mv, draw_ids, times, "subject")
+    scaled = normalize_beats(beats_mv, draw_ids, times, "subject")
     for draw in np.unique(draw_ids):
         mean, sd = moments(beats_mv[draw_ids <= draw])
         assert scaled[draw_ids == draw] == pytest.approx((beats_mv[draw_ids == draw] - mean) / sd, abs=1e-4)
@@ -52,7 +52,7 @@ def test_no_later_draw_changes_an_earlier_one():
     beats_mv, draw_ids, times = subject()
     other = beats_mv.copy()
     other[draw_ids == draw_ids.max()] *= 5
-    one, two = (normalized(beats, draw_ids, times, "subject") for beats in (beats_mv, other))
+    one, two = (normalize_beats(beats, draw_ids, times, "subject") for beats in (beats_mv, other))
     early = draw_ids < draw_ids.max()
     assert np.array_equal(one[early], two[early])
 
@@ -62,19 +62,19 @@ def test_no_later_draw_changes_an_earlier_one():
 def test_order_of_the_beats_does_not_matter(order, over):
     beats_mv, draw_ids, times = subject()
     order = np.array(order)
-    turned = normalized(beats_mv[order], draw_ids[order], times[order], over)
-    assert turned == pytest.approx(normalized(beats_mv, draw_ids, times, over)[order], abs=1e-5)
+    turned = normalize_beats(beats_mv[order], draw_ids[order], times[order], over)
+    assert turned == pytest.approx(normalize_beats(beats_mv, draw_ids, times, over)[order], abs=1e-5)
 
 
 @pytest.mark.parametrize("over", ["beat", "draw"])
 def test_gain_and_offset_of_the_amplifier_vanish(over):
     beats_mv, draw_ids, times = subject()
     louder = 3 * beats_mv + 0.7
-    assert normalized(louder, draw_ids, times, over) == pytest.approx(
-        normalized(beats_mv, draw_ids, times, over), abs=1e-4
+    assert normalize_beats(louder, draw_ids, times, over) == pytest.approx(
+        normalize_beats(beats_mv, draw_ids, times, over), abs=1e-4
     )
 
 
 def test_a_flat_line_stays_one():
     flat = np.full((1, 120), 0.3, np.float32)
-    assert np.abs(normalized(flat, np.array([1]), np.array([START]), "beat")).max() < 0.01
+    assert np.abs(normalize_beats(flat, np.array([1]), np.array([START]), "beat")).max() < 0.01

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from excerpt_rows import excerpt
-from kalemia.beats.borderline import nearest
-from kalemia.beats.review_decisions import Decision, decisions_by_subject
+from kalemia.beats.borderline import closest_to_threshold
+from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.core.errors import UserError
 from kalemia.core.tables import table_from_rows, write_table
@@ -20,13 +20,13 @@ def _csv(tmp_path, text):
 
 
 def test_no_file_no_decisions():
-    assert decisions_by_subject(None) == {}
+    assert read_review_decisions(None) == {}
 
 
 def test_the_decisions_on_one_subject_are_read(tmp_path):
     path = _csv(tmp_path, HEAD + '7,1,accept,AB,\n8,2,reject,AB,\n7,3,reject,CD,"noise, mostly"\n')
-    decisions = {1: Decision("accept", "AB", ""), 3: Decision("reject", "CD", "noise, mostly")}
-    assert decisions_by_subject(path)[7] == decisions
+    decisions = {1: ReviewDecision("accept", "AB", ""), 3: ReviewDecision("reject", "CD", "noise, mostly")}
+    assert read_review_decisions(path)[7] == decisions
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_the_decisions_on_one_subject_are_read(tmp_path):
 )
 def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
     with pytest.raises(UserError, match=said) as caught:
-        decisions_by_subject(_csv(tmp_path, text))
+        read_review_decisions(_csv(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="needs the columns"):
-        decisions_by_subject(tmp_path / "none.csv")
+        read_review_decisions(tmp_path / "none.csv")
 
 
 def _row(draw_id, **other):
@@ -64,16 +64,16 @@ def test_the_excerpt_on_a_threshold_comes_first(study):
         _row(4, n_r_peaks=0, n_good=0, irregularity=None),
         _row(5, irregularity=None, pacing_click=0.03),
     ]
-    shown = nearest(rows, 3, study.quality, study.rhythm, study.beats)
+    shown = closest_to_threshold(rows, 3, study.quality, study.rhythm, study.beats)
     assert [row["draw_id"] for row in shown] == [3, 2, 5]
-    assert len(nearest(rows, 9, study.quality, study.rhythm, study.beats)) == 4
+    assert len(closest_to_threshold(rows, 9, study.quality, study.rhythm, study.beats)) == 4
 
 
 def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
-    settings = BeatSettings.of(study)
+    settings = BeatSettings.from_study(study)
     quiet = {"ecg_mv": None, "reason": "no lead"}
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
-    said = {1: Decision("reject", "AB", "")}
+    said = {1: ReviewDecision("reject", "AB", "")}
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
@@ -90,8 +90,8 @@ def test_the_page_tells_decisions_that_fit_no_draw(tmp_path, study):
     decisions = _csv(tmp_path, HEAD + "7,1,reject,AB,\n7,11,reject,AB,\n8,1,accept,AB,\n")
     study = replace(study, review=replace(study.review, decisions=str(decisions)))
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1)]))
-    said = decisions_by_subject(decisions)[7]
-    settings = BeatSettings.of(study)
+    said = read_review_decisions(decisions)[7]
+    settings = BeatSettings.from_study(study)
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()

@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from kalemia.cohort.height_weight import write_body
+from kalemia.cohort.height_weight import write_heights_and_weights
 from kalemia.core.tables import read_table
 from mirror import write_tables
 
@@ -12,7 +12,7 @@ NOON = datetime(2150, 1, 1, 12)
 def _body(folder, *rows):
     lines = [f"{i},{s},,,{item},{NOON},{value},{error}" for i, (s, item, value, error) in enumerate(rows)]
     write_tables(folder, CHARTEVENTS=lines)
-    write_body(folder, "", folder / "body.parquet")
+    write_heights_and_weights(folder, "", folder / "body.parquet")
     return read_table(folder / "body.parquet", "body").to_pylist()
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kalemia.beats.excerpts import write_excerpts
-from kalemia.cohort.matching import Match, match_draws, outside_admissions, window_of
-from kalemia.cohort.select_cohort import read_draws_of, write_cohort
+from kalemia.cohort.matching import Match, match_draws, recordings_outside_admissions, window_before
+from kalemia.cohort.select_cohort import read_subject_draws, write_cohort
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources import Recording, Segment
@@ -24,17 +24,17 @@ def _recording(name="a", segments=((0, 60 * MINUTE),), start=START):
 
 
 def test_the_window_is_the_ten_minutes_before_the_draw():
-    assert window_of(START + timedelta(minutes=30), _recording(), 10) == (20 * MINUTE, 30 * MINUTE)
+    assert window_before(START + timedelta(minutes=30), _recording(), 10) == (20 * MINUTE, 30 * MINUTE)
 
 
 def test_the_window_ends_with_the_recording():
-    assert window_of(START + timedelta(minutes=64), _recording(), 10) == (54 * MINUTE, 60 * MINUTE)
-    assert window_of(START + timedelta(minutes=4), _recording(), 10) == (0, 4 * MINUTE)
+    assert window_before(START + timedelta(minutes=64), _recording(), 10) == (54 * MINUTE, 60 * MINUTE)
+    assert window_before(START + timedelta(minutes=4), _recording(), 10) == (0, 4 * MINUTE)
 
 
 def test_a_window_outside_the_recording_is_empty():
     for minutes in (-30, 90):
-        start, stop = window_of(START + timedelta(minutes=minutes), _recording(), 10)
+        start, stop = window_before(START + timedelta(minutes=minutes), _recording(), 10)
         assert start == stop
 
 
@@ -164,7 +164,7 @@ def test_a_recording_outside_every_admission_is_reported_and_stays_in_use(mirror
     stays += [f'3,12,102,{START + timedelta(hours=2)},{START + timedelta(hours=9)},"WHITE"']
     write_tables(mirror / "t", ADMISSIONS=stays)
     source = PhysioNet(mirror, mirror / "t")
-    (row,) = outside_admissions(source, source.names(), study.cohort)
+    (row,) = recordings_outside_admissions(source, source.names(), study.cohort)
     assert (row["subject_id"], row["reason"]) == (10, "outside every admission")
     for name in ("ADMISSIONS",):
         (mirror / f"{name}.csv.gz").write_bytes((mirror / "t" / f"{name}.csv.gz").read_bytes())
@@ -192,7 +192,7 @@ def test_an_empty_cohort_is_one_clear_line(mirror, study):
 
 def test_excerpts_hold_the_window_s_samples_or_the_reason(mirror, study):
     _written(mirror, study)
-    assert [draw["draw_id"] for draw in read_draws_of(mirror / "draws.parquet", 11)] == [19]
+    assert [draw["draw_id"] for draw in read_subject_draws(mirror / "draws.parquet", 11)] == [19]
     for lead, reason in (("II", None), ("V", "no lead")):
         write_excerpts(PhysioNet(mirror), mirror / "draws.parquet", 11, lead, 5, "", mirror / "e.parquet")
         (row,) = read_table(mirror / "e.parquet", "excerpts").to_pylist()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.cohort.clinical_context import write_context
-from kalemia.cohort.labs import draws_from_rows
-from kalemia.cohort.treatments import Courses, was_given
+from kalemia.cohort.labs import build_draws
+from kalemia.cohort.treatments import TreatmentIntervals, given_within
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.sources.mimic_codes import TREATMENT_TABLES, TREATMENTS, items_of
 from kalemia.sources.mimic_tables import analyte_rows
@@ -27,7 +27,7 @@ def _context(folder, study, labs, rates=(), **tables):
     """The context of draws (subject, hours, value), with tables of which `None` is not there."""
     rows = [lab_row(i, subject, _at(hours), value) for i, (subject, hours, value) in enumerate(labs)]
     write_tables(folder, LABEVENTS=rows, **tables)
-    draws = draws_from_rows(analyte_rows(folder, study.analyte.items), study.analyte)
+    draws = build_draws(analyte_rows(folder, study.analyte.items), study.analyte)
     for name in ("recording", "sample_from", "sample_to", "candidate"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(folder / "draws.parquet", "draws", draws)
@@ -138,7 +138,9 @@ def test_an_order_is_sure_only_between_its_first_and_last_day(tmp_path, study):
 def test_under_way_is_that_of_a_plain_search(courses, draws, hours):
     times = np.array([_at(h) for h in sorted(draws)], "datetime64[us]")
     spans = [(np.datetime64(_at(start), "us"), np.datetime64(_at(start + length), "us")) for start, length in courses]
-    found = was_given(Courses({7: spans} if spans else {}, {}, True), times, {7: slice(0, len(times))}, hours)
+    found = given_within(
+        TreatmentIntervals({7: spans} if spans else {}, {}, True), times, {7: slice(0, len(times))}, hours
+    )
     expected = [any(s < h and s + length >= h - hours for s, length in courses) for h in sorted(draws)]
     assert found.to_pylist() == expected
 
@@ -153,9 +155,7 @@ def test_every_item_has_a_source_and_every_treatment_its_items():
 @pytest.mark.realdata
 def test_the_real_tables_of_treatments_can_be_read(study, real_data, tmp_path):
     tables = real_data / "mimiciii-demo"
-    draws = draws_from_rows(
-        analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822))
-    )
+    draws = build_draws(analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822)))
     for name in ("recording", "sample_from", "sample_to", "candidate"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(tmp_path / "d.parquet", "draws", draws)

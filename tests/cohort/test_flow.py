@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.inclusion_flow import REASONS, STEPS, inclusion_flow
+from kalemia.cohort.inclusion_flow import REASONS, STEPS, count_inclusion_flow
 
 
 def test_a_small_flow_by_hand():
-    flow = inclusion_flow([(1, None), (1, "no value"), (2, "no recording"), (2, "no value"), (3, "gap")])
+    flow = count_inclusion_flow([(1, None), (1, "no value"), (2, "no recording"), (2, "no value"), (3, "gap")])
     at = {step["step"]: step for step in flow["steps"]}
     assert (at["value measured"]["subjects"], at["value measured"]["draws"]) == (3, 5)
     assert at["value usable"]["lost_draws"] == 2
@@ -16,7 +16,7 @@ def test_a_small_flow_by_hand():
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([None, *REASONS]))))
 def test_the_sums_close(draws):
-    steps = inclusion_flow(draws)["steps"]
+    steps = count_inclusion_flow(draws)["steps"]
     assert [step["step"] for step in steps] == list(STEPS)
     left_subjects, left_draws = len({subject for subject, _ in draws}), len(draws)
     for step in steps:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.labs import FLAGS, draws_from_rows, labels
+from kalemia.cohort.labs import FLAGS, build_draws, label_values
 from kalemia.core.errors import UserError
 from kalemia.sources.mimic_tables import LABEVENTS, analyte_rows, read_csv_table
 from mirror import write_tables
@@ -36,7 +36,7 @@ def _rows(*rows):
 
 def test_labels_at_their_exact_bounds(study):
     values = np.array([3.49, 3.5, 5.0, 5.01, 5.5, 5.51, np.nan])
-    assert labels(values, study.analyte).tolist() == [-1, 0, 0, -1, -1, 1, -1]
+    assert label_values(values, study.analyte).tolist() == [-1, 0, 0, -1, -1, 1, -1]
 
 
 def test_rows_of_other_items_are_left_out(tmp_path):
@@ -96,7 +96,7 @@ def test_unusable_values_keep_their_row_and_say_why(study):
         (7, 10, None, 50971, datetime(2150, 1, 1, 17), "4.2", 4.2, "mg/dL"),
         (8, 10, None, 50971, datetime(2150, 1, 1, 18), "4.3", 4.3, None),
     )
-    draws = draws_from_rows(rows, study.analyte)
+    draws = build_draws(rows, study.analyte)
     assert draws["reason"].to_pylist() == [
         None, "twin", "no value", "implausible value", "comparator", "no value", "other unit", None
     ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_of_the_items_of_one_specimen_the_first_of_the_configuration_with_a_valu
         (4, 10, None, 50822, later, "4.9", 4.9),
     )
     for items, used in (((50971, 50822), [2, 4]), ((50822, 50971), [1, 4])):
-        draws = draws_from_rows(rows, dataclasses.replace(study.analyte, items=items)).to_pylist()
+        draws = build_draws(rows, dataclasses.replace(study.analyte, items=items)).to_pylist()
         assert [draw["draw_id"] for draw in draws if draw["reason"] is None] == used
         assert all("twin" in draw["flags"] for draw in draws)
 
@@ -141,7 +141,7 @@ def _hourly(*values, minutes=60):
     ],
 )
 def test_a_lone_jump_that_the_next_value_undoes_is_flagged(study, values, minutes, flagged):
-    draws = draws_from_rows(_hourly(*values, minutes=minutes), study.analyte).to_pylist()
+    draws = build_draws(_hourly(*values, minutes=minutes), study.analyte).to_pylist()
     assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == flagged
     assert {draw["reason"] for draw in draws} == {None}
 
@@ -150,12 +150,12 @@ def test_a_jump_from_a_value_long_ago_is_no_jump(study):
     rows = _hourly(4.4, 6.5, 4.4)
     early = START - timedelta(hours=24)
     rows = rows.set_column(4, "CHARTTIME", pa.array([early, *rows["CHARTTIME"].to_pylist()[1:]], pa.timestamp("us")))
-    assert draws_from_rows(rows, study.analyte)["flags"].to_pylist() == [[], [], []]
+    assert build_draws(rows, study.analyte)["flags"].to_pylist() == [[], [], []]
 
 
 def test_contaminated_values_are_left_out_if_the_configuration_says_so(study):
     rule = dataclasses.replace(study.analyte.contamination, exclude=True)
-    draws = draws_from_rows(_hourly(4.4, 6.5, 4.4), dataclasses.replace(study.analyte, contamination=rule))
+    draws = build_draws(_hourly(4.4, 6.5, 4.4), dataclasses.replace(study.analyte, contamination=rule))
     assert draws["reason"].to_pylist() == [None, "contaminated", None]
     assert draws["label"].to_pylist() == [0, 1, 0]
 
@@ -168,14 +168,14 @@ def test_other_values_and_subjects_between_do_not_hide_a_jump(study):
         (4, 11, None, 50971, START + timedelta(minutes=45), "4.0", 4.0),
         (5, 10, None, 50971, START + timedelta(minutes=60), "4.1", 4.1),
     )
-    draws = draws_from_rows(rows, study.analyte).to_pylist()
+    draws = build_draws(rows, study.analyte).to_pylist()
     assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == [3]
 
 
 def test_a_row_number_of_two_different_rows_is_an_error(study):
     rows = _rows((1, 10, None, 50971, START, "4.0", 4.0), (1, 10, None, 50971, START, "4.1", 4.1))
     with pytest.raises(UserError, match="ROW_ID 1 stands for two different rows"):
-        draws_from_rows(rows, study.analyte)
+        build_draws(rows, study.analyte)
 
 
 _LAB_ROWS = st.lists(
@@ -196,10 +196,10 @@ def test_neither_the_order_of_rows_nor_repeated_rows_change_a_draw(study, drawn,
         for i, (subject, item, at, value) in enumerate(drawn)
     ]
     analyte = dataclasses.replace(study.analyte, items=(50971, 50822))
-    once = draws_from_rows(_rows(*rows), analyte)
+    once = build_draws(_rows(*rows), analyte)
     again = rows + (data.draw(st.lists(st.sampled_from(rows), max_size=8)) if rows else [])
     random.shuffle(again)
-    assert draws_from_rows(_rows(*again), analyte).equals(once)
+    assert build_draws(_rows(*again), analyte).equals(once)
     assert sorted(once["draw_id"].to_pylist()) == list(range(len(rows)))
     assert {flag for flags in once["flags"].to_pylist() for flag in flags} <= set(FLAGS)
 
@@ -245,7 +245,7 @@ def test_counts_of_the_real_demo_tables(study, real_data):
     for items, counts in expected.items():
         assert _counted_by_hand(real_data / "mimiciii-demo/LABEVENTS.csv.gz", items) == counts
         analyte = dataclasses.replace(study.analyte, items=items)
-        draws = draws_from_rows(analyte_rows(real_data / "mimiciii-demo", items), analyte).to_pylist()
+        draws = build_draws(analyte_rows(real_data / "mimiciii-demo", items), analyte).to_pylist()
         labels_of = {10059: [d["label"] for d in draws if d["subject_id"] == 10059], None: [d["label"] for d in draws]}
         n_values = sum(draw["potassium"] is not None for draw in draws)
         n_labels = [labels_of[of].count(label) for of in (None, 10059) for label in (1, 0)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.populations import generic_draws, split_of_subject, usable_draws, write_populations
+from kalemia.cohort.populations import assign_split, choose_generic_draws, usable_draws_by_subject, write_populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 
@@ -81,7 +81,7 @@ def test_everybody_of_one_split_is_in_it_with_every_draw(tmp_path, study, people
 
 
 def test_shares_are_those_of_the_configuration(study):
-    count = Counter(split_of_subject(subject, study.populations, 1) for subject in range(5000))
+    count = Counter(assign_split(subject, study.populations, 1) for subject in range(5000))
     assert count["train"] / 5000 == pytest.approx(0.6, abs=0.02)
     assert count["validation"] / 5000 == pytest.approx(0.2, abs=0.02)
 
@@ -89,17 +89,17 @@ def test_shares_are_those_of_the_configuration(study):
 @given(st.sets(st.integers(100, 200)), st.sets(st.integers(100, 200)))
 def test_nobody_s_split_changes_because_another_joined(study, some, more):
     def rows(subjects):
-        return usable_draws([row for s in subjects for row in _rows(s, [s % 2], s)])
+        return usable_draws_by_subject([row for s in subjects for row in _rows(s, [s % 2], s)])
 
-    before = {row["subject_id"]: row["split"] for row in generic_draws(rows(some), study.populations, 1)}
-    after = {row["subject_id"]: row["split"] for row in generic_draws(rows(some | more), study.populations, 1)}
+    before = {row["subject_id"]: row["split"] for row in choose_generic_draws(rows(some), study.populations, 1)}
+    after = {row["subject_id"]: row["split"] for row in choose_generic_draws(rows(some | more), study.populations, 1)}
     assert all(before[subject] == after[subject] for subject in set(before) & set(after))
 
 
 def test_the_number_of_generic_patients_can_be_limited(study):
-    usable = usable_draws([row for s in range(100, 200) for row in _rows(s, [s % 2], s)])
+    usable = usable_draws_by_subject([row for s in range(100, 200) for row in _rows(s, [s % 2], s)])
     settings = dataclasses.replace(study.populations, generic_patients=20)
-    assert Counter(row["label"] for row in generic_draws(usable, settings, 1)) == {0: 10, 1: 10}
+    assert Counter(row["label"] for row in choose_generic_draws(usable, settings, 1)) == {0: 10, 1: 10}
 
 
 def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
@@ -137,14 +137,14 @@ def _both_and_single(seed=0):
 
 def test_within_people_who_have_both_classes_give_as_many_of_either(study):
     settings = dataclasses.replace(study.populations, generic_set="within")
-    rows = generic_draws(_both_and_single(), settings, 1)
+    rows = choose_generic_draws(_both_and_single(), settings, 1)
     count = {}
     for row in rows:
         count.setdefault(row["subject_id"], Counter())[row["label"]] += 1
     assert all(count[subject] == {1: 1, 0: 1} for subject in range(60) if subject % 4 in (0, 3))
     labels = Counter(row["label"] for row in rows)
     assert labels[0] == labels[1] == 45
-    few = generic_draws(_both_and_single(), dataclasses.replace(settings, generic_patients=40), 1)
+    few = choose_generic_draws(_both_and_single(), dataclasses.replace(settings, generic_patients=40), 1)
     assert len({row["subject_id"] for row in few}) == 40
 
 
@@ -152,14 +152,14 @@ def test_within_is_balanced_where_nobody_has_both(study):
     usable = {s: mine for s, mine in _both_and_single().items() if s % 4 in (1, 2)}
     for generic_set in ("balanced", "within"):
         settings = dataclasses.replace(study.populations, generic_set=generic_set)
-        assert len(generic_draws(usable, settings, 1)) == 30
+        assert len(choose_generic_draws(usable, settings, 1)) == 30
 
 
 @pytest.mark.parametrize("generic_set", ["balanced", "within"])
 def test_the_split_has_its_shares_within_either_class(study, generic_set):
     usable = {s: _rows(s, [1, 0] if s % 3 else [0], 10 * s) for s in range(6000)}
     settings = dataclasses.replace(study.populations, generic_set=generic_set)
-    rows = generic_draws(usable, settings, 1)
+    rows = choose_generic_draws(usable, settings, 1)
     for label in (1, 0):
         people = {row["subject_id"]: row["split"] for row in rows if row["label"] == label}
         shares = Counter(people.values())

@@ -10,7 +10,7 @@ import pytest
 
 from kalemia.cohort.characteristics import write_characteristics
 from kalemia.cohort.clinical_context import write_context
-from kalemia.cohort.height_weight import write_body
+from kalemia.cohort.height_weight import write_heights_and_weights
 from kalemia.cohort.select_cohort import write_cohort
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.simulate import TABLES as TABLES_FOLDER
@@ -35,7 +35,7 @@ def _outputs(mirror, tables, study, folder):
         PhysioNet(mirror, tables), study.analyte, study.cohort, study.populations, 1, "", draws, subjects, unreadable
     )
     write_context(draws, [], tables, TREATMENT_TABLES, study.context, "", context)
-    write_body(tables, "", body)
+    write_heights_and_weights(tables, "", body)
     rows = read_table(subjects, "subjects").to_pylist()
     people = [{"subject_id": row["subject_id"], "population": row["candidate"]} for row in rows]
     names = ("subject_id", "draw_id", "draw_time", "potassium", "label")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.ecg.beat_measurements import MEASURES, beat_measures
+from kalemia.ecg.beat_measurements import MEASUREMENTS, measure_beats
 
 T_MS = (np.arange(120) - 40) * 8.0
 
@@ -14,7 +14,7 @@ def _beat(t_mv=0.3, t_at_ms=260.0, t_ms=40.0, qrs_ms=10.0, p_at_ms=-150.0, r_mv=
 
 
 def _measured(rr_ms=800.0, **waves):
-    return dict(zip(MEASURES, beat_measures(_beat(**waves)[None], np.array([rr_ms]))[0], strict=True))
+    return dict(zip(MEASUREMENTS, measure_beats(_beat(**waves)[None], np.array([rr_ms]))[0], strict=True))
 
 
 def test_heights_and_slope_of_a_known_beat():
@@ -54,7 +54,7 @@ def test_each_measure_follows_its_wave(wave, low, high, measure):
 
 def test_the_next_beat_is_no_t_wave():
     beat = _beat() + 0.9 * np.exp(-0.5 * ((T_MS - 480) / 12) ** 2)
-    found = beat_measures(beat[None], np.array([480.0]))[0]
+    found = measure_beats(beat[None], np.array([480.0]))[0]
     assert found[0] == pytest.approx(0.3, abs=0.02)
 
 
@@ -62,10 +62,10 @@ def test_the_next_beat_is_no_t_wave():
 def test_an_offset_changes_nothing_and_nothing_is_infinite(offset_mv, seed):
     noise = 0.05 * np.random.default_rng(seed).standard_normal((3, 120))
     rr_ms = np.full(3, 700.0)
-    found = beat_measures(_beat() + noise, rr_ms)
+    found = measure_beats(_beat() + noise, rr_ms)
     assert np.isfinite(found).all()
-    np.testing.assert_allclose(beat_measures(_beat() + noise + offset_mv, rr_ms), found, atol=1e-9)
+    np.testing.assert_allclose(measure_beats(_beat() + noise + offset_mv, rr_ms), found, atol=1e-9)
 
 
 def test_a_flat_beat_has_no_ratio():
-    assert np.isfinite(beat_measures(np.zeros((1, 120)), np.array([800.0]))).all()
+    assert np.isfinite(measure_beats(np.zeros((1, 120)), np.array([800.0]))).all()

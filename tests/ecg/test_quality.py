@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_signals import clean_ecg
-from kalemia.ecg.quality import BEAT_REASONS, any_within, beat_verdicts, clipped_samples, flat_samples
+from kalemia.ecg.quality import BEAT_REASONS, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
 
 R_INDEX = 40
 N = 40
@@ -16,21 +16,21 @@ def beats_mv():
     return clean_ecg(np.array([R_INDEX]), 120) + noise_mv
 
 
-def _verdicts(study, beats_mv, rr_ms=None, flat=(), clipped=(), **changed):
+def _labels(study, beats_mv, rr_ms=None, flat=(), clipped=(), **changed):
     n = len(beats_mv)
     marks = [np.isin(np.arange(n), beats) for beats in (flat, clipped)]
     rr_ms = np.full(max(n - 1, 0), 800.0) if rr_ms is None else rr_ms
     settings = dataclasses.replace(study.quality, **changed)
     usual, compared = np.full(len(rr_ms), 800.0), np.full(n, 115)
-    return beat_verdicts(beats_mv, *marks, rr_ms, usual, compared, R_INDEX, settings)
+    return label_beats(beats_mv, *marks, rr_ms, usual, compared, R_INDEX, settings)
 
 
 def _reasons(*arguments, **named):
-    verdicts = _verdicts(*arguments, **named)
-    assert ((verdicts.quality >= 0) & (verdicts.quality <= 1)).all()
-    assert (verdicts.quality[~verdicts.good] == 0).all()
-    assert sum(count for _, count in verdicts.lost()) == np.count_nonzero(~verdicts.good)
-    return [None if i < 0 else BEAT_REASONS[i] for i in verdicts.reason]
+    labels = _labels(*arguments, **named)
+    assert ((labels.quality >= 0) & (labels.quality <= 1)).all()
+    assert (labels.quality[~labels.is_good] == 0).all()
+    assert sum(count for _, count in labels.rejection_counts()) == np.count_nonzero(~labels.is_good)
+    return [None if i < 0 else BEAT_REASONS[i] for i in labels.reason_index]
 
 
 def test_beats_of_one_shape_are_all_good(study, beats_mv):
@@ -65,10 +65,10 @@ def test_a_premature_beat_of_another_shape_is_ectopic(study, beats_mv):
 def test_bigeminy_is_half_ectopic(study, beats_mv):
     beats_mv[::2] = clean_ecg(np.array([40]), 120)[::-1] * np.hanning(120) + beats_mv[::2] * 0.1
     rr_ms = np.where(np.arange(N - 1) % 2, 500.0, 1100.0)
-    verdicts = _verdicts(study, beats_mv, rr_ms)
-    assert verdicts.ectopic_share == pytest.approx(0.5, abs=0.03)
-    assert not verdicts.good[2:-1:2].any()
-    assert verdicts.good[1:-1:2].all()
+    labels = _labels(study, beats_mv, rr_ms)
+    assert labels.ectopic_fraction == pytest.approx(0.5, abs=0.03)
+    assert not labels.is_good[2:-1:2].any()
+    assert labels.is_good[1:-1:2].all()
 
 
 def test_a_second_shape_in_step_is_normal(study):
@@ -88,22 +88,22 @@ def test_what_lies_beyond_the_next_beat_does_not_count(study, beats_mv):
 
 def test_flat_stretches_are_found():
     ecg_mv = np.array([1, 2, 2, 2, 3, np.nan, np.nan, np.nan, 4, 4])
-    assert np.flatnonzero(flat_samples(ecg_mv, 3)).tolist() == [3]
-    assert np.flatnonzero(flat_samples(ecg_mv, 2)).tolist() == [2, 3, 9]
-    assert not flat_samples(ecg_mv, 20).any()
+    assert np.flatnonzero(ends_flat_run(ecg_mv, 3)).tolist() == [3]
+    assert np.flatnonzero(ends_flat_run(ecg_mv, 2)).tolist() == [2, 3, 9]
+    assert not ends_flat_run(ecg_mv, 20).any()
 
 
 def test_clipping_is_at_the_ends_of_the_range():
     ecg_mv = np.array([0, 5, 5, 5, 1, 1, 1, -2, -2, np.nan])
-    assert np.flatnonzero(clipped_samples(ecg_mv, 2)).tolist() == [2, 3, 8]
-    assert not clipped_samples(np.full(4, np.nan), 2).any()
+    assert np.flatnonzero(ends_clipped_run(ecg_mv, 2)).tolist() == [2, 3, 8]
+    assert not ends_clipped_run(np.full(4, np.nan), 2).any()
 
 
 def test_marks_within_ranges():
     marked = np.array([False, True, False, False])
-    assert any_within(marked, np.array([-3, 1, 2, 0]), np.array([1, 2, 9, 9])).tolist() == [False, True, False, True]
+    assert any_in_ranges(marked, np.array([-3, 1, 2, 0]), np.array([1, 2, 9, 9])).tolist() == [False, True, False, True]
 
 
-def test_no_beats_have_no_verdicts(study):
-    verdicts = _verdicts(study, np.empty((0, 120)), rr_ms=np.empty(0))
-    assert (len(verdicts.reason), verdicts.ectopic_share, verdicts.lost()) == (0, 0.0, [])
+def test_no_beats_have_no_labels(study):
+    labels = _labels(study, np.empty((0, 120)), rr_ms=np.empty(0))
+    assert (len(labels.reason_index), labels.ectopic_fraction, labels.rejection_counts()) == (0, 0.0, [])

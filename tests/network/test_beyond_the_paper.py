@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beat_shards import write_generic_cohort, write_shard, write_split
-from kalemia.beats.dataset import concatenated, read_beats
+from kalemia.beats.dataset import concatenate_beat_sets, read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import EXPLANATION
@@ -114,12 +114,14 @@ def test_inputs_are_the_beats_themselves_unless_the_network_takes_more(study):
     assert plain.inputs is plain.beats_mv
     assert plain.take(np.arange(3)).inputs is not plain.inputs
     parts = [plain.take(np.arange(3)), plain.take(np.arange(3, 7))]
-    assert concatenated(parts).inputs is not None
-    assert np.array_equal(concatenated(parts).inputs, plain.beats_mv[:7])
+    assert concatenate_beat_sets(parts).inputs is not None
+    assert np.array_equal(concatenate_beat_sets(parts).inputs, plain.beats_mv[:7])
     full = read_beats(study.shard, NETWORK)
     assert full.inputs.shape == (48, 122)
     assert full.inputs[:, 120:] == pytest.approx(0.8)
-    assert np.array_equal(concatenated([full.take(np.arange(3)), full.take(np.arange(3, 7))]).inputs, full.inputs[:7])
+    assert np.array_equal(
+        concatenate_beat_sets([full.take(np.arange(3)), full.take(np.arange(3, 7))]).inputs, full.inputs[:7]
+    )
     assert np.array_equal(full.beats_mv, plain.beats_mv)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from beat_shards import START, write_generic_cohort, write_shard
-from kalemia.beats.dataset import read_beats, read_beats_of_subjects
+from kalemia.beats.dataset import iter_beats_by_subject, read_beats
 from kalemia.beats.generic_beats import write_generic_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
@@ -113,7 +113,7 @@ def test_a_network_takes_of_gathered_beats_what_it_takes_of_a_shard(tmp_path):
         write_shard(path, subject, [1, 0, 1], beats_per_draw=3)
     write_generic_beats(shards, "", tmp_path / "b.parquet")
     by_subject = config.Network(18, 2, "subject", rr_intervals=True)
-    gathered = [beats.inputs for beats in read_beats_of_subjects(tmp_path / "b.parquet", by_subject)]
+    gathered = [beats.inputs for beats in iter_beats_by_subject(tmp_path / "b.parquet", by_subject)]
     assert [inputs.shape for inputs in gathered] == [(9, 122), (9, 122)]
     assert all(
         np.array_equal(read_beats(path, by_subject).inputs, of) for path, of in zip(shards, gathered, strict=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beat_shards import simulated_beats, write_shard
-from kalemia.beats.dataset import DRAW_COLUMNS, concatenated, read_beats
+from kalemia.beats.dataset import DRAW_COLUMNS, concatenate_beat_sets, read_beats
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import read_table, write_table
@@ -132,7 +132,7 @@ def test_taking_and_joining_keep_beats_with_their_draws(tmp_path):
     write_shard(tmp_path / "p.parquet", 200001, [1, 0, 1], beats_per_draw=3)
     beats = read_beats(tmp_path / "p.parquet")
     second = beats.draw_ids == beats.draw_ids[3]
-    joined = concatenated([beats.take(second), beats.take(np.flatnonzero(~second))])
+    joined = concatenate_beat_sets([beats.take(second), beats.take(np.flatnonzero(~second))])
     order = [3, 4, 5, 0, 1, 2, 6, 7, 8]
     assert joined.draw_ids.tolist() == beats.draw_ids[order].tolist()
     assert np.array_equal(joined.beats_mv, beats.beats_mv[order])

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.cohort.populations import generic_draws
+from kalemia.cohort.populations import choose_generic_draws
 from kalemia.core.config import Study
 from kalemia.core.config_validation import check_config
 from kalemia.simulate.patients import cohort
@@ -42,7 +42,7 @@ def test_it_plans_about_as_many_people_and_draws_as_the_paper_had(paper_scale):
         used = 1 if 1 in labels else 0
         read = min(labels.count(used), study.cohort.draws_per_generic_patient)
         usable[person.subject_id] = [{"draw_id": 10 * person.subject_id + i, "label": used} for i in range(read)]
-    draws = generic_draws(usable, study.populations, study.seed)
+    draws = choose_generic_draws(usable, study.populations, study.seed)
     assert len({draw["subject_id"] for draw in draws}) == pytest.approx(1439, rel=0.1)
     assert len(draws) == pytest.approx(2666, rel=0.1)
     assert sum(draw["label"] for draw in draws) == pytest.approx(1341, rel=0.1)

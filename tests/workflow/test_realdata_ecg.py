@@ -9,7 +9,7 @@ import pytest
 from annotated_ecg import DS1, PACED, WINDOW, detection_counts, r_wave_extrema, read_annotated, true_beats
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.schemas import RATE_HZ
-from kalemia.ecg.assess_excerpt import judge_excerpt
+from kalemia.ecg.assess_excerpt import assess_excerpt
 from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.rpeaks import detect_r_peaks
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.realdata
 FIBRILLATING = ("201", "203")
 
 
-def _judged(study, ecg_mv):
-    settings = BeatSettings.of(study)
-    return judge_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
+def _assess(study, ecg_mv):
+    settings = BeatSettings.from_study(study)
+    return assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
 
 
 def _windows(annotated):
@@ -27,13 +27,13 @@ def _windows(annotated):
 
 
 @pytest.fixture(scope="module")
-def judged(real_data, study):
-    """(annotated, first sample, judgement) of every window of ten minutes, by record."""
+def assessed(real_data, study):
+    """(annotated, first sample, assessment) of every window of ten minutes, by record."""
     records = {}
     for name in (*DS1, *PACED):
         annotated = read_annotated(real_data / "mitdb", name)
         records[name] = [
-            (annotated, start, _judged(study, annotated.ecg_mv[start : start + WINDOW]))
+            (annotated, start, _assess(study, annotated.ecg_mv[start : start + WINDOW]))
             for start in _windows(annotated)
         ]
     return records
@@ -51,16 +51,16 @@ def test_r_peaks_of_mit_bih(real_data, study):
     assert true / (true + wrong) > 0.998
 
 
-def test_kept_beats_are_true_and_normal_beats_are_kept(judged, study):
+def test_kept_beats_are_true_and_normal_beats_are_kept(assessed, study):
     n_good = n_true = n_normal = n_normal_kept = 0
     for name in DS1:
-        annotated = judged[name][0][0]
+        annotated = assessed[name][0][0]
         extrema = r_wave_extrema(annotated, study.ecg)
-        for _, start, judgement in judged[name]:
-            if judgement.reason:
+        for _, start, assessment in assessed[name]:
+            if assessment.reason:
                 good = np.empty(0, bool)
             else:
-                r_peaks = start + judgement.r_peaks[judgement.verdicts.good]
+                r_peaks = start + assessment.r_peaks[assessment.beat_labels.is_good]
                 good = true_beats(annotated, extrema, r_peaks)
             n_good, n_true = n_good + len(good), n_true + np.count_nonzero(good)
             if name not in FIBRILLATING:
@@ -79,10 +79,10 @@ def test_beats_kept_in_noise_are_true_and_the_others_have_a_reason(real_data, st
     clean = read_annotated(real_data / "mitdb", "118")
     good = []
     for start in _windows(annotated):
-        judgement = _judged(study, annotated.ecg_mv[start : start + WINDOW])
-        verdicts = judgement.verdicts
-        assert sum(count for _, count in verdicts.lost()) == np.count_nonzero(~verdicts.good)
-        good.append(true_beats(clean, extrema, start + judgement.r_peaks[verdicts.good]))
+        assessment = _assess(study, annotated.ecg_mv[start : start + WINDOW])
+        labels = assessment.beat_labels
+        assert sum(count for _, count in labels.rejection_counts()) == np.count_nonzero(~labels.is_good)
+        good.append(true_beats(clean, extrema, start + assessment.r_peaks[labels.is_good]))
     good = np.concatenate(good)
     print(name, len(good), good.mean())
     assert len(good) > 500
@@ -94,26 +94,32 @@ def test_the_heart_rate_is_the_monitor_s(real_data, study, number):
     with gzip.open(real_data / f"bidmc/bidmc_{number:02d}_Signals.csv.gz", "rt") as file:
         rows = list(csv.reader(file))
     lead = [name.strip() for name in rows[0]].index("II")
-    judgement = _judged(study, np.array([row[lead] or "nan" for row in rows[1:]], np.float32))
+    assessment = _assess(study, np.array([row[lead] or "nan" for row in rows[1:]], np.float32))
     with open(real_data / f"bidmc/bidmc_{number:02d}_Numerics.csv") as file:
         rows = list(csv.reader(file))
     rates_bpm = np.array([row[1] or "nan" for row in rows[1:]], float)
-    print(number, judgement.reason, judgement.heart_rate_bpm, np.nanmedian(rates_bpm), judgement.verdicts.good.mean())
-    if judgement.reason is None:
-        assert judgement.heart_rate_bpm == pytest.approx(np.nanmedian(rates_bpm), rel=0.05)
+    print(
+        number,
+        assessment.reason,
+        assessment.heart_rate_bpm,
+        np.nanmedian(rates_bpm),
+        assessment.beat_labels.is_good.mean(),
+    )
+    if assessment.reason is None:
+        assert assessment.heart_rate_bpm == pytest.approx(np.nanmedian(rates_bpm), rel=0.05)
 
 
-def test_fibrillation_is_flagged_and_sinus_rhythm_is_not(judged):
+def test_fibrillation_is_flagged_and_sinus_rhythm_is_not(assessed):
     for name in (*DS1, *PACED):
-        for annotated, start, judgement in judged[name]:
+        for annotated, start, assessment in assessed[name]:
             fibrillating = annotated.share_of_rhythm(("(AFIB", "(AFL"), start, start + WINDOW)
             sinus = annotated.share_of_rhythm(("(N", "(SBR"), start, start + WINDOW)
-            flagged = judgement.reason == "atrial fibrillation in the ECG"
+            flagged = assessment.reason == "atrial fibrillation in the ECG"
             if name not in PACED:
                 assert fibrillating < 0.5 or flagged
             assert sinus < 0.9 or not flagged
 
 
 @pytest.mark.parametrize("name", PACED)
-def test_paced_records_are_excluded(judged, name):
-    assert {judgement.reason for *_, judgement in judged[name]} == {"pacing in the ECG"}
+def test_paced_records_are_excluded(assessed, name):
+    assert {assessment.reason for *_, assessment in assessed[name]} == {"pacing in the ECG"}

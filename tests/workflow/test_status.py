@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kalemia.beats.review_decisions import decisions_by_subject
+from kalemia.beats.review_decisions import read_review_decisions
 from kalemia.cli import main
 from kalemia.core.tables import empty_table, file_hash, table_from_rows, write_json, write_table
 from kalemia.status import states_of, status_lines
@@ -229,7 +229,7 @@ def test_a_decision_of_the_review_is_one_of_its_batch_s_beats(study):
     )
     first, second = (step for step in steps_of(changed, everybody) if step.stage == "beats_of_batch")
     assert (first.parameters[-1], first.ancient) == ("{}", ())
-    assert (second.parameters[-1], second.ancient) == (str(decisions_by_subject("decisions.csv")), ("decisions.csv",))
+    assert (second.parameters[-1], second.ancient) == (str(read_review_decisions("decisions.csv")), ("decisions.csv",))
     assert "p000017" in second.parameters[0]
 
 

@@ -4,18 +4,18 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import error_context, job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.beats.review_decisions import decisions_by_subject
+    from kalemia.beats.review_decisions import read_review_decisions
     from kalemia.beats.segment_beats import BeatSettings, write_beats
     from kalemia.core.tables import whole_folder
 
     study = Study.from_config(snakemake.config)
-    decisions = decisions_by_subject(study.review.decisions)
+    decisions = read_review_decisions(study.review.decisions)
     with whole_folder(snakemake.output[0]) as folder:
         for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
             with error_context(subject):
                 write_beats(
                     excerpts_path=excerpts_path,
-                    settings=BeatSettings.of(study),
+                    settings=BeatSettings.from_study(study),
                     decisions=decisions.get(int(subject[1:]), {}),
                     digest=study.digest("beats"),
                     shard_path=folder / f"{subject}.parquet",

@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.cohort.height_weight import write_body
+    from kalemia.cohort.height_weight import write_heights_and_weights
 
     study = Study.from_config(snakemake.config)
-    write_body(study.tables_folder, study.digest("body"), snakemake.output[0])
+    write_heights_and_weights(study.tables_folder, study.digest("body"), snakemake.output[0])

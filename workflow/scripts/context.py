@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,
         tables=None if study.source.kind == "own" else study.tables_folder,
-        given=snakemake.params.given,
+        available=snakemake.params.given,
         context=study.context,
         digest=study.digest("context"),
         path=snakemake.output[0],

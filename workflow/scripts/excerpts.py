@@ -7,7 +7,7 @@ from kalemia.core.jobs import error_context, job_log, log_and_print
 
 with job_log(snakemake.log[0]):
     from kalemia.beats.excerpts import write_excerpts
-    from kalemia.cohort.select_cohort import draws_to_read
+    from kalemia.cohort.select_cohort import count_draws_to_read
     from kalemia.core.tables import whole_folder
     from kalemia.sources.fetch_progress import tallied
     from kalemia.sources.source_factory import open_source
@@ -21,6 +21,6 @@ with job_log(snakemake.log[0]):
             with error_context(subject):
                 write_excerpts(source, draws, subject_id, lead, minutes, digest, path)
             if is_url(study.waveforms):
-                mine, of_all = draws_to_read(draws, subject_id)
+                mine, of_all = count_draws_to_read(draws, subject_id)
                 fetched, fetched_before = source.fetched_bytes - fetched_before, source.fetched_bytes
                 log_and_print(tallied(f"{study.cache_folder}/tally", subject_id, mine, fetched, of_all, time.time()))

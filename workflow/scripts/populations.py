@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.cohort.inclusion_flow import rules_in_words
+    from kalemia.cohort.inclusion_flow import step_descriptions
     from kalemia.cohort.populations import write_populations
 
     study = Study.from_config(snakemake.config)
@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,
         populations=study.populations,
-        rules=rules_in_words(study.analyte, study.cohort, study.populations),
+        step_descriptions=step_descriptions(study.analyte, study.cohort, study.populations),
         seed=study.seed,
         digest=study.digest("populations"),
         populations_path=snakemake.output.populations,

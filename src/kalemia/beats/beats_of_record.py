@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.signal import resample_poly
 
-from kalemia.beats.segment_beats import BeatSettings, beats_of_excerpt
+from kalemia.beats.segment_beats import BeatSettings, extract_beats
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 from kalemia.core.tables import empty_table, whole_file, write_table
@@ -51,7 +51,7 @@ def at_125_hz(ecg_mv: np.ndarray, rate_hz: Fraction) -> np.ndarray:
     return resampled
 
 
-def beats_of_record(record: str, lead: str, settings: BeatSettings, window_minutes: float) -> RecordBeats:
+def extract_record_beats(record: str, lead: str, settings: BeatSettings, window_minutes: float) -> RecordBeats:
     """The beats of a record, judged in windows as a draw's excerpt is; `draw_id` counts the windows.
 
     A remainder shorter than half a window belongs to the last one. `r_sample` counts the record's own samples.
@@ -66,7 +66,7 @@ def beats_of_record(record: str, lead: str, settings: BeatSettings, window_minut
     for number, (start, stop) in enumerate(pairwise(edges)):
         about = dict.fromkeys(("subject_id", "draw_time", "potassium", "label", "hadm_id")) | {"draw_id": number}
         excerpt = about | {"recording": name, "sample_from": start, "segments": [segment], "reason": None}
-        table, row = beats_of_excerpt(excerpt, ecg_mv[start:stop], settings)
+        table, row = extract_beats(excerpt, ecg_mv[start:stop], settings)
         tables.append(table)
         windows.append(row)
     beats = pa.concat_tables(tables).combine_chunks()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from kalemia.core.config import Beats, Quality, Rhythm
 
 
-def nearness(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
+def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
     """How near a row of the quality table lies to the nearest threshold: 0 on it, larger further away.
 
     Shares and counts are compared as logarithms of their ratio to the threshold, the irregularity as it is, because
@@ -15,21 +15,23 @@ def nearness(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float
     if not row["n_r_peaks"]:
         return math.inf
     distances = [
-        _ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_share * row["n_r_peaks"])),
-        _ratio(row["ectopic_share"], rhythm.max_ectopic_share),
-        _ratio(row["pacing_click"], rhythm.max_pacing_click),
+        _log_ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_share * row["n_r_peaks"])),
+        _log_ratio(row["ectopic_share"], rhythm.max_ectopic_share),
+        _log_ratio(row["pacing_click"], rhythm.max_pacing_click),
     ]
     if row["irregularity"] is not None and math.isfinite(row["irregularity"]):
         distances.append(abs(row["irregularity"] - rhythm.max_irregularity))
     return min(distances)
 
 
-def nearest(rows: Iterable[dict], most: int, quality: Quality, rhythm: Rhythm, beats: Beats) -> list[dict]:
+def closest_to_threshold(
+    rows: Iterable[dict], max_rows: int, quality: Quality, rhythm: Rhythm, beats: Beats
+) -> list[dict]:
     """At most so many rows of quality tables, the nearest to a threshold first."""
-    near = [(nearness(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
+    near = [(distance_to_threshold(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
     near.sort(key=lambda item: item[:2])
-    return [row for distance, _, row in near[:most] if math.isfinite(distance)]
+    return [row for distance, _, row in near[:max_rows] if math.isfinite(distance)]
 
 
-def _ratio(value: float | None, threshold: float) -> float:
+def _log_ratio(value: float | None, threshold: float) -> float:
     return abs(math.log(value / threshold)) if value and threshold else math.inf

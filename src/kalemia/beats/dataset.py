@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.normalization import normalized
+from kalemia.beats.normalization import normalize_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES
@@ -51,7 +51,7 @@ class BeatSet:
         inputs = beats_mv if self.inputs is self.beats_mv else self.inputs[places]
         return BeatSet(beats_mv, self.rows.take(places), inputs)
 
-    def labeled(self, labels: np.ndarray) -> BeatSet:
+    def with_labels(self, labels: np.ndarray) -> BeatSet:
         """The same beats with other labels, int8 (n,)."""
         column = self.rows.column_names.index("label")
         return BeatSet(self.beats_mv, self.rows.set_column(column, "label", pa.array(labels, pa.int8())), self.inputs)
@@ -65,7 +65,7 @@ def read_beats(path: str | Path, network: config.Network | None = None) -> BeatS
     return _beat_set(path, read_table(path, "beats", _COLUMNS), network)
 
 
-def read_beats_of_subjects(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
+def iter_beats_by_subject(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
     """As `read_beats`, subject after subject, of a file in which each has a row group."""
     for table in read_row_groups(path, "beats", _COLUMNS):
         yield _beat_set(path, table, network)
@@ -74,19 +74,19 @@ def read_beats_of_subjects(path: str | Path, network: config.Network | None = No
 def _beat_set(path: str | Path, table: pa.Table, network: config.Network | None) -> BeatSet:
     chunks_mv = [chunk.flatten().to_numpy().reshape(-1, BEAT_SAMPLES) for chunk in table["beat"].chunks]
     beats_mv = np.concatenate([np.zeros((0, BEAT_SAMPLES), np.float32), *chunks_mv])
-    _refuse_not_finite(path, table, beats_mv, "a sample")
+    _check_finite(path, table, beats_mv, "a sample")
     inputs = beats_mv
     if network is not None:
         of_draws = table["draw_id"].to_numpy(), table["draw_time"].to_numpy()
-        inputs = normalized(beats_mv, *of_draws, network.normalization)
+        inputs = normalize_beats(beats_mv, *of_draws, network.normalization)
         if network.rr_intervals:
             rr_s = np.stack([table[name].to_numpy() for name in RR_COLUMNS], axis=1) / np.float32(1000)
-            _refuse_not_finite(path, table, rr_s, "an interval")
+            _check_finite(path, table, rr_s, "an interval")
             inputs = np.concatenate([inputs, rr_s], axis=1)
     return BeatSet(beats_mv, table.select(DRAW_COLUMNS), inputs)
 
 
-def concatenated(parts: list[BeatSet]) -> BeatSet:
+def concatenate_beat_sets(parts: list[BeatSet]) -> BeatSet:
     """Several sets of beats as one; at least one part."""
     beats_mv = np.concatenate([part.beats_mv for part in parts])
     are_inputs = all(part.inputs is part.beats_mv for part in parts)
@@ -94,7 +94,7 @@ def concatenated(parts: list[BeatSet]) -> BeatSet:
     return BeatSet(beats_mv, pa.concat_tables([part.rows for part in parts]), inputs)
 
 
-def _refuse_not_finite(path: str | Path, table: pa.Table, numbers: np.ndarray, what: str) -> None:
+def _check_finite(path: str | Path, table: pa.Table, numbers: np.ndarray, what: str) -> None:
     bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
     if len(bad):
         raise UserError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.cohort.select_cohort import read_draws_of
+from kalemia.cohort.select_cohort import read_subject_draws
 from kalemia.core.jobs import track_progress
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
@@ -25,17 +25,17 @@ def write_excerpts(
     path: str | Path,
 ) -> None:
     """Write one row for each draw of the subject that is read, with its ECG or the reason why there is none."""
-    draws = read_draws_of(draws_path, subject_id)
+    draws = read_subject_draws(draws_path, subject_id)
     recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
     rows = [
-        _row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
+        _excerpt_row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
         for draw in track_progress(f"draws of p{subject_id:06d}", draws, len(draws))
     ]
     log.info("p%06d: %s", subject_id, dict(Counter(row["reason"] or "read" for row in rows)))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
 
 
-def problem_without_lead(
+def missing_lead_reason(
     excerpt: LeadExcerpt, rate_hz: float, min_recorded_minutes: float
 ) -> tuple[str | None, str | None]:
     """Why an excerpt cannot be used, as (reason, detail); (None, None) if enough of the lead was recorded."""
@@ -48,7 +48,7 @@ def problem_without_lead(
     return ("gap" if excerpt.segments else "no lead"), None
 
 
-def _row(
+def _excerpt_row(
     draw: dict,
     recording: Recording | UnreadableRecordingError,
     read_lead: Callable,
@@ -60,7 +60,7 @@ def _row(
     if isinstance(recording, UnreadableRecordingError):  # it could be read when the cohort was made
         return row | {"reason": recording.reason, "detail": recording.detail}
     excerpt = read_lead(recording, lead, draw["sample_from"], draw["sample_to"])
-    reason, detail = problem_without_lead(excerpt, recording.rate_hz, min_recorded_minutes)
+    reason, detail = missing_lead_reason(excerpt, recording.rate_hz, min_recorded_minutes)
     return row | {
         "rate_hz": recording.rate_hz,
         "ecg_mv": None if reason else excerpt.ecg_mv,

@@ -13,7 +13,7 @@ _DECISIONS = ("accept", "reject")
 
 
 @dataclass(frozen=True)
-class Decision:
+class ReviewDecision:
     """What a reviewer said of one draw's excerpt: accept or reject, who said it, and why."""
 
     decision: str
@@ -21,7 +21,7 @@ class Decision:
     note: str
 
 
-def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decision]]:
+def read_review_decisions(path: str | Path | None) -> dict[int, dict[int, ReviewDecision]]:
     """Subject -> draw -> decision, from a CSV of subject_id, draw_id, decision, reviewer and note.
 
     No path, no decisions. Raises `UserError` where the file is missing, lacks a column, decides neither accept nor
@@ -29,8 +29,8 @@ def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decisio
     """
     if path is None:
         return {}
-    decisions: dict[int, dict[int, Decision]] = {}
-    for line, row in enumerate(_rows(path), start=2):
+    decisions: dict[int, dict[int, ReviewDecision]] = {}
+    for line, row in enumerate(_read_rows(path), start=2):
         if row["subject_id"] is None or row["draw_id"] is None:
             raise UserError(f"{path}: line {line}: names no subject_id or no draw_id")
         if row["decision"] not in _DECISIONS:
@@ -40,11 +40,11 @@ def decisions_by_subject(path: str | Path | None) -> dict[int, dict[int, Decisio
         of_subject = decisions.setdefault(row["subject_id"], {})
         if row["draw_id"] in of_subject:
             raise UserError(f"{path}: line {line}: decides on draw {row['draw_id']} for the second time; keep one line")
-        of_subject[row["draw_id"]] = Decision(row["decision"], row["reviewer"], row["note"] or "")
+        of_subject[row["draw_id"]] = ReviewDecision(row["decision"], row["reviewer"], row["note"] or "")
     return decisions
 
 
-def _rows(path: str | Path) -> list[dict]:
+def _read_rows(path: str | Path) -> list[dict]:
     types = {name: pa.int64() if name.endswith("_id") else pa.string() for name in _COLUMNS}
     try:
         return csv.read_csv(

@@ -10,9 +10,9 @@ import numpy as np
 from kalemia.core.tables import read_table, write_json
 from kalemia.sources.mimic_tables import read_csv_table
 
-DAYS_A_YEAR = 365.25
+DAYS_PER_YEAR = 365.25
 # MIMIC-III moves the birth of people older than 89 back by 300 years; their median age was 91.4.
-OBSCURED_AGE, AGE_OVER_89 = 200.0, 91.4
+OBSCURED_AGE_YEARS, AGE_OVER_89_YEARS = 200.0, 91.4
 UNKNOWN = "unknown"
 # The paper's groups -> how MIMIC-III's ETHNICITY begins or what it says; the first that fits.
 ETHNICITIES = {
@@ -49,7 +49,7 @@ def write_characteristics(
         if row["reason"] is None
     ]
     people = {row["subject_id"] for row in populations if row["population"]}
-    about = _people(tables, body_path, people)
+    about = _read_people(tables, body_path, people)
     result = {}
     for population in ("generic", "personal"):
         subjects = {row["subject_id"] for row in populations if row["population"] == population}
@@ -58,14 +58,14 @@ def write_characteristics(
             for d in draws
             if d["subject_id"] in subjects and (population == "personal" or d["draw_id"] in generic_draws)
         ]
-        result[population] = _characteristics(subjects, used, about)
+        result[population] = _describe_population(subjects, used, about)
     write_json(path, result)
 
 
 def age_years(birth: datetime, time: datetime) -> float:
     """Age at a time; 91.4 where MIMIC-III obscured it because it was above 89."""
-    years = (time - birth).days / DAYS_A_YEAR
-    return AGE_OVER_89 if years > OBSCURED_AGE else years
+    years = (time - birth).days / DAYS_PER_YEAR
+    return AGE_OVER_89_YEARS if years > OBSCURED_AGE_YEARS else years
 
 
 def ethnicity_group(text: str | None) -> str:
@@ -74,13 +74,15 @@ def ethnicity_group(text: str | None) -> str:
     return next((group for group, begins in ETHNICITIES.items() if text.startswith(begins)), "other")
 
 
-def _people(tables: str | Path | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
+def _read_people(tables: str | Path | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
     """What is known of some subjects, by name and subject: of height and weight a list of (time, value)."""
     known: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
     if tables:
         for row in read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist():
             known["birth"][row["SUBJECT_ID"]], known["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
-        known["ethnicity"] = _ethnicities(read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"]))
+        known["ethnicity"] = _ethnicity_by_subject(
+            read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"])
+        )
     if body_path:
         for row in read_table(body_path, "body").to_pylist():
             for name in ("height_cm", "weight_kg"):
@@ -89,7 +91,7 @@ def _people(tables: str | Path | None, body_path: str | Path | None, subjects: s
     return known
 
 
-def _ethnicities(admissions) -> dict[int, str]:
+def _ethnicity_by_subject(admissions) -> dict[int, str]:
     """The group that a subject is given most often, known ones first; between equals the first of `GROUPS`."""
     counts: dict[int, Counter] = {}
     rows = {(row["SUBJECT_ID"], row["HADM_ID"], row["ETHNICITY"]) for row in admissions.to_pylist()}
@@ -101,7 +103,7 @@ def _ethnicities(admissions) -> dict[int, str]:
     }
 
 
-def _characteristics(subjects: set[int], draws: list[dict], about: dict[str, dict]) -> dict:
+def _describe_population(subjects: set[int], draws: list[dict], about: dict[str, dict]) -> dict:
     first: dict[int, datetime] = {}
     for draw in draws:
         first[draw["subject_id"]] = min(first.get(draw["subject_id"], draw["draw_time"]), draw["draw_time"])
@@ -111,7 +113,7 @@ def _characteristics(subjects: set[int], draws: list[dict], about: dict[str, dic
     men = sum(gender == "M" for gender in genders)
     groups = Counter(about["ethnicity"][s] for s in subjects if s in about["ethnicity"])
     body = {
-        name: [_nearest(about[name][s], first[s]) for s in sorted(first) if s in about[name]]
+        name: [_closest_in_time(about[name][s], first[s]) for s in sorted(first) if s in about[name]]
         for name in ("height_cm", "weight_kg")
     }
     potassium = {label: np.array([d["potassium"] for d in draws if d["label"] == label], float) for label in (0, 1)}
@@ -138,7 +140,7 @@ def _characteristics(subjects: set[int], draws: list[dict], about: dict[str, dic
     }
 
 
-def _nearest(measured: list[tuple[datetime, float]], time: datetime) -> float:
+def _closest_in_time(measured: list[tuple[datetime, float]], time: datetime) -> float:
     """The value nearest in time; of equally near ones the earlier, then the smaller."""
     return min(measured, key=lambda pair: (abs(pair[0] - time), pair))[1]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.cohort.labs import WITHOUT_VALUE
-from kalemia.cohort.treatments import Courses, courses_of_tables, was_given
+from kalemia.cohort.labs import NO_VALUE_FLAGS
+from kalemia.cohort.treatments import TreatmentIntervals, given_within, read_treatment_intervals
 from kalemia.core.config import Context
 from kalemia.core.tables import read_table, write_table
 from kalemia.sources.mimic_codes import TREATMENTS
@@ -23,7 +23,7 @@ def write_context(
     draws_path: str | Path,
     quality_paths: Iterable[str | Path],
     tables: str | Path | None,
-    given: Iterable[str],
+    available: Iterable[str],
     context: Context,
     digest: str,
     path: str | Path,
@@ -35,30 +35,34 @@ def write_context(
     """
     draws = read_table(draws_path, "draws", _DRAW_COLUMNS)
     time = draws["draw_time"].to_numpy()
-    spans = _spans_of_subjects(draws["subject_id"].to_numpy())
+    spans = _subject_slices(draws["subject_id"].to_numpy())
     columns = {name: draws[name] for name in ("subject_id", "draw_id", "draw_time")}
-    columns |= _last_known(draws, time, spans, context.result_hours)
-    columns |= _admission(draws, time, spans, tables)
+    columns |= _last_values(draws, time, spans, context.result_hours)
+    columns |= _current_admissions(draws, time, spans, tables)
     columns["heart_rate_bpm"] = _heart_rates(draws["draw_id"], quality_paths)
-    courses = courses_of_tables(tables, given) if tables else {name: Courses({}, {}, False) for name in TREATMENTS}
+    courses = (
+        read_treatment_intervals(tables, available)
+        if tables
+        else {name: TreatmentIntervals({}, {}, False) for name in TREATMENTS}
+    )
     for name in TREATMENTS:
-        columns[name] = was_given(courses[name], time, spans, context.treatment_hours)
+        columns[name] = given_within(courses[name], time, spans, context.treatment_hours)
     write_table(path, "context", pa.table(columns), digest)
 
 
-def _spans_of_subjects(subject: np.ndarray) -> dict[int, slice]:
+def _subject_slices(subject: np.ndarray) -> dict[int, slice]:
     """Where each subject's draws lie, of a sorted column."""
     starts = np.flatnonzero(np.diff(subject, prepend=-1))
     stops = np.append(starts[1:], len(subject))
     return {int(subject[start]): slice(start, stop) for start, stop in zip(starts, stops, strict=False)}
 
 
-def _last_known(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
+def _last_values(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
     """The last value before each draw whose result was there by then; the last label, which may be an older draw's."""
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
     of_value, of_label = (
-        _last_before(_first_of_time(subject, time, is_wanted), time, spans, result_hours)
+        _last_available(_first_of_specimen(subject, time, is_wanted), time, spans, result_hours)
         for is_wanted in (has_value, has_value & (labels >= 0))
     )
     unknown = of_value < 0
@@ -69,7 +73,7 @@ def _last_known(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], resu
     }
 
 
-def _last_before(is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> np.ndarray:
+def _last_available(is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> np.ndarray:
     """For each draw (n,) the place of the last one used whose result was there by then, -1 where there is none."""
     last = np.full(len(time), -1)
     latency = np.timedelta64(round(result_hours * 3_600e6), "us")
@@ -84,13 +88,13 @@ def _last_before(is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice],
 def _has_value(draws: pa.Table) -> np.ndarray:
     flags = draws["flags"].combine_chunks()
     of_row = pc.list_parent_indices(flags).to_numpy()
-    without = np.isin(flags.flatten().to_numpy(zero_copy_only=False), WITHOUT_VALUE)
+    without = np.isin(flags.flatten().to_numpy(zero_copy_only=False), NO_VALUE_FLAGS)
     has_value = np.ones(len(draws), bool)
     has_value[of_row[without]] = False
     return has_value
 
 
-def _first_of_time(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
+def _first_of_specimen(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
     """Of the wanted rows those that are the first of their subject and time, so that of twins one counts."""
     places = np.flatnonzero(is_wanted)
     is_new = (np.diff(subject[places]) != 0) | (np.diff(time[places]) != np.timedelta64(0))
@@ -99,7 +103,7 @@ def _first_of_time(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray)
     return first
 
 
-def _admission(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], tables: str | Path | None) -> dict:
+def _current_admissions(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], tables: str | Path | None) -> dict:
     """The admission in which each draw was taken, or else the one that the laboratory names, and the hours since."""
     stays: dict[int, list[tuple]] = defaultdict(list)
     for row in admissions(tables).to_pylist() if tables else []:

@@ -9,7 +9,7 @@ from kalemia.core.tables import read_table, table_from_rows, write_table
 
 log = logging.getLogger(__name__)
 
-_OF_DRAW = ["subject_id", "draw_id", "recording", "reason"]
+_DRAW_COLUMNS = ["subject_id", "draw_id", "recording", "reason"]
 
 
 def write_ledger(
@@ -23,7 +23,7 @@ def write_ledger(
     subject and draw; what a draw was merely not needed for is in the inclusion flow alone.
     """
     rows = read_table(unreadable_path, "ledger").to_pylist()
-    draws = {row["draw_id"]: row for row in read_table(draws_path, "draws", _OF_DRAW).to_pylist()}
+    draws = {row["draw_id"]: row for row in read_table(draws_path, "draws", _DRAW_COLUMNS).to_pylist()}
     detail = {}
     for excerpts in excerpts_paths:
         for row in read_table(excerpts, "excerpts", ["draw_id", "detail"]).to_pylist():

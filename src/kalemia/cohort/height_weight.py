@@ -14,10 +14,10 @@ from kalemia.sources.mimic_tables import item_batches
 COLUMNS = ("SUBJECT_ID", "ITEMID", "CHARTTIME", "VALUENUM", "ERROR")
 # Of adults; beyond them a value is an error of entry. Height: mimic-code's heightweight.sql. Weight: our choice.
 PLAUSIBLE = {"height": (120.0, 230.0), "weight": (25.0, 400.0)}
-_COLUMN = {"height": "height_cm", "weight": "weight_kg"}
+_COLUMN_NAMES = {"height": "height_cm", "weight": "weight_kg"}
 
 
-def write_body(tables: str | Path, digest: str, path: str | Path) -> None:
+def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path) -> None:
     """Write every plausible height and weight of CHARTEVENTS once, sorted by subject, time and value.
 
     Rows marked as an error are left out. Memory holds what is kept, whatever the size of the table.
@@ -41,6 +41,6 @@ def _measurements(batch: pa.RecordBatch) -> pa.Table:
     is_kept = np.zeros(len(batch), bool)
     for name, (low, high) in PLAUSIBLE.items():
         is_mine = (meaning == name) & (value > low) & (value < high) & ~is_error
-        columns[_COLUMN[name]] = pa.array(value.astype(np.float32), mask=~is_mine)
+        columns[_COLUMN_NAMES[name]] = pa.array(value.astype(np.float32), mask=~is_mine)
         is_kept |= is_mine
     return pa.table(columns, SCHEMAS["body"]).filter(pa.array(is_kept))

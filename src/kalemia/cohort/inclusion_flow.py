@@ -16,7 +16,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         "unreadable header",
         "header not fetched",
     ),
-    "chosen to be read": ("grey zone of a generic patient", "class not used for the patient", "more draws than needed"),
+    "chosen to be read": ("gray zone of a generic patient", "class not used for the patient", "more draws than needed"),
     "lead present": (
         "no lead",
         "gap",
@@ -34,11 +34,11 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 # Why a recording, and no draw, is reported.
 OUTSIDE_ADMISSIONS = "outside every admission"
-STEP_OF = {reason: step for step, reasons in STEPS.items() for reason in reasons}
-REASONS = tuple(STEP_OF)
+STEP_BY_REASON = {reason: step for step, reasons in STEPS.items() for reason in reasons}
+REASONS = tuple(STEP_BY_REASON)
 
 
-def rules_in_words(analyte: Analyte, cohort: Cohort, populations: Populations) -> dict[str, str]:
+def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations) -> dict[str, str]:
     """How the configuration decides the steps that it decides, by the name of the step."""
     items = ", ".join(map(str, analyte.items))
     jump = f"a jump of {analyte.contamination.jump:g} {analyte.unit} that the next value undoes is"
@@ -56,7 +56,7 @@ def rules_in_words(analyte: Analyte, cohort: Cohort, populations: Populations) -
     }
 
 
-def inclusion_flow(draws: list[tuple[int, str | None]], rules: dict[str, str] | None = None) -> dict:
+def count_inclusion_flow(draws: list[tuple[int, str | None]], descriptions: dict[str, str] | None = None) -> dict:
     """The flow of (subject_id, reason) of every draw; reason None for the draws that are used to the end.
 
     `rules`: how a step was decided, in words, by its name. A subject is lost at the step that takes its last draw. The
@@ -64,7 +64,7 @@ def inclusion_flow(draws: list[tuple[int, str | None]], rules: dict[str, str] | 
     """
     order = {step: position for position, step in enumerate(STEPS)}
     end = len(order)
-    lost_at = [end if reason is None else order[STEP_OF[reason]] for _, reason in draws]
+    lost_at = [end if reason is None else order[STEP_BY_REASON[reason]] for _, reason in draws]
     subject_lost_at: dict[int, int] = defaultdict(int)
     for (subject, _), position in zip(draws, lost_at, strict=True):
         subject_lost_at[subject] = max(subject_lost_at[subject], position)
@@ -81,7 +81,7 @@ def inclusion_flow(draws: list[tuple[int, str | None]], rules: dict[str, str] | 
         steps.append(
             {
                 "step": step,
-                "rule": (rules or {}).get(step),
+                "rule": (descriptions or {}).get(step),
                 "subjects": left_subjects,
                 "draws": left_draws,
                 "lost_subjects": lost_subjects,

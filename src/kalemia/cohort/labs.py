@@ -9,12 +9,12 @@ from kalemia.core.errors import UserError
 
 # What a draw may be flagged with. All but the last two leave no value to rely on.
 FLAGS = ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated")
-WITHOUT_VALUE = FLAGS[:4]
-_COMPARATOR = "(?i)[<>]|greater|less"
-_ROUNDING = 1e-9  # a jump of 1.5 is one, whatever binary makes of 5.9 - 4.4
+NO_VALUE_FLAGS = FLAGS[:4]
+_COMPARATOR_PATTERN = "(?i)[<>]|greater|less"
+_ROUNDING_TOLERANCE = 1e-9  # a jump of 1.5 is one, whatever binary makes of 5.9 - 4.4
 
 
-def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:
+def label_values(values: np.ndarray, analyte: Analyte) -> np.ndarray:
     """Of float64 values in the analyte's unit: 1 positive, 0 negative, -1 neither (or NaN); int8."""
     labels = np.full(len(values), -1, np.int8)
     labels[analyte.negative.contains(values)] = 0
@@ -22,7 +22,7 @@ def labels(values: np.ndarray, analyte: Analyte) -> np.ndarray:
     return labels
 
 
-def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
+def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     """Every draw of the analyte once, in the order of subject, time, item and row; none is left out.
 
     Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither, or no value
@@ -32,21 +32,21 @@ def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
     is used. A contaminated value jumps away from the one before and is undone by the next; it is excluded only if
     `analyte.contamination` says so. Raises `UserError` where a ROW_ID stands for two different rows.
     """
-    rows = _sorted_once(rows, analyte.items)
+    rows = _deduplicate_and_sort(rows, analyte.items)
     values = rows["VALUENUM"].to_numpy()
     is_flagged = {flag: np.zeros(len(rows), bool) for flag in FLAGS}
     is_flagged["no value"] = np.isnan(values)
-    is_flagged["comparator"] = _filled(pc.match_substring_regex(rows["VALUE"], _COMPARATOR))
-    is_flagged["other unit"] = _filled(
+    is_flagged["comparator"] = _null_as_false(pc.match_substring_regex(rows["VALUE"], _COMPARATOR_PATTERN))
+    is_flagged["other unit"] = _null_as_false(
         pc.not_equal(pc.utf8_lower(pc.utf8_trim_whitespace(rows["VALUEUOM"])), analyte.unit.lower())
     )
     is_flagged["implausible value"] = ~np.isnan(values) & ~analyte.plausible.contains(values)
-    has_value = ~np.any([is_flagged[flag] for flag in WITHOUT_VALUE], axis=0)
-    specimen = _specimens(rows)
-    is_flagged["twin"], is_spare = _twins(specimen, has_value)
+    has_value = ~np.any([is_flagged[flag] for flag in NO_VALUE_FLAGS], axis=0)
+    specimen = _number_specimens(rows)
+    is_flagged["twin"], is_spare = _find_twins(specimen, has_value)
     usable = np.flatnonzero(has_value & ~is_spare)
     subject, time_h = rows["SUBJECT_ID"].to_numpy()[usable], _hours(rows["CHARTTIME"])[usable]
-    is_flagged["contaminated"][usable] = contaminated(subject, time_h, values[usable], analyte.contamination)
+    is_flagged["contaminated"][usable] = find_contaminated(subject, time_h, values[usable], analyte.contamination)
 
     excludes = is_flagged | {"twin": is_spare}
     if not analyte.contamination.exclude:
@@ -54,7 +54,7 @@ def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
     reason = np.full(len(rows), None, object)
     for flag in reversed(excludes):  # the first of FLAGS has the last word
         reason[excludes[flag]] = flag
-    label = labels(values, analyte)
+    label = label_values(values, analyte)
     return pa.table(
         {
             "draw_id": rows["ROW_ID"],
@@ -64,13 +64,13 @@ def draws_from_rows(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "draw_time": rows["CHARTTIME"],
             "potassium": pa.array(values, mask=np.isnan(values)),
             "label": pa.array(label, mask=(label < 0) | ~has_value),
-            "flags": _lists_of_flags(is_flagged),
+            "flags": _flag_lists(is_flagged),
             "reason": pa.array(reason, pa.string()),
         }
     )
 
 
-def contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, rule: Contamination) -> np.ndarray:
+def find_contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, rule: Contamination) -> np.ndarray:
     """Which values jump by `rule.jump` from the subject's value before, within `rule.previous_hours`, and are undone
     as far by the next, within `rule.undone_hours`; up or down. Arrays (n,), sorted by subject and time.
     """
@@ -80,13 +80,13 @@ def contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, ru
     same = subject[1:] == subject[:-1]
     after_h = np.diff(time_h)
     up = np.diff(values)
-    jumps = same[:-1] & (after_h[:-1] <= rule.previous_hours) & (np.abs(up[:-1]) >= rule.jump - _ROUNDING)
-    undone = same[1:] & (after_h[1:] <= rule.undone_hours) & (np.abs(up[1:]) >= rule.jump - _ROUNDING)
+    jumps = same[:-1] & (after_h[:-1] <= rule.previous_hours) & (np.abs(up[:-1]) >= rule.jump - _ROUNDING_TOLERANCE)
+    undone = same[1:] & (after_h[1:] <= rule.undone_hours) & (np.abs(up[1:]) >= rule.jump - _ROUNDING_TOLERANCE)
     found[1:-1] = jumps & undone & (np.sign(up[:-1]) != np.sign(up[1:]))
     return found
 
 
-def _sorted_once(rows: pa.Table, items: tuple[int, ...]) -> pa.Table:
+def _deduplicate_and_sort(rows: pa.Table, items: tuple[int, ...]) -> pa.Table:
     """Every row once, sorted so that nothing depends on the order in which they came."""
     once = rows.group_by(rows.column_names).aggregate([])
     ids = once["ROW_ID"].to_numpy()
@@ -98,14 +98,14 @@ def _sorted_once(rows: pa.Table, items: tuple[int, ...]) -> pa.Table:
     return once.append_column("rank", rank).sort_by(order).drop_columns("rank")
 
 
-def _specimens(rows: pa.Table) -> np.ndarray:
+def _number_specimens(rows: pa.Table) -> np.ndarray:
     """The number of each row's specimen: one subject, one time."""
     keys = [rows[name].to_numpy() for name in ("SUBJECT_ID", "CHARTTIME")]
     is_new = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     return np.concatenate([[0], np.cumsum(is_new)]) if len(rows) else np.zeros(0, int)
 
 
-def _twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which rows share their specimen with another, and which of these have a value but are not the first that has."""
     is_twin = np.bincount(specimen)[specimen] > 1 if len(specimen) else np.zeros(0, bool)
     valued = np.flatnonzero(has_value)
@@ -114,13 +114,13 @@ def _twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray, np.
     return is_twin, is_spare
 
 
-def _lists_of_flags(is_flagged: dict[str, np.ndarray]) -> pa.Array:
+def _flag_lists(is_flagged: dict[str, np.ndarray]) -> pa.Array:
     matrix = np.stack([is_flagged[flag] for flag in FLAGS], axis=1)
     offsets = np.concatenate([[0], np.cumsum(matrix.sum(axis=1))]).astype(np.int32)
     return pa.ListArray.from_arrays(offsets, pa.array(np.array(FLAGS, object)[np.nonzero(matrix)[1]], pa.string()))
 
 
-def _filled(mask: pa.ChunkedArray) -> np.ndarray:
+def _null_as_false(mask: pa.ChunkedArray) -> np.ndarray:
     return pc.fill_null(mask, False).to_numpy()
 
 

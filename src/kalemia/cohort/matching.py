@@ -18,7 +18,7 @@ class Match:
     sample_to: int
 
 
-def window_of(draw_time: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
+def window_before(draw_time: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
     """The samples of the recording that lie in the minutes before the draw, half open; empty where none do."""
     stop = min(recording.sample_at(draw_time), recording.n_samples)
     start = max(recording.sample_at(draw_time - timedelta(minutes=window_minutes)), 0)
@@ -36,7 +36,7 @@ def match_draws(
     """
     recordings = sorted(recordings, key=lambda recording: recording.name)
     for time in times:
-        fitting = [match for recording in recordings if (match := _fitting(time, recording, cohort))]
+        fitting = [match for recording in recordings if (match := _usable_window(time, recording, cohort))]
         if len(fitting) > 1 and cohort.overlapping == "usable_lead":
             leads = [source.lead_samples(of, cohort.lead, start, stop) for of, start, stop, _ in fitting]
         else:
@@ -45,9 +45,9 @@ def match_draws(
         yield Match(best[1][0].name, *best[1][1:3]) if best else None
 
 
-def _fitting(time: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
+def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
     """The recording with its window and how much of it was recorded, if that is enough."""
-    start, stop = window_of(time, recording, cohort.window_minutes)
+    start, stop = window_before(time, recording, cohort.window_minutes)
     minute = 60 * recording.rate_hz
     if stop - start < (cohort.window_minutes - cohort.slack_minutes) * minute:
         return None
@@ -55,7 +55,9 @@ def _fitting(time: datetime, recording: Recording, cohort: Cohort) -> tuple[Reco
     return (recording, start, stop, recorded) if recorded >= cohort.min_recorded_minutes * minute else None
 
 
-def headers_wanted(source: Source, names: dict[int, list[str]], last_draw: dict[int, datetime]) -> dict[int, list[str]]:
+def headers_to_read(
+    source: Source, names: dict[int, list[str]], last_draw: dict[int, datetime]
+) -> dict[int, list[str]]:
     """Of each subject with draws, the recordings that began before the last of them, by subject."""
     return {
         subject: [name for name in names[subject] if source.began(name) <= time]
@@ -63,7 +65,7 @@ def headers_wanted(source: Source, names: dict[int, list[str]], last_draw: dict[
     }
 
 
-def outside_admissions(source: Source, names: dict[int, list[str]], cohort: Cohort) -> list[dict]:
+def recordings_outside_admissions(source: Source, names: dict[int, list[str]], cohort: Cohort) -> list[dict]:
     """Ledger rows of the recordings that began more than `admission_slack_hours` outside of every admission.
 
     They stay in use where a draw agrees with them. Nothing is said of a subject whose admissions are unknown.

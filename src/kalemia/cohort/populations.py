@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from kalemia.cohort.inclusion_flow import inclusion_flow
+from kalemia.cohort.inclusion_flow import count_inclusion_flow
 from kalemia.core.config import Populations
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
@@ -20,7 +20,7 @@ def write_populations(
     draws_path: str | Path,
     quality_paths: Iterable[str | Path],
     populations: Populations,
-    rules: dict[str, str],
+    step_descriptions: dict[str, str],
     seed: int,
     digest: str,
     populations_path: str | Path,
@@ -35,10 +35,12 @@ def write_populations(
     Raises `UserError` if nobody is personal or the generic network would lack a class.
     """
     quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
-    usable = usable_draws(quality)
+    usable = usable_draws_by_subject(quality)
     personal_subjects = sorted(s for s, mine in usable.items() if is_personal(mine, populations.personal_min_draws))
-    generic = generic_draws({s: mine for s, mine in usable.items() if s not in personal_subjects}, populations, seed)
-    _refuse_empty(personal_subjects, generic, populations, usable)
+    generic = choose_generic_draws(
+        {s: mine for s, mine in usable.items() if s not in personal_subjects}, populations, seed
+    )
+    _check_not_empty(personal_subjects, generic, populations, usable)
 
     split_of = {row["subject_id"]: row["split"] for row in generic}
     rows = []
@@ -54,7 +56,7 @@ def write_populations(
                 "n_positive": count[1],
                 "n_negative": count[0],
                 "n_draws": len(mine),
-                "reason": None if population else _reason_outside(mine),
+                "reason": None if population else _reason_without_population(mine),
             }
         )
     kept = ("subject_id", "draw_id", "draw_time", "label", "hadm_id", "recording")
@@ -64,15 +66,18 @@ def write_populations(
     write_table(generic_path, "generic", table_from_rows("generic", generic), digest)
     write_table(personal_path, "personal", table_from_rows("personal", of_personal), digest)
     draws = read_table(draws_path, "draws", ["draw_id", "subject_id", "reason"]).to_pylist()
-    final = final_reasons(draws, quality, personal_subjects, generic)
+    final = draw_outcomes(draws, quality, personal_subjects, generic)
     ends = {
-        "generic": {"subjects": len(split_of), "draws": len(generic), "splits": splits_by_class(generic)},
+        "generic": {"subjects": len(split_of), "draws": len(generic), "splits": count_splits_by_class(generic)},
         "personal": {"subjects": len(personal_subjects), "draws": len(of_personal)},
     }
-    write_json(flow_path, inclusion_flow(final, rules) | {"reviewed": overruled(quality), "ends": ends})
+    write_json(
+        flow_path,
+        count_inclusion_flow(final, step_descriptions) | {"reviewed": review_overrides(quality), "ends": ends},
+    )
 
 
-def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
+def usable_draws_by_subject(quality: Iterable[dict]) -> dict[int, list[dict]]:
     """The rows of quality tables that passed, by subject."""
     usable: dict[int, list[dict]] = {}
     for row in quality:
@@ -81,7 +86,7 @@ def usable_draws(quality: Iterable[dict]) -> dict[int, list[dict]]:
     return usable
 
 
-def overruled(quality: Iterable[dict]) -> dict[str, int]:
+def review_overrides(quality: Iterable[dict]) -> dict[str, int]:
     """How many draws the review kept against the automatic verdict, and how many it left out."""
     rows = [row for row in quality if row["review"]]
     return {
@@ -96,7 +101,7 @@ def is_personal(draws: Iterable[dict], min_draws: int) -> bool:
     return min(count[0], count[1]) >= min_draws
 
 
-def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: int) -> list[dict]:
+def choose_generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: int) -> list[dict]:
     """The rows of the generic table, with as many draws of either class as can be.
 
     `balanced`: positive draws of some people, negative draws of others; somebody with a positive draw is of the
@@ -104,8 +109,8 @@ def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: in
     either, and the others follow as in `balanced`. Of a class with more draws people are taken in an order that
     depends on nobody else until their draws are as many as the other's; the last one taken may go over.
     """
-    given = {subject: _given(subject, mine, settings.generic_set, seed) for subject, mine in usable.items()}
-    order = sorted((subject for subject in given if given[subject]), key=lambda s: _unit(seed, "order", s))
+    given = {subject: _offered_draws(subject, mine, settings.generic_set, seed) for subject, mine in usable.items()}
+    order = sorted((subject for subject in given if given[subject]), key=lambda s: _random_unit(seed, "order", s))
     classes = {subject: {draw["label"] for draw in given[subject]} for subject in order}
     both = [subject for subject in order if len(classes[subject]) == 2]
     single = {label: [subject for subject in order if classes[subject] == {label}] for label in (1, 0)}
@@ -114,14 +119,14 @@ def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: in
         left = (settings.generic_patients - len(both)) // 2
         single = {label: people[:left] for label, people in single.items()}
     fewest = min(sum(len(given[subject]) for subject in people) for people in single.values())
-    chosen = both + [s for people in single.values() for s in _until(people, given, fewest)]
+    chosen = both + [s for people in single.values() for s in _take_until(people, given, fewest)]
     return sorted(
         (
             {
                 "subject_id": subject,
                 "draw_id": draw["draw_id"],
                 "label": draw["label"],
-                "split": split_of_subject(subject, settings, seed),
+                "split": assign_split(subject, settings, seed),
             }
             for subject in chosen
             for draw in given[subject]
@@ -130,7 +135,7 @@ def generic_draws(usable: dict[int, list[dict]], settings: Populations, seed: in
     )
 
 
-def _given(subject: int, draws: list[dict], generic_set: str, seed: int) -> list[dict]:
+def _offered_draws(subject: int, draws: list[dict], generic_set: str, seed: int) -> list[dict]:
     """The draws that somebody would give to the generic set."""
     of = {label: sorted((d for d in draws if d["label"] == label), key=lambda d: d["draw_id"]) for label in (1, 0)}
     if generic_set == "balanced" or not (of[1] and of[0]):
@@ -140,7 +145,7 @@ def _given(subject: int, draws: list[dict], generic_set: str, seed: int) -> list
     return [of[label][i] for label in (1, 0) for i in sorted(orders[label][:n])]
 
 
-def _until(people: list[int], given: dict[int, list[dict]], enough: int) -> Iterator[int]:
+def _take_until(people: list[int], given: dict[int, list[dict]], enough: int) -> Iterator[int]:
     """The first of `people` whose draws together are `enough`."""
     taken = 0
     for subject in people:
@@ -150,18 +155,18 @@ def _until(people: list[int], given: dict[int, list[dict]], enough: int) -> Iter
         yield subject
 
 
-def split_of_subject(subject_id: int, settings: Populations, seed: int) -> str:
+def assign_split(subject_id: int, settings: Populations, seed: int) -> str:
     """train, validation or test: of the subject's id and the seed alone, so that nobody else can change it.
 
     Everybody's lot is drawn alone and with the same odds, in either class: the shares are those of the configuration
     within each class up to chance. Exact quotas would move people between splits whenever another joins.
     """
-    at = _unit(seed, "split", subject_id)
+    at = _random_unit(seed, "split", subject_id)
     shares = settings.split
     return "train" if at < shares.train else "validation" if at < shares.train + shares.validation else "test"
 
 
-def splits_by_class(generic: Iterable[dict]) -> dict[str, dict[str, int]]:
+def count_splits_by_class(generic: Iterable[dict]) -> dict[str, dict[str, int]]:
     """How many people of the generic set have draws of either class, by split."""
     rows = list(generic)
     return {
@@ -173,7 +178,7 @@ def splits_by_class(generic: Iterable[dict]) -> dict[str, dict[str, int]]:
     }
 
 
-def final_reasons(
+def draw_outcomes(
     draws: Iterable[dict], quality: Iterable[dict], personal: Iterable[int], generic: Iterable[dict]
 ) -> list[tuple[int, str | None]]:
     """(subject_id, reason) of every draw, reason None where the draw is used."""
@@ -192,17 +197,17 @@ def final_reasons(
     return final
 
 
-def _unit(seed: int, *names: str | int) -> float:
+def _random_unit(seed: int, *names: str | int) -> float:
     return float(rng(seed, *names).random())
 
 
-def _reason_outside(usable: list[dict]) -> str:
+def _reason_without_population(usable: list[dict]) -> str:
     if not usable:
         return "no usable draw"
     return "surplus of the class" if any(draw["label"] is not None for draw in usable) else "no labeled draw left"
 
 
-def _refuse_empty(personal: list[int], generic: list[dict], settings: Populations, usable: dict) -> None:
+def _check_not_empty(personal: list[int], generic: list[dict], settings: Populations, usable: dict) -> None:
     if not personal:
         best = max((min(Counter(d["label"] for d in mine)[k] for k in (0, 1)) for mine in usable.values()), default=0)
         raise UserError(

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.cohort.labs import draws_from_rows
-from kalemia.cohort.matching import Match, headers_wanted, match_draws, outside_admissions
+from kalemia.cohort.labs import build_draws
+from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordings_outside_admissions
 from kalemia.core.config import Analyte, Cohort, Populations
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
@@ -36,13 +36,13 @@ def write_cohort(
 
     Raises `UserError` if no draw is left.
     """
-    draws = draws_from_rows(source.analyte_rows(analyte.items), analyte)
+    draws = build_draws(source.analyte_rows(analyte.items), analyte)
     subject, reason = draws["subject_id"].to_pylist(), draws["reason"].to_pylist()
     if cohort.exclude_codes:
         coded = source.coded_reasons()
         reason = [why or coded.get(subject[i]) for i, why in enumerate(reason)]
-    matches, unreadable = _matches(draws, subject, reason, source, cohort)
-    candidate = _candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
+    matches, unreadable = _match_recordings(draws, subject, reason, source, cohort)
+    candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
     n_read = sum(of is not None for of in candidate)
     if not n_read:
         counts = Counter(reason).most_common(3)
@@ -69,7 +69,7 @@ def write_cohort(
     write_table(subjects_path, "subjects", table_from_rows("subjects", rows), digest)
 
 
-def _matches(
+def _match_recordings(
     draws: pa.Table, subject: list[int], reason: list[str | None], source: Source, cohort: Cohort
 ) -> tuple[list[Match | None], list[dict]]:
     """The recording of every draw, and ledger rows of recordings; a draw without one is given its reason, in place."""
@@ -83,7 +83,7 @@ def _matches(
     places = np.array([i for mine in usable.values() for i in mine], dtype=np.int64)
     time = dict(zip(places.tolist(), draws["draw_time"].take(places).to_pylist(), strict=True))
     last: dict[int, datetime] = {of: max(time[i] for i in mine) for of, mine in usable.items()}
-    wanted = headers_wanted(source, names, last)
+    wanted = headers_to_read(source, names, last)
     found = recordings_named(source, [name for mine in wanted.values() for name in mine])
     matches: list[Match | None] = [None] * len(reason)
     for of, mine in usable.items():
@@ -100,10 +100,10 @@ def _matches(
         for name in mine
         if not isinstance(found[name], Recording)
     ]
-    return matches, unreadable + outside_admissions(source, names, cohort)
+    return matches, unreadable + recordings_outside_admissions(source, names, cohort)
 
 
-def _candidates(
+def _assign_candidates(
     subject: list[int],
     label: list[int | None],
     reason: list[str | None],
@@ -138,7 +138,7 @@ def _candidates(
             if i in chosen:
                 candidate[i] = "generic"
             elif label[i] is None:
-                reason[i] = "grey zone of a generic patient"
+                reason[i] = "gray zone of a generic patient"
             elif label[i] not in used:
                 reason[i] = "class not used for the patient"
             else:
@@ -146,13 +146,13 @@ def _candidates(
     return candidate
 
 
-def draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
+def count_draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
     """How many draws of one subject, and how many of all subjects, are read."""
     subjects = read_table(path, "draws", ["subject_id", "candidate"]).drop_null()["subject_id"]
     return pc.sum(pc.equal(subjects, subject_id)).as_py() or 0, len(subjects)
 
 
-def read_draws_of(path: str | Path, subject_id: int) -> list[dict]:
+def read_subject_draws(path: str | Path, subject_id: int) -> list[dict]:
     """The draws of one subject that are read, in the order of time."""
     draws = read_rows_of(path, "draws", subject_id)
     mine = draws.filter(pc.is_valid(draws["candidate"]))

@@ -18,56 +18,61 @@ _COLUMNS = {
     "INPUTEVENTS_CV": ("SUBJECT_ID", "ITEMID", "CHARTTIME", "AMOUNT", "RATE"),
     "PROCEDUREEVENTS_MV": ("SUBJECT_ID", "ITEMID", "STARTTIME", "ENDTIME", "STATUSDESCRIPTION"),
 }
-Spans = dict[int, list[tuple[np.datetime64, np.datetime64]]]
+Intervals = dict[int, list[tuple[np.datetime64, np.datetime64]]]
 
 
 @dataclass(frozen=True)
-class Courses:
+class TreatmentIntervals:
     """When one treatment was given, by subject, as (start, stop).
 
     `sure`: it was under way all the time; `possible`: it may have been, as far as the day of an order says.
     `is_complete`: every table that could tell of it was there, so that silence means no.
     """
 
-    sure: Spans
-    possible: Spans
+    certain: Intervals
+    possible: Intervals
     is_complete: bool
 
 
-def courses_of_tables(tables: str | Path, given: Iterable[str]) -> dict[str, Courses]:
+def read_treatment_intervals(tables: str | Path, available: Iterable[str]) -> dict[str, TreatmentIntervals]:
     """The courses of each of `TREATMENTS`, out of those tables that are given.
 
     INPUTEVENTS_MV and PROCEDUREEVENTS_MV tell start and end (rows that were rewritten do not count), INPUTEVENTS_CV a
     moment at which something ran in. PRESCRIPTIONS tells the first and the last day of an order: it is sure between
     these two days, possible on them, and an order is no proof that anything was given.
     """
-    given = set(given)
-    sure: dict[str, Spans] = {name: defaultdict(list) for name in TREATMENTS}
-    possible: dict[str, Spans] = {name: defaultdict(list) for name in TREATMENTS}
+    available = set(available)
+    sure: dict[str, Intervals] = {name: defaultdict(list) for name in TREATMENTS}
+    possible: dict[str, Intervals] = {name: defaultdict(list) for name in TREATMENTS}
     for table in TREATMENT_TABLES:
-        if table not in given:
+        if table not in available:
             continue
         if table == "PRESCRIPTIONS":
             _add_prescriptions(tables, sure, possible)
         else:
             _add_events(tables, table, sure)
-    return {name: Courses(sure[name], possible[name], _tables_that_tell(name) <= given) for name in TREATMENTS}
+    return {
+        name: TreatmentIntervals(sure[name], possible[name], _tables_recording(name) <= available)
+        for name in TREATMENTS
+    }
 
 
-def was_given(courses: Courses, time: np.ndarray, spans: dict[int, slice], hours: float) -> pa.Array:
+def given_within(treatment: TreatmentIntervals, time: np.ndarray, slices: dict[int, slice], hours: float) -> pa.Array:
     """Whether a course was under way at some time in the `hours` before each draw; null where that is not known.
 
     time: (draws,) datetime64; spans: where each subject's draws lie in it.
     """
     is_sure, is_possible = (
-        _under_way(course, time, spans, np.timedelta64(round(hours * 3_600e6), "us"))
-        for course in (courses.sure, courses.possible)
+        _overlaps_window(course, time, slices, np.timedelta64(round(hours * 3_600e6), "us"))
+        for course in (treatment.certain, treatment.possible)
     )
-    is_unknown = ~is_sure & (is_possible | (not courses.is_complete))
+    is_unknown = ~is_sure & (is_possible | (not treatment.is_complete))
     return pa.array(is_sure, mask=is_unknown)
 
 
-def _under_way(course: Spans, time: np.ndarray, spans: dict[int, slice], before: np.timedelta64) -> np.ndarray:
+def _overlaps_window(
+    course: Intervals, time: np.ndarray, spans: dict[int, slice], before: np.timedelta64
+) -> np.ndarray:
     found = np.zeros(len(time), bool)
     for subject in course.keys() & spans.keys():
         span = spans[subject]
@@ -78,23 +83,23 @@ def _under_way(course: Spans, time: np.ndarray, spans: dict[int, slice], before:
     return found
 
 
-def _tables_that_tell(treatment: str) -> set[str]:
+def _tables_recording(treatment: str) -> set[str]:
     events = {table for table in _COLUMNS if any(item.meaning == treatment for item in items_of(table))}
     return events | ({"PRESCRIPTIONS"} if treatment in drug_patterns() else set())
 
 
-def _add_events(tables: str | Path, table: str, sure: dict[str, Spans]) -> None:
+def _add_events(tables: str | Path, table: str, sure: dict[str, Intervals]) -> None:
     items = items_of(table)
     meanings: dict[int, list[str]] = defaultdict(list)
     for item in items:
         meanings[item.item].append(item.meaning)
     for batch in item_batches(tables, table, sorted(meanings), _COLUMNS[table]):
-        for subject, item, start, stop in _events(batch, table):
+        for subject, item, start, stop in _event_rows(batch, table):
             for meaning in meanings[item]:
                 sure[meaning][subject].append((start, stop))
 
 
-def _events(batch: pa.RecordBatch, table: str) -> Iterable[tuple]:
+def _event_rows(batch: pa.RecordBatch, table: str) -> Iterable[tuple]:
     if table == "INPUTEVENTS_CV":
         amounts = [pc.fill_null(pc.greater(batch[name], 0), False) for name in ("AMOUNT", "RATE")]
         batch = batch.filter(pc.and_(pc.or_(*amounts), pc.is_valid(batch["CHARTTIME"])))
@@ -107,7 +112,7 @@ def _events(batch: pa.RecordBatch, table: str) -> Iterable[tuple]:
     return zip(batch["SUBJECT_ID"].to_pylist(), batch["ITEMID"].to_pylist(), *times, strict=True)
 
 
-def _add_prescriptions(tables: str | Path, sure: dict[str, Spans], possible: dict[str, Spans]) -> None:
+def _add_prescriptions(tables: str | Path, sure: dict[str, Intervals], possible: dict[str, Intervals]) -> None:
     columns = ("SUBJECT_ID", "STARTDATE", "ENDDATE", "DRUG")
     for batch in table_batches(table_path(tables, "PRESCRIPTIONS"), columns):
         drugs = pc.utf8_lower(pc.fill_null(batch["DRUG"], ""))

@@ -1,1 +1,1 @@
-"""Signal processing on arrays; knows nothing of files, draws or labels."""
+"""Signal processing on arrays; independent of files, draws and labels."""

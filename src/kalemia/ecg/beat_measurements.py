@@ -1,28 +1,30 @@
-"""Classical measures of a beat, as a reader takes them with calipers: heights, slopes and intervals."""
+"""Classical measurements of a beat, as taken with calipers: amplitudes, slopes and intervals."""
 
 import numpy as np
 
 from kalemia.core.schemas import R_INDEX, RATE_HZ
 
-MEASURES = ("t_amplitude_mv", "t_r_ratio", "t_slope_mv_s", "qrs_width_ms", "pr_ms", "qt_ms")
+MEASUREMENTS = ("t_amplitude_mv", "t_r_ratio", "t_slope_mv_s", "qrs_width_ms", "pr_ms", "qt_ms")
 
 _MS = 1000 / RATE_HZ
 _ISOELECTRIC = slice(R_INDEX - 10, R_INDEX - 6)  # 80 to 56 ms before the R peak, between P wave and QRS complex
 _P_WAVE = slice(R_INDEX - 30, R_INDEX - 10)
 _QRS = slice(R_INDEX - 10, R_INDEX + 16)
-_T_FROM = R_INDEX + 14
-_T_TO = R_INDEX + 62
-_NEXT_ONSET_MS = 230.0  # before the next R peak its beat has begun
-_STEEP = 0.12  # of the steepest slope of a QRS complex; below it the complex has not begun, or has ended
+_T_START = R_INDEX + 14
+_T_STOP = R_INDEX + 62
+NEXT_ONSET_MS = 230.0  # the next beat begins this long before its R peak
+_STEEP_FRACTION = (
+    0.12  # of the steepest slope of a QRS complex; where it is flatter, the complex has not begun or has ended
+)
 
 
-def beat_measures(beats_mv: np.ndarray, rr_ms: np.ndarray) -> np.ndarray:
-    """The `MEASURES` of beats (n, 120) at 125 Hz with the R peak at index 40: float64 (n, 6).
+def measure_beats(beats_mv: np.ndarray, rr_ms: np.ndarray) -> np.ndarray:
+    """Measure beats (n, 120) in mV at 125 Hz with the R peak at index 40: the `MEASUREMENTS`, float64 (n, 6).
 
-    `rr_ms` (n,) is the interval to the next R peak, which ends the search for the T wave. The T wave's height is
-    signed, its slope that of the limb away from its peak, towards the baseline; QT ends where the tangent to that limb
-    meets the baseline (Lepeschkin and Surawicz, Circulation 1952;6:378), PR runs from the peak of the P wave to that of
-    the R wave, both therefore surrogates. A ratio to an R wave of no height is 0.
+    `rr_ms` (n,) is the interval to the next R peak, which limits the search for the T wave. The T amplitude is signed;
+    the T slope is that of the limb after the peak, positive toward the baseline. QT ends where the tangent to that limb
+    meets the baseline (Lepeschkin and Surawicz, Circulation 1952;6:378). PR runs from the peak of the P wave to the R
+    peak. QT and PR are therefore surrogates. The T/R ratio is 0 if the R amplitude is 0.
     """
     beats_mv = beats_mv.astype(np.float64) - beats_mv[:, _ISOELECTRIC].mean(axis=1, keepdims=True)
     onset, offset = _qrs_limits(beats_mv)
@@ -35,19 +37,19 @@ def beat_measures(beats_mv: np.ndarray, rr_ms: np.ndarray) -> np.ndarray:
 
 
 def _qrs_limits(beats_mv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last sample of the QRS complex, where the beat is steep."""
+    """First and last sample (n,) of the QRS complex, where the beat is steep."""
     slope = np.abs(np.diff(beats_mv[:, _QRS], axis=1))
-    steep = slope > _STEEP * slope.max(axis=1, keepdims=True)
+    steep = slope > _STEEP_FRACTION * slope.max(axis=1, keepdims=True)
     first = np.argmax(steep, axis=1)
     last = steep.shape[1] - np.argmax(steep[:, ::-1], axis=1)
     return _QRS.start + first, _QRS.start + last
 
 
 def _t_wave(beats_mv: np.ndarray, rr_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Height at the peak (mV), slope of the limb after it (mV/s, towards the baseline positive), its end (samples)."""
+    """T peak (mV), slope of the limb after it (mV/s, positive toward the baseline), and T end (samples); each (n,)."""
     n, at = len(beats_mv), np.arange(beats_mv.shape[1])
-    until = np.clip(R_INDEX + (rr_ms - _NEXT_ONSET_MS) / _MS, _T_FROM + 10, _T_TO)[:, None]
-    inside = (at >= _T_FROM) & (at <= until)
+    until = np.clip(R_INDEX + (rr_ms - NEXT_ONSET_MS) / _MS, _T_START + 10, _T_STOP)[:, None]
+    inside = (at >= _T_START) & (at <= until)
     peak = np.argmax(np.where(inside, np.abs(beats_mv), -1.0), axis=1)
     height = beats_mv[np.arange(n), peak]
     upright = beats_mv * np.where(height < 0, -1.0, 1.0)[:, None]

@@ -1,4 +1,4 @@
-"""The linear-phase FIR band-pass, its delay taken out, without memory across gaps."""
+"""Zero-delay linear-phase FIR band-pass that treats each stretch between gaps separately."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,7 +8,7 @@ from scipy.signal import firwin, kaiserord, oaconvolve
 
 
 def recorded_runs(ecg_mv: np.ndarray) -> Iterator[slice]:
-    """The stretches of finite samples, in order."""
+    """Slices of consecutive finite samples, in order."""
     finite = np.concatenate([[False], np.isfinite(ecg_mv), [False]])
     edges = np.flatnonzero(finite[1:] != finite[:-1])
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
@@ -23,11 +23,11 @@ def bandpass_taps(
     stopband_db: float,
     notch_hz: float | None = None,
 ) -> np.ndarray:
-    """Taps of a linear-phase FIR band-pass by Kaiser's window method (Kaiser 1974); their number is odd.
+    """Taps of a linear-phase FIR band-pass, designed with a Kaiser window (Kaiser 1974); their number is odd.
 
-    The order follows from the attenuation and the transition: 732 for 50 dB and 0.5 Hz at 125 Hz, so that a run's
-    first and last 2.9 s lean on its mirror image. The notch is twice two transitions wide, and is left out where the
-    band ends below it, because the filter then stops the mains already.
+    The order follows from the stopband attenuation and the transition width: 732 for 50 dB and 0.5 Hz at 125 Hz, so the
+    first and last 2.9 s of a run depend on its mirror image. The mains notch is four transition widths wide. It is left
+    out if the pass band ends below it, because the filter already removes the mains then.
     """
     n_taps, beta = kaiserord(stopband_db, transition_hz / (rate_hz / 2))
     edges = list(band_hz)
@@ -37,13 +37,14 @@ def bandpass_taps(
 
 
 def bandpass(ecg_mv: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    """The filtered ECG, float32, as long as the input and in step with it; NaN stays NaN.
+    """Filter an ECG (n,) in mV: float32 (n,), without delay; NaN stays NaN.
 
-    Every recorded run is filtered by itself, continued at both ends by its mirror image, so that no gap rings.
+    Each run of recorded samples is filtered on its own and extended at both ends by its mirror image, so that gaps do
+    not cause ringing.
     """
     filtered = np.full(len(ecg_mv), np.nan, np.float32)
     half = len(taps) // 2
     for run in recorded_runs(ecg_mv):
-        continued = np.pad(ecg_mv[run].astype(np.float64), half, mode="symmetric")
-        filtered[run] = oaconvolve(continued, taps, mode="valid")
+        extended = np.pad(ecg_mv[run].astype(np.float64), half, mode="symmetric")
+        filtered[run] = oaconvolve(extended, taps, mode="valid")
     return filtered

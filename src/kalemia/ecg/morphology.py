@@ -1,72 +1,79 @@
-"""Which beats of an excerpt look alike: classes of one morphology, the commonest first."""
+"""Group the beats of an excerpt into clusters of one morphology, the most common first."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-_MOST_CLASSES = 3
-_LEAST_SHARE = 0.1  # of the beats; fewer are no class
-_FEWEST = 10
-_SEEDS = 300  # beats among which a class is looked for
-_ALIKE = 0.95  # correlation of the QRS complexes of two beats of one class
+_MAX_CLUSTERS = 3
+_MIN_FRACTION = 0.1  # of the usable beats; fewer do not make a cluster
+_MIN_BEATS = 10
+_MAX_SEEDS = 300  # number of beats among which a first template is searched for
+_MIN_SEED_CORRELATION = 0.95  # two QRS complexes that correlate this much have one morphology
 _REFINEMENTS = 3
-_QRS_REACH = 10  # samples at 125 Hz on each side of the R peak: 80 ms
-_MOST_SHIFT = 0.7  # samples; a peak found to the sample lies within half a sample of the true one
+_QRS_HALF_WIDTH = 10  # samples at 125 Hz on each side of the R peak: 80 ms
+_MAX_SHIFT = 0.7  # samples; an R peak is located to the nearest sample, so the true one is within half a sample
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How alike each beat (n,) is to a template.
+class TemplateMatch:
+    """How well each of n beats matches a template; all arrays are (n,).
 
-    correlation: over the samples compared; amplitude: times the template's;
-    qrs_difference: root mean square of what is left of the QRS complex once the template is taken away, as a share of
-    the template's.
+    correlation: Pearson correlation over the compared samples. amplitude_ratio: amplitude relative to the template.
+    qrs_difference: root mean square of the QRS complex after subtracting the template, relative to the template's.
     """
 
     correlation: np.ndarray
-    amplitude: np.ndarray
+    amplitude_ratio: np.ndarray
     qrs_difference: np.ndarray
 
 
 @dataclass(frozen=True)
-class BeatClass:
-    """Beats of one morphology: members (n,) bool, their template (samples,) in mV, and every beat's likeness to it."""
+class BeatCluster:
+    """Beats of one morphology.
+
+    members: (n,) bool. template_mv: (samples,). match: how well every beat, member or not, matches the template.
+    """
 
     members: np.ndarray
     template_mv: np.ndarray
-    likeness: Likeness
+    match: TemplateMatch
 
 
-class Beats:
-    """Beats (n, samples) in mV with the R peak at `r_index`, of each of which the first `compared` (n,) samples count.
+class BeatMatrix:
+    """Beats (n, samples) in mV with the R peak at `r_index`, prepared for comparison with templates.
 
-    Sums over the samples that count are made once and serve every template.
+    Of each beat only the first `n_compared` (n,) samples are compared. Sums over these samples are computed once and
+    reused for every template.
     """
 
-    def __init__(self, beats_mv: np.ndarray, compared: np.ndarray, r_index: int):
+    def __init__(self, beats_mv: np.ndarray, n_compared: np.ndarray, r_index: int):
         self.mv = beats_mv.astype(np.float64)
-        self._counts = (np.arange(beats_mv.shape[1]) < compared[:, None]).astype(np.float64)
-        self._counted = self.mv * self._counts
-        self._n = self._counts.sum(axis=1)
-        self._sum = self._counted.sum(axis=1)
-        self._power = (self._counted * self.mv).sum(axis=1) - self._sum**2 / self._n
-        self._qrs = slice(r_index - _QRS_REACH, r_index + _QRS_REACH + 1)
+        self._weights = (np.arange(beats_mv.shape[1]) < n_compared[:, None]).astype(np.float64)
+        self._compared_mv = self.mv * self._weights
+        self._n = self._weights.sum(axis=1)
+        self._sum = self._compared_mv.sum(axis=1)
+        self._power = (self._compared_mv * self.mv).sum(axis=1) - self._sum**2 / self._n
+        self._qrs = slice(r_index - _QRS_HALF_WIDTH, r_index + _QRS_HALF_WIDTH + 1)
         qrs = self.mv[:, self._qrs]
         self.qrs_mv = qrs - qrs.mean(axis=1, keepdims=True)
 
-    def likeness(self, template_mv: np.ndarray) -> Likeness:
-        template_sum = self._counts @ template_mv
-        power = self._counts @ template_mv**2 - template_sum**2 / self._n
-        together = self._counted @ template_mv - self._sum * template_sum / self._n
+    def match_template(self, template_mv: np.ndarray) -> TemplateMatch:
+        """Compare every beat with a template (samples,) in mV."""
+        template_sum = self._weights @ template_mv
+        power = self._weights @ template_mv**2 - template_sum**2 / self._n
+        covariance = self._compared_mv @ template_mv - self._sum * template_sum / self._n
         scale = np.sqrt(np.maximum(power * self._power, 0))
-        return Likeness(
-            correlation=np.divide(together, scale, out=np.zeros_like(together), where=scale > 0),
-            amplitude=np.divide(together, power, out=np.zeros_like(together), where=power > 0),
+        return TemplateMatch(
+            correlation=np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0),
+            amplitude_ratio=np.divide(covariance, power, out=np.zeros_like(covariance), where=power > 0),
             qrs_difference=self.qrs_difference(template_mv),
         )
 
     def qrs_difference(self, template_mv: np.ndarray) -> np.ndarray:
-        """As in `Likeness`. A shift of the template by a part of a sample is no difference: its slope is fitted."""
+        """`TemplateMatch.qrs_difference` (n,) for a template (samples,) in mV.
+
+        A shift by a fraction of a sample does not count as a difference: the template's slope is fitted and removed.
+        """
         qrs = template_mv[self._qrs] - template_mv[self._qrs].mean()
         slope = np.gradient(template_mv)[self._qrs]
         slope -= slope.mean()
@@ -74,43 +81,48 @@ class Beats:
         if power == 0:
             return np.full(len(self.mv), np.inf)
         slope -= qrs * (slope @ qrs) / power
-        rest = self.qrs_mv - qrs
-        shift = np.clip(rest @ slope / max(slope @ slope, np.finfo(float).tiny), -_MOST_SHIFT, _MOST_SHIFT)
-        return np.linalg.norm(rest - shift[:, None] * slope, axis=1) / np.sqrt(power)
+        residual = self.qrs_mv - qrs
+        shift = np.clip(residual @ slope / max(slope @ slope, np.finfo(float).tiny), -_MAX_SHIFT, _MAX_SHIFT)
+        return np.linalg.norm(residual - shift[:, None] * slope, axis=1) / np.sqrt(power)
 
 
-def beat_classes(
-    beats: Beats, usable: np.ndarray, min_correlation: float, max_qrs_difference: float, amplitude: tuple[float, float]
-) -> list[BeatClass]:
-    """At most three classes of the usable (n,) beats, each of at least a tenth of them, in the order of their size.
+def cluster_beats(
+    beats: BeatMatrix,
+    usable: np.ndarray,
+    min_correlation: float,
+    max_qrs_difference: float,
+    amplitude_range: tuple[float, float],
+) -> list[BeatCluster]:
+    """Find at most three clusters among the usable beats, (n,) bool, the most common first.
 
-    A class begins with the beat that most others resemble; its template is the median of the beats whose QRS complex
-    differs by less than half of `max_qrs_difference`, found in three steps. Members differ by less than the whole of
-    it, correlate by at least `min_correlation`, and have an amplitude within `amplitude`.
+    Each cluster has at least a tenth of the usable beats and at least ten. A cluster starts from the beat that most
+    others resemble; its template is the median of the beats whose QRS complex differs by less than half of
+    `max_qrs_difference`, refined three times. Members differ by less than `max_qrs_difference`, correlate by at least
+    `min_correlation`, and have an amplitude ratio within `amplitude_range`.
     """
-    classes, left = [], usable.copy()
-    fewest = max(_FEWEST, _LEAST_SHARE * np.count_nonzero(usable))
-    while len(classes) < _MOST_CLASSES and np.count_nonzero(left) >= fewest:
-        template_mv = _commonest(beats, np.flatnonzero(left), max_qrs_difference / 2)
-        likeness = beats.likeness(template_mv)
-        members = left & (likeness.correlation >= min_correlation) & (likeness.qrs_difference < max_qrs_difference)
-        members &= (likeness.amplitude >= amplitude[0]) & (likeness.amplitude <= amplitude[1])
-        if np.count_nonzero(members) < fewest:
+    clusters, remaining = [], usable.copy()
+    min_members = max(_MIN_BEATS, _MIN_FRACTION * np.count_nonzero(usable))
+    while len(clusters) < _MAX_CLUSTERS and np.count_nonzero(remaining) >= min_members:
+        template_mv = _most_common_template(beats, np.flatnonzero(remaining), max_qrs_difference / 2)
+        match = beats.match_template(template_mv)
+        members = remaining & (match.correlation >= min_correlation) & (match.qrs_difference < max_qrs_difference)
+        members &= (match.amplitude_ratio >= amplitude_range[0]) & (match.amplitude_ratio <= amplitude_range[1])
+        if np.count_nonzero(members) < min_members:
             break
-        classes.append(BeatClass(members, template_mv, likeness))
-        left &= ~members
-    return classes
+        clusters.append(BeatCluster(members, template_mv, match))
+        remaining &= ~members
+    return clusters
 
 
-def _commonest(beats: Beats, among: np.ndarray, max_qrs_difference: float) -> np.ndarray:
-    """The template of the commonest morphology among some beats (indices)."""
-    seeds = among[:: -(-len(among) // _SEEDS)]
+def _most_common_template(beats: BeatMatrix, candidates: np.ndarray, max_qrs_difference: float) -> np.ndarray:
+    """The template (samples,) of the most common morphology among some beats (indices)."""
+    seeds = candidates[:: -(-len(candidates) // _MAX_SEEDS)]
     qrs_mv = beats.qrs_mv[seeds]
     unit = qrs_mv / np.maximum(np.linalg.norm(qrs_mv, axis=1, keepdims=True), np.finfo(float).tiny)
-    alike = unit @ unit.T >= _ALIKE
+    alike = unit @ unit.T >= _MIN_SEED_CORRELATION
     template_mv = np.median(beats.mv[seeds[alike[alike.sum(axis=1).argmax()]]], axis=0)
     for _ in range(_REFINEMENTS):
         difference = beats.qrs_difference(template_mv)[seeds]
-        enough = np.sort(difference)[min(_FEWEST, len(seeds)) - 1]
-        template_mv = np.median(beats.mv[seeds[difference <= max(max_qrs_difference, enough)]], axis=0)
+        tenth_smallest = np.sort(difference)[min(_MIN_BEATS, len(seeds)) - 1]
+        template_mv = np.median(beats.mv[seeds[difference <= max(max_qrs_difference, tenth_smallest)]], axis=0)
     return template_mv

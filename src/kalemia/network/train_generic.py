@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from kalemia.beats.dataset import BeatSet, concatenated, read_beats_of_subjects
+from kalemia.beats.dataset import BeatSet, concatenate_beat_sets, iter_beats_by_subject
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng, seed_of
@@ -74,7 +74,7 @@ def read_splits(
     """The beats of the listed draws by split, labeled as the list says.
 
     Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
-    `predictions.read_beats_of_subjects`.
+    `dataset.iter_beats_by_subject`.
     """
     draws = read_table(draws_path, "generic").sort_by("draw_id")
     _check_subjects_disjoint(draws_path, draws)
@@ -82,17 +82,17 @@ def read_splits(
     split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
     _check_classes(draws_path, labels, split_of_draw)
     parts, found = {split: [] for split in SPLITS}, set()
-    for beats in read_beats_of_subjects(beats_path, network):
+    for beats in iter_beats_by_subject(beats_path, network):
         beats = beats.take(np.isin(beats.draw_ids, ids))
         found.update(beats.draw_ids.tolist())
         place = np.searchsorted(ids, beats.draw_ids)
-        beats = beats.labeled(labels[place])
+        beats = beats.with_labels(labels[place])
         for split in SPLITS:
             parts[split].append(beats.take(split_of_draw[place] == split))
     missing = sorted(set(ids.tolist()) - found)
     if missing:
         raise UserError(f"{draws_path}: draw {missing[0]} has no beats in {beats_path}; delete both and run again")
-    return {split: concatenated(parts.pop(split)) for split in SPLITS}
+    return {split: concatenate_beat_sets(parts.pop(split)) for split in SPLITS}
 
 
 def _check_classes(draws_path: str | Path, labels: np.ndarray, split_of_draw: np.ndarray) -> None:

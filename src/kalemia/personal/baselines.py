@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kalemia.beats.dataset import read_beats
 from kalemia.core.config import Network, Range
 from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.ecg.beat_measurements import beat_measures
+from kalemia.ecg.beat_measurements import measure_beats
 from kalemia.network.predictions import draw_predictions
 from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.round_scores import training_draws_until, write_round_predictions
@@ -177,7 +177,7 @@ def _draw_set(
         logit=predictions["logit"].to_numpy(),
         decision=predictions["decision"].to_numpy(),
         pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in mine]),
-        measures=beat_measures(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in mine])),
+        measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in mine])),
         heart_rate_bpm=known("heart_rate_bpm"),
         last_value=known("last_potassium"),
         last_label=known("last_label"),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kalemia.beats.dataset import RR_COLUMNS, BeatSet, read_beats
-from kalemia.beats.normalization import normalized
+from kalemia.beats.normalization import normalize_beats
 from kalemia.core import config
 from kalemia.core.negative_controls import TRAINED
 from kalemia.core.seeds import rng, seed_of
@@ -177,7 +177,7 @@ def tp_segment(beats_mv: np.ndarray) -> np.ndarray:
 def tp_segment_inputs(beats: BeatSet, network: config.Network) -> np.ndarray:
     """What the network takes (n, ...) where `between_beats` stands for the beats; intervals are all one second."""
     times = beats.rows["draw_time"].to_numpy()
-    samples = normalized(tp_segment(beats.beats_mv), beats.draw_ids, times, network.normalization)
+    samples = normalize_beats(tp_segment(beats.beats_mv), beats.draw_ids, times, network.normalization)
     if not network.rr_intervals:
         return samples
     return np.concatenate([samples, np.ones((len(beats), len(RR_COLUMNS)), np.float32)], axis=1)
@@ -194,7 +194,7 @@ def features_at(generic: ResNet, inputs: np.ndarray, after: int) -> Tensor:
 
 def score_with_labels(outputs: np.ndarray, test: BeatSet, label_of: dict[int, int], decision: str) -> dict:
     """`role_metrics` of what a network says of some test beats, by labels that may not be their own."""
-    relabeled = test.labeled(np.array([label_of[draw] for draw in test.draw_ids.tolist()], np.int8))
+    relabeled = test.with_labels(np.array([label_of[draw] for draw in test.draw_ids.tolist()], np.int8))
     roles = dict.fromkeys(test.draw_ids.tolist(), "test")
     return role_metrics(draw_predictions(outputs, relabeled.rows, roles, decision), "test")
 

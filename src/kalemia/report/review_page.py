@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.borderline import nearest
-from kalemia.beats.review_decisions import Decision, decisions_by_subject
+from kalemia.beats.borderline import closest_to_threshold
+from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.config import Study
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.tables import read_table
-from kalemia.ecg.assess_excerpt import Judgement, judge_excerpt
+from kalemia.ecg.assess_excerpt import ExcerptAssessment, assess_excerpt
 from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
 
@@ -31,9 +31,9 @@ def write_review(
     path: str | Path,
 ) -> None:
     """Write the page: at most `study.review.excerpts` strips of ten seconds with R marks, verdict and reason."""
-    settings = BeatSettings.of(study)
+    settings = BeatSettings.from_study(study)
     rows = pa.concat_tables([read_table(quality, "quality") for quality in quality_paths]).to_pylist()
-    chosen = nearest(rows, study.review.excerpts, settings.quality, settings.rhythm, settings.beats)
+    chosen = closest_to_threshold(rows, study.review.excerpts, settings.quality, settings.rhythm, settings.beats)
     write_html(
         path,
         "review.html",
@@ -41,7 +41,7 @@ def write_review(
         versions=versions(),
         n_excerpts=len(rows),
         decided=Counter(row["review"] for row in rows if row["review"]),
-        unfit=unfit_decisions(decisions_by_subject(study.review.decisions), rows),
+        unfit=unfit_decisions(read_review_decisions(study.review.decisions), rows),
         excerpts=[_entry(row, excerpts_folder, settings) for row in chosen],
         width=_WIDTH,
         height=_HEIGHT,
@@ -49,7 +49,7 @@ def write_review(
     )
 
 
-def unfit_decisions(decisions: dict[int, dict[int, Decision]], rows: list[dict]) -> list[tuple[int, int]]:
+def unfit_decisions(decisions: dict[int, dict[int, ReviewDecision]], rows: list[dict]) -> list[tuple[int, int]]:
     """(subject, draw) of each decision on a draw that is in no row of a quality table."""
     judged = {(row["subject_id"], row["draw_id"]) for row in rows}
     return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - judged)
@@ -67,11 +67,11 @@ def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> di
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
-    judged = judge_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
+    judged = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
     return row | {"subject": subject, "lost": dict(row["lost"])} | strip(judged)
 
 
-def strip(judged: Judgement) -> dict:
+def strip(judged: ExcerptAssessment) -> dict:
     """The ten seconds around the middle R peak: `line`, the points of a polyline, and `marks`, (x, good) of R peaks."""
     middle = int(judged.r_peaks[len(judged.r_peaks) // 2])
     length = round(_STRIP_S * RATE_HZ)
@@ -84,6 +84,6 @@ def strip(judged: Judgement) -> dict:
         "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
         "marks": [
             (float((r - start) / RATE_HZ * _PX_PER_S), bool(good))
-            for r, good in zip(judged.r_peaks[inside], judged.verdicts.good[inside], strict=True)
+            for r, good in zip(judged.r_peaks[inside], judged.beat_labels.is_good[inside], strict=True)
         ],
     }
