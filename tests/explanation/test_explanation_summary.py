@@ -58,9 +58,8 @@ def test_what_is_lost_without_a_wave_is_told_as_a_share_and_as_auc():
 
 
 def test_two_opinions_agree_by_the_order_of_the_four_waves():
-    assert gradcam_occlusion_agreement(wave_rows(), occlusion_rows(), "paper", "paper", 4) == pytest.approx(
-        0.8
-    )  # P and ST differ
+    agreement = gradcam_occlusion_agreement(wave_rows(), occlusion_rows(), "paper", "paper", 4)
+    assert agreement == pytest.approx(0.8)  # P and ST differ
     same = occlusion_rows({"P": 0.1, "QRS": 1.0, "ST": 0.05, "T": 2.5})
     assert gradcam_occlusion_agreement(wave_rows(), same, "paper", "paper", 4) == pytest.approx(1)
     assert np.isnan(gradcam_occlusion_agreement(wave_rows(), [], "paper", "paper", 4))

@@ -105,7 +105,7 @@ def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(stu
 
 
 def test_a_configuration_without_the_options_refuses_the_network(study):
-    with pytest.raises(UserError, match="holds a network of normalization draw and rr_intervals True and analyte_head"):
+    with pytest.raises(UserError, match="has a network with normalization draw and rr_intervals True and analyte_head"):
         load_generic(study.model, config.Network(18, 4))
 
 

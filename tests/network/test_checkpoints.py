@@ -115,14 +115,14 @@ def test_changed_weights_are_noticed(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"a\.safetensors: its weights are not those that were written"):
+    with pytest.raises(UserError, match=r"a\.safetensors: its weights were changed after it was written"):
         load_checkpoint(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"kalemia": "{}"}, {"kalemia": "no json"}])
 def test_weights_of_others_are_no_checkpoint(tmp_path, metadata):
     save_file(tensors() | {"c": torch.eye(2)}, tmp_path / "other.safetensors", metadata)
-    with pytest.raises(UserError, match=r"other\.safetensors: holds no lineage"):
+    with pytest.raises(UserError, match=r"other\.safetensors: has no lineage"):
         load_checkpoint(tmp_path / "other.safetensors")
 
 
@@ -137,7 +137,7 @@ def test_generic_network_comes_back(tmp_path):
 def test_another_architecture_is_refused(tmp_path):
     path = write_generic_model(tmp_path / "generic.safetensors", NETWORK)
     with pytest.raises(
-        UserError, match=r"generic\.safetensors: holds a network of depth 18 and width 2, but .* depth 34 and width 4;"
+        UserError, match=r"generic\.safetensors: has a network with depth 18 and width 2, but .* depth 34 and width 4;"
     ):
         load_generic(path, config.Network(34, 4))
 
@@ -150,7 +150,7 @@ def test_a_network_that_takes_other_beats_is_refused(tmp_path):
 
 def test_tensors_that_are_not_the_architectures_are_refused(tmp_path):
     save_checkpoint(tmp_path / "odd.safetensors", tensors(), LINEAGE)
-    with pytest.raises(UserError, match=r"odd\.safetensors: its tensors are not those of the network"):
+    with pytest.raises(UserError, match=r"odd\.safetensors: its tensors do not fit the architecture"):
         load_generic(tmp_path / "odd.safetensors", ARCHITECTURE)
 
 
@@ -174,21 +174,21 @@ def test_a_round_of_another_generic_model_is_refused(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors", seed=7)
     other = write_generic_model(tmp_path / "other.safetensors", seed=8)
     write_round(tmp_path / "round.safetensors", generic)
-    with pytest.raises(UserError, match=r"round\.safetensors: its parent is another generic model than .*other"):
+    with pytest.raises(UserError, match=r"round\.safetensors: it is based on another generic model than .*other"):
         load_round(tmp_path / "round.safetensors", other, NETWORK)
 
 
 def test_a_round_of_another_architecture_is_refused(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors")
     write_round(tmp_path / "round.safetensors", generic, architecture=config.Network(50, 2))
-    with pytest.raises(UserError, match=r"round\.safetensors: holds a network of depth 50"):
+    with pytest.raises(UserError, match=r"round\.safetensors: has a network with depth 50"):
         load_round(tmp_path / "round.safetensors", generic, NETWORK)
 
 
 def test_generic_and_personal_weights_are_not_mistaken_for_each_other(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors")
     write_round(tmp_path / "round.safetensors", generic)
-    with pytest.raises(UserError, match=r"round\.safetensors: holds a personal model, not a generic one"):
+    with pytest.raises(UserError, match=r"round\.safetensors: has a personal model, not a generic one"):
         load_generic(tmp_path / "round.safetensors", NETWORK)
-    with pytest.raises(UserError, match=r"generic\.safetensors: holds a generic model, not a personal one"):
+    with pytest.raises(UserError, match=r"generic\.safetensors: has a generic model, not a personal one"):
         load_round(generic, generic, NETWORK)

@@ -90,7 +90,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(cohort, tmp_path
     assert not (tmp_path / "model.safetensors").exists()
     with caplog.at_level(logging.INFO, logger="kalemia"):
         trained(draws_path, beats_path, tmp_path)
-    assert f"going on after epoch {epochs}, from {state_of(tmp_path)}" in caplog.messages
+    assert f"resuming after epoch {epochs}, from {state_of(tmp_path)}" in caplog.messages
     assert hashes(tmp_path) == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
@@ -100,7 +100,7 @@ def test_a_state_of_another_configuration_is_not_used(cohort, tmp_path, caplog):
     killed("between epochs", draws_path, beats_path, tmp_path)
     with caplog.at_level(logging.INFO, logger="kalemia"):
         trained(draws_path, beats_path, tmp_path, digest="another")
-    assert f"{state_of(tmp_path)}: belongs to another training; begun anew" in caplog.messages
+    assert f"{state_of(tmp_path)}: belongs to another training run; starting over" in caplog.messages
     assert "epoch 1 of 5" in " ".join(caplog.messages)
 
 
@@ -110,7 +110,7 @@ def test_a_state_of_other_beats_is_not_used(cohort, tmp_path, caplog):
     others, other_beats = write_generic_cohort(tmp_path / "other", subjects_per_split=4, beats_per_draw=31)
     with caplog.at_level(logging.INFO, logger="kalemia"):
         trained(others, other_beats, tmp_path)
-    assert "begun anew" in " ".join(caplog.messages)
+    assert "starting over" in " ".join(caplog.messages)
 
 
 def test_a_damaged_state_is_begun_anew(tmp_path):

@@ -134,7 +134,7 @@ def test_weights_of_the_least_validation_loss_are_kept():
 
 def test_a_validation_loss_that_is_no_number_is_refused():
     beats, labels = lesson(100, seed=2)
-    with pytest.raises(UserError, match="the loss is no number in epoch 1"):
+    with pytest.raises(UserError, match="training diverged: loss is NaN in epoch 1"):
         train(resnet(18, 2), *lesson(100), GENERIC, 1, validation=(beats * float("nan"), labels))
 
 
@@ -171,7 +171,7 @@ def test_early_stop_ends_after_so_many_epochs_without_a_better_loss():
     beats, labels = lesson(800)
     settings = config.Generic(epochs=9, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
     worse_and_worse = beats, 1 - labels
-    history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, TrainOptions(early_stop=2))
+    history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, TrainOptions(early_stopping_patience=2))
     assert len(history) == 3
     assert history[0]["validation_loss"] < min(row["validation_loss"] for row in history[1:])
 

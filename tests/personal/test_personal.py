@@ -253,7 +253,7 @@ def test_a_round_starts_from_no_round_that_learned_from_other_draws(patient):
 def test_a_round_starts_from_no_other_generic_model(patient, tmp_path):
     patient.train(1)
     patient.generic = write_generic_model(tmp_path / "newer.safetensors", seed=8)
-    with pytest.raises(UserError, match=r"its parent is another generic model than .*newer\.safetensors"):
+    with pytest.raises(UserError, match=r"it is based on another generic model than .*newer\.safetensors"):
         patient.train(2)
 
 

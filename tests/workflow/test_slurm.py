@@ -38,7 +38,7 @@ def story(tmp_path_factory, local):
     log, state = told.results / "logs/generic.log", told.results / "generic/model.safetensors.state"
 
     def generic_goes_on():
-        return log.exists() and "going on after epoch" in log.read_text()
+        return log.exists() and "resuming after epoch" in log.read_text()
 
     too_little = {"generic": {"gpu": 1, "slurm_partition": GPU_PARTITION}, "strangers": {"mem_mb": "220 * attempt"}}
     study.configure(**{"group-components": {"subjects": 2 * SUBJECTS_OF_BATCH}, "set-resources": too_little})
@@ -123,7 +123,7 @@ def test_a_killed_training_goes_on_where_it_was(story):
     assert story.left_behind  # a killed Snakemake cancels nothing
     states = [row["State"].split()[0] for row in story.study.records_of("generic")]
     assert states == ["CANCELLED", "CANCELLED", "COMPLETED"]
-    assert "going on after epoch" in story.generic_log
+    assert "resuming after epoch" in story.generic_log
 
 
 def test_a_job_killed_for_its_memory_is_submitted_again_with_more(story):

@@ -1,1 +1,1 @@
-"""What the networks look at."""
+"""Explanations of the networks: Grad-CAM, occlusion, weight randomization, embeddings."""

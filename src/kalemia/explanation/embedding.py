@@ -1,4 +1,4 @@
-"""Beats in the plane as a network arranges them, by t-SNE and by PCA, and how far a plane can be trusted."""
+"""Two-dimensional embeddings of a network's beat features by t-SNE and PCA, and their trustworthiness."""
 
 import numpy as np
 import torch
@@ -10,32 +10,32 @@ from kalemia.network.predictions import beat_tensor
 from kalemia.network.resnet import ResNet
 
 TSNE_ITERATIONS = 500
-TSNE_ANGLE = 0.7  # how far beats are taken together: a quarter faster than with 0.5, and no less trustworthy
-NEIGHBORS = 10  # of a beat in the plane, that trustworthiness looks for among its neighbors in the features
+TSNE_ANGLE = 0.7  # of the Barnes-Hut approximation: a quarter faster than 0.5, with the same trustworthiness
+NEIGHBORS = 10  # per beat, for the trustworthiness
 
 
 def subsample_beats(beats: BeatSet, per_draw: int) -> BeatSet:
-    """At most `per_draw` beats of each draw, evenly spread over those it has."""
-    places = []
+    """Return at most `per_draw` beats of each draw, evenly spaced over all of its beats."""
+    kept = []
     for draw_id in np.unique(beats.draw_ids):
-        mine = np.flatnonzero(beats.draw_ids == draw_id)
-        chosen = np.linspace(0, len(mine) - 1, min(per_draw, len(mine)))
-        places.append(mine[np.round(chosen).astype(int)])
-    return beats.take(np.concatenate(places))
+        of_draw = np.flatnonzero(beats.draw_ids == draw_id)
+        positions = np.linspace(0, len(of_draw) - 1, min(per_draw, len(of_draw)))
+        kept.append(of_draw[np.round(positions).astype(int)])
+    return beats.take(np.concatenate(kept))
 
 
 def pooled_features(model: ResNet, inputs: np.ndarray) -> np.ndarray:
-    """What the head sees of inputs (n, ...) of the network: (n, channels)."""
+    """Return the features that the head takes, float32 (n, channels), for network inputs (n, ...)."""
     with torch.inference_mode():
         features = model.features(beat_tensor(inputs, model.head.weight.device))
         return model.pooled(features).cpu().numpy()
 
 
 def tsne(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
-    """Features (n, channels) in the plane by t-SNE (van der Maaten 2008): float32 (n, 2).
+    """Embed features (n, channels) in the plane by t-SNE (van der Maaten and Hinton 2008): float32 (n, 2).
 
-    The perplexity is at most a third of the other beats, beyond which it has no solution. One thread, since the order
-    of its sums depends on their number.
+    The perplexity is limited to a third of the number of other beats, beyond which t-SNE has no solution. It runs in
+    one thread, because the order of its sums depends on the number of threads.
     """
     method = TSNE(
         perplexity=min(perplexity, (len(features) - 1) / 3),
@@ -49,23 +49,24 @@ def tsne(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
 
 
 def pca(features: np.ndarray) -> tuple[np.ndarray, float]:
-    """Features (n, channels) on their two principal axes, float64 (n, 2), and the share of the variance these hold.
+    """Project features (n, channels) on their two principal axes: float64 (n, 2), and the explained variance ratio.
 
-    An axis points to where its largest weight is positive. The share is NaN where all beats are the same.
+    The sign of an axis is chosen so that its largest weight is positive. The ratio is NaN if all beats are equal.
     """
     centered = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     with threadpool_limits(1):
-        _, sizes, axes = np.linalg.svd(centered, full_matrices=False)
+        _, singular, axes = np.linalg.svd(centered, full_matrices=False)
         axes = axes[:2] * np.sign(axes[[0, 1], np.argmax(np.abs(axes[:2]), axis=1)])[:, None]
         positions = centered @ axes.T
-    total = float(np.sum(sizes**2))
-    return positions, float(np.sum(sizes[:2] ** 2) / total) if total > 0 else float("nan")
+    total = float(np.sum(singular**2))
+    return positions, float(np.sum(singular[:2] ** 2) / total) if total > 0 else float("nan")
 
 
 def embedding_trustworthiness(features: np.ndarray, positions: np.ndarray) -> float:
-    """Trustworthiness of the plane (Venna and Kaski 2001): 1 where all neighbors in it are neighbors in the features.
+    """Return the trustworthiness of an embedding (Venna and Kaski 2001).
 
-    Of 10 neighbors of each beat, or of fewer where there are not enough beats; chance gives about 0.5.
+    1 if all neighbors in the plane are neighbors in the features; about 0.5 by chance. Uses 10 neighbors per beat, or
+    fewer if there are too few beats. features: (n, channels). positions: (n, 2).
     """
     n_neighbors = min(NEIGHBORS, (len(features) - 1) // 2)
     with threadpool_limits(1):

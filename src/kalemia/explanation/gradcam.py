@@ -1,4 +1,4 @@
-"""Grad-CAM of any stage of a network over single beats (Selvaraju et al. 2017)."""
+"""Grad-CAM of single beats, at any stage of a network (Selvaraju et al. 2017)."""
 
 from collections.abc import Sequence
 
@@ -15,51 +15,56 @@ from kalemia.network.resnet import N_STAGES, STRIDE, ResNet
 def gradcam_maps(
     model: ResNet, inputs: np.ndarray, labels: np.ndarray, stages: Sequence[int] = (N_STAGES,)
 ) -> dict[int, np.ndarray]:
-    """By stage the Grad-CAM maps (n, 120), from 0 to 1, over what the network takes of n beats, each for its label.
+    """Return by stage the Grad-CAM maps (n, 120) of n beats, each for its own label, scaled to a maximum of 1.
 
-    The map of a stage is what comes out of it, of the last stage after its norm and rectifier. Channels are weighted
-    by the mean over time of the score's gradient, added up and rectified; the score is the logit for label 1 and its
-    negative for label 0. Where nothing speaks for the label all is 0. Between the map's steps, each at the sample in
-    the middle of what it sees (`samples_per_step`), values are interpolated. The network is set to evaluation.
+    inputs: network inputs (n, ...). labels: (n,) 0 or 1. stages: 0 (the stem) to 4.
+
+    Grad-CAM sums the channels of a stage's feature map (the last stage's after norm and ReLU), each weighted by the
+    mean over time of the score's gradient, and sets negative sums to 0. The score is the logit for label 1, and its
+    negative for label 0. The map is zero if no channel supports the label. Values are interpolated linearly between
+    the steps of the feature map (`samples_per_step`). Sets the network to evaluation mode.
     """
-    found = {}
+    maps = {}
     for stage, (features, gradient) in _maps_and_gradients(model.eval(), inputs, labels, stages).items():
         at_steps = np.maximum((gradient.mean(axis=-1, keepdims=True) * features).sum(axis=1), 0)
-        places = samples_per_step(stage) * np.arange(at_steps.shape[1])
-        at_samples = np.stack([np.interp(np.arange(BEAT_SAMPLES), places, map_) for map_ in at_steps])
+        step_positions = samples_per_step(stage) * np.arange(at_steps.shape[1])
+        at_samples = np.stack([np.interp(np.arange(BEAT_SAMPLES), step_positions, map_) for map_ in at_steps])
         highest = at_samples.max(axis=1, keepdims=True)
-        found[stage] = np.divide(at_samples, highest, out=np.zeros_like(at_samples), where=highest > 0)
-    return found
+        maps[stage] = np.divide(at_samples, highest, out=np.zeros_like(at_samples), where=highest > 0)
+    return maps
 
 
 def samples_per_step(stage: int) -> int:
-    """Samples of a beat from one step of a stage's map to the next; step 0 lies at sample 0."""
+    """Return the samples of a beat between two steps of a stage's feature map; step 0 is at sample 0."""
     return STRIDE >> (N_STAGES - max(stage, 1))
 
 
 def _maps_and_gradients(
     model: ResNet, inputs: np.ndarray, labels: np.ndarray, stages: Sequence[int]
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """By stage the map and the gradient of the labels' scores with respect to it, float64 (n, channels, steps)."""
-    kept: dict[int, Tensor] = {}
+    """By stage the feature map and the gradient of the scores with respect to it, float64 (n, channels, steps)."""
+    feature_maps: dict[int, Tensor] = {}
     modules = [*model.stages[:N_STAGES], model.norm]
     handles = [
-        modules[stage].register_forward_hook(lambda _module, _given, output, stage=stage: kept.update({stage: output}))
+        modules[stage].register_forward_hook(
+            lambda _module, _inputs, output, stage=stage: feature_maps.update({stage: output})
+        )
         for stage in stages
     ]
     device = model.head.weight.device
-    try:  # a gradient for the beats too, so that maps below frozen stages have one
+    try:  # the inputs require a gradient, so that maps below frozen stages have one
         logits = label_column(model(beat_tensor(inputs, device).requires_grad_()))
     finally:
         for handle in handles:
             handle.remove()
     signs = torch.from_numpy(np.where(labels == 1, 1.0, -1.0)).to(logits)
-    gradients = torch.autograd.grad((signs * logits).sum(), list(kept.values()))
+    gradients = torch.autograd.grad((signs * logits).sum(), list(feature_maps.values()))
     return {
-        stage: (_array(map_), _array(gradient)) for (stage, map_), gradient in zip(kept.items(), gradients, strict=True)
+        stage: (_to_array(map_), _to_array(gradient))
+        for (stage, map_), gradient in zip(feature_maps.items(), gradients, strict=True)
     }
 
 
-def _array(inside: Tensor) -> np.ndarray:
+def _to_array(features: Tensor) -> np.ndarray:
     """(n, channels, 1, steps) as float64 (n, channels, steps)."""
-    return inside.detach().squeeze(2).double().cpu().numpy()
+    return features.detach().squeeze(2).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""What a network loses without one wave of the beat: a second opinion beside Grad-CAM."""
+"""Occlusion: how the predictions change when one wave of the beat is removed; a check of Grad-CAM."""
 
 import numpy as np
 
@@ -10,11 +10,12 @@ from kalemia.stats.draw_metrics import area_under_roc
 
 
 def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> list[dict]:
-    """One row per wave, over the draws of the labeled beats `test`, with the wave and without (`flatten_wave`).
+    """Return one row per wave: predictions for the draws of the labeled beats `test`, with and without the wave.
 
-    auc and auc_without order the draws by the mean logit of their beats. logit_change is the size of the change of
-    that mean, and logit_drop how far it moves away from the draw's own label; both are means over the draws of a
-    class, then over the classes, so that the larger class counts no more.
+    A draw's score is the mean logit of its beats. auc and auc_without: AUC of the scores with the wave and after
+    `flatten_wave`. logit_change: absolute change of the score. logit_drop: change of the score away from the draw's
+    label. Both are averaged within each class, then over the classes, so that the larger class weighs no more.
+    windows: from `wave_windows`.
     """
     draw_ids, first, beat_draw = np.unique(test.draw_ids, return_index=True, return_inverse=True)
     labels = test.rows["label"].to_numpy()[first]
@@ -38,7 +39,7 @@ def occlusion_rows(model: ResNet, test: BeatSet, windows: dict[str, slice]) -> l
 
 
 def _draw_logits(model: ResNet, inputs: np.ndarray, beat_draw: np.ndarray) -> np.ndarray:
-    """The mean logit of each draw's beats: float64 (draws,)."""
+    """Mean logit of each draw's beats: float64 (draws,)."""
     logits = beat_logits(model, inputs).astype(np.float64)
     return np.bincount(beat_draw, weights=logits) / np.bincount(beat_draw)
 

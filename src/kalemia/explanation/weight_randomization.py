@@ -1,11 +1,11 @@
-"""Networks that forget step by step what they have learned, to hold their maps against (Adebayo et al. 2018)."""
+"""Networks whose weights are randomized layer by layer, as a sanity check of saliency maps (Adebayo et al. 2018)."""
 
 import copy
 from collections.abc import Iterator
 
 from kalemia.network.resnet import ResNet
 
-# Weights are made random from the output down, each level with those before it.
+# Modules that each level randomizes, from the output down. A level includes the levels before it.
 CASCADE_LEVELS = {
     "head": ("head",),
     "stage4": ("norm", "stage4"),
@@ -17,12 +17,13 @@ CASCADE_LEVELS = {
 
 
 def randomize_cascade(model: ResNet, fresh: ResNet) -> Iterator[tuple[str, ResNet]]:
-    """By level of `CASCADE` the network with the fresh network's weights and statistics from the head to there.
+    """Yield each level of `CASCADE_LEVELS` with a network that is randomized from the head down to that level.
 
-    It is one copy of `model` that changes from level to level.
+    Random weights and batch norm statistics come from `fresh`, a network of the same architecture with initial
+    weights. Every level yields the same copy of `model`, changed further; `model` itself does not change.
     """
-    changed = copy.deepcopy(model)
-    for level, names in CASCADE_LEVELS.items():
-        for name in names:
-            getattr(changed, name).load_state_dict(getattr(fresh, name).state_dict())
-        yield level, changed
+    randomized = copy.deepcopy(model)
+    for level, modules in CASCADE_LEVELS.items():
+        for module in modules:
+            getattr(randomized, module).load_state_dict(getattr(fresh, module).state_dict())
+        yield level, randomized

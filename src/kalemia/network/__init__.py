@@ -1,1 +1,1 @@
-"""The network, its training and its weights."""
+"""The networks: architecture, training, checkpoints, predictions, and the generic network."""

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors that say where they come from, checked before anything builds on them."""
+"""Checkpoints: weights as safetensors files with their lineage, checked whenever they are loaded."""
 
 import dataclasses
 import hashlib
@@ -22,11 +22,12 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Lineage:
-    """What made a file of weights.
+    """How the weights in a checkpoint were made.
 
-    `parent` is the SHA-256 of the file that training started from (none for a generic model), `generic` that of the
-    generic model beneath a personal one. `draws` have shaped these weights: the generic model's own, or all that a
-    patient's rounds have learned from so far; `cut_off` is the time of the latest of them.
+    parent: SHA-256 of the checkpoint that training started from; None for a generic model. generic: SHA-256 of the
+    generic model that a personal model is based on. draws: ids of all draws that influenced the weights: for a generic
+    model its training and validation draws, for a personal model the training draws of all rounds so far. cut_off:
+    time of the latest of these draws. digest: hash of the configuration.
     """
 
     kind: str  # generic or personal
@@ -49,7 +50,7 @@ class Lineage:
         return cls(
             **fields
             | {
-                "architecture": _architecture(fields["architecture"]),
+                "architecture": _network_from_json(fields["architecture"]),
                 "draws": tuple(fields["draws"]),
                 "cut_off": datetime.fromisoformat(fields["cut_off"]),
             }
@@ -57,9 +58,9 @@ class Lineage:
 
 
 def save_checkpoint(path: str | Path, tensors: Tensors, lineage: Lineage) -> None:
-    """Write named tensors and their lineage, whole or not at all; the same input gives the same bytes.
+    """Write named tensors and their lineage atomically; equal input gives equal bytes.
 
-    All of the lineage is one value of the metadata, because safetensors keeps several in no fixed order.
+    The lineage is a single metadata value, because safetensors writes several values in no fixed order.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"lineage": lineage.as_json(), "content": _content_hash(tensors)}
@@ -68,10 +69,9 @@ def save_checkpoint(path: str | Path, tensors: Tensors, lineage: Lineage) -> Non
 
 
 def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
-    """Tensors by name, and their lineage.
+    """Read the tensors by name, and their lineage.
 
-    Raises `UserError` if the file cannot be read, was not written by `save_checkpoint`, or its tensors have changed
-    since.
+    Raises `UserError` if the file cannot be read, was not written by `save_checkpoint`, or was changed afterwards.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -81,61 +81,65 @@ def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
     except (OSError, SafetensorError) as error:
         raise _checkpoint_error(path, f"cannot be read as safetensors ({str(error).splitlines()[0]})") from None
     except (KeyError, TypeError, ValueError):
-        raise _checkpoint_error(path, "holds no lineage, so it is no checkpoint of Kalemia's") from None
+        raise _checkpoint_error(path, "has no lineage, so it is not a Kalemia checkpoint") from None
     if metadata["content"] != _content_hash(tensors):
-        raise _checkpoint_error(path, "its weights are not those that were written")
+        raise _checkpoint_error(path, "its weights were changed after it was written")
     return tensors, lineage
 
 
 def trained_tensors(network: ResNet) -> Tensors:
-    """What training has moved, by name: all that a round stores."""
+    """Return the tensors that training changes, by name; a round stores only these."""
     state = network.state_dict()
     return {name: state[name] for name in network.trainable_tensor_names()}
 
 
 def load_generic(path: str | Path, architecture: config.Network) -> tuple[ResNet, Lineage]:
-    """The generic network; raises `UserError` as `load_checkpoint`, and if the file holds another architecture."""
+    """Load a generic network on the CPU.
+
+    Raises `UserError` as `load_checkpoint`, and if the checkpoint has another kind or another architecture.
+    """
     tensors, lineage = load_checkpoint(path)
     if lineage.kind != "generic":
-        raise _checkpoint_error(path, f"holds a {lineage.kind} model, not a generic one")
+        raise _checkpoint_error(path, f"has a {lineage.kind} model, not a generic one")
     return _build_network(path, tensors, lineage, architecture), lineage
 
 
 def load_round(path: str | Path, generic_path: str | Path, architecture: config.Network) -> tuple[ResNet, Lineage]:
-    """A patient's network after a round: the generic tensors, overlaid with those of the round's file.
+    """Load a patient's network after a round, on the CPU: the generic tensors, updated with those of the round.
 
-    Raises `UserError` as `load_generic`, and if the round did not grow out of this generic model.
+    Raises `UserError` as `load_generic`, and if the round is based on another generic model.
     """
     generic_tensors, _ = load_checkpoint(generic_path)
     tensors, lineage = load_checkpoint(path)
     if lineage.kind != "personal":
-        raise _checkpoint_error(path, f"holds a {lineage.kind} model, not a personal one")
+        raise _checkpoint_error(path, f"has a {lineage.kind} model, not a personal one")
     if lineage.generic != file_hash(generic_path):
-        raise _checkpoint_error(path, f"its parent is another generic model than {generic_path}")
+        raise _checkpoint_error(path, f"it is based on another generic model than {generic_path}")
     return _build_network(path, generic_tensors | tensors, lineage, architecture), lineage
 
 
 def _build_network(path: str | Path, tensors: Tensors, lineage: Lineage, architecture: config.Network) -> ResNet:
     if lineage.architecture != architecture:
-        found, asked = dataclasses.asdict(lineage.architecture), dataclasses.asdict(architecture)
-        differ = [key for key in asked if found[key] != asked[key]]
+        stored, configured = dataclasses.asdict(lineage.architecture), dataclasses.asdict(architecture)
+        keys = [key for key in configured if stored[key] != configured[key]]
         raise _checkpoint_error(
             path,
-            f"holds a network of {_values(found, differ)}, but the configuration says {_values(asked, differ)}",
+            f"has a network with {_format_values(stored, keys)}, but the configuration says"
+            f" {_format_values(configured, keys)}",
         )
     network = build_resnet(architecture)
     try:
         network.load_state_dict(tensors)
     except RuntimeError:
-        raise _checkpoint_error(path, "its tensors are not those of the network that its lineage names") from None
+        raise _checkpoint_error(path, "its tensors do not fit the architecture in its lineage") from None
     return network
 
 
-def _architecture(fields: dict) -> config.Network:
+def _network_from_json(fields: dict) -> config.Network:
     return config.Network(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
 
 
-def _values(fields: dict, keys: list[str]) -> str:
+def _format_values(fields: dict, keys: list[str]) -> str:
     return " and ".join(f"{key} {fields[key]}" for key in keys)
 
 

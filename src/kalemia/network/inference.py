@@ -1,4 +1,4 @@
-"""What a network says of beats, in evaluation mode, and in which precision it computes."""
+"""Network outputs for beats in evaluation mode, and the precision they are computed in."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,41 +11,48 @@ from kalemia.network.losses import label_column
 
 
 def predict(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
-    """The network's outputs in evaluation mode, float32 (n,) or (n, columns), on its device."""
+    """Return the network's outputs for inputs (n, ...), in evaluation mode.
+
+    inputs: on the network's device. precision: as for `uses_bfloat16`. Returns float32 (n,) logits, or (n, columns)
+    where the network has an auxiliary head, on the same device. Leaves the network in evaluation mode.
+    """
     network.eval()
     return predict_with(network, inputs, precision)
 
 
 def predict_logits(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
-    """The label's logits (n,), as `predict`."""
+    """Return the label's logits, float32 (n,); arguments as for `predict`."""
     return label_column(predict(network, inputs, precision))
 
 
 def predict_with(forward: Callable[[Tensor], Tensor], inputs: Tensor, precision: str) -> Tensor:
-    """As `predict`, by what computes the outputs of a batch, with its network in evaluation mode already."""
+    """As `predict`, but with any function that computes the outputs of a batch; its network is in evaluation mode."""
     with torch.inference_mode(), autocast_context(precision, inputs.device):
-        # copied, because the next replay of a CUDA graph writes where this one did
+        # Copied, because the next replay of a CUDA graph overwrites its outputs.
         return torch.cat([forward(batch).float().clone() for batch in evaluation_batches(inputs)])
 
 
 def loss_and_accuracy(outputs: Tensor, targets: Tensor) -> tuple[float, float]:
-    """Of the label: the mean cross-entropy, and the share of beats whose logit lies on their label's side of 0."""
+    """Return the label's mean cross-entropy, and the fraction of beats whose logit has the sign of their label.
+
+    outputs, targets: (n,), or (n, columns) with the label first.
+    """
     logits, labels = label_column(outputs), label_column(targets)
     loss = binary_cross_entropy_with_logits(logits.double(), labels.double())
     return loss.item(), ((logits > 0) == (labels > 0)).double().mean().item()
 
 
 def evaluation_batches(inputs: Tensor) -> tuple[Tensor, ...]:
-    """Inputs (n, ...) in parts as large as suits their device."""
+    """Split inputs (n, ...) into batches of a size that suits their device."""
     return inputs.split(4096 if inputs.is_cuda else 1024)
 
 
 def autocast_context(precision: str, device: torch.device) -> AbstractContextManager:
-    """Where networks compute in float32, or by autocast in bfloat16."""
-    # without its cache: a CUDA graph must not read what is forgotten after the batch
-    return torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16(precision, device), cache_enabled=False)
+    """Return the context in which networks compute: autocast to bfloat16, or nothing changed for float32."""
+    # Without autocast's cache: a CUDA graph must not read memory that is freed after the batch.
+    return torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(precision, device), cache_enabled=False)
 
 
-def is_bfloat16(precision: str, device: torch.device) -> bool:
-    """Of float32, bfloat16 and auto, which is bfloat16 on a GPU."""
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether "float32", "bfloat16" or "auto" means bfloat16 here; "auto" does on a GPU."""
     return precision == "bfloat16" or (precision == "auto" and device.type == "cuda")

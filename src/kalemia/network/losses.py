@@ -1,7 +1,8 @@
-"""What training makes small: the cross-entropy of the label and, where the network has a head for it, the analyte's.
+"""The training loss: cross-entropy of the label, plus the loss of the auxiliary head for the analyte, if there is one.
 
-With the label alone, outputs and targets are (n,): logits, and 0 or 1. A head for the analyte adds columns to both:
-regression one, the standardized value; ordinal one for each cut, whether the value lies above it (Niu et al. 2016).
+Without an auxiliary head, outputs and targets have shape (n,): logits, and labels 0 or 1. An auxiliary head adds
+columns to both. Regression adds one, the standardized value. Ordinal adds one per threshold: whether the value is above
+it (Niu et al. 2016).
 """
 
 from __future__ import annotations
@@ -13,28 +14,33 @@ import numpy as np
 
 from kalemia.core.config import Network
 
-if TYPE_CHECKING:  # torch is imported where a network learns, so that jobs without one start quickly
+if TYPE_CHECKING:  # torch is imported in the functions that train, so that jobs without a network start quickly
     from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a network's outputs mean, and the loss of them.
+    """What the columns of a network's outputs mean, and their loss.
 
-    smoothing: the label's target is this far from certain, (1 - smoothing) and half of it for either class (Szegedy et
-    al. 2016). cuts: values of the analyte, ascending; their mean and SD standardize the regression.
+    head: the auxiliary head, "none", "regression" or "ordinal". cuts: its thresholds in the analyte's unit, ascending;
+    their mean and SD standardize the regression. smoothing: label smoothing; targets become smoothing / 2 and
+    1 - smoothing / 2 (Szegedy et al. 2016).
     """
 
-    head: str = "none"  # none, regression, ordinal
+    head: str = "none"
     cuts: tuple[float, ...] = ()
     smoothing: float = 0.0
 
     @classmethod
     def from_config(cls, network: Network, smoothing: float = 0.0) -> Objective:
+        """Return the objective of the configured network."""
         return cls(network.analyte_head, network.analyte_cuts, smoothing)
 
     def targets(self, labels: np.ndarray, analyte: np.ndarray) -> Tensor:
-        """Float32 (n,), or (n, 1 + columns of the head), from labels (n,) 0 or 1 and values of the analyte (n,)."""
+        """Return the targets, float32 (n,) or (n, 1 + columns of the head).
+
+        labels: (n,) 0 or 1. analyte: values (n,) in the analyte's unit.
+        """
         import torch
 
         label = torch.from_numpy(np.array(labels, np.float32))
@@ -46,7 +52,7 @@ class Objective:
         return torch.cat([label[:, None], columns], dim=1)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean over the beats: of the label, plus where there is a head the mean over its columns."""
+        """Return the mean loss over the beats: the label's, plus the mean over the columns of the auxiliary head."""
         from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
         label = label_column(targets)
@@ -54,13 +60,13 @@ class Objective:
         loss = binary_cross_entropy_with_logits(label_column(outputs), smoothed)
         if self.head == "none":
             return loss
-        of_head = mse_loss if self.head == "regression" else binary_cross_entropy_with_logits
-        return loss + of_head(outputs[:, 1:], targets[:, 1:])
+        head_loss = mse_loss if self.head == "regression" else binary_cross_entropy_with_logits
+        return loss + head_loss(outputs[:, 1:], targets[:, 1:])
 
     def estimates(self, outputs: np.ndarray) -> np.ndarray:
-        """The analyte's value as the head says it, float64 (n,); NaN without a head.
+        """Return the auxiliary head's estimate of the analyte, float64 (n,) in its unit; NaN without a head.
 
-        Ordinal: the mean of the value, when each class between two cuts stands for its middle.
+        The ordinal estimate is the expected value if each interval between two thresholds is replaced by its midpoint.
         """
         if self.head == "none":
             return np.full(len(outputs), np.nan)
@@ -68,14 +74,14 @@ class Objective:
         if self.head == "regression":
             return cuts.mean() + cuts.std(ddof=1) * columns[:, 0]
         widths = np.diff(cuts)
-        middles = np.concatenate([[cuts[0] - widths[0] / 2], cuts[:-1] + widths / 2, [cuts[-1] + widths[-1] / 2]])
+        midpoints = np.concatenate([[cuts[0] - widths[0] / 2], cuts[:-1] + widths / 2, [cuts[-1] + widths[-1] / 2]])
         above = 0.5 * (1 + np.tanh(0.5 * columns))  # the sigmoid, without overflow
-        return middles[0] + above @ np.diff(middles)
+        return midpoints[0] + above @ np.diff(midpoints)
 
 
 LABEL_ONLY = Objective()
 
 
 def label_column(values):
-    """The label's part of outputs or targets, (n,)."""
+    """Return the label's column (n,) of outputs or targets, which are (n,) or (n, columns)."""
     return values if values.ndim == 1 else values[:, 0]

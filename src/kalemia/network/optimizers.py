@@ -1,4 +1,4 @@
-"""How weights move: Adam, and the learning rate that falls where the validation loss stays."""
+"""The optimizer and the learning rate schedule: Adam, and reduction on a plateau of the validation loss."""
 
 import math
 
@@ -7,11 +7,13 @@ from torch import Tensor
 
 
 class FusedAdam:
-    """Adam with its published constants (Kingma and Ba 2015, algorithm 1), in torch's own fused kernel.
+    """Adam with its published constants (Kingma and Ba 2015, algorithm 1), by torch's own fused kernel.
 
-    The kernel is that of `torch.optim.Adam(fused=True)`. The class around it is not used, because it imports a
-    compiler at its first step, which takes longer than a whole round of personal training, and because its state is a
-    nest of objects where this is plain tensors that a file can hold.
+    The kernel is the one of `torch.optim.Adam(fused=True)`. That class is not used, because its first step imports a
+    compiler, which takes longer than a round of personal training (docs/dependencies.md), and because its state is
+    nested objects, whereas this state is plain tensors that a file can hold.
+
+    parameters: the tensors to train, all on one device. `step` moves them in place.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -37,7 +39,7 @@ class FusedAdam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the parameters along their gradients, and forget the gradients."""
+        """Move the parameters along their gradients, then clear the gradients."""
         torch._foreach_add_(self.steps, 1)
         torch._fused_adam_(
             self.parameters,
@@ -59,7 +61,10 @@ class FusedAdam:
 
 
 class PlateauScheduler:
-    """Multiplies the learning rate with `factor` after `patience` epochs in a row without a better validation loss."""
+    """Multiply the learning rate by `factor` after `patience` epochs in a row without a lower validation loss.
+
+    `torch.optim.lr_scheduler.ReduceLROnPlateau` would wait one epoch longer, and needs one of torch's optimizers.
+    """
 
     def __init__(self, optimizer: FusedAdam, patience: int, factor: float):
         self.optimizer, self.patience, self.factor = optimizer, patience, factor
@@ -67,7 +72,7 @@ class PlateauScheduler:
         self.epochs_without = 0
 
     def step(self, loss: float) -> bool:
-        """Whether an epoch's validation loss is the best so far."""
+        """Take an epoch's validation loss, reduce the learning rate if due, and return whether it is the lowest."""
         if loss < self.best_loss:
             self.best_loss, self.epochs_without = loss, 0
             return True

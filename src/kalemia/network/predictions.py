@@ -1,4 +1,4 @@
-"""From a network's outputs for beats to one prediction for each draw, the unit of every result."""
+"""Predictions: from network outputs for beats to one prediction per draw."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from kalemia.core.schemas import SCHEMAS
 from kalemia.network.losses import LABEL_ONLY, Objective, label_column
 from kalemia.stats.draw_metrics import draw_decisions
 
-if TYPE_CHECKING:  # torch is imported where a network is used, so that jobs without one start quickly
+if TYPE_CHECKING:  # torch is imported in the functions that use it, so that jobs without a network start quickly
     import torch
 
     from kalemia.network.resnet import ResNet
 
 
 def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Beats on a device, in memory of torch's own.
+    """Copy beats (n, ...) to a tensor on `device`, in memory that torch allocates.
 
-    That begins at a multiple of 64 bytes, numpy's at any of 16. Kernels with wide vectors may sum in another order
-    where memory begins elsewhere, and two runs would differ in their last bits.
+    Torch aligns memory to 64 bytes, numpy to 16. Vectorized kernels may sum in another order if the alignment differs,
+    and then two runs would differ in their last bits.
     """
     import torch
 
@@ -30,7 +30,7 @@ def beat_tensor(beats_mv: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
-    """What the network says of inputs (n, ...) of its kind: float32 (n,) or (n, columns), in order."""
+    """Return the network's outputs for inputs (n, ...): float32 (n,), or (n, columns) with an auxiliary head."""
     from kalemia.network.inference import predict
 
     device = next(network.parameters()).device
@@ -40,7 +40,7 @@ def beat_outputs(network: ResNet, inputs: np.ndarray) -> np.ndarray:
 
 
 def beat_logits(network: ResNet, inputs: np.ndarray) -> np.ndarray:
-    """The label's logits of inputs (n, ...): float32 (n,), in order."""
+    """Return the label's logits for inputs (n, ...): float32 (n,)."""
     return label_column(beat_outputs(network, inputs))
 
 
@@ -51,11 +51,13 @@ def draw_predictions(
     decision: str,
     objective: Objective = LABEL_ONLY,
 ) -> pa.Table:
-    """A table of kind "predictions", one row a draw, by time and id of the draw.
+    """Return a table of kind "predictions": one row per draw, sorted by time and id of the draw.
 
-    outputs: float32 (n,) logits, one a beat, or (n, columns) of which `objective` knows the meaning. rows: (n)
-    `DRAW_COLUMNS` of the beats. role_of_draw: draws without a role are "other". decision: as
-    `evaluation.draw_decisions`.
+    A draw's logit is the mean logit of its beats, its probability the sigmoid of that mean.
+
+    outputs: float32 (n,) logits, one per beat, or (n, columns) with the meaning that `objective` gives them. rows: the
+    `DRAW_COLUMNS` of the n beats. role_of_draw: role by draw id; a draw without an entry gets "other". decision:
+    decision rule, as for `stats.draw_metrics.draw_decisions`.
     """
     draw_ids, first, beat_draw, n_beats = np.unique(
         rows["draw_id"].to_numpy(), return_index=True, return_inverse=True, return_counts=True

@@ -1,12 +1,22 @@
-"""The network: a pre-activation residual network in one dimension, from beats of 120 samples to one logit each.
+"""The network: a pre-activation ResNet in one dimension, from beats of 120 samples to one logit each.
 
-Identity mappings in deep residual networks (He et al. 2016), with every two-dimensional convolution made
-one-dimensional and nothing else changed (Chiu 2022). Names follow torchvision.
+The architecture is that of "Identity mappings in deep residual networks" (He et al. 2016) with every two-dimensional
+convolution replaced by a one-dimensional one (Chiu 2022). `resnet18` to `resnet101` are named as in torchvision. The
+names of modules are the keys of checkpoints, and follow the paper:
 
-Everything here reads as one-dimensional, and weights have the shape (outputs, inputs, size). Inside, a feature map is
-(n, channels, 1, steps) with the channels next to each other in memory, for which the libraries beneath torch have much
-faster kernels (docs/performance.md); `_to_channels_last` and `_from_channels_last` change
-between the two views and copy nothing.
+    here                        torchvision
+    stem                        conv1, bn1, relu, maxpool
+    stage1 to stage4            layer1 to layer4
+    Block.preactivation         bn1, relu (before the convolutions here, after them there)
+    Block.residual              conv1, bn2, relu, conv2; in a bottleneck also bn3, relu, conv3
+    Block.projection            downsample
+    norm                        none
+    head                        fc
+
+Public functions take and return one-dimensional feature maps (n, channels, steps), and weights have the shape
+(outputs, inputs, size). Between modules a feature map is (n, channels, 1, steps) with the channels last in memory,
+for which torch's libraries have much faster kernels (docs/performance.md). `_to_channels_last` and
+`_from_channels_last` convert between the two without a copy.
 """
 
 import torch
@@ -15,15 +25,15 @@ from torch.nn import functional
 
 from kalemia.core import config
 
-N_STAGES = 4  # beside the stem, which counts as stage 0
-STRIDE = 32  # samples of a beat from one step of the last feature map to the next; step 0 lies at sample 0
+N_STAGES = 4  # without the stem, which counts as stage 0
+STRIDE = 32  # samples between two steps of the last feature map; step 0 is at sample 0
 
 
 class Conv(nn.Module):
-    """A convolution of odd `size` without bias, padded so that output step i lies at input step i * stride.
+    """A convolution of odd `size` without bias, padded so that output step i is centered at input step i * stride.
 
-    Takes and returns the inside view. The weight is (outputs, inputs, size), with its inputs next to each other in
-    memory, so that the four-dimensional view of it has its channels last and is no copy.
+    Takes and returns feature maps (n, channels, 1, steps). The weight is (outputs, inputs, size), with the inputs
+    adjacent in memory, so that its four-dimensional view is channels-last without a copy.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1):
@@ -32,7 +42,7 @@ class Conv(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, size, inputs).transpose(1, 2))
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.size == self.stride == 1 and features.is_cuda:  # a product of matrices, and faster as one
+        if self.size == self.stride == 1 and features.is_cuda:  # faster as a matrix product
             return functional.linear(features.permute(0, 2, 3, 1), self.weight.squeeze(2)).permute(0, 3, 1, 2)
         return functional.conv2d(
             features, self.weight.unsqueeze(2), stride=(1, self.stride), padding=(0, self.size // 2)
@@ -40,29 +50,29 @@ class Conv(nn.Module):
 
 
 class BatchNormRelu(nn.BatchNorm2d):
-    """Batch normalization and a rectifier: the activation that comes before a convolution."""
+    """Batch normalization and ReLU, the activation before a convolution."""
 
     def forward(self, features: Tensor) -> Tensor:
         return self.activate_with_input(features)[0]
 
     def activate_with_input(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The activation, and the features for a shortcut to go on from."""
-        needs_no_gradient = not (self.training or torch.is_grad_enabled())
-        if features.is_cuda and not torch.compiler.is_compiling() and (self.training or needs_no_gradient):
-            from kalemia.network.gpu import batch_norm_relu as norm_kernels  # Triton comes with torch for GPUs alone
+        """Return the activation, and the features from which the shortcut continues."""
+        no_gradient = not (self.training or torch.is_grad_enabled())
+        if features.is_cuda and not torch.compiler.is_compiling() and (self.training or no_gradient):
+            from kalemia.network.gpu import batch_norm_relu as kernels  # Triton comes only with GPU builds of torch
 
             norm = (self.weight, self.bias, (self.running_mean, self.running_var, self.num_batches_tracked))
-            if needs_no_gradient:
-                return norm_kernels.batch_norm_relu_eval(features, *norm, self.eps), features
-            return norm_kernels.BatchNormReluTrain.apply(features, *norm, self.momentum, self.eps)
+            if no_gradient:
+                return kernels.batch_norm_relu_eval(features, *norm, self.eps), features
+            return kernels.BatchNormReluTrain.apply(features, *norm, self.momentum, self.eps)
         return functional.relu(super().forward(features), inplace=True), features
 
 
 class Block(nn.Module):
-    """A residual unit: `convolve(activation)` added to its input.
+    """A residual block: the convolutions of the activated input, added to a shortcut.
 
-    The input is activated before the two paths part where the shortcut is a projection, and on the residual path alone
-    where it is the identity. In a network's first unit the stem has done it for both (He et al. 2016, appendix).
+    If the shortcut is a projection, it starts from the activated input; if it is the identity, from the input itself.
+    The network's first block has no activation of its own, because the stem ends with one (He et al. 2016, appendix).
     """
 
     expansion: int
@@ -83,7 +93,7 @@ class Block(nn.Module):
 
 
 class BasicBlock(Block):
-    """Two convolutions of size 3, the first with the stride."""
+    """Two convolutions of size 3; the first has the stride."""
 
     expansion = 1
 
@@ -92,7 +102,7 @@ class BasicBlock(Block):
 
 
 class Bottleneck(Block):
-    """Convolutions of sizes 1, 3 and 1; the middle one is narrow and has the stride."""
+    """Convolutions of sizes 1, 3 and 1; the middle one has fewer channels, and the stride."""
 
     expansion = 4
 
@@ -107,11 +117,13 @@ class Bottleneck(Block):
 
 
 class ResNet(nn.Module):
-    """Beats (n, 120), float32 mV, to logits (n,), positive for the positive class.
+    """A ResNet from beats (n, 120), float32 mV, to logits (n,), positive for the positive class.
 
-    Stage 0 is the stem, stages 1 to 4 are `blocks[i]` units each; the norm after stage 4 belongs to stage 4. The
-    weights follow from `seed` alone. With `contexts`, as many numbers follow the samples of each beat, and the stem
-    sees each of them as one more channel; with several `outputs` the result is (n, outputs), the logit first.
+    Stage 0 is the stem; stage i from 1 to 4 has `blocks[i - 1]` blocks; the norm after stage 4 belongs to stage 4.
+
+    block: `BasicBlock` or `Bottleneck`. width: channels of the stem. seed: determines the initial weights. contexts:
+    how many numbers follow the samples of each beat; the stem sees each of them as one more, constant channel.
+    outputs: columns of the result, (n, outputs) with the label's logit first if there is more than one.
     """
 
     def __init__(
@@ -123,12 +135,12 @@ class ResNet(nn.Module):
         self.stem = nn.Sequential(Conv(1 + contexts, width, 7, 2), BatchNormRelu(width), pool)
         inputs = width
         for stage, (n_blocks, stride) in enumerate(zip(blocks, (1, 2, 2, 2), strict=True), start=1):
-            units = []
-            for unit in range(n_blocks):
-                first = stage == 1 and unit == 0
-                units.append(block(inputs, width << (stage - 1), stride if unit == 0 else 1, first))
+            stage_blocks = []
+            for i in range(n_blocks):
+                first = stage == 1 and i == 0
+                stage_blocks.append(block(inputs, width << (stage - 1), stride if i == 0 else 1, first))
                 inputs = (width << (stage - 1)) * block.expansion
-            self.add_module(f"stage{stage}", nn.Sequential(*units))
+            self.add_module(f"stage{stage}", nn.Sequential(*stage_blocks))
         self.norm = BatchNormRelu(inputs)
         self.head = nn.Linear(inputs, outputs)
         self.frozen_through = -1
@@ -141,7 +153,10 @@ class ResNet(nn.Module):
         return (self.stem, *(getattr(self, f"stage{stage}") for stage in range(1, N_STAGES + 1)))
 
     def features(self, beats_mv: Tensor, upto: int = N_STAGES) -> Tensor:
-        """The feature map (n, channels, steps) that comes out of stage `upto`; 0 is the stem."""
+        """Return the feature map (n, channels, steps) after stage `upto`; 0 is the stem.
+
+        beats_mv: float32 (n, 120 + contexts).
+        """
         samples = beats_mv[:, None, : beats_mv.shape[1] - self.contexts]
         if self.contexts:
             context = beats_mv[:, -self.contexts :, None].expand(-1, -1, samples.shape[-1])
@@ -152,34 +167,31 @@ class ResNet(nn.Module):
         return _from_channels_last(features)
 
     def activation(self, features: Tensor) -> Tensor:
-        """The last feature map, (n, channels, steps), normalized and rectified: what the head averages over time.
-
-        Overwrites nothing that `features` holds.
-        """
+        """Return norm and ReLU of the feature map after stage 4, (n, channels, steps); does not change `features`."""
         return _from_channels_last(self.norm(_to_channels_last(features)))
 
     def pooled(self, features: Tensor) -> Tensor:
-        """The mean of the activation over time (n, channels), from the feature map after stage 4: the head's input."""
+        """Return the head's input (n, channels): the activation of the map after stage 4, averaged over time."""
         return self.activation(features).mean(dim=-1)
 
     def forward_stages(self, features: Tensor, after: int) -> Tensor:
-        """The feature map after stage 4 from the one that came out of stage `after`."""
+        """Return the feature map after stage 4, computed from the one after stage `after`, (n, channels, steps)."""
         features = _to_channels_last(features)
         for stage in self.stages[after + 1 :]:
             features = stage(features)
         return _from_channels_last(features)
 
     def forward_from(self, features: Tensor, after: int) -> Tensor:
-        """The outputs from the feature map that came out of stage `after`."""
+        """Return the outputs (n,) or (n, outputs), computed from the feature map after stage `after`."""
         return self.head(self.pooled(self.forward_stages(features, after))).squeeze(-1)
 
     def forward(self, beats_mv: Tensor) -> Tensor:
         return self.forward_from(self.features(beats_mv), after=N_STAGES)
 
     def freeze_through(self, stage: int) -> None:
-        """Neither weights nor statistics of the stem and the stages up to `stage` move any more; -1 freezes nothing.
+        """Freeze the weights and statistics of all stages up to `stage`; 0 is the stem, -1 freezes nothing.
 
-        After stage 4 only the head is left to learn.
+        With stage 4 only the head remains trainable.
         """
         self.frozen_through = stage
         for parameter in self.parameters():
@@ -189,30 +201,30 @@ class ResNet(nn.Module):
         self.train(self.training)
 
     def freeze_batch_norm(self) -> None:
-        """Every batch norm keeps its running mean and variance, and uses them in training too."""
+        """Freeze the running mean and variance of every batch norm, and use them in training too."""
         self.batch_norm_frozen = True
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "ResNet":
-        """As of any module, but what is frozen stays in evaluation mode."""
+        """Set training or evaluation mode; frozen modules stay in evaluation mode."""
         super().train(mode)
-        still = (
-            [module for module in self.modules() if isinstance(module, BatchNormRelu)] if self.batch_norm_frozen else []
-        )
-        for module in [*still, *self._frozen()]:
+        for module in self._frozen():
             module.eval()
+        for module in self.modules():
+            if self.batch_norm_frozen and isinstance(module, BatchNormRelu):
+                module.eval()
         return self
 
     def reset_head(self, seed: int) -> None:
-        """A fresh classification layer: weights uniform within 1 / sqrt(inputs) of 0, bias 0."""
+        """Initialize the head: weights uniform between -1 / sqrt(inputs) and 1 / sqrt(inputs), bias 0."""
         bound = self.head.in_features**-0.5
         weight = torch.empty(self.head.weight.shape).uniform_(-bound, bound, generator=_generator(seed))
-        with torch.no_grad():  # the generator is the CPU's, whatever device the head is on
+        with torch.no_grad():  # sampled on the CPU, so that every device gets the same weights
             self.head.weight.copy_(weight)
             self.head.bias.zero_()
 
     def trainable_tensor_names(self) -> list[str]:
-        """Of the tensors that training moves: weights that are not frozen, and statistics that adapt."""
+        """Return the names of tensors that training changes: weights and batch norm statistics that are not frozen."""
         frozen = {f"{name}." for name, module in self.named_children() if module in self._frozen()}
         statistics = [] if self.batch_norm_frozen else [name for name, _ in self.named_buffers()]
         names = [name for name, _ in self.named_parameters()] + statistics
@@ -222,7 +234,7 @@ class ResNet(nn.Module):
         return [*self.stages[: self.frozen_through + 1], *([self.norm] if self.frozen_through >= N_STAGES else [])]
 
     def _initialize(self, seed: int) -> None:
-        """Convolutions normal with variance 2 / (outputs x size) (He et al. 2015)."""
+        """Initialize convolutions as normal with variance 2 / (outputs x size) (He et al. 2015), then the head."""
         generator = _generator(seed)
         for module in self.modules():
             if isinstance(module, Conv):
@@ -231,7 +243,7 @@ class ResNet(nn.Module):
 
 
 def build_resnet(architecture: config.Network, seed: int = 0) -> ResNet:
-    """The network that a configuration asks for, with fresh weights."""
+    """Return the configured network with initial weights that derive from `seed`."""
     return resnet(
         architecture.depth,
         architecture.width,
@@ -242,27 +254,27 @@ def build_resnet(architecture: config.Network, seed: int = 0) -> ResNet:
 
 
 def resnet(depth: int, width: int = 64, seed: int = 0, **shape: int) -> ResNet:
-    """A network of 18, 34, 50 or 101 layers whose first stage has `width` channels; `shape` as of `ResNet`."""
+    """Return a network of depth 18, 34, 50 or 101; width, seed, contexts and outputs as for `ResNet`."""
     return {18: resnet18, 34: resnet34, 50: resnet50, 101: resnet101}[depth](width, seed, **shape)
 
 
 def resnet18(width: int = 64, seed: int = 0, **shape: int) -> ResNet:
-    """Two basic blocks a stage."""
+    """Return a network with two basic blocks per stage."""
     return ResNet(BasicBlock, (2, 2, 2, 2), width, seed, **shape)
 
 
 def resnet34(width: int = 64, seed: int = 0, **shape: int) -> ResNet:
-    """Sixteen basic blocks."""
+    """Return a network with 3, 4, 6 and 3 basic blocks."""
     return ResNet(BasicBlock, (3, 4, 6, 3), width, seed, **shape)
 
 
 def resnet50(width: int = 64, seed: int = 0, **shape: int) -> ResNet:
-    """Sixteen bottleneck blocks; the network of Chiu 2022 at width 64."""
+    """Return a network with 3, 4, 6 and 3 bottleneck blocks; with width 64 that of Chiu 2022."""
     return ResNet(Bottleneck, (3, 4, 6, 3), width, seed, **shape)
 
 
 def resnet101(width: int = 64, seed: int = 0, **shape: int) -> ResNet:
-    """Thirty-three bottleneck blocks."""
+    """Return a network with 3, 4, 23 and 3 bottleneck blocks."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width, seed, **shape)
 
 

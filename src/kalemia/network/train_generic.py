@@ -1,4 +1,4 @@
-"""The generic network: learned from the beats of many people, none of whom will have a network of their own."""
+"""Training of the generic network, on beats of many patients who get no network of their own."""
 
 import logging
 from pathlib import Path
@@ -40,56 +40,57 @@ def train_generic(
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Train on the split `train`, keep the weights of the least loss on `validation`, and score all three splits.
+    """Train on the split "train", keep the weights with the lowest loss on "validation", and score all three splits.
 
-    draws_path: a table of kind "generic". beats_path: its subjects' beats, as `write_generic_beats` has them. Writes
-    the weights, a table of kind "history", one of kind "predictions" whose roles are the splits, and the metrics.
-    Raises `UserError` as `read_splits`, and where training diverges.
+    draws_path: a table of kind "generic". beats_path: its subjects' beats, as `write_generic_beats` writes them.
+    digest: hash of the configuration. decision: decision rule. Writes the checkpoint, a table of kind "history", one
+    of kind "predictions" whose roles are the splits, and the metrics as JSON. A killed job resumes after the last epoch
+    it finished. Raises `UserError` as `read_splits` and `train`.
     """
     device = set_up_torch(settings.threads)
     splits = read_splits(draws_path, beats_path, network)
     log.info("beats: %s", ", ".join(f"{len(splits[split])} {split}" for split in SPLITS))
     model = build_resnet(network, seed_of(seed, "generic", "weights")).to(device)
     objective = Objective.from_config(network, settings.label_smoothing)
-    learned, validation = (_inputs_and_targets(splits[split], objective, device) for split in ("train", "validation"))
-    state = StateFile(f"{model_path}.state", training_identity(digest, device, *learned, *validation))
-    options = _train_options(settings, objective, splits["train"], device, state)
-    history = train(model, *learned, settings, seed_of(seed, "generic"), validation, options)
+    training, validation = (_inputs_and_targets(splits[split], objective, device) for split in ("train", "validation"))
+    state_file = StateFile(f"{model_path}.state", training_identity(digest, device, *training, *validation))
+    options = _train_options(settings, objective, splits["train"], device, state_file)
+    history = train(model, *training, settings, seed_of(seed, "generic"), validation, options)
     save_checkpoint(model_path, trained_tensors(model), _lineage(splits, network, digest))
     write_table(history_path, "history", table_from_rows("history", history), digest)
     scores = {split: _score_split(model, beats, split, decision, objective, seed) for split, beats in splits.items()}
-    predictions = pa.concat_tables([of_draws for of_draws, _ in scores.values()])
+    predictions = pa.concat_tables([draws for draws, _ in scores.values()])
     by_time = [("draw_time", "ascending"), ("draw_id", "ascending")]
     write_table(predictions_path, "predictions", predictions.sort_by(by_time), digest)
-    metrics = {split: of_split for split, (_, of_split) in scores.items()}
+    metrics = {split: split_metrics for split, (_, split_metrics) in scores.items()}
     best = min(history, key=lambda row: row["validation_loss"])
     n_parameters = sum(weight.numel() for weight in model.parameters())
     write_json(metrics_path, metrics | {"n_parameters": n_parameters, "best_epoch": best["epoch"]})
-    state.remove()
+    state_file.remove()
 
 
 def read_splits(
     draws_path: str | Path, beats_path: str | Path, network: config.Network | None = None
 ) -> dict[str, BeatSet]:
-    """The beats of the listed draws by split, labeled as the list says.
+    """Read the beats of the listed draws by split, with the labels of the list.
 
-    Raises `UserError` where a split lacks a class, a subject is in two splits or a listed draw has no beats, and as
-    `dataset.iter_beats_by_subject`.
+    draws_path: a table of kind "generic". network: what its inputs are; None for the bare beats. Raises `UserError` if
+    a split lacks a class, a subject is in two splits or a listed draw has no beats, and as `iter_beats_by_subject`.
     """
     draws = read_table(draws_path, "generic").sort_by("draw_id")
     _check_subjects_disjoint(draws_path, draws)
     ids, labels = draws["draw_id"].to_numpy(), draws["label"].to_numpy()
     split_of_draw = draws["split"].to_numpy(zero_copy_only=False)
     _check_classes(draws_path, labels, split_of_draw)
-    parts, found = {split: [] for split in SPLITS}, set()
+    parts, seen = {split: [] for split in SPLITS}, set()
     for beats in iter_beats_by_subject(beats_path, network):
         beats = beats.take(np.isin(beats.draw_ids, ids))
-        found.update(beats.draw_ids.tolist())
-        place = np.searchsorted(ids, beats.draw_ids)
-        beats = beats.with_labels(labels[place])
+        seen.update(beats.draw_ids.tolist())
+        index = np.searchsorted(ids, beats.draw_ids)
+        beats = beats.with_labels(labels[index])
         for split in SPLITS:
-            parts[split].append(beats.take(split_of_draw[place] == split))
-    missing = sorted(set(ids.tolist()) - found)
+            parts[split].append(beats.take(split_of_draw[index] == split))
+    missing = sorted(set(ids.tolist()) - seen)
     if missing:
         raise UserError(f"{draws_path}: draw {missing[0]} has no beats in {beats_path}; delete both and run again")
     return {split: concatenate_beat_sets(parts.pop(split)) for split in SPLITS}
@@ -100,7 +101,7 @@ def _check_classes(draws_path: str | Path, labels: np.ndarray, split_of_draw: np
         for label, name in ((1, "positive"), (0, "negative")):
             if not np.any((split_of_draw == split) & (labels == label)):
                 raise UserError(
-                    f"{draws_path}: the split {split!r} has no {name} draw; enlarge the cohort, or the split's share in"
+                    f"{draws_path}: the split {split!r} has no {name} draw; enlarge the cohort or its fraction in"
                     " populations.split, or change the seed"
                 )
 
@@ -115,47 +116,47 @@ def _check_subjects_disjoint(draws_path: str | Path, draws: pa.Table) -> None:
 def _inputs_and_targets(
     beats: BeatSet, objective: Objective, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the network takes, and what it should say."""
+    """Network inputs and training targets, on the device."""
     targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["potassium"].to_numpy())
     return beat_tensor(beats.inputs, device), targets.to(device)
 
 
 def _train_options(
-    settings: config.Generic, objective: Objective, learned: BeatSet, device: torch.device, state: StateFile
+    settings: config.Generic, objective: Objective, training: BeatSet, device: torch.device, state_file: StateFile
 ) -> TrainOptions:
-    subjects = torch.from_numpy(learned.rows["subject_id"].to_numpy().astype(np.int64))
+    subjects = torch.from_numpy(training.rows["subject_id"].to_numpy().astype(np.int64))
     return TrainOptions(
         objective=objective,
         precision=settings.precision,
         compile=settings.compile,
-        early_stop=settings.early_stop,
+        early_stopping_patience=settings.early_stop,
         subjects=subjects if settings.sampling == "subject" else None,
         augmentation=settings.augmentation if settings.augmentation != config.Augmentation() else None,
-        state=state,
+        state_file=state_file,
     )
 
 
 def _lineage(splits: dict[str, BeatSet], network: config.Network, digest: str) -> Lineage:
-    """Validation shapes the weights too, because it chooses the epoch."""
-    shaping = pa.concat_tables([splits["train"].rows, splits["validation"].rows])
+    """The lineage lists validation draws too: they influence the weights, because they select the epoch."""
+    used = pa.concat_tables([splits["train"].rows, splits["validation"].rows])
     return Lineage(
         kind="generic",
         architecture=network,
         digest=digest,
-        draws=tuple(sorted(pc.unique(shaping["draw_id"]).to_pylist())),
-        cut_off=pc.max(shaping["draw_time"]).as_py(),
+        draws=tuple(sorted(pc.unique(used["draw_id"]).to_pylist())),
+        cut_off=pc.max(used["draw_time"]).as_py(),
     )
 
 
 def _score_split(
     model: ResNet, beats: BeatSet, split: str, decision: str, objective: Objective, seed: int
 ) -> tuple[pa.Table, dict]:
-    """The split's predictions and metrics, of its draws and of its beats."""
+    """A split's predictions, and its metrics per draw and per beat."""
     outputs, roles = beat_outputs(model, beats.inputs), dict.fromkeys(beats.draw_ids.tolist(), split)
     draws = draw_predictions(outputs, beats.rows, roles, decision, objective)
-    logits, of_draws = label_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
+    logits, draw_scores = label_column(outputs), (draws["logit"].to_numpy(), draws["decision"].to_numpy())
     metrics = role_metrics(draws, split)
-    for unit, rows, scores in (("draws", draws, of_draws), ("beats", beats.rows, (logits, logits > 0))):
+    for unit, rows, scores in (("draws", draws, draw_scores), ("beats", beats.rows, (logits, logits > 0))):
         labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()
         metrics[unit] = discrimination(labels, *scores, subjects, rng(seed, "bootstrap", split, unit))
     if objective.head != "none":

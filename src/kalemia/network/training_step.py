@@ -1,6 +1,6 @@
-"""What an epoch does to a network: a step of the optimizer for each batch, and then its loss on other beats.
+"""One training step, and one epoch of training steps.
 
-On a GPU both are recorded once and replayed, unless torch compiles the network, which records it too.
+On a GPU the step is recorded once as a CUDA graph and then replayed, unless `torch.compile` does that itself.
 """
 
 from collections.abc import Callable
@@ -10,69 +10,79 @@ from torch import Tensor, nn
 
 from kalemia.network.gpu.bfloat16_weights import Bfloat16Weights
 from kalemia.network.gpu.cuda_graph import CudaGraphed
-from kalemia.network.inference import autocast_context, is_bfloat16, loss_and_accuracy, predict_with
+from kalemia.network.inference import autocast_context, loss_and_accuracy, predict_with, uses_bfloat16
 from kalemia.network.losses import Objective, label_column
 from kalemia.network.optimizers import FusedAdam
 
 
 class TrainStep:
-    """Moves the weights by one batch, and adds up what it saw of losses and right answers."""
+    """Forward pass, loss, backward pass and optimizer step for one batch; sums up loss and accuracy on the device."""
 
     def __init__(self, forward: Callable[[Tensor], Tensor], optimizer: FusedAdam, objective: Objective, precision: str):
         self.forward, self.optimizer, self.objective, self.precision = forward, optimizer, objective, precision
         device = optimizer.parameters[0].device
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        self.n_right = torch.zeros((), dtype=torch.int64, device=device)
+        self.n_correct = torch.zeros((), dtype=torch.int64, device=device)
 
-    def __call__(self, inputs: Tensor, wanted: Tensor) -> None:
+    def __call__(self, inputs: Tensor, targets: Tensor) -> None:
         with autocast_context(self.precision, inputs.device):
             outputs = self.forward(inputs)
         outputs = outputs.float()
-        loss = self.objective.loss(outputs, wanted)
+        loss = self.objective.loss(outputs, targets)
         loss.backward()
         if isinstance(self.forward, Bfloat16Weights):
             self.forward.copy_grads_to_master()
         self.optimizer.step()
         self.loss_sum += loss.detach().double() * len(inputs)
-        self.n_right += ((label_column(outputs) > 0) == (label_column(wanted) > 0)).sum()
+        self.n_correct += ((label_column(outputs) > 0) == (label_column(targets) > 0)).sum()
 
 
 class EpochRunner:
-    """All epochs of one network."""
+    """Runs epochs of training and validation for one network.
+
+    objective: gives the loss. precision: as for `inference.uses_bfloat16`. compile: use `torch.compile`.
+    """
 
     def __init__(self, network: nn.Module, optimizer: FusedAdam, objective: Objective, precision: str, compile: bool):
         self.network, self.precision = network, precision
         device = optimizer.parameters[0].device
-        records = device.type == "cuda" and not compile
+        use_cuda_graphs = device.type == "cuda" and not compile
         forward = _compiled(network, device) if compile else network
-        if records and is_bfloat16(precision, device):
+        if use_cuda_graphs and uses_bfloat16(precision, device):
             forward = Bfloat16Weights(network)
-        self.seen = TrainStep(forward, optimizer, objective, precision)
-        self.step, self.forward = (CudaGraphed(self.seen), CudaGraphed(forward)) if records else (self.seen, forward)
+        self.train_step = TrainStep(forward, optimizer, objective, precision)
+        if use_cuda_graphs:
+            self.run_step, self.forward = CudaGraphed(self.train_step), CudaGraphed(forward)
+        else:
+            self.run_step, self.forward = self.train_step, forward
 
     def train_epoch(
-        self, inputs: Tensor, targets: Tensor, batches: list[Tensor], alter: Callable[[Tensor], Tensor]
+        self, inputs: Tensor, targets: Tensor, batches: list[Tensor], augment: Callable[[Tensor], Tensor]
     ) -> tuple[float, float]:
-        """One epoch; its mean loss and its accuracy, as they were while learning."""
-        self.network.train()
-        self.seen.loss_sum.zero_()
-        self.seen.n_right.zero_()
-        for batch in batches:
-            self.step(alter(inputs[batch]), targets[batch])
-        n_seen = sum(map(len, batches))
-        return self.seen.loss_sum.item() / n_seen, self.seen.n_right.item() / n_seen
+        """Train on each batch once; return the mean loss and the accuracy over the epoch, measured while training.
 
-    def loss_and_accuracy(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
-        """Of other beats, as the network is now."""
+        inputs, targets: of all beats, (n, ...). batches: indices of the beats of each batch. augment: applied to the
+        inputs of each batch.
+        """
+        self.network.train()
+        self.train_step.loss_sum.zero_()
+        self.train_step.n_correct.zero_()
+        for batch in batches:
+            self.run_step(augment(inputs[batch]), targets[batch])
+        n_beats = sum(map(len, batches))
+        return self.train_step.loss_sum.item() / n_beats, self.train_step.n_correct.item() / n_beats
+
+    def evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Return the network's loss and accuracy of the label on other beats, in evaluation mode."""
         self.network.eval()
         return loss_and_accuracy(predict_with(self.forward, inputs, self.precision), targets)
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
-    """On a GPU as CUDA graphs, which takes away the cost of starting each kernel.
+    """`torch.compile` of the network; on a GPU with CUDA graphs, which avoid the cost of launching each kernel.
 
-    Every size of batch, of which there are two, is compiled for itself: for sizes that vary torch makes slower kernels
-    and no graphs, and from the first incomplete batch on it would use them for all.
+    Each of the two batch sizes is compiled separately. With dynamic shapes torch would generate slower kernels without
+    CUDA graphs, and use them for all batches after the first incomplete one.
     """
     mode = "reduce-overhead" if device.type == "cuda" else "default"
     return torch.compile(network, mode=mode, dynamic=False)

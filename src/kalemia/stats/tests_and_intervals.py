@@ -58,7 +58,7 @@ def wilcoxon(differences: np.ndarray) -> tuple[float, float]:
 
         found = of_scipy(known, method="asymptotic", correction=True)
         return float(found.statistic), float(found.pvalue)
-    doubled = np.rint(2 * _ranks(np.abs(known))).astype(int)
+    doubled = np.rint(2 * average_ranks(np.abs(known))).astype(int)
     smaller = min(doubled[known > 0].sum(), doubled[known < 0].sum())
     return smaller / 2, min(1.0, 2 * float(_share_of_signs(doubled, smaller)))
 
@@ -160,8 +160,8 @@ def effective_number(group_sizes: Sequence[int], correlation: float) -> float:
     return float(np.sum(sizes / (1 + (sizes - 1) * alike)))
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1, ties sharing the mean of theirs."""
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks (n,) from 1, with the average rank for ties."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[place]

@@ -1,1 +1,1 @@
-"""Kernels and graphs for a GPU; imported there alone."""
+"""Optimizations that run on a GPU only; docs/performance.md says what each of them gains."""

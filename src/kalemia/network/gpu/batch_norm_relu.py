@@ -1,10 +1,10 @@
-"""Batch normalization and rectifier of feature maps on a GPU: two kernels forward and two backward, in Triton.
+"""Batch normalization and ReLU on a GPU, fused: two Triton kernels forward and two backward.
 
-In bfloat16 a network spends more time on moving feature maps through memory than on convolutions, and what moves them
-most is this layer. Each kernel reads every value once, which is the least that is possible: nothing can be normalized
-before all of it has been summed (docs/performance.md says what torch's own kernels take). The arithmetic is float32.
+In bfloat16 a network spends more time moving feature maps through memory than on convolutions, and this layer moves
+them most. Each kernel reads every value once, which is the minimum, since a channel must be summed before it can be
+normalized (docs/performance.md). The arithmetic is float32.
 
-A feature map is a matrix here, a row for each step of each beat, its channels next to each other in memory.
+Here a feature map is a matrix with one row per time step of each beat, and the channels adjacent in memory.
 """
 
 import torch
@@ -13,19 +13,19 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-ROWS, CHANNELS = 64, 64  # of a tile
-PROGRAMS = 1056  # of a kernel, eight for each multiprocessor of a large card; each walks through tiles below each other
+ROWS, CHANNELS = 64, 64  # size of a tile
+PROGRAMS = 1056  # per kernel: eight per multiprocessor of a large GPU; each walks down a column of tiles
 
 Statistics = tuple[Tensor, Tensor, Tensor]  # running mean, running variance, number of batches
 
 
 class BatchNormReluTrain(torch.autograd.Function):
-    """relu(batch norm(features)) in training mode (Ioffe and Szegedy 2015), beside the features themselves.
+    """relu(batch_norm(features)) in training mode (Ioffe and Szegedy 2015); returns also the features themselves.
 
-    Features are (n, channels, 1, steps), weights and statistics (channels,), float32.
+    features: (n, channels, 1, steps). weight, bias, running mean and variance: float32 (channels,).
 
-    The features come out again so that a residual unit's shortcut can take them from here: what flows back along it is
-    then added in the same kernel that computes the gradient.
+    The features are returned so that the shortcut of a residual block can start here: its gradient is then added by
+    the same kernel that computes the gradient of the features.
     """
 
     @staticmethod
@@ -34,33 +34,36 @@ class BatchNormReluTrain(torch.autograd.Function):
     ):
         matrix = _to_matrix(features)
         grid, shape = _launch_grid(matrix)
-        sums, sums_to_come = torch.zeros((2, 2, len(weight)), device=features.device)
+        sums, gradient_sums = torch.zeros((2, 2, len(weight)), device=features.device)
         _sums[grid](matrix, sums, *shape)
         normalized, mean, inverse_sd = torch.empty_like(matrix), torch.empty_like(weight), torch.empty_like(weight)
         norm = (weight, bias, mean, inverse_sd)
         _normalize[grid](matrix, normalized, sums, *norm, *statistics, momentum, eps, True, *shape)
         ctx.save_for_backward(matrix, *norm)
-        ctx.sums_to_come = sums_to_come
+        ctx.gradient_sums = gradient_sums
         ctx.set_materialize_grads(False)
         return _to_feature_map(normalized, features), features
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor, along_shortcut: Tensor | None):
+    def backward(ctx, gradient: Tensor, shortcut_gradient: Tensor | None):
         matrix, *norm = ctx.saved_tensors
         grid, shape = _launch_grid(matrix)
         passed = _to_matrix(gradient)
-        sums, ctx.sums_to_come = ctx.sums_to_come, None  # zeros once, so that nothing goes backward here twice
+        sums, ctx.gradient_sums = ctx.gradient_sums, None  # zero only once: backward cannot run a second time
         _gradient_sums[grid](matrix, passed, sums, *norm, *shape)
-        has_shortcut = along_shortcut is not None
-        shortcut = _to_matrix(along_shortcut) if has_shortcut else passed
+        has_shortcut = shortcut_gradient is not None
+        shortcut = _to_matrix(shortcut_gradient) if has_shortcut else passed
         back = torch.empty_like(matrix)
         _gradient[grid](matrix, passed, shortcut, back, sums, *norm, has_shortcut, *shape)
         return _to_feature_map(back, gradient), sums[1], sums[0], None, None, None
 
 
 def batch_norm_relu_eval(features: Tensor, weight: Tensor, bias: Tensor, statistics: Statistics, eps: float) -> Tensor:
-    """relu(batch norm(features)) in evaluation mode, by the running statistics; has no gradient."""
+    """relu(batch_norm(features)) in evaluation mode, with the running statistics; not differentiable.
+
+    features: (n, channels, 1, steps). weight, bias, running mean and variance: float32 (channels,).
+    """
     matrix = _to_matrix(features)
     grid, shape = _launch_grid(matrix)
     normalized, unused = torch.empty_like(matrix), weight
@@ -69,18 +72,18 @@ def batch_norm_relu_eval(features: Tensor, weight: Tensor, bias: Tensor, statist
 
 
 def _to_matrix(features: Tensor) -> Tensor:
-    """(n, channels, 1, steps) as (n * steps, channels): a view where the channels come last in memory, else a copy."""
+    """(n, channels, 1, steps) as (n * steps, channels): a view if the channels are last in memory, else a copy."""
     return features.permute(0, 2, 3, 1).contiguous().view(-1, features.shape[1])
 
 
 def _to_feature_map(matrix: Tensor, like: Tensor) -> Tensor:
-    """The opposite of `_matrix`, always a view."""
+    """The inverse of `_to_matrix`, always a view."""
     n, n_channels, _, n_steps = like.shape
     return matrix.view(n, 1, n_steps, n_channels).permute(0, 3, 1, 2)
 
 
 def _launch_grid(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, ...]]:
-    """The grid of programs; the shape of the matrix, the rows of a program, and the shape of a tile."""
+    """The grid of programs; and the shape of the matrix, the rows per program, and the shape of a tile."""
     n_rows, n_channels = matrix.shape
     down, across = triton.cdiv(n_rows, ROWS), triton.cdiv(n_channels, CHANNELS)
     rows_each = ROWS * triton.cdiv(down * across, PROGRAMS)
@@ -89,14 +92,14 @@ def _launch_grid(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, ...]]:
 
 @triton.jit
 def _channels(n_channels, tile_channels: tl.constexpr):
-    """This program's channels, and which of them exist."""
+    """Indices of this program's channels, and a mask of those that exist."""
     channel = tl.program_id(1) * tile_channels + tl.arange(0, tile_channels)
     return channel, channel < n_channels
 
 
 @triton.jit
 def _tile(first, channel, n_rows, n_channels, tile_rows: tl.constexpr):
-    """Places of a tile's values in a matrix, and which of them are in it."""
+    """Offsets of a tile's values in the matrix, and a mask of those inside it."""
     row = first + tl.arange(0, tile_rows)
     inside = (row < n_rows)[:, None] & (channel < n_channels)[None, :]
     return row.to(tl.int64)[:, None] * n_channels + channel[None, :], inside
@@ -104,7 +107,7 @@ def _tile(first, channel, n_rows, n_channels, tile_rows: tl.constexpr):
 
 @triton.jit
 def _sums(x, sums, n_rows, n_channels, rows_each, tile_rows: tl.constexpr, tile_channels: tl.constexpr):
-    """Of each channel: the values and their squares, both from the first row's value, so that little cancels later."""
+    """Per channel, the sums of values and squares, relative to the first row's value to avoid cancellation."""
     channel, is_channel = _channels(n_channels, tile_channels)
     origin = tl.load(x + channel, mask=is_channel, other=0.0).to(tl.float32)
     begin = tl.program_id(0) * rows_each
@@ -141,7 +144,7 @@ def _normalize(
     tile_rows: tl.constexpr,
     tile_channels: tl.constexpr,
 ):
-    """y; in training by `sums`, and then the mean, 1 / SD and running statistics of a channel by its first program."""
+    """Write y. In training, each channel's first program also writes mean, 1 / SD and running statistics from `sums`."""
     channel, is_channel = _channels(n_channels, tile_channels)
     begin = tl.program_id(0) * rows_each
     center = tl.load(running_mean + channel, mask=is_channel, other=0.0)
@@ -153,7 +156,7 @@ def _normalize(
         center = tl.load(x + channel, mask=is_channel, other=0.0).to(tl.float32) + from_origin
         variance = tl.maximum(square - from_origin * from_origin, 0.0)
     inverse = 1.0 / tl.sqrt(variance + eps)
-    if is_training:  # noqa: SIM102, known when the kernel is compiled, which the next is not
+    if is_training:  # noqa: SIM102 (a compile-time condition, unlike the next one)
         if begin == 0:
             tl.store(mean + channel, center, mask=is_channel)
             tl.store(inverse_sd + channel, inverse, mask=is_channel)
@@ -186,7 +189,7 @@ def _gradient_sums(
     tile_rows: tl.constexpr,
     tile_channels: tl.constexpr,
 ):
-    """Of each channel: the gradient that passes the rectifier (its bias's), and that times the normalized value."""
+    """Per channel, the sums of the gradient after ReLU (the bias's), and of it times the normalized value."""
     channel, is_channel = _channels(n_channels, tile_channels)
     center = tl.load(mean + channel, mask=is_channel, other=0.0)
     inverse = tl.load(inverse_sd + channel, mask=is_channel, other=0.0)
@@ -225,7 +228,7 @@ def _gradient(
     tile_rows: tl.constexpr,
     tile_channels: tl.constexpr,
 ):
-    """The gradient of x, with what came along the shortcut."""
+    """Write the gradient of x, plus the gradient of the shortcut."""
     channel, is_channel = _channels(n_channels, tile_channels)
     total = tl.load(sums + channel, mask=is_channel, other=0.0) / n_rows
     product = tl.load(sums + n_channels + channel, mask=is_channel, other=0.0) / n_rows

@@ -1,4 +1,4 @@
-"""A network's weights in half the bytes: what it computes with on a GPU, while training moves the float32 originals."""
+"""Mixed precision on a GPU: the network computes with bfloat16 copies of its weights, the optimizer updates float32."""
 
 import torch
 from torch import Tensor, nn
@@ -6,9 +6,10 @@ from torch.func import functional_call
 
 
 class Bfloat16Weights:
-    """Copies in bfloat16 of the weights that something is multiplied with and that learn.
+    """A network that computes with bfloat16 copies of its trainable weight matrices (the float32 master weights).
 
-    `torch.autocast` makes the same copies, but each by a kernel of its own, and another brings each gradient back.
+    `torch.autocast` makes the same copies, but launches one kernel per weight, and another per gradient. Here each
+    direction is one kernel, which saves 0.25 ms of a step of 4.3 ms (docs/performance.md).
     """
 
     def __init__(self, network: nn.Module):
@@ -20,13 +21,13 @@ class Bfloat16Weights:
         self.gradients = [torch.zeros_like(weight) for weight in self.weights.values()]
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """The network's outputs, by copies that are made now."""
+        """Copy the weights to bfloat16 and return the network's outputs."""
         with torch.no_grad():
             torch._foreach_copy_(list(self.copies.values()), list(self.weights.values()))
         return functional_call(self.network, self.copies, (inputs,))
 
     def copy_grads_to_master(self) -> None:
-        """Give the originals the gradients of the copies."""
+        """Copy the gradients of the bfloat16 copies to the float32 master weights."""
         torch._foreach_copy_(self.gradients, [copy.grad for copy in self.copies.values()])
         for weight, copy, gradient in zip(self.weights.values(), self.copies.values(), self.gradients, strict=True):
             weight.grad, copy.grad = gradient, None
