@@ -144,7 +144,7 @@ def _normalize(
     tile_rows: tl.constexpr,
     tile_channels: tl.constexpr,
 ):
-    """Write y. In training, each channel's first program also writes mean, 1 / SD and running statistics from `sums`."""
+    """Write y. In training, each channel's first program also writes mean, 1 / SD and running statistics."""
     channel, is_channel = _channels(n_channels, tile_channels)
     begin = tl.program_id(0) * rows_each
     center = tl.load(running_mean + channel, mask=is_channel, other=0.0)
