@@ -15,7 +15,8 @@ from kalemia.explanation.weight_randomization import CASCADE_LEVELS
 from kalemia.network.checkpoints import load_generic
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import last_frozen_stage, read_inputs, write_features
-from kalemia.personal.nulls import null_runs, train_null
+from kalemia.personal.negative_controls import null_runs
+from kalemia.personal.nulls import train_null
 from kalemia.personal.splits import read_split
 
 ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)

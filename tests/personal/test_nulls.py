@@ -15,27 +15,27 @@ from beat_shards import NETWORK, simulated_beats, write_generic_model, write_sha
 from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.network.checkpoints import file_hash, load_generic, load_round
 from kalemia.network.inference import predict
 from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
 from kalemia.personal.arms import write_subject_split
-from kalemia.personal.cross_patient import read_test_inputs, sample_other_patients, write_strangers
+from kalemia.personal.cross_patient import OTHER_PATIENTS, read_test_inputs, sample_other_patients, write_strangers
 from kalemia.personal.episodes import Draw
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import TrainableHead, last_frozen_stage, read_inputs, write_features
-from kalemia.personal.nulls import (
+from kalemia.personal.negative_controls import (
+    RUNS,
     NullRun,
     null_runs,
     possible_shifts,
-    score_with_labels,
     shift_labels,
     shuffle_labels,
     tp_segment,
     tp_segment_inputs,
-    train_null,
-    write_nulls,
 )
+from kalemia.personal.nulls import score_with_labels, train_null, write_nulls
 from kalemia.personal.splits import Split, read_split
 from kalemia.stats.draw_metrics import area_under_roc, role_metrics
 
@@ -72,7 +72,7 @@ class Patient:
         return read_table(path, "nulls", digest="d").to_pylist()
 
     def null_runs(self, kind, n):
-        return list(null_runs(kind, n, read_split(self.split), self.arm, PERSONAL, 1))
+        return null_runs(kind, n, read_split(self.split), self.arm, PERSONAL, 1)
 
     def said_after(self, null, generic):
         """What a network says of all beats after the rounds of a null that begin at `generic`."""
@@ -115,6 +115,12 @@ def generic(tmp_path):
 @pytest.fixture
 def patient(tmp_path, generic):
     return Patient(tmp_path, generic, SUBJECT)
+
+
+def test_every_declared_negative_control_is_made():
+    made = {*RUNS, *OTHER_PATIENTS}
+    assert made == NEGATIVE_CONTROLS.keys()
+    assert {kind for kind in made if NEGATIVE_CONTROLS[kind].trains} == RUNS.keys()
 
 
 def test_each_null_is_repeated_with_a_seed_of_its_own(patient):
@@ -360,9 +366,7 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
     for row in rows_of(2):
         patient, split = by_subject[row["subject_id"]], split_of[row["subject_id"]]
         network = load_round(rounds[row["seed"]], patient.generic, NETWORK)[0]
-        beats, inputs = read_test_inputs(
-            split["test"], patient.shard, patient.features, patient.generic, NETWORK, after=3
-        )
+        beats, inputs = read_test_inputs(split["test"], patient.shard, patient.features, patient.generic, NETWORK, 3)
         whole = beat_outputs(network, beats.inputs)
         np.testing.assert_allclose(predict(TrainableHead(network, 3), inputs).numpy(), whole, atol=1e-5)
         label_of = {draw["draw_id"]: draw["label"] for draw in split["draws"]}
@@ -370,7 +374,7 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
 
 
 def test_an_arm_that_asks_for_no_strangers_is_one_line(arm_of_three):
-    with pytest.raises(UserError, match="the arm has no null of this kind"):
+    with pytest.raises(UserError, match="the arm has no such negative control; add stranger"):
         arm_of_three[2](0)
 
 

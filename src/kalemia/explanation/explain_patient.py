@@ -23,7 +23,8 @@ from kalemia.network.resnet import ResNet, build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.episodes import labeled_in_time_order, run_numbers
 from kalemia.personal.frozen_stages import last_frozen_stage, read_inputs
-from kalemia.personal.nulls import null_runs, train_null
+from kalemia.personal.negative_controls import null_runs
+from kalemia.personal.nulls import train_null
 from kalemia.personal.round_scores import draw_roles
 from kalemia.personal.splits import parse_draws, read_split
 

@@ -1,6 +1,6 @@
-"""The null that trains nothing: every patient's test draws under the last rounds of other patients."""
+"""Negative controls that train nothing: each patient's test draws under the last rounds of other patients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,37 +36,48 @@ def write_strangers(
     decision: str,
     path: str | Path,
 ) -> None:
-    """Score every patient's test draws with the last rounds of others, `arm.nulls["stranger"]` of them if there are.
+    """Score each patient's test draws with the last rounds of other patients, for all controls of `OTHER_PATIENTS`.
 
-    The four lists are of the arm's patients, in the same order. Beats of one patient, and one network, are in memory at
-    a time, however many patients there are. Raises `UserError` where the files of a patient do not belong together,
-    and if the arm asks for none.
+    The four lists are of the arm's patients, in the same order. Only one patient's beats and one network are in memory
+    at a time. Raises `UserError` if the files of a patient do not belong together or the arm has no such control.
     """
-    if not arm.nulls.get("stranger"):
-        raise UserError(f"{path}: the arm has no null of this kind; add `stranger` to its nulls in the configuration")
+    repeats = {kind: arm.nulls[kind] for kind in OTHER_PATIENTS if arm.nulls.get(kind)}
+    if not repeats:
+        kinds = " or ".join(OTHER_PATIENTS)
+        raise UserError(f"{path}: the arm has no such negative control; add {kinds} to it in the configuration")
     device = set_up_torch(personal.threads)
     round_of = {round_of_path(round_path)["subject_id"]: round_path for round_path in round_paths}
 
-    def rows_of(split: dict, shard_path: str | Path, features_path: str | Path) -> list[dict]:
-        """A row for each stranger to one patient."""
-        about = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": "stranger"}
+    def score_patient(split: dict, shard_path: str | Path, features_path: str | Path) -> list[dict]:
         label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
-        after = last_frozen_stage(arm, personal.trained_stages)
-        beats, inputs = read_test_inputs(split["test"], shard_path, features_path, generic_path, network, after)
+        last_frozen = last_frozen_stage(arm, personal.trained_stages)
+        beats, inputs = read_test_inputs(split["test"], shard_path, features_path, generic_path, network, last_frozen)
         inputs, rows = inputs.to(device), []
-        for repeat, owner in enumerate(
-            sample_other_patients(split["subject_id"], list(round_of), arm.nulls["stranger"], seed)
-        ):
-            model, _ = load_round(round_of[owner], generic_path, network)
-            above = freeze_for_arm(model, arm, personal.trained_stages).to(device)
-            metrics = score_with_labels(predict(above, inputs).cpu().numpy(), beats, label_of, decision)
-            rows.append(about | {"repeat": repeat, "seed": owner} | metrics)
+        for kind, n in repeats.items():
+            row = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
+            others = OTHER_PATIENTS[kind](split["subject_id"], list(round_of), n, seed)
+            for repeat, other in enumerate(others):
+                model, _ = load_round(round_of[other], generic_path, network)
+                head = freeze_for_arm(model, arm, personal.trained_stages).to(device)
+                metrics = score_with_labels(predict(head, inputs).cpu().numpy(), beats, label_of, decision)
+                rows.append(row | {"repeat": repeat, "seed": other} | metrics)
         return rows
 
     files = zip(map(read_split, split_paths), shard_paths, features_paths, strict=True)
-    rows = [row for of_patient in files for row in rows_of(*of_patient)]
-    rows.sort(key=lambda row: (row["subject_id"], row["repeat"]))
+    rows = [row for patient_files in files for row in score_patient(*patient_files)]
+    rows.sort(key=lambda row: (row["subject_id"], row["kind"], row["repeat"]))
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
+
+
+def sample_other_patients(subject: int, subjects: Sequence[int], n: int, seed: int) -> list[int]:
+    """At most `n` other patients, at random."""
+    others = sorted(set(subjects) - {subject})
+    return [others[i] for i in rng(seed, "strangers", subject).permutation(len(others))[:n]]
+
+
+# The negative controls of kalemia.core.negative_controls that train nothing: a function that chooses, for a subject,
+# at most n of all subjects, whose networks are used.
+OTHER_PATIENTS: dict[str, Callable[[int, Sequence[int], int, int], list[int]]] = {"stranger": sample_other_patients}
 
 
 def read_test_inputs(
@@ -75,16 +86,10 @@ def read_test_inputs(
     features_path: str | Path,
     generic_path: str | Path,
     network: config.Network,
-    after: int,
+    last_frozen: int,
 ) -> tuple[BeatSet, Tensor]:
-    """The beats of some draws of a patient, and what lies of them after stage `after` (n, ...), as `read_inputs`."""
+    """Read the beats of some draws of a patient, and for them the inputs (n, ...) that `read_inputs` reads."""
     beats = read_beats(shard_path, network)
     places = np.flatnonzero(np.isin(beats.draw_ids, draws))
-    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, after)
+    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, last_frozen)
     return beats.take(places), inputs[torch.from_numpy(places)]
-
-
-def sample_other_patients(subject: int, subjects: Sequence[int], n: int, seed: int) -> list[int]:
-    """At most `n` other patients, at random."""
-    others = sorted(set(subjects) - {subject})
-    return [others[i] for i in rng(seed, "strangers", subject).permutation(len(others))[:n]]
