@@ -1,11 +1,10 @@
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import wfdb
 
 from ecg_signals import clean_ecg, regular_r_samples
-from kalemia.beats.beats_of_record import at_125_hz, read_lead_mv
+from kalemia.beats.beats_of_record import extract_record_beats
+from kalemia.beats.segment_beats import BeatSettings
 from kalemia.cli import main
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import R_INDEX
@@ -48,26 +47,6 @@ def test_a_mistake_is_one_line(record, tmp_path, capsys, change, said):
     assert error.count("\n") == 1
 
 
-def test_a_missing_record_is_refused(tmp_path):
+def test_a_missing_record_is_refused(tmp_path, study):
     with pytest.raises(UserError, match="cannot be read as a WFDB record"):
-        read_lead_mv(str(tmp_path / "none"), "II")
-
-
-def test_resampling_keeps_gaps_and_the_place_of_waves():
-    ecg_mv = np.sin(2 * np.pi * np.arange(3600) / 360)
-    ecg_mv[1440:1800] = np.nan
-    resampled = at_125_hz(ecg_mv, Fraction(360))
-    assert len(resampled) == 1250
-    assert np.flatnonzero(np.isnan(resampled)).tolist() == list(range(500, 625))
-    expected = np.sin(2 * np.pi * np.arange(1250) / 125)
-    np.testing.assert_allclose(resampled[700:1200], expected[700:1200], atol=0.01)
-
-
-def test_an_odd_rate_does_not_drift():
-    rate_hz = Fraction("249.89")
-    time_s = np.arange(int(1800 * rate_hz)) / float(rate_hz)
-    ecg_mv = np.where(np.abs(time_s % 1.0 - 0.5) < 0.01, 1.0, 0.0)
-    resampled = at_125_hz(ecg_mv, rate_hz)
-    last = resampled[-125 * 2 : -125]
-    at_s = (len(resampled) - 250 + np.argmax(last)) / 125
-    assert abs(at_s % 1.0 - 0.5) < 0.02
+        extract_record_beats(str(tmp_path / "none"), "II", BeatSettings.from_study(study), 10.0)

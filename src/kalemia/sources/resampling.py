@@ -8,7 +8,7 @@ import numpy as np
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import UnreadableRecordingError
 
-_MOST = 20_000  # of the two factors; a rate beyond is written with too many digits
+_MAX_FACTOR = 100_000  # of the two factors; enough for two decimals up to 1000 Hz
 
 
 def resampled_samples(n_samples: int, rate_hz: Fraction) -> int:
@@ -51,7 +51,7 @@ def resampled_span(
 
 def _factors(rate_hz: Fraction) -> tuple[int, int]:
     ratio = Fraction(RATE_HZ) / rate_hz
-    if max(ratio.numerator, ratio.denominator) > _MOST:
+    if max(ratio.numerator, ratio.denominator) > _MAX_FACTOR:
         raise UnreadableRecordingError(
             "unreadable header", f"a rate of {float(rate_hz)} Hz cannot be resampled exactly"
         )
