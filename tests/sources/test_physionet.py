@@ -79,6 +79,28 @@ def test_a_truncated_file_is_said(mirror, tmp_path):
     assert _reasons(source.read_lead(source.recording(name), "II", 0, 3000)) == ["truncated file"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [(b"uV", 1e-3), ("µV".encode(), 1e-3), ("µV".encode("latin-1"), 1e-3), ("μV".encode(), 1e-3), (b"V", 1e3)],
+)
+def test_every_unit_of_voltage_becomes_millivolts(tmp_path, ecg_mv, unit, factor):
+    name = write_record(tmp_path, 20, START, 3_000_001, [({"II": ecg_mv["a"]}, 50)])
+    header = (tmp_path / DATABASE / name).with_name("3000001_0001.hea")
+    header.write_bytes(header.read_bytes().replace(b"/mV", b"/" + unit))
+    source = PhysioNet(tmp_path)
+    excerpt = source.read_lead(source.recording(name), "II", 0, 1000)
+    np.testing.assert_allclose(excerpt.ecg_mv, factor * ecg_mv["a"], rtol=1e-6)
+    assert excerpt.segments[0].gain == pytest.approx(50 / factor)
+
+
+def test_a_unit_that_is_no_voltage_is_a_problem(tmp_path, ecg_mv):
+    name = write_record(tmp_path, 20, START, 3_000_001, [({"II": ecg_mv["a"]}, 50)])
+    header = (tmp_path / DATABASE / name).with_name("3000001_0001.hea")
+    header.write_bytes(header.read_bytes().replace(b"/mV", b"/mmHg"))
+    source = PhysioNet(tmp_path)
+    assert _reasons(source.read_lead(source.recording(name), "II", 0, 1000)) == ["not in millivolts"]
+
+
 def test_a_malformed_header_is_said(mirror, tmp_path):
     source, name = mirror
     (tmp_path / DATABASE / f"{name}.hea").write_text("this is no header\n")

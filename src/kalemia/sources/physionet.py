@@ -17,13 +17,13 @@ from kalemia.sources import mimic_tables as mimic
 from kalemia.sources.mirrors import Folder, Mirror
 from kalemia.sources.sample_files import file_of_lead
 from kalemia.sources.signal_faults import converter_range, faults_of
+from kalemia.sources.signal_files import MILLIVOLTS_PER_UNIT, wfdb_unit
 
 DATABASE = "mimic3wdb-matched/1.0"
 RECORDINGS = "RECORDS-waveforms"  # the list of them
 GAP = "~"
 _NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})")
 _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
-_MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3}
 
 
 class PhysioNet:
@@ -177,9 +177,10 @@ class PhysioNet:
                 f" {segment.stop - segment.start} as in the recording's header",
             )
         channel = header.sig_name.index(lead)
-        in_mv = _MILLIVOLTS.get(header.units[channel])
+        unit = wfdb_unit(Path(f"{path}.hea"), channel)
+        in_mv = MILLIVOLTS_PER_UNIT.get(unit)
         if in_mv is None:
-            raise UnreadableRecordingError("not in millivolts", f"{record}: {header.units[channel]}")
+            raise UnreadableRecordingError("not in millivolts", f"{record}: {unit}")
         file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
         n = last - first
         local, offset = self.mirror.samples(record, file, first - segment.start, last - segment.start)

@@ -10,7 +10,7 @@ import numpy as np
 
 from kalemia.sources import UnreadableRecordingError
 
-_IN_MILLIVOLTS = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3}  # both micro signs
+MILLIVOLTS_PER_UNIT = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3}  # both micro signs
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
     one_segment = isinstance(header, wfdb.Record)
     channel = _place(lead, (header.sig_name if one_segment else header.get_sig_name()) or [], path)
     if one_segment:
-        in_mv, n_a_frame = _factor(_wfdb_unit(Path(f"{record}.hea"), channel), path), header.samps_per_frame[channel]
+        in_mv, n_a_frame = _factor(wfdb_unit(Path(f"{record}.hea"), channel), path), header.samps_per_frame[channel]
         gain, baseline = header.adc_gain[channel] / in_mv, header.baseline[channel]
     else:
         in_mv, n_a_frame, gain, baseline = _factor(_unit_of_segments(header.segments, lead, path), path), 1, 1.0, 0
@@ -71,7 +71,7 @@ def _unit_of_segments(segments: list, lead: str, path: Path) -> str:
     for segment in segments:
         if segment and lead in (segment.sig_name or []):
             channel = segment.sig_name.index(lead)
-            units.add(_wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
+            units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
             if segment.samps_per_frame[channel] != 1:
                 what = f"segment {segment.record_name} has several samples of {lead} a frame"
                 raise UnreadableRecordingError(
@@ -83,8 +83,11 @@ def _unit_of_segments(segments: list, lead: str, path: Path) -> str:
     return units.pop()
 
 
-def _wfdb_unit(header: Path, channel: int) -> str:
-    """The unit of a signal, which wfdb 4.3 reads without what is not ASCII: of a micro sign and V, the V."""
+def wfdb_unit(header: Path, channel: int) -> str:
+    """The unit of a signal from its WFDB header.
+
+    wfdb 4.3 drops non-ASCII characters from units and would read microvolts, written with a micro sign, as V.
+    """
     lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
     _, _, unit = (lines[1 + channel].split() + [b""] * 3)[2].partition(b"/")
     try:
@@ -151,9 +154,9 @@ def _place(lead: str, names: list[str], path: Path) -> int:
 
 
 def _factor(unit: str, path: Path) -> float:
-    if unit not in _IN_MILLIVOLTS:
+    if unit not in MILLIVOLTS_PER_UNIT:
         raise UnreadableRecordingError("not in millivolts", f"{path}: {unit}")
-    return _IN_MILLIVOLTS[unit]
+    return MILLIVOLTS_PER_UNIT[unit]
 
 
 def _rate(rate_hz: float) -> Fraction:
