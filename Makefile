@@ -30,7 +30,7 @@ check: lint  ## run lint and the fast tests: the loop while you work, under 3 mi
 	$(BIN)/pytest --quiet --numprocesses $(CORES) --dist loadfile -m "not ($(SLOW))"
 
 test: setup  ## run every test; each core takes one file at a time
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 slurm-test: setup  ## run the tests that need SLURM on a temporary one-node SLURM (Debian, as root)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'

@@ -25,6 +25,11 @@ def pytest_configure(config):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that run Snakemake come first, so that at the end no core waits for a long file of another."""
+    items.sort(key=lambda item: not item.get_closest_marker("workflow"))
+
+
 @pytest.fixture(scope="session")
 def default_config():
     return yaml.safe_load((ROOT / "config.yaml").read_text())
