@@ -1,211 +1,100 @@
-"""What of a study is done, stale or missing, told from its files alone: nothing is started, nothing is changed."""
+"""Count a study's finished files per stage and per patient; starts nothing and changes nothing."""
 
-import base64
-import json
-import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from stat import S_ISDIR
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kalemia.core.config import Study
-from kalemia.core.tables import file_hash
-from kalemia.steps import People, Step, people_of, steps_of
+from kalemia.core.paths import ResultPaths, SubjectRounds
+from kalemia.core.study_subjects import read_candidates, read_populations
+from kalemia.personal.arms import rounds_of_arms
 
-DONE, STALE, MISSING = "done", "stale", "missing"
-_RECORDS = Path(".snakemake/metadata")
-Times = Callable[[str], int | None]
+_LAST_LINE = "What would be made again after a change, and why: snakemake -n"
 
 
 def status_lines(study: Study) -> Iterator[str]:
-    """The status of a study as text: a table of stages, then one row a personal patient, then the others.
+    """A table of stages, a table of personal patients, and counts of all other subjects.
 
-    Paths are those of the working directory, as for Snakemake.
+    Paths are relative to the working directory, as for Snakemake. Raises `UserError` if a table cannot be read.
     """
-    people = people_of(study)
-    states = list(states_of(steps_of(study, people)))
-    yield f"study {study.study}, in {study.results}"
-    yield ""
-    yield from _aligned([("stage", DONE, STALE, MISSING), *_stage_rows(states)])
-    if not people.populations:
+    path = ResultPaths(study.results)
+    subjects, rounds = _read_subjects(study, path)
+    yield from (f"study {study.study}, in {study.results}", "")
+    yield from _aligned([("stage", "files", "missing"), *_stage_rows(study, path, subjects, rounds)])
+    if subjects:
+        personal = [subject for subject, population in subjects.items() if population == "personal"]
         yield ""
-        yield "Who is in the study is known once the cohort is made."
-        return
-    yield ""
-    yield from _aligned(_patient_rows(study, people, states))
-    yield ""
-    yield from _other_rows(people, states)
-
-
-def states_of(steps: Iterable[Step]) -> Iterator[tuple[Step, str]]:
-    """Each step that leaves something, in the order given, and whether it is done, stale or missing.
-
-    missing: an output is not there. stale: all are there, and Snakemake would make them again. Steps come after those
-    that they need.
-    """
-    steps, changed_ns = list(steps), cache(_changed_ns)
-    remade = _remade(steps, changed_ns)
-    for step in (step for step in steps if not step.temporary):
-        if None in map(changed_ns, step.outputs):
-            yield step, MISSING
-        else:
-            yield step, STALE if step in remade else DONE
-
-
-def _remade(steps: list[Step], changed_ns: Times) -> set[Step]:
-    """The steps that Snakemake would run: for a reason of their own, after one of these, or as missing for one."""
-    maker = {path: step for step in steps for path in step.outputs}
-    users = _users(steps, changed_ns)
-    made_ns = _made_ns(steps, users, changed_ns)
-    waiting = [step for step in steps if _has_reason(step, made_ns[step], changed_ns)]
-    remade = set(waiting)
-    while waiting:
-        step = waiting.pop()
-        missing = {maker[path] for path in _needed(step) if path in maker and changed_ns(path) is None}
-        reached = missing.union(*(users[path] for path in step.outputs)) - remade
-        waiting.extend(reached)
-        remade |= reached
-    return remade
-
-
-def _needed(step: Step) -> tuple[str, ...]:
-    return step.inputs + step.ancient
-
-
-def _users(steps: list[Step], changed_ns: Times) -> dict[str, list[Step]]:
-    """Path -> the steps that are made again after it; after an ancient input only where that is missing."""
-    users = defaultdict(list)
-    for step in steps:
-        for path in (*step.inputs, *(path for path in step.ancient if changed_ns(path) is None)):
-            users[path].append(step)
-    return users
-
-
-def _made_ns(steps: list[Step], users: dict[str, list[Step]], changed_ns: Times) -> dict[Step, int | None]:
-    """When each step was made: its oldest output, or as for Snakemake where none is there, the oldest made after it."""
-    made_ns: dict[Step, int | None] = {}
-    for step in reversed(steps):
-        times = [changed_ns(path) for path in step.outputs]
-        if not any(times):
-            times = [made_ns[user] for path in step.outputs for user in users[path]]
-        made_ns[step] = min(filter(None, times), default=None)
-    return made_ns
-
-
-def _changed_ns(path: str) -> int | None:
-    """When a file was last written, or a folder completed by Snakemake; None where that has not been."""
-    try:
-        status = os.stat(path)
-        return (os.stat(f"{path}/.snakemake_timestamp") if S_ISDIR(status.st_mode) else status).st_mtime_ns
-    except OSError:
-        return None
-
-
-def _has_reason(step: Step, made_ns: int | None, changed_ns: Times) -> bool:
-    """Whether a step is to be run whatever becomes of others."""
-    if None in map(changed_ns, step.asked):
-        return True
-    record = _record(step.outputs[0])
-    newer = [path for path in step.inputs if made_ns and (changed_ns(path) or 0) > made_ns]
-    return (
-        _has_other_recipe(step, record, changed_ns)
-        or set(record.get("input", _needed(step))) != set(_needed(step))
-        or _has_other_content(newer, record)
-    )
-
-
-def _has_other_recipe(step: Step, record: dict, changed_ns: Times) -> bool:
-    """Whether an output says so, or of what outputs do not hold, Snakemake's record."""
-    parameters = {repr(parameter) for parameter in step.parameters}
-    if step.recorded and changed_ns(step.recorded):
-        if _digest_in(step.recorded) != step.digest:
-            return True
+        yield from _aligned(_patient_rows(study, path, personal, rounds))
+        yield ""
+        yield from _other_lines(path, subjects)
     else:
-        parameters.add(repr(step.digest))
-    return not parameters.issubset(record.get("params", parameters))
+        yield from ("", "Subjects are known after the stage cohort.")
+    yield from ("", _LAST_LINE)
 
 
-def _has_other_content(newer: list[str], record: dict) -> bool:
-    """Whether one of the inputs that are newer than the outputs is not what Snakemake recorded when it made them."""
-    recorded = record.get("input_checksums", {})
-    return any(path not in recorded or recorded[path] != f"sha256:{file_hash(path)}" for path in newer)
+def _read_subjects(study: Study, path: ResultPaths) -> tuple[dict[str, str | None], list[SubjectRounds] | None]:
+    """Subject -> population (before that is known, the candidate), and the rounds; None if they are not known yet."""
+    candidates, populations, personal = (
+        Path(path(f"cohort/{name}.parquet")) for name in ("subjects", "populations", "personal")
+    )
+    subjects: dict[str, str | None] = {}
+    for file, read in ((candidates, read_candidates), (populations, read_populations)):
+        subjects |= read(file) if file.exists() else {}
+    if not personal.exists():
+        return subjects, None
+    return subjects, rounds_of_arms(personal, study.arms, study.personal, study.seed)
 
 
-def _digest_in(path: str) -> str | None:
-    """The digest of the recipe that a table or JSON file was made by; None where it cannot be told."""
-    try:
-        if path.endswith(".json"):
-            return json.loads(Path(path).read_text()).get("digest")
-        return (pq.read_metadata(path).metadata or {}).get(b"kalemia.digest", b"").decode()
-    except (OSError, ValueError, pa.ArrowException):
-        return None
+def _stage_rows(
+    study: Study, path: ResultPaths, subjects: Iterable[str], rounds: list[SubjectRounds] | None
+) -> Iterator[tuple[str, ...]]:
+    """Per stage the files found and the files missing, of those that its jobs leave for others."""
+    stages: dict[str, Iterable[str]] = {"cohort": [path("cohort/draws.parquet")]}
+    if subjects:
+        stages |= {"excerpts": map(path.excerpts, subjects), "beats": map(path.shard, subjects)}
+    stages |= {"populations": [path("cohort/populations.parquet")], "generic": [path("generic/model.safetensors")]}
+    if rounds is not None:
+        evaluable = [row for row in rounds if row.n_rounds]
+        stages["rounds"] = path.round_predictions(evaluable)
+        stages["negative controls"] = path.nulls(evaluable, study.arms)
+        stages["patient pages"] = [path.patient_page(subject) for subject in sorted({row.subject for row in rounds})]
+    stages |= {"evaluation": [path("evaluation/verdict.json")], "report": [path("report.html")]}
+    for stage, files in stages.items():
+        exists = [Path(file).exists() for file in files]
+        yield stage, str(exists.count(True)), str(exists.count(False) or "")
 
 
-def _record(output: str) -> dict:
-    """What Snakemake wrote down when it made a file; nothing where that cannot be read."""
-    name = base64.urlsafe_b64encode(output.encode()).decode()
-    try:
-        length = os.pathconf(_RECORDS, "PC_NAME_MAX") - 1
-        *folders, last = (name[at : at + length] for at in range(0, len(name), length))
-        record = json.loads(_RECORDS.joinpath(*(f"@{folder}" for folder in folders), last).read_text())
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in record.items() if value is not None}
+def _patient_rows(
+    study: Study, path: ResultPaths, subjects: list[str], rounds: list[SubjectRounds] | None
+) -> Iterator[tuple[str, ...]]:
+    yield "patient", "excerpts", "beats", *(f"{arm}, rounds" for arm in study.arms), "page", "missing"
+    n_rounds = {(row.arm, row.subject): row.n_rounds for row in rounds or ()}
+    for subject in subjects:
+        evaluable = [SubjectRounds(arm, subject, n_rounds.get((arm, subject), 0)) for arm in study.arms]
+        evaluable = [row for row in evaluable if row.n_rounds]
+        files = [path.excerpts(subject), path.shard(subject), path.patient_page(subject)]
+        excerpts, beats, page = ("yes" if Path(file).exists() else "no" for file in files)
+        files += path.round_predictions(evaluable) + path.arm_files(evaluable, "split.json")
+        n_missing = sum(not Path(file).exists() for file in files)
+        arms = map(partial(_count_rounds, path, n_rounds, subject), study.arms)
+        yield subject, excerpts, beats, *arms, page, str(n_missing or "")
 
 
-def _stage_rows(states: list[tuple[Step, str]]) -> Iterator[tuple[str, ...]]:
-    counts: dict[str, Counter] = {}
-    for step, state in states:
-        counts.setdefault(step.stage, Counter())[state] += 1
-    for stage, count in counts.items():
-        yield stage, *(str(count[state] or "") for state in (DONE, STALE, MISSING))
+def _count_rounds(path: ResultPaths, n_rounds: dict[tuple[str, str], int], subject: str, arm: str) -> str:
+    """Rounds done, of how many."""
+    if (arm, subject) not in n_rounds:
+        return "not known yet"
+    n = n_rounds[arm, subject]
+    done = sum(Path(file).exists() for file in path.round_weights([SubjectRounds(arm, subject, n)]))
+    return f"{done} of {n}" if n else "not evaluable"
 
 
-def _patient_rows(study: Study, people: People, states: list[tuple[Step, str]]) -> Iterator[tuple[str, ...]]:
-    """Of each personal patient: excerpts and beats, rounds done in each arm, the page, and all that is not done."""
-    yield "patient", "excerpts", "beats", *(f"{arm}, rounds" for arm in study.arms), "page", "not done"
-    mine: dict[str, list[tuple[Step, str]]] = {subject: [] for subject in people.personal}
-    for step, state in states:
-        if step.subject in mine:
-            mine[step.subject].append((step, state))
-    for subject, of_subject in mine.items():
-        stage = {step.stage: state for step, state in of_subject}
-        arms = (_rounds(people, subject, arm, of_subject) for arm in study.arms)
-        counts = Counter(state for _, state in of_subject)
-        yield subject, stage["excerpts"], stage["beats"], *arms, stage["patient_report"], _in_words(counts)
-
-
-def _rounds(people: People, subject: str, arm: str, of_subject: list[tuple[Step, str]]) -> str:
-    if (arm, subject) not in people.rounds:
-        return "not known"
-    if not people.rounds[arm, subject]:
-        return "impossible"
-    counts = Counter(state for step, state in of_subject if step.arm == arm and step.stage == "finetune")
-    stale = f", {counts[STALE]} stale" if counts[STALE] else ""
-    return f"{counts[DONE]} of {people.rounds[arm, subject]}{stale}"
-
-
-def _in_words(counts: Counter) -> str:
-    return ", ".join(f"{counts[state]} {state}" for state in (STALE, MISSING) if counts[state])
-
-
-def _other_rows(people: People, states: list[tuple[Step, str]]) -> Iterator[str]:
-    """Everybody else, together where they stand alike."""
-    stages: dict[str, dict[str, str]] = {}
-    for step, state in states:
-        if step.subject and people.populations[step.subject] != "personal":
-            stages.setdefault(step.subject, {})[step.stage] = state
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for subject, state_of in stages.items():
-        group = people.populations[subject] or "in neither population"
-        alike.setdefault((group, state_of["excerpts"], state_of["beats"]), []).append(subject)
-    for (group, excerpts, beats), subjects in sorted(alike.items()):
-        named = ", ".join(subjects[:3]) + (", ..." if len(subjects) > 3 else "")
-        yield f"{len(subjects)} {group}: excerpts {excerpts}, beats {beats} ({named})"
+def _other_lines(path: ResultPaths, subjects: dict[str, str | None]) -> Iterator[str]:
+    """All subjects that are not personal, one line per population."""
+    for population in sorted({population or "" for population in subjects.values()} - {"personal"}):
+        names = [name for name, of in subjects.items() if (of or "") == population]
+        excerpts, beats = (sum(Path(file(name)).exists() for name in names) for file in (path.excerpts, path.shard))
+        yield f"{len(names)} {population or 'in neither population'}: excerpts of {excerpts}, beats of {beats}"
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kalemia.core.paths import SUBJECTS_OF_BATCH
+from kalemia.core.paths import SUBJECTS_PER_BATCH
 from run_workflow import ROOT, contents_of, run_snakemake
 from slurm_study import ACCOUNT, GPU_PARTITION, PARTITION, SlurmStudy, slurm, wait_until
 
@@ -41,7 +41,7 @@ def story(tmp_path_factory, local):
         return log.exists() and "resuming after epoch" in log.read_text()
 
     too_little = {"generic": {"gpu": 1, "slurm_partition": GPU_PARTITION}, "strangers": {"mem_mb": "220 * attempt"}}
-    study.configure(**{"group-components": {"subjects": 2 * SUBJECTS_OF_BATCH}, "set-resources": too_little})
+    study.configure(**{"group-components": {"subjects": 2 * SUBJECTS_PER_BATCH}, "set-resources": too_little})
 
     process = study.start()  # 1: Ctrl-C while beats are made
     # not sooner: Ctrl-C in the very moment of a submission ends Snakemake 9.27 with a traceback, and the jobs go on

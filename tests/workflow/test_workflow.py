@@ -1,6 +1,5 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
-import base64
 import hashlib
 import json
 import os
@@ -9,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -19,15 +17,14 @@ import yaml
 
 from kalemia.cli import main
 from kalemia.core.config import Study, overlaid
-from kalemia.core.paths import SUBJECTS_OF_BATCH
+from kalemia.core.paths import SUBJECTS_PER_BATCH
 from kalemia.core.result_digests import key_tables
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, write_json, write_table
 from kalemia.rebuild_report import read_settings
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES
 from kalemia.stats.discrimination import discrimination
-from kalemia.status import states_of
-from kalemia.steps import people_of, steps_of
+from kalemia.status import status_lines
 from run_workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
 
 pytestmark = pytest.mark.workflow
@@ -41,14 +38,6 @@ def _run(folder: Path, *arguments: str, config: dict | None = None):
 def _study(**changes) -> Study:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     return Study.from_config(overlaid(overlaid(config, yaml.safe_load((ROOT / TINY[0]).read_text())), changes))
-
-
-def _status(study: Study) -> dict[str, Counter]:
-    """Of the study in the working directory: stage -> how many steps are in which state."""
-    stages: dict[str, Counter] = {}
-    for step, state in states_of(steps_of(study, people_of(study))):
-        stages.setdefault(step.stage, Counter())[state] += 1
-    return stages
 
 
 def _planned(run) -> dict[str, int]:
@@ -156,35 +145,18 @@ def test_nothing_is_left_to_do(finished):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
-def test_the_status_knows_the_rules_outputs_and_inputs(finished, monkeypatch):
+def test_the_status_of_a_finished_study_counts_nothing_as_missing(finished, monkeypatch):
     monkeypatch.chdir(finished)
-    records = {}
-    for path in Path(".snakemake/metadata").rglob("*"):
-        if path.is_file():
-            name = str(path.relative_to(".snakemake/metadata")).replace("/@", "").removeprefix("@").replace("/", "")
-            records[base64.urlsafe_b64decode(name).decode()] = json.loads(path.read_text())
-    study = _study()
-    steps = list(steps_of(study, people_of(study)))
-    not_told = {"body", "characteristics", "ledger", "review"}
-    of_rules = {output: record["rule"] for output, record in records.items() if record["rule"] not in not_told}
-    assert {output: step.stage for step in steps for output in step.outputs} == of_rules
-    for step in steps:
-        assert {*step.inputs, *step.ancient} == set(records[step.outputs[0]]["input"]), step
-        assert {repr(parameter) for parameter in step.parameters} <= set(records[step.outputs[0]]["params"]), step
-
-
-def test_the_status_of_a_finished_study_is_done(finished, monkeypatch):
-    monkeypatch.chdir(finished)
-    assert {state for counts in _status(_study()).values() for state in counts} == {"done"}
+    _, stages, patients, others, last = "\n".join(status_lines(_study())).split("\n\n")
+    assert [line[19:].split() == [line.split()[-1]] for line in stages.splitlines()[1:]] == [True] * 10
+    assert all(line.endswith("  yes") for line in patients.splitlines()[1:])
+    assert "generic" in others
+    assert "snakemake -n" in last
 
 
 def _reject(draw: dict) -> None:
     line = f"{draw['subject_id']},{draw['draw_id']},reject,somebody,"
     Path("decisions.csv").write_text(f"subject_id,draw_id,decision,reviewer,note\n{line}\n")
-
-
-def _reject_a_draw() -> None:
-    _reject(read_table("results/cohort/draws.parquet", "draws").to_pylist()[0])
 
 
 def _delete_the_evaluation() -> None:
@@ -198,45 +170,35 @@ def _delete_the_evaluation_and_change_a_null() -> None:
     write_table(path, "nulls", table.slice(1), digest)
 
 
-_AFTER_ARMS = {"arms", "explanation", "patient_report", "evaluation", "study_report"}
-_AFTER_TRAINING = {"finetune", "nulls", "strangers", *_AFTER_ARMS}
-_FROM_BEATS_ON = {"beats", "populations", "context", "generic_beats", "generic", "split", "features", "round_0"}
-_FROM_BEATS_ON |= _AFTER_TRAINING
-_EVERYTHING = {"simulate", "cohort", "excerpts", *_FROM_BEATS_ON}
+_AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
 
 
 @pytest.mark.parametrize(
-    ("change", "prepare", "stale_stages"),
+    ("change", "prepare", "rules"),
     [
-        pytest.param({"arms": {"paper": {"epochs": 2}}}, None, _AFTER_TRAINING, id="an arm"),
-        pytest.param({"arms": {"paper": None}}, None, _AFTER_ARMS, id="an arm less"),
-        pytest.param({"simulation": {"noise": 2.0}}, None, _EVERYTHING, id="the simulation"),
-        pytest.param({"review": {"decisions": "decisions.csv"}}, _reject_a_draw, _FROM_BEATS_ON, id="a decision"),
+        pytest.param(
+            {"arms": {"paper": {"epochs": 2}}},
+            None,
+            {"count_rounds", "finetune", "nulls", "strangers", *_AFTER_ROUNDS},
+            id="an arm",
+        ),
+        pytest.param({"arms": {"paper": None}}, None, {"count_rounds", *_AFTER_ROUNDS}, id="an arm less"),
         pytest.param({"source": {"connections": 5}}, None, {"study_report"}, id="connections"),
         pytest.param({}, _delete_the_evaluation, set(), id="deleted"),
-        pytest.param({}, _delete_the_evaluation_and_change_a_null, {"study_report"}, id="deleted, before it changed"),
+        pytest.param(
+            {},
+            _delete_the_evaluation_and_change_a_null,
+            {"evaluation", "study_report"},
+            id="deleted, before it changed",
+        ),
     ],
 )
-def test_the_status_after_a_change_is_what_snakemake_would_do(
-    copy_of_finished, monkeypatch, change, prepare, stale_stages
-):
+def test_a_change_makes_again_what_depends_on_it(copy_of_finished, monkeypatch, change, prepare, rules):
     monkeypatch.chdir(copy_of_finished)
     if prepare:
         prepare()
-    status = _status(_study(**change))
-    assert {stage for stage, counts in status.items() if counts["stale"]} == stale_stages
     planned = _planned(_run(copy_of_finished, "--dry-run", config=change))
-    follows_a_checkpoint = not planned.keys().isdisjoint({"cohort", "populations"})
-    for stage, counts in status.items():
-        n = planned.get(stage, 0)
-        not_planned_yet = follows_a_checkpoint and n == 0
-        assert not_planned_yet or counts["stale"] <= n <= counts["stale"] + counts["missing"], stage
-
-
-def test_a_deleted_round_makes_the_next_stale(copy_of_finished, monkeypatch):
-    monkeypatch.chdir(copy_of_finished)
-    shutil.rmtree(next(Path("results/personal/forward").glob("*/round-1")))
-    assert _status(_study())["finetune"] == {"done": 4, "missing": 1, "stale": 1}
+    assert planned.keys() - {"all", "total"} == rules
 
 
 def test_the_same_seed_gives_the_same_bytes_on_one_core_as_on_two(finished, tmp_path):
@@ -312,7 +274,7 @@ def test_one_target_reads_every_recording_and_no_more(copy_of_finished):
     shutil.rmtree(copy_of_finished / "results/beats")
     excerpts[0].unlink()
     plan = _planned(_run(copy_of_finished, "--dry-run", "all_excerpts"))
-    assert plan == {"all_excerpts": 1, "excerpts_of_batch": 1, "excerpts": SUBJECTS_OF_BATCH, "total": 12}
+    assert plan == {"all_excerpts": 1, "excerpts_of_batch": 1, "excerpts": SUBJECTS_PER_BATCH, "total": 12}
 
 
 def test_a_decision_on_a_personal_patient_changes_no_neighbor_and_trains_no_generic_network(
@@ -327,7 +289,7 @@ def test_a_decision_on_a_personal_patient_changes_no_neighbor_and_trains_no_gene
     trained = (results / "generic/model.safetensors").stat().st_mtime_ns
     run = _run(copy_of_finished, config={"review": {"decisions": "decisions.csv"}})
     assert run.returncode == 0, run.stdout + run.stderr
-    assert len(others) > SUBJECTS_OF_BATCH
+    assert len(others) > SUBJECTS_PER_BATCH
     assert _hashes(results, *(f"beats/{name}" for name in others), "generic/*") == before
     assert (results / "generic/model.safetensors").stat().st_mtime_ns == trained
     left = read_table(results / "cohort/personal.parquet", "personal")["draw_id"].to_pylist()

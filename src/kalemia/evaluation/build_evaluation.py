@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kalemia.core.config import Study
+from kalemia.core.paths import ResultPaths, SubjectRounds, subject_name
 from kalemia.core.tables import read_table
 from kalemia.evaluation.calibration import write_calibration
 from kalemia.evaluation.collect import write_baseline_averages, write_baselines, write_leakage, write_nulls
@@ -31,27 +32,20 @@ class Evidence:
 
 def evidence_of(results: str | Path, study: Study) -> Evidence:
     """The files of a finished study in its results folder; raises `UserError` as `tables.read_table`."""
-    results = Path(results)
-    arms = results / "personal/arms.parquet"
-    rows = [row for row in read_table(arms, "arms").to_pylist() if row["rounds"]]
-    folders = [results / f"personal/{row['arm']}/p{row['subject_id']:06d}" for row in rows]
-    has_trained = [folder for folder, row in zip(folders, rows, strict=True) if study.arms[row["arm"]].trains_nulls]
-    has_strangers = {row["arm"]: None for row in rows if study.arms[row["arm"]].nulls.get("stranger")}
+    path = ResultPaths(results)
+    arms = path("personal/arms.parquet")
+    rows = read_table(arms, "arms").to_pylist()
+    rounds = [
+        SubjectRounds(row["arm"], subject_name(row["subject_id"]), row["rounds"]) for row in rows if row["rounds"]
+    ]
     return Evidence(
-        predictions=[
-            folder / f"round-{round_}/predictions.parquet"
-            for folder, row in zip(folders, rows, strict=True)
-            for round_ in range(row["rounds"] + 1)
-        ],
-        splits=[folder / "split.json" for folder in folders],
-        baselines=[folder / "baselines.parquet" for folder in folders],
-        nulls=[
-            *(folder / "nulls.parquet" for folder in has_trained),
-            *(results / f"personal/{arm}/strangers.parquet" for arm in has_strangers),
-        ],
+        predictions=path.round_predictions(rounds),
+        splits=path.arm_files(rounds, "split.json"),
+        baselines=path.arm_files(rounds, "baselines.parquet"),
+        nulls=path.nulls(rounds, study.arms),
         arms=arms,
-        generic_metrics=results / "generic/metrics.json",
-        generic_predictions=results / "generic/predictions.parquet",
+        generic_metrics=path("generic/metrics.json"),
+        generic_predictions=path("generic/predictions.parquet"),
     )
 
 
