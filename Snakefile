@@ -11,7 +11,6 @@ include: "rules/source.smk"
 include: "rules/cohort.smk"
 include: "rules/excerpts.smk"
 include: "rules/beats.smk"
-include: "rules/quality.smk"
 include: "rules/generic.smk"
 include: "rules/personal.smk"
 include: "rules/evaluation.smk"
@@ -45,15 +44,15 @@ onstart:
 rule all:
     default_target: True
     input:
-        out("report.html"),
+        result_path("report.html"),
         # all that the checkpoints make: while a part is missing, Snakemake looks at nothing that comes after
         rules.cohort.output,
         rules.populations.output,
-        out("cohort/ledger.parquet"),
-        out("cohort/context.parquet"),
-        out("quality/review.html"),
-        of_patients("patients/{subject}/report.html"),
+        result_path("cohort/ledger.parquet"),
+        result_path("cohort/context.parquet"),
+        result_path("quality/review.html"),
+        per_patient(result_path.patient_page),
         # asked for by name, because Snakemake does not miss a deleted file that only lies between others
-        round_files("predictions.parquet"),
-        round_weights,
-        of_patients("mean_beats/{subject}.parquet"),
+        files_of(evaluable_rounds, result_path.round_predictions),
+        files_of(evaluable_rounds, result_path.round_weights),
+        per_patient(result_path.mean_beats),

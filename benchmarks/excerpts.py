@@ -18,8 +18,8 @@ import wfdb
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from kalemia.sources.http_files import Web
-from kalemia.sources.mirrors import Remote
 from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.storage import HttpStorage
 from mirror import write_record
 from web_server import serving
 
@@ -65,7 +65,7 @@ def main(hours: int) -> None:
         print(f"wfdb.rdrecord, the whole record {1000 * theirs:9.1f} ms, {theirs / ours:.0f} times as long")
         with serving(root) as site:
             web = Web(f"{site.url}/{DATABASE}", attempts=2, timeout_s=10)
-            far = PhysioNet(Remote(web, root / "cache"))
+            far = PhysioNet(HttpStorage(web, root / "cache"))
             began = time.perf_counter()
             same = np.array_equal(far.read_lead(far.recording(name), "II", start, start + WINDOW).ecg_mv, excerpt())
             seconds = time.perf_counter() - began

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kalemia.core.tables import table_from_rows, write_json, write_table
-from kalemia.sources.mimic_codes import MORE_TABLES, TABLES
+from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 26
@@ -41,7 +41,7 @@ def write_source(results: Path, _subjects: dict[int, str]) -> None:
     """What the simulation leaves behind, without content."""
     (results / "source/mimic3wdb-matched").mkdir(parents=True)
     (results / "source/mimiciii/1.4").mkdir(parents=True)
-    for name in (*TABLES, *MORE_TABLES):
+    for name in (*TABLES, *OPTIONAL_TABLES):
         (results / f"source/mimiciii/1.4/{name}.csv.gz").touch()
     write_json(results / "source/truth.json", {})
 

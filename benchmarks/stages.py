@@ -21,7 +21,7 @@ import yaml
 from kalemia.beats.excerpts import write_excerpts
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.core.config import Study, overlaid
-from kalemia.sources.source_factory import open_source
+from kalemia.sources.registry import describe_source
 
 ROOT = Path(__file__).parents[1]
 # rule -> where its results lie
@@ -61,7 +61,7 @@ def processor_seconds(task, subjects: list[str]) -> float:
 
 def work_seconds(study: Study, subjects: list[str], folder: Path) -> dict[str, float]:
     """Rule -> the processor time of one subject in a process that runs already."""
-    source = open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder)
+    source = describe_source(study).open()
     results, settings = Path(study.results), BeatSettings.from_study(study)
 
     def excerpts(subject: str) -> None:

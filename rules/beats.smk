@@ -1,35 +1,36 @@
-# From excerpts to beats.
-# Needs:  excerpts/{subject}.parquet, and the review's decisions where the study names a file of them.
-# Makes:  beats/{subject}.parquet, the shard, and beats/{subject}.quality.parquet, what was kept and lost of each draw; for a
-#         batch of subjects at once, since loading the libraries takes as long as the work for ten. beats/batch-N/ is there
-#         until each subject's own job has taken its files; after an interruption it may stay, as links to the same files.
+# From excerpts to beats, and the page for their review.
+# Needs:  excerpts/{subject}.parquet, and the review's decisions if the study names a file with some.
+# Makes:  beats/{subject}.parquet, the shard; beats/{subject}.quality.parquet, the beats kept and lost per draw;
+#         quality/review.html, the excerpts closest to the thresholds, for a person to look at.
+# One job works on a batch of ten subjects, because loading the libraries takes as long as the work on ten. The folder
+# beats/batch-N/ exists until the job of each subject has moved its files; after an interruption it may stay, as links.
 
 
 rule beats_of_batch:
-    "Filter, find R peaks, judge quality and cut the beats of a batch of subjects."
+    "Filter, find R peaks, assess quality and cut the beats of a batch of subjects."
     input:
-        excerpts=excerpts_of_batch,
-        # not its time counts but what it says of the subjects (below)
+        excerpts=per_batch_subject(result_path.excerpts),
+        # its time does not count; its decisions on these subjects do (below)
         decisions=ancient(decisions_file),
     output:
-        temp(directory(out("beats/batch-{batch}"))),
+        temp(directory(result_path("beats/batch-{batch}"))),
     log:
-        log_of("beats/batch-{batch}"),
+        log_path("beats/batch-{batch}"),
     benchmark:
-        time_of("beats_of_batch/{batch}")
+        benchmark_path("beats_of_batch/{batch}")
     group:
         group_of_batch("beats")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(800),
-        runtime=growing(20),
+        mem_mb=scale_with_attempt(800),
+        runtime=scale_with_attempt(20),
     params:
         recipe=study.digest("beats"),
         subjects=subjects_of_batch,
         decisions=lambda wildcards: str(decisions_of_batch(wildcards)),
     script:
-        "../workflow/scripts/beats.py"
+        "../workflow/scripts/beats_of_batch.py"
 
 
 localrules:
@@ -37,21 +38,44 @@ localrules:
 
 
 rule beats:
-    "Take the beats of one subject out of its batch."
+    "Move the beats of one subject out of its batch."
     input:
-        batch=beats_batch,
-        # what the batch was made by, here too: a batch that was made for another subject's sake leaves no reason behind
-        excerpts=out("excerpts/{subject}.parquet"),
+        batch=batch_of_subject("beats"),
+        # inputs of the batch, repeated here: the job must run again for its own subject if the batch was made again for another
+        excerpts=result_path("excerpts/{subject}.parquet"),
     output:
-        shard=out("beats/{subject}.parquet"),
-        quality=out("beats/{subject}.quality.parquet"),
+        shard=result_path("beats/{subject}.parquet"),
+        quality=result_path("beats/{subject}.quality.parquet"),
     log:
-        log_of("beats/{subject}"),
+        log_path("beats/{subject}"),
     conda:
         "../envs/signal.yaml"
     params:
         recipe=study.digest("beats"),
         decisions=decisions_of_subject,
     shell:
-        # a link costs no disk; where the file system has none, a copy
+        # a link takes no space; a copy if the file system has no links
         "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."
+
+
+rule review_page:
+    "Show the excerpts closest to the thresholds."
+    input:
+        quality=per_subject(result_path.quality),
+        excerpts=per_subject(result_path.excerpts),
+    output:
+        result_path("quality/review.html"),
+    log:
+        log_path("review_page"),
+    benchmark:
+        benchmark_path("review_page")
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(30),
+    params:
+        recipe=study.digest("review"),
+        decisions=str(decisions),
+    script:
+        "../workflow/scripts/review_page.py"

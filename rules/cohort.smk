@@ -1,30 +1,31 @@
-# Who is studied, and which draws.
+# The subjects and draws of the study.
 # Needs:  the clinical tables, and the master headers of the recordings.
-# Makes:  cohort/draws.parquet with every value of the analyte, cohort/subjects.parquet with who has draws to read,
-#         cohort/unreadable.parquet with the recordings whose headers cannot be used or whose date cannot be right;
-#         after quality is known, the populations, the generic and the personal draws, the inclusion flow, the context
-#         of every draw, the characteristics of both populations, and the failure ledger.
+# Makes:  cohort/draws.parquet: every value of the analyte; cohort/subjects.parquet: the subjects with draws to read;
+#         cohort/unreadable.parquet: recordings with an unusable header or an impossible date.
+#         After the quality of beats is known: the populations, the draws of the generic and of the personal patients,
+#         the inclusion flow, the clinical context of every draw, the characteristics of both populations, and the ledger of
+#         exclusions.
 
 
 checkpoint cohort:
-    "Match every draw with a recording, and choose the draws to read."
+    "Match every draw with a recording and select the draws to read."
     input:
-        tables=cohort_tables(),
-        waveforms=waveforms_of(with_own_files),
+        tables=cohort_tables,
+        waveforms=recording_files(),
     output:
-        draws=out("cohort/draws.parquet"),
-        subjects=out("cohort/subjects.parquet"),
-        unreadable=out("cohort/unreadable.parquet"),
+        draws=result_path("cohort/draws.parquet"),
+        subjects=result_path("cohort/subjects.parquet"),
+        unreadable=result_path("cohort/unreadable.parquet"),
     log:
-        log_of("cohort"),
+        log_path("cohort"),
     benchmark:
-        time_of("cohort")
+        benchmark_path("cohort")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(720),
-        download=int(is_url(study.waveforms)),
+        mem_mb=scale_with_attempt(4000),
+        runtime=scale_with_attempt(720),
+        download=int(source.downloads_recordings),
     params:
         recipe=study.digest("cohort"),
     script:
@@ -32,24 +33,24 @@ checkpoint cohort:
 
 
 checkpoint populations:
-    "Decide who is generic and who is personal."
+    "Assign subjects to the generic and the personal population."
     input:
-        draws=out("cohort/draws.parquet"),
-        quality=cohort_quality,
+        draws=result_path("cohort/draws.parquet"),
+        quality=per_subject(result_path.quality),
     output:
-        populations=out("cohort/populations.parquet"),
-        generic=out("cohort/generic.parquet"),
-        personal=out("cohort/personal.parquet"),
-        flow=out("cohort/flow.json"),
+        populations=result_path("cohort/populations.parquet"),
+        generic=result_path("cohort/generic.parquet"),
+        personal=result_path("cohort/personal.parquet"),
+        flow=result_path("cohort/flow.json"),
     log:
-        log_of("populations"),
+        log_path("populations"),
     benchmark:
-        time_of("populations")
+        benchmark_path("populations")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(30),
     params:
         recipe=study.digest("populations"),
     script:
@@ -57,72 +58,72 @@ checkpoint populations:
 
 
 rule context:
-    "Say what was known of the patient at each draw, beside the ECG."
+    "Collect what was known about the patient at each draw, apart from the ECG."
     input:
-        draws=out("cohort/draws.parquet"),
-        admissions=people_tables(),
-        tables=[clinical_table(name) for name in treatment_tables()],
-        quality=cohort_quality,
+        draws=result_path("cohort/draws.parquet"),
+        admissions=people_tables,
+        tables=[source.table_path(name) for name in treatment_tables],
+        quality=per_subject(result_path.quality),
     output:
-        out("cohort/context.parquet"),
+        result_path("cohort/context.parquet"),
     log:
-        log_of("context"),
+        log_path("context"),
     benchmark:
-        time_of("context")
+        benchmark_path("context")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(4000),
+        runtime=scale_with_attempt(60),
     params:
         recipe=study.digest("context"),
-        given=treatment_tables(),
+        given=treatment_tables,
     script:
         "../workflow/scripts/context.py"
 
 
-if body_file():
+if has_heights_and_weights:
 
-    rule body:
-        "Gather heights and weights."
+    rule height_weight:
+        "Collect heights and weights."
         input:
-            clinical_table(BODY_TABLE),
+            source.table_path(HEIGHT_WEIGHT_TABLE),
         output:
-            body_file(),
+            result_path("cohort/body.parquet"),
         log:
-            log_of("body"),
+            log_path("height_weight"),
         benchmark:
-            time_of("body")
+            benchmark_path("height_weight")
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(120),
+            mem_mb=scale_with_attempt(2000),
+            runtime=scale_with_attempt(120),
         params:
             recipe=study.digest("body"),
         script:
-            "../workflow/scripts/body.py"
+            "../workflow/scripts/height_weight.py"
 
 
 rule characteristics:
-    "Describe both populations as the paper's Table 1 does."
+    "Describe both populations, as in the paper's Table 1."
     input:
-        people=people_tables(),
-        body=body_file(),
-        populations=out("cohort/populations.parquet"),
-        generic=out("cohort/generic.parquet"),
-        quality=cohort_quality,
+        people=people_tables,
+        body=result_path("cohort/body.parquet") if has_heights_and_weights else [],
+        populations=result_path("cohort/populations.parquet"),
+        generic=result_path("cohort/generic.parquet"),
+        quality=per_subject(result_path.quality),
     output:
-        out("cohort/characteristics.json"),
+        result_path("cohort/characteristics.json"),
     log:
-        log_of("characteristics"),
+        log_path("characteristics"),
     benchmark:
-        time_of("characteristics")
+        benchmark_path("characteristics")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(30),
     params:
         recipe=study.digest("characteristics"),
     script:
@@ -130,23 +131,23 @@ rule characteristics:
 
 
 rule ledger:
-    "List every recording and draw that could not be used, and why."
+    "List every recording and draw that could not be used, with the reason."
     input:
-        draws=out("cohort/draws.parquet"),
-        unreadable=out("cohort/unreadable.parquet"),
-        excerpts=cohort_excerpts,
-        quality=cohort_quality,
+        draws=result_path("cohort/draws.parquet"),
+        unreadable=result_path("cohort/unreadable.parquet"),
+        excerpts=per_subject(result_path.excerpts),
+        quality=per_subject(result_path.quality),
     output:
-        out("cohort/ledger.parquet"),
+        result_path("cohort/ledger.parquet"),
     log:
-        log_of("ledger"),
+        log_path("ledger"),
     benchmark:
-        time_of("ledger")
+        benchmark_path("ledger")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(30),
     params:
         recipe=study.digest("ledger"),
     script:

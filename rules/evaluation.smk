@@ -8,42 +8,42 @@
 rule evaluation:
     "Gather metrics on test draws, average them over patients, and judge whether personalization is real."
     input:
-        predictions=round_files("predictions.parquet"),
-        splits=files_of_arms("split.json"),
-        baselines=files_of_arms("baselines.parquet"),
-        nulls=null_files,
-        arms=out("personal/arms.parquet"),
-        generic_metrics=out("generic/metrics.json"),
-        generic_predictions=out("generic/predictions.parquet"),
+        predictions=files_of(evaluable_rounds, result_path.round_predictions),
+        splits=files_of(evaluable_rounds, result_path.arm_files, "split.json"),
+        baselines=files_of(evaluable_rounds, result_path.arm_files, "baselines.parquet"),
+        nulls=files_of(evaluable_rounds, result_path.nulls, study.arms),
+        arms=result_path("personal/arms.parquet"),
+        generic_metrics=result_path("generic/metrics.json"),
+        generic_predictions=result_path("generic/predictions.parquet"),
     output:
-        rounds=out("evaluation/rounds.parquet"),
-        baselines=out("evaluation/baselines.parquet"),
-        baseline_averages=out("evaluation/baseline_averages.parquet"),
-        nulls=out("evaluation/nulls.parquet"),
-        leakage=out("evaluation/leakage.parquet"),
-        distances=out("evaluation/distances.parquet"),
-        patients=out("evaluation/patients.parquet"),
-        averages=out("evaluation/averages.parquet"),
-        tests=out("evaluation/tests.parquet"),
-        resampled_draws=out("evaluation/resampled_draws.parquet"),
-        resampled_patients=out("evaluation/resampled_patients.parquet"),
-        effective=out("evaluation/effective.parquet"),
-        periods=out("evaluation/periods.parquet"),
-        prevalence=out("evaluation/prevalence.parquet"),
-        alerts=out("evaluation/alerts.parquet"),
-        calibration=out("evaluation/calibration.parquet"),
-        decision_curve=out("evaluation/decision_curve.parquet"),
-        summary=out("evaluation/summary.json"),
-        verdict=out("evaluation/verdict.json"),
+        rounds=result_path("evaluation/rounds.parquet"),
+        baselines=result_path("evaluation/baselines.parquet"),
+        baseline_averages=result_path("evaluation/baseline_averages.parquet"),
+        nulls=result_path("evaluation/nulls.parquet"),
+        leakage=result_path("evaluation/leakage.parquet"),
+        distances=result_path("evaluation/distances.parquet"),
+        patients=result_path("evaluation/patients.parquet"),
+        averages=result_path("evaluation/averages.parquet"),
+        tests=result_path("evaluation/tests.parquet"),
+        resampled_draws=result_path("evaluation/resampled_draws.parquet"),
+        resampled_patients=result_path("evaluation/resampled_patients.parquet"),
+        effective=result_path("evaluation/effective.parquet"),
+        periods=result_path("evaluation/periods.parquet"),
+        prevalence=result_path("evaluation/prevalence.parquet"),
+        alerts=result_path("evaluation/alerts.parquet"),
+        calibration=result_path("evaluation/calibration.parquet"),
+        decision_curve=result_path("evaluation/decision_curve.parquet"),
+        summary=result_path("evaluation/summary.json"),
+        verdict=result_path("evaluation/verdict.json"),
     log:
-        log_of("evaluation"),
+        log_path("evaluation"),
     benchmark:
-        time_of("evaluation")
+        benchmark_path("evaluation")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(15),
+        mem_mb=scale_with_attempt(1000),
+        runtime=scale_with_attempt(15),
     params:
         recipe=study.digest("evaluation"),
     script:

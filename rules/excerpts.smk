@@ -1,33 +1,33 @@
 # The ECG before each draw.
 # Needs:  cohort/draws.parquet, and the recordings.
-# Makes:  excerpts/{subject}.parquet, one row a draw: one lead as recorded, or the reason why there is none; for a batch of
-#         subjects at once, as in beats.smk.
+# Makes:  excerpts/{subject}.parquet, one row per draw: one lead as recorded, or the reason for its absence. One job reads a
+#         batch of subjects, as in beats.smk.
 
 
 rule excerpts_of_batch:
     "Read one lead of the minutes before each draw of a batch of subjects."
     input:
-        draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_of(subjects_of_batch),
+        draws=result_path("cohort/draws.parquet"),
+        waveforms=recording_files(subjects_of_batch),
     output:
-        temp(directory(out("excerpts/batch-{batch}"))),
+        temp(directory(result_path("excerpts/batch-{batch}"))),
     log:
-        log_of("excerpts/batch-{batch}"),
+        log_path("excerpts/batch-{batch}"),
     benchmark:
-        time_of("excerpts_of_batch/{batch}")
+        benchmark_path("excerpts_of_batch/{batch}")
     group:
         group_of_batch("excerpts")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(600),
-        runtime=growing(60),
-        download=int(is_url(study.waveforms)),
+        mem_mb=scale_with_attempt(600),
+        runtime=scale_with_attempt(60),
+        download=int(source.downloads_recordings),
     params:
         recipe=study.digest("excerpts"),
         subjects=subjects_of_batch,
     script:
-        "../workflow/scripts/excerpts.py"
+        "../workflow/scripts/excerpts_of_batch.py"
 
 
 localrules:
@@ -36,27 +36,27 @@ localrules:
 
 
 rule excerpts:
-    "Take the excerpts of one subject out of its batch."
+    "Move the excerpts of one subject out of its batch."
     input:
-        batch=excerpts_batch,
-        # what the batch was read by, here too: a batch that was made for another subject's sake leaves no reason behind
-        draws=out("cohort/draws.parquet"),
-        waveforms=waveforms_of(subject_alone),
+        batch=batch_of_subject("excerpts"),
+        # inputs of the batch, repeated here: the job must run again for its own subject if the batch was made again for another
+        draws=result_path("cohort/draws.parquet"),
+        waveforms=recording_files(this_subject),
     output:
-        out("excerpts/{subject}.parquet"),
+        result_path("excerpts/{subject}.parquet"),
     log:
-        log_of("excerpts/{subject}"),
+        log_path("excerpts/{subject}"),
     conda:
         "../envs/signal.yaml"
     params:
         recipe=study.digest("excerpts"),
     shell:
-        # a link costs no disk; where the file system has none, a copy
+        # a link takes no space; a copy if the file system has no links
         "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."
 
 
 rule all_excerpts:
-    "Read all that is read from the recordings: a target, for a machine that has a way to the web."
+    "Read all recordings: a target, for a machine that can reach the internet."
     input:
         rules.cohort.output,
-        cohort_excerpts,
+        per_subject(result_path.excerpts),

@@ -1,30 +1,33 @@
-# What the networks look at, before and after.
+# What the networks respond to, before and after personal training.
 # Needs:  one patient's beats and features, the generic weights, and the split and the last round of each arm.
-# Makes:  explanation/{subject}/, as tables: Grad-CAM over the mean beats, what of it each wave gets, how alike it is to
-#         that of networks made random, what test draws lose without a wave, and beats in the plane.
+# Makes:  explanation/{subject}/, as tables: Grad-CAM over the mean beats, its fraction per wave, its similarity to the maps of
+#         randomized networks, the effect of occluding a wave on test draws, and a two-dimensional embedding of beats.
 
 
 rule explanation:
-    "Grad-CAM, occlusion and embeddings of one patient, generic against personal."
+    "Compute Grad-CAM, occlusion and embeddings of one patient, generic and personal."
     input:
-        shard=out("beats/{subject}.parquet"),
-        features=out("features/{subject}.safetensors"),
-        generic=out("generic/model.safetensors"),
-        rounds=last_rounds,
+        shard=result_path("beats/{subject}.parquet"),
+        features=result_path("features/{subject}.safetensors"),
+        generic=result_path("generic/model.safetensors"),
+        rounds=files_of(evaluable_arms, result_path.last_weights),
         splits=splits_of_subject,
-        known=ancient(out("cohort/personal.parquet")),  # as in personal.smk
+        personal=ancient(result_path("cohort/personal.parquet")),  # as in personal.smk
     output:
-        **{kind: out(f"explanation/{{subject}}/{kind}.parquet") for kind in EXPLANATION},
+        **{
+            kind: result_path(f"explanation/{{subject}}/{kind}.parquet")
+            for kind in EXPLANATION
+        },
     log:
-        log_of("explanation/{subject}"),
+        log_path("explanation/{subject}"),
     benchmark:
-        time_of("explanation/{subject}")
+        benchmark_path("explanation/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(40),
+        mem_mb=scale_with_attempt(3000),
+        runtime=scale_with_attempt(40),
     params:
         recipe=study.digest("explanation"),
     script:

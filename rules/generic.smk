@@ -1,27 +1,26 @@
 # The generic network.
-# Needs:  cohort/generic.parquet, and the beat shards of the generic patients. Never a personal patient's.
-# Makes:  beats/generic.parquet, all of these beats in one file: without it the training, and Snakemake for each network that
-#         follows from it, would go through thousands; generic/: the weights, the history of the training, predictions and
-#         metrics on its three splits.
+# Needs:  cohort/generic.parquet, and the beat shards of the generic patients; never those of a personal patient.
+# Makes:  beats/generic.parquet, all these beats in one file, so that neither the training nor Snakemake has to go through
+#         thousands of files; generic/: weights, training history, predictions and metrics on the three splits.
 
 
 rule generic_beats:
-    "Gather the beats of the generic patients."
+    "Collect the beats of the generic patients in one file."
     input:
-        shards=generic_shards,
-        # so that it waits for who is generic now; its time does not count
-        who=ancient(out("cohort/generic.parquet")),
+        shards=per_population("generic", result_path.shard),
+        # so that the job waits for the current population; its time does not count
+        draws=ancient(result_path("cohort/generic.parquet")),
     output:
-        out("beats/generic.parquet"),
+        result_path("beats/generic.parquet"),
     log:
-        log_of("generic_beats"),
+        log_path("generic_beats"),
     benchmark:
-        time_of("generic_beats")
+        benchmark_path("generic_beats")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(1000),
+        runtime=scale_with_attempt(60),
     params:
         recipe=study.digest("generic_beats"),
     script:
@@ -29,25 +28,25 @@ rule generic_beats:
 
 
 rule generic:
-    "Train the generic network on many people's beats."
+    "Train the generic network on the beats of many patients."
     input:
-        draws=out("cohort/generic.parquet"),
-        beats=out("beats/generic.parquet"),
+        draws=result_path("cohort/generic.parquet"),
+        beats=result_path("beats/generic.parquet"),
     output:
-        model=out("generic/model.safetensors"),
-        history=out("generic/history.parquet"),
-        predictions=out("generic/predictions.parquet"),
-        metrics=out("generic/metrics.json"),
+        model=result_path("generic/model.safetensors"),
+        history=result_path("generic/history.parquet"),
+        predictions=result_path("generic/predictions.parquet"),
+        metrics=result_path("generic/metrics.json"),
     log:
-        log_of("generic"),
+        log_path("generic"),
     benchmark:
-        time_of("generic")
+        benchmark_path("generic")
     conda:
         "../envs/training.yaml"
     threads: study.generic.threads
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(720),
+        mem_mb=scale_with_attempt(6000),
+        runtime=scale_with_attempt(720),
         gpu=1,
     params:
         recipe=study.digest("generic"),

@@ -1,44 +1,47 @@
-# What a person reads.
-# Needs:  everything before it; of waveforms and shards only each patient's own, for the patient's page.
-# Makes:  report.html, figures/, tables/ and generic/model-card.md; config.yaml, the whole configuration, with which `kalemia report` makes evaluation and
-#         pages again from a results folder without ECG; patients/{subject}/: the page of one patient, its figures and its model card;
-#         mean_beats/{subject}.parquet, all that these show of the ECG.
+# The pages.
+# Needs:  all results before it; of recordings and shards only each patient's own, for the patient's page.
+# Makes:  report.html, figures/, tables/, generic/model-card.md; config.yaml, the whole configuration, from which
+#         `kalemia report` makes evaluation and pages again without the ECG; patients/{subject}/: the page of one patient,
+#         its figures and its model card; mean_beats/{subject}.parquet, the only ECG on these pages.
 
 
 rule patient_report:
-    "Take the mean beats of one patient's draws, draw the patient's figures and write the page."
+    "Average the beats of one patient's draws, draw the patient's figures and write the page."
     input:
-        draws=out("cohort/draws.parquet"),
-        arms=out("personal/arms.parquet"),
-        shard=out("beats/{subject}.parquet"),
-        quality=out("beats/{subject}.quality.parquet"),
+        draws=result_path("cohort/draws.parquet"),
+        arms=result_path("personal/arms.parquet"),
+        shard=result_path("beats/{subject}.parquet"),
+        quality=result_path("beats/{subject}.quality.parquet"),
         splits=splits_of_subject,
-        predictions=predictions_of_subject,
-        explanation=explanation_of_subject,
+        predictions=files_of(evaluable_arms, result_path.round_predictions),
+        explanation=files_of(evaluable_arms, result_path.explanations),
     output:
-        mean_beats=out("mean_beats/{subject}.parquet"),
-        page=out("patients/{subject}/report.html"),
+        mean_beats=result_path("mean_beats/{subject}.parquet"),
+        page=result_path("patients/{subject}/report.html"),
         card=report(
-            out("patients/{subject}/model-card.md"),
+            result_path("patients/{subject}/model-card.md"),
             caption="../workflow/report/model-card.rst",
             category="Model cards",
             labels={"model": "{subject}"},
         ),
         figures=report(
-            patient_figures(),
+            [
+                result_path(f"patients/{{subject}}/{name}.svg")
+                for name in PATIENT_FIGURES
+            ],
             caption="../workflow/report/patient.rst",
             category="Patients",
             subcategory="{subject}",
         ),
     log:
-        log_of("patients/{subject}"),
+        log_path("patients/{subject}"),
     benchmark:
-        time_of("patient_report/{subject}")
+        benchmark_path("patient_report/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(800),
-        runtime=growing(10),
+        mem_mb=scale_with_attempt(800),
+        runtime=scale_with_attempt(10),
     params:
         recipe=study.digest("report"),
         arms=list(study.arms),
@@ -49,41 +52,41 @@ rule patient_report:
 rule study_report:
     "Draw the study's figures and write its page."
     input:
-        flow=out("cohort/flow.json"),
-        characteristics=out("cohort/characteristics.json"),
-        populations=out("cohort/populations.parquet"),
-        arms=out("personal/arms.parquet"),
-        history=out("generic/history.parquet"),
-        generic=out("generic/predictions.parquet"),
-        rounds=out("evaluation/rounds.parquet"),
-        baseline_averages=out("evaluation/baseline_averages.parquet"),
-        leakage=out("evaluation/leakage.parquet"),
-        distances=out("evaluation/distances.parquet"),
-        patients=out("evaluation/patients.parquet"),
-        averages=out("evaluation/averages.parquet"),
-        tests=out("evaluation/tests.parquet"),
-        effective=out("evaluation/effective.parquet"),
-        periods=out("evaluation/periods.parquet"),
-        prevalence=out("evaluation/prevalence.parquet"),
-        alerts=out("evaluation/alerts.parquet"),
-        calibration=out("evaluation/calibration.parquet"),
-        decision_curve=out("evaluation/decision_curve.parquet"),
-        summary=out("evaluation/summary.json"),
-        verdict=out("evaluation/verdict.json"),
-        explanations=explanations,
-        review=out("quality/review.html"),  # linked, not read
+        flow=result_path("cohort/flow.json"),
+        characteristics=result_path("cohort/characteristics.json"),
+        populations=result_path("cohort/populations.parquet"),
+        arms=result_path("personal/arms.parquet"),
+        history=result_path("generic/history.parquet"),
+        generic=result_path("generic/predictions.parquet"),
+        rounds=result_path("evaluation/rounds.parquet"),
+        baseline_averages=result_path("evaluation/baseline_averages.parquet"),
+        leakage=result_path("evaluation/leakage.parquet"),
+        distances=result_path("evaluation/distances.parquet"),
+        patients=result_path("evaluation/patients.parquet"),
+        averages=result_path("evaluation/averages.parquet"),
+        tests=result_path("evaluation/tests.parquet"),
+        effective=result_path("evaluation/effective.parquet"),
+        periods=result_path("evaluation/periods.parquet"),
+        prevalence=result_path("evaluation/prevalence.parquet"),
+        alerts=result_path("evaluation/alerts.parquet"),
+        calibration=result_path("evaluation/calibration.parquet"),
+        decision_curve=result_path("evaluation/decision_curve.parquet"),
+        summary=result_path("evaluation/summary.json"),
+        verdict=result_path("evaluation/verdict.json"),
+        explanations=files_of(evaluable_rounds, result_path.explanations),
+        review=result_path("quality/review.html"),  # linked, not read
     output:
-        page=out("report.html"),
+        page=result_path("report.html"),
         card=report(
-            out("generic/model-card.md"),
+            result_path("generic/model-card.md"),
             caption="../workflow/report/model-card.rst",
             category="Model cards",
             labels={"model": "generic"},
         ),
-        settings=out("config.yaml"),
+        settings=result_path("config.yaml"),
         figures=[
             report(
-                out(f"figures/{name}.svg"),
+                result_path(f"figures/{name}.svg"),
                 caption=f"../workflow/report/{name}.rst",
                 category=section.capitalize(),
                 labels={"figure": name},
@@ -93,7 +96,7 @@ rule study_report:
         ],
         tables=[
             report(
-                out(f"tables/{name}.csv"),
+                result_path(f"tables/{name}.csv"),
                 caption=f"../workflow/report/table-{name}.rst",
                 category="Tables",
                 labels={"table": name},
@@ -101,14 +104,14 @@ rule study_report:
             for name in STUDY_TABLES
         ],
     log:
-        log_of("report"),
+        log_path("report"),
     benchmark:
-        time_of("study_report")
+        benchmark_path("study_report")
     conda:
         "../envs/signal.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(15),
+        mem_mb=scale_with_attempt(1000),
+        runtime=scale_with_attempt(15),
     params:
         recipe=study.digest("report"),
         settings=config_text(study),

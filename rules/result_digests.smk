@@ -19,7 +19,4 @@ def has_record(path):
 if workflow.is_main_process:
     from kalemia.core.result_digests import refuse_foreign_results
 
-    try:
-        refuse_foreign_results(study, config["results"], has_record)
-    except UserError as error:
-        sys.exit(str(error))
+    exit_on_user_error(refuse_foreign_results, study, config["results"], has_record)

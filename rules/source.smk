@@ -1,52 +1,52 @@
-# Where recordings and laboratory values come from.
-# Needs:  nothing; a study that reads folders, or recordings on the web, needs no rule of this file.
-# Makes:  a small PhysioNet of simulated people: waveforms, clinical tables, and the truth behind both;
-#         or the clinical tables, downloaded once and checked, where source.tables is a URL.
+# Recordings and laboratory values that are not in a folder yet.
+# Needs:  nothing; a study whose source is folders runs no rule of this file.
+# Makes:  a simulated cohort: recordings and clinical tables in PhysioNet's layout, and the values they were made from;
+#         or, if source.tables is a URL, the clinical tables, downloaded once and checked.
 
 
-if study.is_simulated:
+if source.is_simulated:
 
     rule simulate:
-        "Write a simulated cohort in PhysioNet's own layout."
+        "Write a simulated cohort in PhysioNet's layout."
         output:
-            waveforms=directory(out("source/mimic3wdb-matched")),
-            tables=[clinical_table(name) for name in (*TABLES, *MORE_TABLES)],
-            truth=out("source/truth.json"),
+            waveforms=directory(result_path("source/mimic3wdb-matched")),
+            tables=[source.table_path(name) for name in (*TABLES, *OPTIONAL_TABLES)],
+            truth=result_path("source/truth.json"),
         log:
-            log_of("simulate"),
+            log_path("simulate"),
         benchmark:
-            time_of("simulate")
+            benchmark_path("simulate")
         conda:
             "../envs/signal.yaml"
         threads: 2
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(20),
+            mem_mb=scale_with_attempt(2000),
+            runtime=scale_with_attempt(20),
         params:
             recipe=study.digest("source"),
         script:
             "../workflow/scripts/simulate.py"
 
 
-if study.has_remote_tables:
+if source.downloads_tables:
 
-    rule table:
-        "Download one clinical table, and check it against the published SHA-256."
+    rule download_table:
+        "Download one clinical table and check its published SHA-256."
         output:
-            out("source/tables/{table}.csv.gz"),
+            result_path("source/tables/{table}.csv.gz"),
         log:
-            log_of("tables/{table}"),
+            log_path("download_table/{table}"),
         benchmark:
-            time_of("table/{table}")
-        # the nodes of a cluster often have no way to the web
+            benchmark_path("download_table/{table}")
+        # nodes of a cluster often cannot reach the internet
         localrule: True
         conda:
             "../envs/signal.yaml"
         resources:
-            mem_mb=growing(600),
-            runtime=growing(240),
+            mem_mb=scale_with_attempt(600),
+            runtime=scale_with_attempt(240),
             download=1,
         params:
             url=study.source.tables,
         script:
-            "../workflow/scripts/table.py"
+            "../workflow/scripts/download_table.py"

@@ -15,7 +15,7 @@ import numpy as np
 
 from kalemia.cohort.labs import build_draws
 from kalemia.core.config import Analyte
-from kalemia.sources.mimic_tables import analyte_rows, coded_reasons
+from kalemia.sources.mimic_tables import analyte_rows, excluded_by_code
 from mirror import DATABASE, record_name, write_record
 
 PERSONAL = 10059  # 8 positive and 12 negative draws when both items count
@@ -27,7 +27,7 @@ RATE_HZ = 125
 def write_real_mirror(root: Path, real_data: Path, analyte: Analyte) -> dict[str, int]:
     """Assemble the mirror below `root`; returns the subjects who carry the two real multi-segment records."""
     tables = real_data / "mimiciii-demo"
-    coded = coded_reasons(tables)
+    coded = excluded_by_code(tables)
     draws = build_draws(analyte_rows(tables, analyte.items), analyte).to_pylist()
     usable = [draw for draw in draws if draw["reason"] is None and draw["subject_id"] not in coded]
     positive = {draw["subject_id"] for draw in usable if draw["label"] == 1}

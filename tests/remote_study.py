@@ -10,8 +10,8 @@ from kalemia.cohort.select_cohort import write_cohort
 from kalemia.core.config import Study
 from kalemia.core.tables import read_table
 from kalemia.sources.http_files import Web
-from kalemia.sources.mirrors import Remote
 from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.storage import HttpStorage
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,7 +20,7 @@ def remote(url: str, cache: Path, tables: Path | None = None, **settings) -> Phy
     """A source that gives up quickly."""
     settings = {"attempts": 3, "timeout_s": 0.5, "connections": 2, "pause_s": 0.01} | settings
     web = Web(f"{url}/{DATABASE}", **settings)
-    return PhysioNet(Remote(web, cache / DATABASE), tables, settings["connections"])
+    return PhysioNet(HttpStorage(web, cache / DATABASE), tables, settings["connections"])
 
 
 def write_study(source: PhysioNet, folder: Path, min_recorded_minutes: float = 5.0) -> None:

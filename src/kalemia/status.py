@@ -6,8 +6,7 @@ from pathlib import Path
 
 from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds
-from kalemia.core.study_subjects import read_candidates, read_populations
-from kalemia.personal.arms import rounds_of_arms
+from kalemia.personal.study_subjects import read_candidates, read_populations, read_rounds
 
 _LAST_LINE = "What would be made again after a change, and why: snakemake -n"
 
@@ -42,7 +41,7 @@ def _read_subjects(study: Study, path: ResultPaths) -> tuple[dict[str, str | Non
         subjects |= read(file) if file.exists() else {}
     if not personal.exists():
         return subjects, None
-    return subjects, rounds_of_arms(personal, study.arms, study.personal, study.seed)
+    return subjects, read_rounds(study, personal)
 
 
 def _stage_rows(

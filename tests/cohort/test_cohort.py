@@ -10,7 +10,7 @@ from kalemia.cohort.select_cohort import read_subject_draws, write_cohort
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources import Recording, Segment
-from kalemia.sources.mimic_tables import coded_reasons
+from kalemia.sources.mimic_tables import excluded_by_code
 from kalemia.sources.physionet import PhysioNet
 from mirror import lab_row, write_record, write_tables
 
@@ -112,7 +112,7 @@ def test_codes_of_fibrillation_and_pacing(tmp_path):
         PROCEDURES_ICD=['1,14,100,1,"3783"', '2,15,100,1,"3606"'],
     )
     expected = {10: "atrial fibrillation coded", 11: "pacing coded", 14: "pacing coded"}
-    assert coded_reasons(tmp_path) == expected
+    assert excluded_by_code(tmp_path) == expected
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_recording_outside_every_admission_is_reported_and_stays_in_use(mirror
     stays += [f'3,12,102,{START + timedelta(hours=2)},{START + timedelta(hours=9)},"WHITE"']
     write_tables(mirror / "t", ADMISSIONS=stays)
     source = PhysioNet(mirror, mirror / "t")
-    (row,) = recordings_outside_admissions(source, source.names(), study.cohort)
+    (row,) = recordings_outside_admissions(source, source.recording_names(), study.cohort)
     assert (row["subject_id"], row["reason"]) == (10, "outside every admission")
     for name in ("ADMISSIONS",):
         (mirror / f"{name}.csv.gz").write_bytes((mirror / "t" / f"{name}.csv.gz").read_bytes())

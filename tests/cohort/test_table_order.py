@@ -15,7 +15,7 @@ from kalemia.cohort.select_cohort import write_cohort
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.simulate import TABLES as TABLES_FOLDER
 from kalemia.simulate import simulate_cohort
-from kalemia.sources.mimic_codes import MORE_TABLES, TABLES, TREATMENT_TABLES
+from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES, TREATMENT_TABLES
 from kalemia.sources.physionet import PhysioNet
 
 
@@ -56,7 +56,7 @@ def _outputs(mirror, tables, study, folder):
 def test_permuted_and_repeated_rows_change_nothing(mirror, study, tmp_path, seed):
     chance = random.Random(seed)
     (tmp_path / "tables").mkdir()
-    for name in (*TABLES, *MORE_TABLES):
+    for name in (*TABLES, *OPTIONAL_TABLES):
         with gzip.open(mirror / TABLES_FOLDER / f"{name}.csv.gz", "rt", newline="") as file:
             header, *rows = file.read().splitlines()
         assert len(next(csv.reader([header]))) > 3

@@ -57,17 +57,11 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
         ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
         ("analyte", "negative", {"from": 5.0, "to": 3.5}),
         ("simulation", "single_episode_patients", 7),
-        ("source", "kind", "physionet"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(config, schema, section, key, value):
     config[section][key] = value
     assert _error(config, schema).startswith(f"config: {section}.")
-
-
-def test_a_folder_of_tables_that_is_not_there_is_named(config, schema):
-    config["source"] |= {"kind": "physionet", "waveforms": "/nowhere", "tables": "/nowhere"}
-    assert _error(config, schema) == "config: source.tables: /nowhere is not a folder"
 
 
 def test_an_arm_may_not_be_called_as_the_generic_network_is(config, schema):
@@ -201,14 +195,3 @@ def test_null_lifts_a_bound_of_the_default(config, schema):
     config["analyte"]["positive"] |= {"above": None, "below": 3.5}
     check_config(config, schema)
     assert Study.from_config(config).analyte.positive == Range(below=3.5)
-
-
-@pytest.mark.parametrize(
-    "analyte",
-    [{"name": "calcium"}, {"unit": "mg/dL"}, {"positive": {"above": 8.0}}, {"positive": {"above": None, "below": 2.0}}],
-)
-def test_the_simulation_refuses_an_analyte_that_it_does_not_know(config, schema, analyte):
-    config["analyte"] |= analyte
-    assert _error(config, schema).startswith("config: analyte: source.kind simulated knows potassium in mEq/L alone")
-    config["source"] |= {"kind": "physionet", "waveforms": "https://example.org", "tables": "https://example.org"}
-    check_config(config, schema)

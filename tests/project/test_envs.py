@@ -56,9 +56,9 @@ def test_an_environment_has_every_package_that_the_scripts_of_its_rules_import(s
 
 def test_imports_are_found_in_functions_and_through_modules():
     packages = {path.stem: SOURCE.packages_of(path) for path in SCRIPTS}
-    assert {"edfio", "wfdb"} <= packages["excerpts"]  # in functions of kalemia.sources.signal_files
+    assert {"edfio", "wfdb"} <= packages["excerpts_of_batch"]  # in functions of kalemia.sources.signal_files
     assert {"safetensors", "sklearn", "torch"} <= packages["explanation"]
-    assert "torch" not in packages["round_0"]  # kalemia.network.predictions imports it for networks alone
+    assert "torch" not in packages["score_generic"]  # kalemia.network.predictions imports it for networks alone
 
 
 def test_the_signal_environment_has_no_torch():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kalemia.core.errors import UserError
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.user_recordings import Own
+from kalemia.sources.user_recordings import UserRecordings
 from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
 
 RECORDINGS = "subject,start,path,lead,rate,unit\n"
@@ -20,11 +20,11 @@ POTASSIUM = "subject,time,potassium,unit\n7,2024-05-17 08:01:50,5.9,mEq/L\n"
 def _own(folder, recordings, potassium=POTASSIUM):
     (folder / "recordings.csv").write_text(RECORDINGS + recordings)
     (folder / "potassium.csv").write_text(potassium)
-    return Own(folder, folder)
+    return UserRecordings(folder, folder)
 
 
 def _whole(source):
-    ((name,),) = source.names().values()
+    ((name,),) = source.recording_names().values()
     recording = source.recording(name)
     return recording, source.read_lead(recording, "II", 0, recording.n_samples)
 
@@ -221,7 +221,7 @@ def test_a_mistake_in_the_two_files_is_one_line(tmp_path, recordings, potassium,
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"recordings\.csv is not there; see docs/own-recordings\.md"):
-        Own(tmp_path, tmp_path)
+        UserRecordings(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_recording_that_cannot_be_read_says_why(tmp_path, line, reason):
     (tmp_path / "broken.edf").write_bytes(b"no EDF at all" * 40)
     (tmp_path / "broken.csv").write_text("II\n1.0\ntwo\n")
     source = _own(tmp_path, f"7,2024-05-17 08:00:00,{line}\n")
-    ((name,),) = source.names().values()
+    ((name,),) = source.recording_names().values()
     with pytest.raises(UnreadableRecordingError) as caught:
         source.recording(name)
     assert caught.value.reason == reason

@@ -37,7 +37,7 @@ def _reasons(excerpt):
 
 def test_a_recording_knows_its_start_and_its_segments(mirror):
     source, name = mirror
-    assert source.names() == {20: [name]}
+    assert source.recording_names() == {20: [name]}
     recording = source.recording(name)
     assert (recording.subject_id, recording.start, recording.rate_hz, recording.n_samples) == (20, START, 125.0, 3000)
     assert recording.segments == (
@@ -126,12 +126,12 @@ def test_a_header_that_is_not_there_is_said(mirror):
 def test_a_name_that_leaves_the_folder_is_refused(mirror, tmp_path, line):
     (tmp_path / DATABASE / "RECORDS-waveforms").write_text(line + "\n")
     with pytest.raises(UserError, match=r"line 1: .* is not a recording's name"):
-        mirror[0].names()
+        mirror[0].recording_names()
 
 
 def test_a_folder_that_is_no_mirror_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no RECORDS-waveforms"):
-        PhysioNet(tmp_path).names()
+        PhysioNet(tmp_path).recording_names()
 
 
 @pytest.mark.realdata

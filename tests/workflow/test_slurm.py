@@ -82,7 +82,7 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
     # a job that a killed Snakemake left behind may have written its outputs before it was cancelled
     counted = [row for row in records if row["State"] == "COMPLETED" or row["JobIDRaw"] in story.left_behind]
     completed = {row["Comment"].split("_wildcards_")[0] for row in counted}
-    single = {"simulate", "cohort", "body", "populations", "context", "ledger", "review", "characteristics"}
+    single = {"simulate", "cohort", "height_weight", "populations", "context", "ledger", "review", "characteristics"}
     single |= {"generic_beats", "generic", "nulls", "strangers", "report_evaluation_study_report"}
     assert {f"rule_{name}" for name in single} <= completed
     for group in ("excerpts-0", "beats-0", f"rounds_{story.other}", f"page_{story.other}"):
@@ -95,7 +95,7 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
 
 
 def test_tiny_rules_never_leave_the_login_node(story):
-    for rule, made in {"arms": "personal/arms.parquet", "excerpts": "excerpts/p200001.parquet"}.items():
+    for rule, made in {"count_rounds": "personal/arms.parquet", "excerpts": "excerpts/p200001.parquet"}.items():
         assert not story.study.records_of(rule)
         assert made in story.after_failure
 
@@ -115,7 +115,7 @@ def test_an_interrupt_cancels_every_job(story):
 
 
 def test_what_was_done_before_an_interruption_is_not_done_again(story):
-    for rule in ("simulate", "cohort", "body", "populations", "excerpts-0"):
+    for rule in ("simulate", "cohort", "height_weight", "populations", "excerpts-0"):
         assert [row["State"] for row in story.study.records_of(rule)] == ["COMPLETED"], rule
 
 

@@ -1,14 +1,15 @@
-"""Describe both populations as the paper's Table 1 does."""
+"""Describe both populations, as in the paper's Table 1."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.cohort.characteristics import write_characteristics
+    from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
     write_characteristics(
-        tables=None if study.source.kind == "own" else study.tables_folder,
+        tables=describe_source(study).clinical_folder,
         body_path=snakemake.input.body or None,
         populations_path=snakemake.input.populations,
         quality_paths=snakemake.input.quality,

@@ -1,15 +1,15 @@
-"""Match every draw with a recording, and choose the draws to read."""
+"""Match every draw with a recording and select the draws to read."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.cohort.select_cohort import write_cohort
-    from kalemia.sources.source_factory import open_source
+    from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
     write_cohort(
-        source=open_source(study.source, study.waveforms, study.tables_folder, study.cache_folder),
+        source=describe_source(study).open(),
         analyte=study.analyte,
         cohort=study.cohort,
         populations=study.populations,

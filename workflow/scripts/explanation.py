@@ -1,16 +1,16 @@
-"""Grad-CAM, occlusion and embeddings of one patient, generic against personal."""
+"""Compute Grad-CAM, occlusion and embeddings of one patient, generic and personal."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus
 
 set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0]):
-    from kalemia.core.paths import round_of_path
+    from kalemia.core.paths import round_of_path, subject_id
     from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
 
     study, paths = Study.from_config(snakemake.config), snakemake.input
     explain_subject(
-        subject_id=int(snakemake.wildcards.subject[1:]),
+        subject_id=subject_id(snakemake.wildcards.subject),
         files=PatientFiles(
             shard=paths.shard,
             features=paths.features,

@@ -1,4 +1,4 @@
-"""Pass one patient's beats through the frozen stages of the generic network, once."""
+"""Pass the beats of one patient through the frozen stages of the generic network, once."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus

@@ -1,4 +1,4 @@
-"""Train one patient's network on one more pair of draws."""
+"""Train the network of one patient on one more pair of draws."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus

@@ -1,4 +1,4 @@
-"""Train the generic network on many people's beats."""
+"""Train the generic network on the beats of many patients."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus

@@ -1,4 +1,4 @@
-"""Gather the beats of the generic patients."""
+"""Collect the beats of the generic patients in one file."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

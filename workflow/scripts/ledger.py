@@ -1,4 +1,4 @@
-"""List every recording and draw that could not be used, and why."""
+"""List every recording and draw that could not be used, with the reason."""
 
 from kalemia.core.jobs import job_log
 

@@ -1,4 +1,4 @@
-"""Train one patient's network where the truth has been destroyed, as often as the arm asks for."""
+"""Train the network of one patient on shuffled or shifted labels or other ECG, as often as the arm asks."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus

@@ -1,4 +1,4 @@
-"""Take the mean beats of one patient's draws, draw the patient's figures and write the page."""
+"""Average the beats of one patient's draws, draw the patient's figures and write the page."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

@@ -1,4 +1,4 @@
-"""Decide who is generic and who is personal."""
+"""Assign subjects to the generic and the personal population."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

@@ -1,4 +1,4 @@
-"""Write a simulated cohort in PhysioNet's own layout."""
+"""Write a simulated cohort in PhysioNet's layout."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.simulate import simulate_cohort
+    from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
-    folder = Path(study.waveforms)
+    folder = Path(describe_source(study).waveforms)
     simulate_cohort(folder, study.simulation, study.analyte, study.seed, snakemake.threads)

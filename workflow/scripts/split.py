@@ -1,4 +1,4 @@
-"""Divide the draws of one patient by the protocol of an arm, and audit what both sides share."""
+"""Split the draws of one patient by the protocol of an arm, and audit what both parts share."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

@@ -1,4 +1,4 @@
-"""Score every patient's test draws with the last rounds of other patients."""
+"""Score the test draws of every patient with the last networks of other patients."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus

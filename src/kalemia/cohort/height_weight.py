@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import write_table
-from kalemia.sources.mimic_codes import BODY_TABLE, items_of
+from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, items_of
 from kalemia.sources.mimic_tables import item_batches
 
 COLUMNS = ("SUBJECT_ID", "ITEMID", "CHARTTIME", "VALUENUM", "ERROR")
@@ -22,8 +22,8 @@ def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path)
 
     Rows marked as an error are left out. Memory holds what is kept, whatever the size of the table.
     """
-    items = items_of(BODY_TABLE)
-    batches = item_batches(tables, BODY_TABLE, [item.item for item in items], COLUMNS)
+    items = items_of(HEIGHT_WEIGHT_TABLE)
+    batches = item_batches(tables, HEIGHT_WEIGHT_TABLE, [item.item for item in items], COLUMNS)
     kept = [_measurements(batch) for batch in batches]
     table = pa.concat_tables(kept) if kept else SCHEMAS["body"].empty_table()
     names = SCHEMAS["body"].names
@@ -32,7 +32,7 @@ def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path)
 
 
 def _measurements(batch: pa.RecordBatch) -> pa.Table:
-    items = {item.item: item for item in items_of(BODY_TABLE)}
+    items = {item.item: item for item in items_of(HEIGHT_WEIGHT_TABLE)}
     factor = np.array([items[item].factor for item in batch["ITEMID"].to_pylist()])
     meaning = np.array([items[item].meaning for item in batch["ITEMID"].to_pylist()])
     value = batch["VALUENUM"].to_numpy(zero_copy_only=False) * factor

@@ -60,7 +60,7 @@ def headers_to_read(
 ) -> dict[int, list[str]]:
     """Of each subject with draws, the recordings that began before the last of them, by subject."""
     return {
-        subject: [name for name in names[subject] if source.began(name) <= time]
+        subject: [name for name in names[subject] if source.start_time(name) <= time]
         for subject, time in sorted(last_draw.items())
     }
 
@@ -81,7 +81,7 @@ def recordings_outside_admissions(source: Source, names: dict[int, list[str]], c
         for subject in sorted(names.keys() & stays.keys())
         for name in names[subject]
         if not any(
-            admitted - slack <= (began := source.began(name)) <= discharged + slack
+            admitted - slack <= (began := source.start_time(name)) <= discharged + slack
             for admitted, discharged in stays[subject]
         )
     ]

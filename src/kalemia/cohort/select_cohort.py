@@ -39,7 +39,7 @@ def write_cohort(
     draws = build_draws(source.analyte_rows(analyte.items), analyte)
     subject, reason = draws["subject_id"].to_pylist(), draws["reason"].to_pylist()
     if cohort.exclude_codes:
-        coded = source.coded_reasons()
+        coded = source.excluded_by_code()
         reason = [why or coded.get(subject[i]) for i, why in enumerate(reason)]
     matches, unreadable = _match_recordings(draws, subject, reason, source, cohort)
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
@@ -73,7 +73,7 @@ def _match_recordings(
     draws: pa.Table, subject: list[int], reason: list[str | None], source: Source, cohort: Cohort
 ) -> tuple[list[Match | None], list[dict]]:
     """The recording of every draw, and ledger rows of recordings; a draw without one is given its reason, in place."""
-    names = source.names()
+    names = source.recording_names()
     usable: dict[int, list[int]] = defaultdict(list)
     for i, why in enumerate(reason):
         if why is None and subject[i] in names:

@@ -284,23 +284,6 @@ class Study:
         return self.source.kind == "simulated"
 
     @property
-    def has_remote_tables(self) -> bool:
-        """Whether the clinical tables are downloaded first."""
-        return self.source.kind == "physionet" and is_url(self.source.tables)
-
-    @property
-    def tables_folder(self) -> str:
-        """The folder of the clinical tables."""
-        if self.has_remote_tables:
-            return f"{self.results}/source/tables"
-        return f"{self.results}/source/mimiciii/1.4" if self.is_simulated else self.source.tables
-
-    @property
-    def waveforms(self) -> str:
-        """The folder or base URL that holds ``mimic3wdb-matched/1.0``."""
-        return f"{self.results}/source" if self.is_simulated else self.source.waveforms
-
-    @property
     def cache_folder(self) -> str:
         """Where what was fetched is kept; Snakemake knows nothing of it, so that it survives a job's restart."""
         return f"{self.results}/source/cache"

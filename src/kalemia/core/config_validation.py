@@ -2,10 +2,8 @@
 
 import difflib
 import itertools
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from kalemia.core.config import GENERIC, Analyte, Fields, Source, Study, is_url
+from kalemia.core.config import GENERIC, Fields, Study
 from kalemia.core.errors import UserError
 
 
@@ -21,44 +19,7 @@ def check_config(config: Fields, schema: Fields) -> None:
     if errors:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
         raise UserError(f"config: {where}: {errors[0].message}")
-    study = Study.from_config(config)
-    _check_source(study.source)
-    _check_order(study)
-    if study.is_simulated:
-        _check_simulated(study.analyte)
-
-
-def _check_source(source: Source) -> None:
-    if source.kind == "simulated":
-        return
-    for key in ("waveforms", "tables"):
-        place = getattr(source, key)
-        if place is None:
-            raise UserError(f"config: source.{key}: must be given when source.kind is {source.kind}")
-        if not is_url(place):
-            continue
-        if source.kind != "physionet":
-            raise UserError(f"config: source.{key}: must be a folder when source.kind is {source.kind}")
-        if "@" in urlsplit(place).netloc:  # not shown: it holds a password
-            raise UserError(
-                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
-            )
-    if not is_url(source.tables) and not Path(source.tables).is_dir():
-        raise UserError(f"config: source.tables: {source.tables} is not a folder")
-
-
-def _check_simulated(analyte: Analyte) -> None:
-    """The simulated people have potassium: too much or too little of it."""
-    positive = analyte.positive
-    bounds = [bound for bound in (positive.above, positive.from_) if bound > float("-inf")]
-    is_high = len(bounds) == 1 and 5.0 <= bounds[0] <= 7.0 and positive.to == positive.below == float("inf")
-    bounds = [bound for bound in (positive.below, positive.to) if bound < float("inf")]
-    is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
-    if (analyte.name, analyte.unit) != ("potassium", "mEq/L") or not (is_high or is_low):
-        raise UserError(
-            "config: analyte: source.kind simulated knows potassium in mEq/L alone, with analyte.positive above a"
-            " value from 5 to 7, or below one from 2.8 to 4"
-        )
+    _check_order(Study.from_config(config))
 
 
 def _check_order(study: Study) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from kalemia.core.config import Arm
+from kalemia.core.schemas import EXPLANATION
 
 SUBJECTS_PER_BATCH = 10
 _T = TypeVar("_T")
@@ -76,6 +77,9 @@ class ResultPaths:
     def features(self, subject: str) -> str:
         return self(f"features/{subject}.safetensors")
 
+    def mean_beats(self, subject: str) -> str:
+        return self(f"mean_beats/{subject}.parquet")
+
     def patient_page(self, subject: str) -> str:
         return self(f"patients/{subject}/report.html")
 
@@ -85,6 +89,17 @@ class ResultPaths:
 
     def round_file(self, arm: str, subject: str, k: int, name: str) -> str:
         return self(f"personal/{arm}/{subject}/round-{k}/{name}")
+
+    def shards(self, rounds: Iterable[SubjectRounds]) -> list[str]:
+        return [self.shard(row.subject) for row in rounds]
+
+    def all_features(self, rounds: Iterable[SubjectRounds]) -> list[str]:
+        return [self.features(row.subject) for row in rounds]
+
+    def explanations(self, rounds: Iterable[SubjectRounds]) -> list[str]:
+        """The explanation's tables of every patient, whatever the number of arms."""
+        subjects = sorted({row.subject for row in rounds})
+        return [self(f"explanation/{subject}/{kind}.parquet") for subject in subjects for kind in EXPLANATION]
 
     def arm_files(self, rounds: Iterable[SubjectRounds], name: str) -> list[str]:
         """One file per patient and arm."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from kalemia.core.config import Arm, Personal
 from kalemia.core.errors import UserError
-from kalemia.core.paths import SubjectRounds, subject_name
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.personal.episodes import Draw
 from kalemia.personal.leakage import beat_spans_by_draw
@@ -22,14 +21,6 @@ def splits_of_arms(
         for arm, settings in arms.items()
         for subject in sorted(draws)
     }
-
-
-def rounds_of_arms(
-    personal_path: str | Path, arms: dict[str, Arm], personal: Personal, seed: int
-) -> list[SubjectRounds]:
-    """The number of rounds of every arm and personal patient, from a table of kind "personal"."""
-    splits = splits_of_arms(personal_path, arms, personal, seed)
-    return [SubjectRounds(arm, subject_name(subject), len(split.rounds)) for (arm, subject), split in splits.items()]
 
 
 def write_arms(

@@ -14,6 +14,7 @@ from kalemia.report import METRIC_NAMES, tripod
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import MISSING, PROTOCOLS, bounds, count, interval, number, percent
 from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
+from kalemia.sources.registry import describe_source
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
@@ -226,10 +227,9 @@ def _told(study: Study, sentences: list[str]) -> list[str]:
 
 
 def _source(study: Study) -> str:
-    kind = {"simulated": "a simulated cohort in PhysioNet's layout", "own": "the user's own recordings"}
-    layout = kind.get(study.source.kind, "recordings and tables in PhysioNet's layout")
     return (
-        f"Source: {layout}. Positive: {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit};"
+        f"Source: {describe_source(study).description}."
+        f" Positive: {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit};"
         f" negative: {bounds(study.analyte.negative)}."
     )
 

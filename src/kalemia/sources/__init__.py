@@ -82,10 +82,10 @@ class Source(Protocol):
     connections: int
     """How many recordings' headers may be asked for at the same time."""
 
-    def names(self) -> dict[int, list[str]]:
+    def recording_names(self) -> dict[int, list[str]]:
         """The names of every subject's recordings."""
 
-    def began(self, name: str) -> datetime:
+    def start_time(self, name: str) -> datetime:
         """When a recording began at the earliest, as far as can be said without reading its header."""
 
     def recording(self, name: str) -> Recording:
@@ -100,7 +100,7 @@ class Source(Protocol):
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The values of an analyte, in the columns of LABEVENTS."""
 
-    def coded_reasons(self) -> dict[int, str]:
+    def excluded_by_code(self) -> dict[int, str]:
         """Why subjects are left out by what they were diagnosed or treated for."""
 
     def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:

@@ -8,7 +8,9 @@ _LINE = re.compile(r"(\d+) (\d+) (\d+) (\d+\.\d)")
 _JOBS_OF_RATE = 50  # the last ones, from which the time left is estimated
 
 
-def tallied(path: str | Path, subject_id: int, draws: int, fetched_bytes: int, total_draws: int, now_s: float) -> str:
+def record_progress(
+    path: str | Path, subject_id: int, draws: int, fetched_bytes: int, total_draws: int, now_s: float
+) -> str:
     """Add a subject to the tally at `path`, and tell draws done, MB fetched and time left of the study in one line.
 
     `now_s` is the time of day in seconds, as `time.time` gives it. A subject that is done again counts once.

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 # The tables of MIMIC-III that Kalemia needs, and what it reads besides where they are given.
 TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
-BODY_TABLE = "CHARTEVENTS"
+HEIGHT_WEIGHT_TABLE = "CHARTEVENTS"
 TREATMENT_TABLES = ("INPUTEVENTS_MV", "INPUTEVENTS_CV", "PRESCRIPTIONS", "PROCEDUREEVENTS_MV")
-MORE_TABLES = (BODY_TABLE, *TREATMENT_TABLES)
+OPTIONAL_TABLES = (HEIGHT_WEIGHT_TABLE, *TREATMENT_TABLES)
 TREATMENTS = ("calcium", "insulin", "bicarbonate", "dialysis")
 
 

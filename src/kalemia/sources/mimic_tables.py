@@ -178,12 +178,12 @@ def analyte_rows(folder: str | Path, items: Iterable[int]) -> pa.Table:
     return item_rows(folder, "LABEVENTS", items, LABEVENTS)
 
 
-def given_tables(folder: str | Path, names: Iterable[str]) -> list[str]:
-    """Those of some tables that lie in a folder."""
+def existing_tables(folder: str | Path, names: Iterable[str]) -> list[str]:
+    """Those of some tables that a folder has."""
     return [name for name in names if any((Path(folder) / f"{name}{end}").is_file() for end in (".csv.gz", ".csv"))]
 
 
-def coded_reasons(tables: str | Path) -> dict[int, str]:
+def excluded_by_code(tables: str | Path) -> dict[int, str]:
     """Why subjects are left out by their ICD-9 codes, of any admission; fibrillation goes before pacing."""
     reasons: dict[int, str] = {}
     codes = sorted(excluding_codes(), key=lambda code: code.reason)

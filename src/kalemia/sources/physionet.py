@@ -14,13 +14,12 @@ from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources import mimic_tables as mimic
-from kalemia.sources.mirrors import Folder, Mirror
+from kalemia.sources.mimic_layout import DATABASE, RECORDINGS
 from kalemia.sources.sample_files import file_of_lead
 from kalemia.sources.signal_faults import converter_range, faults_of
 from kalemia.sources.signal_files import MILLIVOLTS_PER_UNIT, wfdb_unit
+from kalemia.sources.storage import LocalStorage, Storage
 
-DATABASE = "mimic3wdb-matched/1.0"
-RECORDINGS = "RECORDS-waveforms"  # the list of them
 GAP = "~"
 _NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})")
 _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
@@ -29,17 +28,17 @@ _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
 class PhysioNet:
     """The matched subset in a mirror of ``mimic3wdb-matched/1.0``, and the folder of the clinical tables."""
 
-    def __init__(self, mirror: Mirror | str | Path, tables: str | Path | None = None, connections: int = 1):
-        self.mirror = Folder(Path(mirror) / DATABASE) if isinstance(mirror, (str, Path)) else mirror
+    def __init__(self, storage: Storage | str | Path, tables: str | Path | None = None, connections: int = 1):
+        self.storage = LocalStorage(Path(storage) / DATABASE) if isinstance(storage, (str, Path)) else storage
         self.connections = connections
         self._tables = tables
 
     @property
     def fetched_bytes(self) -> int:
         """Received over the network so far, by this object."""
-        return self.mirror.fetched_bytes
+        return self.storage.fetched_bytes
 
-    def names(self) -> dict[int, list[str]]:
+    def recording_names(self) -> dict[int, list[str]]:
         """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, each once, in the order of
         RECORDS-waveforms.
         """
@@ -49,18 +48,18 @@ class PhysioNet:
                 continue
             match = _NAME.fullmatch(line.strip())
             if not match:
-                raise UserError(f"{self.mirror.where}/{RECORDINGS}, line {number}: {line!r} is not a recording's name")
+                raise UserError(f"{self.storage.where}/{RECORDINGS}, line {number}: {line!r} is not a recording's name")
             names.setdefault(int(match[1]), []).append(line.strip())
         return {subject: list(dict.fromkeys(mine)) for subject, mine in names.items()}
 
-    def began(self, name: str) -> datetime:
+    def start_time(self, name: str) -> datetime:
         """The minute in which the recording began; its name says it."""
         return datetime(*map(int, _NAME.fullmatch(name)[2].split("-")))
 
     def recording(self, name: str) -> Recording:
         """The master header of a recording; raises `UnreadableRecordingError`."""
         try:
-            header = wfdb.rdheader(self.mirror.header(name))
+            header = wfdb.rdheader(self.storage.header(name))
             lengths = [int(length) for length in header.seg_len]
         except FileNotFoundError:
             raise UnreadableRecordingError("no header", name) from None
@@ -129,8 +128,8 @@ class PhysioNet:
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return mimic.analyte_rows(self._tables, items)
 
-    def coded_reasons(self) -> dict[int, str]:
-        return mimic.coded_reasons(self._tables)
+    def excluded_by_code(self) -> dict[int, str]:
+        return mimic.excluded_by_code(self._tables)
 
     def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
         stays: dict[int, list[tuple[datetime, datetime]]] = {}
@@ -141,9 +140,9 @@ class PhysioNet:
 
     def _records(self) -> str:
         try:
-            return self.mirror.text(RECORDINGS)
+            return self.storage.text(RECORDINGS)
         except FileNotFoundError:
-            why = f"{self.mirror.where} holds no {RECORDINGS}; is it a mirror of {DATABASE}?"
+            why = f"{self.storage.where} holds no {RECORDINGS}; is it a mirror of {DATABASE}?"
         except UnreadableRecordingError as error:
             why = str(error)
         raise UserError(f"source.waveforms: {why}")
@@ -152,21 +151,22 @@ class PhysioNet:
         """Whether the layout names the lead; True where there is no layout that could be read."""
         try:
             return (
-                recording.layout is None or lead in _header(self.mirror.header(f"{folder}/{recording.layout}")).sig_name
+                recording.layout is None
+                or lead in _header(self.storage.header(f"{folder}/{recording.layout}")).sig_name
             )
         except (FileNotFoundError, UnreadableRecordingError):
             return True
 
     def _has(self, record: str, lead: str) -> bool:
         try:
-            return lead in _header(self.mirror.header(record)).sig_name
+            return lead in _header(self.storage.header(record)).sig_name
         except (FileNotFoundError, UnreadableRecordingError):
             return False
 
     def _read_segment(
         self, excerpt: LeadExcerpt, record: str, segment: Segment, lead: str, first: int, last: int, origin: int
     ) -> None:
-        path = self.mirror.header(record)
+        path = self.storage.header(record)
         header = _header(path)
         if lead not in header.sig_name:
             return
@@ -183,7 +183,7 @@ class PhysioNet:
             raise UnreadableRecordingError("not in millivolts", f"{record}: {unit}")
         file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
         n = last - first
-        local, offset = self.mirror.samples(record, file, first - segment.start, last - segment.start)
+        local, offset = self.storage.samples(record, file, first - segment.start, last - segment.start)
         near = file.channel if local != path else channel
         signal = _decoded(local, near, offset, offset + n)
         if n == segment.stop - segment.start and not _sums_up(

@@ -1,9 +1,13 @@
 """Stretches that were recorded but show no heart: missing, clipped at the converter's ends, flat."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import wfdb
 
 from kalemia.sources import Fault
+
+if TYPE_CHECKING:  # the rules import this module, and wfdb takes long to import
+    import wfdb
 
 FLAT_S = 2.0  # longer than any pause between two beats that this ECG is read for
 CLIPPED_SAMPLES = 3
@@ -25,7 +29,7 @@ def faults_of(ecg: np.ndarray, rate_hz: float, origin: int, converter: tuple[flo
     return [Fault(kind, origin + start, origin + stop) for kind, start, stop in sorted(spans, key=lambda span: span[1])]
 
 
-def converter_range(signal: wfdb.Record) -> tuple[int, int]:
+def converter_range(signal: "wfdb.Record") -> tuple[int, int]:
     """The lowest and the highest reading, in ADC units, of a record with one signal."""
     bits = _BITS[signal.fmt[0]]
     zero, half = signal.adc_zero[0] or 0, 1 << (min(signal.adc_res[0] or bits, bits) - 1)

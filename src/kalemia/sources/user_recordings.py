@@ -3,18 +3,22 @@
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from kalemia.core.errors import UserError
+from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources.description import SourceDescription
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_faults import faults_of
 from kalemia.sources.signal_files import Signal, open_signal
@@ -24,6 +28,36 @@ log = logging.getLogger(__name__)
 RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
 _LEAST_QRS_MV, _MOST_QRS_MV = 0.05, 20.0
 _MMOL_SAME_NUMBER = ("mEq/L", "mmol/L")  # for an ion of one charge
+
+
+class UserRecordingsDescription(SourceDescription):
+    """Recordings in a folder with ``recordings.csv``, draws in a folder with ``potassium.csv``."""
+
+    description = "the user's own recordings"
+
+    def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
+        """recordings.csv, and the files that it names for the subjects."""
+        files = self._files_by_subject
+        chosen = files if subjects is None else map(subject_id, subjects)
+        return [f"{self.waveforms}/{RECORDINGS}", *chain.from_iterable(files.get(number, ()) for number in chosen)]
+
+    def cohort_tables(self) -> list[str]:
+        return [f"{self.tables_folder}/{POTASSIUM}"]
+
+    def open(self) -> "UserRecordings":
+        return UserRecordings(self.waveforms, self.tables_folder)
+
+    @cached_property
+    def _files_by_subject(self) -> dict[int, list[str]]:
+        """The existing files of every subject; of a WFDB record its header and its `.dat` file."""
+        folder = Path(self.waveforms)
+        files: dict[int, list[str]] = {}
+        for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
+            path = folder / line["path"]
+            record = str(path).removesuffix(".hea")
+            paths = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
+            files.setdefault(_subject(where, line), []).extend(file for file in paths if Path(file).exists())
+        return files
 
 
 @dataclass(frozen=True)
@@ -38,7 +72,7 @@ class _Row:
     unit: str
 
 
-class Own:
+class UserRecordings:
     """Recordings named in ``recordings.csv`` below one folder, draws in ``potassium.csv`` below another."""
 
     connections = 1
@@ -64,14 +98,14 @@ class Own:
         self._draws = [_draw(where, line) for where, line in draws]
         self._open: tuple[str, Signal] | None = None
 
-    def names(self) -> dict[int, list[str]]:
+    def recording_names(self) -> dict[int, list[str]]:
         """The paths of every subject's recordings, as recordings.csv writes them."""
         names: dict[int, list[str]] = {}
         for name, row in self._rows.items():
             names.setdefault(row.subject_id, []).append(name)
         return names
 
-    def began(self, name: str) -> datetime:
+    def start_time(self, name: str) -> datetime:
         return self._rows[name].start
 
     def recording(self, name: str) -> Recording:
@@ -118,7 +152,7 @@ class Own:
         }
         return pa.table(columns)
 
-    def coded_reasons(self) -> dict[int, str]:
+    def excluded_by_code(self) -> dict[int, str]:
         """None: there are no codes, so whom to leave out is decided by who is in the files."""
         return {}
 
@@ -143,21 +177,6 @@ class Own:
             row = self._rows[name]
             self._open = (name, open_signal(row.path, row.lead, row.rate_hz, row.unit))
         return self._open[1]
-
-
-def recorded_files(recordings: str | Path) -> dict[int, list[str]]:
-    """Subject -> the files that recordings.csv names and that are there, of a WFDB record its header and `.dat` file.
-
-    Raises `UserError` where recordings.csv cannot be read.
-    """
-    folder = Path(recordings)
-    files: dict[int, list[str]] = {}
-    for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
-        path = folder / line["path"]
-        record = str(path).removesuffix(".hea")
-        mine = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
-        files.setdefault(_subject(where, line), []).extend(file for file in mine if Path(file).exists())
-    return files
 
 
 def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:

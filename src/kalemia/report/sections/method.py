@@ -33,7 +33,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Source",
             "MIMIC-III Waveform Database Matched Subset",
-            "simulated" if study.is_simulated else study.source.kind,
+            study.source.kind,
         ),
         Step(f"Positive, {analyte.unit}", "above 5.5", bounds(analyte.positive)),
         Step(f"Negative, {analyte.unit}", "from 3.5 to 5", bounds(analyte.negative)),

@@ -1,4 +1,4 @@
-"""Show the excerpts that lie nearest the thresholds."""
+"""Show the excerpts closest to the thresholds."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

@@ -1,4 +1,4 @@
-"""Score one patient's draws with the generic network and with every baseline."""
+"""Score the draws of one patient with the generic network and with every baseline."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

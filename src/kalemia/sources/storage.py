@@ -10,7 +10,7 @@ from kalemia.sources.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
 
 
-class Mirror(Protocol):
+class Storage(Protocol):
     """Files by their path below the database's root, with forward slashes."""
 
     where: str
@@ -29,7 +29,7 @@ class Mirror(Protocol):
         """
 
 
-class Folder:
+class LocalStorage:
     """A mirror on this machine."""
 
     fetched_bytes = 0
@@ -51,7 +51,7 @@ class Folder:
         return str(self._root / record), start
 
 
-class Remote:
+class HttpStorage:
     """A mirror below a base URL. Headers are fetched once, samples in the exact byte range, both kept in `cache`.
 
     Each range becomes a small record of its own, its header written last and with the SHA-256 of its samples.

@@ -1,10 +1,11 @@
-"""Gather heights and weights."""
+"""Collect heights and weights."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.cohort.height_weight import write_heights_and_weights
+    from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
-    write_heights_and_weights(study.tables_folder, study.digest("body"), snakemake.output[0])
+    write_heights_and_weights(describe_source(study).tables_folder, study.digest("body"), snakemake.output[0])

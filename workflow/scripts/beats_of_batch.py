@@ -1,4 +1,4 @@
-"""Filter, find R peaks, judge quality and cut the beats of each subject of a batch."""
+"""Filter, find R peaks, assess quality and cut the beats of each subject of a batch."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import error_context, job_log
@@ -6,6 +6,7 @@ from kalemia.core.jobs import error_context, job_log
 with job_log(snakemake.log[0]):
     from kalemia.beats.review_decisions import read_review_decisions
     from kalemia.beats.segment_beats import BeatSettings, write_beats
+    from kalemia.core.paths import subject_id
     from kalemia.core.tables import whole_folder
 
     study = Study.from_config(snakemake.config)
@@ -16,7 +17,7 @@ with job_log(snakemake.log[0]):
                 write_beats(
                     excerpts_path=excerpts_path,
                     settings=BeatSettings.from_study(study),
-                    decisions=decisions.get(int(subject[1:]), {}),
+                    decisions=decisions.get(subject_id(subject), {}),
                     digest=study.digest("beats"),
                     shard_path=folder / f"{subject}.parquet",
                     quality_path=folder / f"{subject}.quality.parquet",

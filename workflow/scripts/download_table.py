@@ -1,4 +1,4 @@
-"""Download one clinical table, and check it against the published SHA-256."""
+"""Download one clinical table and check its published SHA-256."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

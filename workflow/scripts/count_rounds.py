@@ -1,4 +1,4 @@
-"""Say in how many rounds each arm is possible for each personal patient."""
+"""Determine the number of fine-tuning rounds for each patient and arm."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log

@@ -1,0 +1,90 @@
+"""What rules, scripts and pages ask about a study's source, answered without opening a recording or the network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+from kalemia.core.config import Study, is_url
+from kalemia.core.errors import UserError
+from kalemia.sources import Source
+
+
+class SourceDescription(ABC):
+    """One kind of source; `kalemia.sources.registry` lists all kinds.
+
+    description: for model cards, after "Source: "; is_simulated: whether the patients are simulated;
+    has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments.
+    """
+
+    description: str
+    is_simulated = False
+    has_clinical_database = False
+
+    def __init__(self, study: Study):
+        self.study = study
+
+    @property
+    def waveforms(self) -> str:
+        """The folder or base URL of the recordings."""
+        return self.study.source.waveforms
+
+    @property
+    def tables_folder(self) -> str:
+        """The local folder of the tables, as `open` reads them."""
+        return self.study.source.tables
+
+    @property
+    def clinical_folder(self) -> str | None:
+        """The local folder of the clinical database; None if the source has none."""
+        return self.tables_folder if self.has_clinical_database else None
+
+    @property
+    def downloads_recordings(self) -> bool:
+        """Whether recordings are read by HTTP."""
+        return is_url(self.waveforms)
+
+    @property
+    def downloads_tables(self) -> bool:
+        """Whether a rule downloads the tables first."""
+        return False
+
+    def check(self) -> None:
+        """Raise `UserError`, in one line, if the configuration does not fit this kind of source."""
+        for key, place in (("waveforms", self.study.source.waveforms), ("tables", self.study.source.tables)):
+            if place is None:
+                raise UserError(f"config: source.{key}: must be given when source.kind is {self.study.source.kind}")
+            self.check_place(key, place)
+        if not self.downloads_tables and not Path(self.tables_folder).is_dir():
+            raise UserError(f"config: source.tables: {self.tables_folder} is not a folder")
+
+    def check_place(self, key: str, place: str) -> None:
+        """Raise `UserError` if source.waveforms or source.tables is not a place that this kind of source reads."""
+        if is_url(place):
+            raise UserError(f"config: source.{key}: must be a folder when source.kind is {self.study.source.kind}")
+
+    @abstractmethod
+    def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
+        """Local files that change when the recordings of some subjects (default: of all) do; none for a URL.
+
+        Raises `UserError`.
+        """
+
+    @abstractmethod
+    def cohort_tables(self) -> list[str]:
+        """The tables that the cohort is made from; raises `UserError` if one is missing."""
+
+    def people_tables(self) -> list[str]:
+        """The tables that describe the subjects; none if the source says nothing about them."""
+        return []
+
+    def optional_tables(self) -> tuple[str, ...]:
+        """The names of the optional tables that this study has."""
+        return ()
+
+    def table_path(self, name: str) -> str:
+        """The local path of a clinical table by its name; raises `UserError` if it is missing."""
+        raise UserError(f"source.kind {self.study.source.kind}: has no table {name}")
+
+    @abstractmethod
+    def open(self) -> Source:
+        """The source, ready to be read; a remote one is not contacted yet."""

@@ -1,0 +1,111 @@
+"""Descriptions of the sources in MIMIC-III's layout: PhysioNet's databases, and the simulated cohort."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kalemia.core.config import is_url
+from kalemia.core.errors import UserError
+from kalemia.sources import Source
+from kalemia.sources.description import SourceDescription
+from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
+
+DATABASE = "mimic3wdb-matched/1.0"
+RECORDINGS = "RECORDS-waveforms"  # the list of all recordings
+
+
+class PhysioNetDescription(SourceDescription):
+    """Recordings and tables in folders or at URLs."""
+
+    description = "recordings and tables in PhysioNet's layout"
+    has_clinical_database = True
+
+    @property
+    def tables_folder(self) -> str:
+        return f"{self.study.results}/source/tables" if self.downloads_tables else self.study.source.tables
+
+    @property
+    def downloads_tables(self) -> bool:
+        return is_url(self.study.source.tables)
+
+    def check_place(self, key: str, place: str) -> None:
+        if is_url(place) and "@" in urlsplit(place).netloc:  # not shown: it may hold a password
+            raise UserError(
+                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
+            )
+
+    def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
+        return [] if self.downloads_recordings else [f"{self.waveforms}/{DATABASE}/{RECORDINGS}"]
+
+    def cohort_tables(self) -> list[str]:
+        return [self.table_path(name) for name in TABLES]
+
+    def people_tables(self) -> list[str]:
+        return [self.table_path(name) for name in ("PATIENTS", "ADMISSIONS")]
+
+    def optional_tables(self) -> tuple[str, ...]:
+        chosen = self.study.source.more_tables
+        if self.downloads_tables or chosen is not None:
+            return chosen or ()
+        from kalemia.sources.mimic_tables import existing_tables
+
+        return tuple(existing_tables(self.tables_folder, OPTIONAL_TABLES))
+
+    def table_path(self, name: str) -> str:
+        if self.downloads_tables:
+            return f"{self.tables_folder}/{name}.csv.gz"
+        from kalemia.sources.mimic_tables import table_path
+
+        return str(table_path(self.tables_folder, name))
+
+    def open(self) -> Source:
+        from kalemia.sources.physionet import PhysioNet
+
+        if not self.downloads_recordings:
+            return PhysioNet(self.waveforms, self.tables_folder)
+        from kalemia.sources.http_files import Web
+        from kalemia.sources.storage import HttpStorage
+
+        settings, url = self.study.source, f"{self.waveforms.rstrip('/')}/{DATABASE}"
+        web = Web(url, settings.attempts, settings.timeout_s, settings.connections, landmark=RECORDINGS)
+        storage = HttpStorage(web, Path(self.study.cache_folder) / DATABASE)
+        return PhysioNet(storage, self.tables_folder, settings.connections)
+
+
+class SimulatedDescription(PhysioNetDescription):
+    """The simulated cohort, which a rule writes into the results folder."""
+
+    description = "a simulated cohort in PhysioNet's layout"
+    is_simulated = True
+    downloads_tables = False
+
+    @property
+    def waveforms(self) -> str:
+        return f"{self.study.results}/source"
+
+    @property
+    def tables_folder(self) -> str:
+        return f"{self.study.results}/source/mimiciii/1.4"
+
+    def check(self) -> None:
+        """The simulated patients have potassium, too much or too little of it."""
+        analyte = self.study.analyte
+        positive = analyte.positive
+        bounds = [bound for bound in (positive.above, positive.from_) if bound > float("-inf")]
+        is_high = len(bounds) == 1 and 5.0 <= bounds[0] <= 7.0 and positive.to == positive.below == float("inf")
+        bounds = [bound for bound in (positive.below, positive.to) if bound < float("inf")]
+        is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
+        if (analyte.name, analyte.unit) != ("potassium", "mEq/L") or not (is_high or is_low):
+            raise UserError(
+                "config: analyte: source.kind simulated knows potassium in mEq/L alone, with analyte.positive above a"
+                " value from 5 to 7, or below one from 2.8 to 4"
+            )
+
+    def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
+        return [f"{self.waveforms}/{DATABASE.split('/')[0]}"]
+
+    def optional_tables(self) -> tuple[str, ...]:
+        return OPTIONAL_TABLES
+
+    def table_path(self, name: str) -> str:
+        return f"{self.tables_folder}/{name}.csv.gz"
