@@ -32,7 +32,7 @@ from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.finetune import freeze_for_arm, train_on_draws
 from kalemia.personal.frozen_stages import NOTHING_FROZEN, TrainableHead, write_features
 
-ARM = config.Arm("forward", 1.0, "blocks", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)
+ARM = config.Arm("forward", 1.0, "last_stages", "adapt", False, epochs=5, batch_size=64, learning_rate=1e-3)
 
 
 @dataclass

@@ -59,7 +59,7 @@ def test_of_overlapping_recordings_that_with_more_of_the_lead_is_taken(study):
     longer = _recording("a")
     shorter = _recording("b", ((0, 22 * MINUTE), (23 * MINUTE, 60 * MINUTE)))
     assert _match([longer, shorter], study.cohort, source) == Match("b", 20 * MINUTE, 30 * MINUTE)
-    recorded = dataclasses.replace(study.cohort, overlapping="recorded")
+    recorded = dataclasses.replace(study.cohort, prefer_recording="any_lead")
     assert _match([shorter, longer], recorded, _Headers()).recording == "a"
 
 
@@ -87,7 +87,7 @@ def test_a_recording_with_too_little_of_the_window_is_not_taken(study):
 
 @pytest.mark.parametrize(("minutes", "slack", "fits"), [(65, 5, True), (66, 5, False), (62, 1, False), (61, 1, True)])
 def test_the_window_sticks_out_of_the_recording_by_the_slack_at_most(study, minutes, slack, fits):
-    cohort = dataclasses.replace(study.cohort, slack_minutes=slack, min_recorded_minutes=2.0)
+    cohort = dataclasses.replace(study.cohort, max_missing_minutes=slack, min_recorded_minutes=2.0)
     assert (_match([_recording()], cohort, minutes=minutes) is not None) == fits
 
 
@@ -174,7 +174,7 @@ def test_a_recording_outside_every_admission_is_reported_and_stays_in_use(mirror
 
 
 def test_within_patients_both_classes_are_read(mirror, study):
-    within = dataclasses.replace(study.populations, generic_set="within")
+    within = dataclasses.replace(study.populations, generic_sampling="within_patients")
     draws = _written(mirror, dataclasses.replace(study, populations=within))
     assert [draws[i]["candidate"] for i in (19, 20)] == ["generic", "generic"]
 

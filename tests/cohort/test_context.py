@@ -63,7 +63,7 @@ def test_values_that_cannot_be_relied_on_are_not_known(tmp_path, study):
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))
 def test_the_last_value_and_label_are_those_of_a_plain_search(tmp_path_factory, study, drawn):
     labs = [(subject, hours / 4, value) for subject, hours, value in drawn]
-    context = dataclasses.replace(study.context, result_hours=1.5)
+    context = dataclasses.replace(study.context, result_delay_hours=1.5)
     rows = _context(tmp_path_factory.mktemp("c"), dataclasses.replace(study, context=context), labs)
     for i, (subject, hours, _) in enumerate(labs):
         known = [(h, -k, labs[k][2]) for k, (s, h, _) in enumerate(labs) if s == subject and h + 1.5 <= hours]

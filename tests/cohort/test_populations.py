@@ -136,7 +136,7 @@ def _both_and_single(seed=0):
 
 
 def test_within_people_who_have_both_classes_give_as_many_of_either(study):
-    settings = dataclasses.replace(study.populations, generic_set="within")
+    settings = dataclasses.replace(study.populations, generic_sampling="within_patients")
     rows = choose_generic_draws(_both_and_single(), settings, 1)
     count = {}
     for row in rows:
@@ -150,15 +150,15 @@ def test_within_people_who_have_both_classes_give_as_many_of_either(study):
 
 def test_within_is_balanced_where_nobody_has_both(study):
     usable = {s: mine for s, mine in _both_and_single().items() if s % 4 in (1, 2)}
-    for generic_set in ("balanced", "within"):
-        settings = dataclasses.replace(study.populations, generic_set=generic_set)
+    for generic_sampling in ("between_patients", "within_patients"):
+        settings = dataclasses.replace(study.populations, generic_sampling=generic_sampling)
         assert len(choose_generic_draws(usable, settings, 1)) == 30
 
 
-@pytest.mark.parametrize("generic_set", ["balanced", "within"])
-def test_the_split_has_its_shares_within_either_class(study, generic_set):
+@pytest.mark.parametrize("generic_sampling", ["between_patients", "within_patients"])
+def test_the_split_has_its_shares_within_either_class(study, generic_sampling):
     usable = {s: _rows(s, [1, 0] if s % 3 else [0], 10 * s) for s in range(6000)}
-    settings = dataclasses.replace(study.populations, generic_set=generic_set)
+    settings = dataclasses.replace(study.populations, generic_sampling=generic_sampling)
     rows = choose_generic_draws(usable, settings, 1)
     for label in (1, 0):
         people = {row["subject_id"]: row["split"] for row in rows if row["label"] == label}

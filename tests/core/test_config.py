@@ -33,8 +33,8 @@ def test_an_unknown_key_of_an_arm_is_refused(config, schema):
 
 
 def test_a_value_of_the_wrong_kind_names_its_key(config, schema):
-    config["beats"]["per_draw"] = "many"
-    assert _error(config, schema).startswith("config: beats.per_draw: 'many'")
+    config["beats"]["max_per_draw"] = "many"
+    assert _error(config, schema).startswith("config: beats.max_per_draw: 'many'")
 
 
 def test_a_slash_at_the_end_of_results_is_not_doubled_in_paths(config):
@@ -50,11 +50,11 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
     ("section", "key", "value"),
     [
         ("ecg", "band_hz", [40, 0.5]),
-        ("quality", "rr_ms", [2000, 300]),
-        ("quality", "amplitude", [2, 0.5]),
+        ("quality", "rr_range_ms", [2000, 300]),
+        ("quality", "amplitude_ratio_range", [2, 0.5]),
         ("beats", "min_per_draw", 201),
         ("cohort", "min_recorded_minutes", 11),
-        ("populations", "split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
+        ("populations", "generic_split", {"train": 0.6, "validation": 0.3, "test": 0.2}),
         ("analyte", "negative", {"from": 5.0, "to": 3.5}),
         ("simulation", "single_episode_patients", 7),
     ],
@@ -137,7 +137,7 @@ def test_ranges_that_touch_at_an_excluded_bound_do_not_overlap():
 
 def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(config):
     before = Study.from_config(config)
-    config["beats"]["per_draw"] = 100
+    config["beats"]["max_per_draw"] = 100
     after = Study.from_config(config)
     changed = {stage for stage in STAGE_VERSIONS if before.digest(stage) != after.digest(stage)}
     assert changed == {"beats", "review"}
@@ -162,7 +162,7 @@ def test_another_arm_leaves_the_generic_network_s_input_alone(config):
 
 def test_another_stranger_leaves_trained_nulls_alone_and_the_reverse(config):
     def digests(**nulls):
-        config["arms"]["paper"]["nulls"] = nulls
+        config["arms"]["paper"]["negative_controls"] = nulls
         study = Study.from_config(config)
         return study.nulls_digest("paper"), study.strangers_digest("paper")
 

@@ -88,7 +88,7 @@ def test_the_page_says_how_much_of_the_accuracy_is_recalibration(rounds, baselin
 
 def _section(averages) -> str:
     """The section of an arm that has no verdict yet."""
-    arm = SimpleNamespace(protocol="forward", trained="blocks")
+    arm = SimpleNamespace(protocol="forward", train="last_stages")
     study = SimpleNamespace(arms={"forward": arm}, analyte=SimpleNamespace(name="potassium"))
     found = {"patients": 2, "auc": 0.95, "verdict": "cannot be told", "reason": "fewer than 8 patients", "nulls": {}}
     data = SimpleNamespace(verdict={"primary": None, "arms": {"forward": found}}, baseline_averages=averages)

@@ -19,11 +19,11 @@ from kalemia.personal.negative_controls import null_runs
 from kalemia.personal.nulls import train_null
 from kalemia.personal.splits import read_split
 
-ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
+ARM = config.Arm("paper", 0.2, "last_stages", "frozen", replay=False, epochs=1, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(
-    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+    max_rounds=5, pairs_per_round=1, test_fraction=0.25, min_test_draws=2, n_trained_stages=1, threads=1
 )
-SETTINGS = config.Explanation(stages=(2, 4), beats_per_draw=5, perplexity=30.0)
+SETTINGS = config.Explanation(gradcam_stages=(2, 4), beats_per_draw=5, perplexity=30.0)
 SUBJECT = 200001
 
 
@@ -48,7 +48,7 @@ def patient(tmp_path_factory):
     files.split = write_split(folder / "split.json", SUBJECT, [tuple(files.draws[:2])], files.draws[2:4])
     list_every_draw(files.split, files.draws)
     files.features = folder / "features.safetensors"
-    write_features(files.shard, files.generic, NETWORK, PERSONAL.trained_stages, 1, files.features)
+    write_features(files.shard, files.generic, NETWORK, PERSONAL.n_trained_stages, 1, files.features)
     train_round(
         1, files.split, files.shard, files.features, files.generic, None, NETWORK, ARM, PERSONAL, 2022, "a-digest",
         "vote", files.round, folder / "predictions.parquet", folder / "metrics.json",

@@ -19,18 +19,18 @@ from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import write_features
 from kalemia.personal.nulls import write_nulls
 
-NETWORK = config.Network(18, 4, "draw", rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
+NETWORK = config.Network(18, 4, "draw", rr_intervals=True, auxiliary_head="ordinal", ordinal_thresholds=(4.0, 5.0, 6.0))
 SETTINGS = config.Generic(
-    epochs=4, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1, precision="bfloat16",
-    early_stop=3, sampling="subject", label_smoothing=0.1,
+    epochs=4, batch_size=32, learning_rate=1e-2, lr_patience=3, lr_decay_factor=0.5, threads=1, precision="bfloat16",
+    early_stopping_patience=3, sampler="per_subject", label_smoothing=0.1,
     augmentation=config.Augmentation(amplitude=0.1, baseline=0.05, shift=2, noise=0.05),
 )  # fmt: skip
 ARM = config.Arm(
-    "paper", 0.2, "blocks", "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-3,
-    nulls={"shuffled": 1, "between_beats": 1},
+    "paper", 0.2, "last_stages", "frozen", replay=False, epochs=2, batch_size=16, learning_rate=1e-3,
+    negative_controls={"shuffled": 1, "between_beats": 1},
 )  # fmt: skip
 PERSONAL = config.Personal(
-    max_rounds=2, pairs_per_round=1, held_out=0.25, min_test_draws=1, trained_stages=1, threads=1
+    max_rounds=2, pairs_per_round=1, test_fraction=0.25, min_test_draws=1, n_trained_stages=1, threads=1
 )
 SUBJECT = 10059
 
@@ -46,7 +46,7 @@ def study(tmp_path_factory):
     draws = write_shard(shard, SUBJECT, [1, 0, 1, 0], beats_per_draw=12)
     split = write_split(folder / "split.json", SUBJECT, [tuple(draws[:2])], draws[2:])
     features = folder / "features.safetensors"
-    write_features(shard, generic["model"], NETWORK, PERSONAL.trained_stages, 1, features)
+    write_features(shard, generic["model"], NETWORK, PERSONAL.n_trained_stages, 1, features)
     write_table(folder / "context.parquet", "context", empty_table("context"))
     write_round_0(
         split, shard, features, generic["model"], folder / "context.parquet", NETWORK, config.Range(above=5.5), "vote",
@@ -89,7 +89,7 @@ def test_the_nulls_take_it_too(study):
 
 
 def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):
-    settings = config.Explanation(stages=(4,), beats_per_draw=4, perplexity=5.0)
+    settings = config.Explanation(gradcam_stages=(4,), beats_per_draw=4, perplexity=5.0)
     paths = {kind: tmp_path / f"{kind}.parquet" for kind in EXPLANATION}
     files = PatientFiles(
         study.shard, study.folder / "features.safetensors", study.model, {"paper": study.split},
@@ -105,7 +105,9 @@ def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(stu
 
 
 def test_a_configuration_without_the_options_refuses_the_network(study):
-    with pytest.raises(UserError, match="has a network with normalization draw and rr_intervals True and analyte_head"):
+    with pytest.raises(
+        UserError, match="has a network with normalization draw and rr_intervals True and auxiliary_head"
+    ):
         load_generic(study.model, config.Network(18, 4))
 
 

@@ -17,7 +17,7 @@ from kalemia.network.train_generic import read_splits, train_generic
 from kalemia.stats.draw_metrics import role_metrics
 
 NETWORK = config.Network(depth=18, width=4)
-SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
+SETTINGS = config.Generic(epochs=3, batch_size=32, learning_rate=1e-2, lr_patience=3, lr_decay_factor=0.5, threads=1)
 FILES = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
 
 

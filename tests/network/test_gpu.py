@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and `pytest -m gpu`"),
 ]
-GENERIC = config.Generic(epochs=4, batch_size=64, learning_rate=1e-3, patience=3, factor=0.5, threads=1)
+GENERIC = config.Generic(epochs=4, batch_size=64, learning_rate=1e-3, lr_patience=3, lr_decay_factor=0.5, threads=1)
 LESSON = 300  # beats: batches of 64 and a last one of 44
 
 
@@ -68,7 +68,7 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
     """In all epochs, with a learning rate that falls and a last batch that is smaller."""
     beats_mv, labels = on(gpu, seed=2)
     worse = (beats_mv, 1 - labels)  # the validation loss rises, and so the rate falls
-    settings = replace(GENERIC, epochs=6, patience=1)
+    settings = replace(GENERIC, epochs=6, lr_patience=1)
     histories = []
     for recorded in (True, False):
         if not recorded:

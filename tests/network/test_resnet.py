@@ -120,7 +120,9 @@ def test_features_and_weights_are_handed_on_without_a_copy():
 
 
 def test_intervals_reach_the_logit_and_the_head_has_its_columns():
-    architecture = config.Network(18, 2, rr_intervals=True, analyte_head="ordinal", analyte_cuts=(4.0, 5.0, 6.0))
+    architecture = config.Network(
+        18, 2, rr_intervals=True, auxiliary_head="ordinal", ordinal_thresholds=(4.0, 5.0, 6.0)
+    )
     network = build_resnet(architecture).eval()
     beats = torch.cat([BEATS_MV, torch.full((5, 2), 0.8)], dim=1)
     outputs = network(beats)

@@ -17,7 +17,7 @@ from kalemia.network.training_state import StateFile, training_identity
 
 NETWORK = config.Network(depth=18, width=2)
 SETTINGS = config.Generic(
-    epochs=5, batch_size=32, learning_rate=1e-2, patience=1, factor=0.5, threads=1, sampling="subject",
+    epochs=5, batch_size=32, learning_rate=1e-2, lr_patience=1, lr_decay_factor=0.5, threads=1, sampler="per_subject",
     augmentation=config.Augmentation(amplitude=0.1, baseline=0.05, shift=2, noise=0.02),
 )  # fmt: skip
 FILES = ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")

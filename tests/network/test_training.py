@@ -19,8 +19,8 @@ from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 from kalemia.network.resnet import resnet
 from kalemia.network.training import TrainOptions, epoch_order, set_up_torch, train
 
-GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, patience=3, factor=0.5, threads=1)
-ARM = config.Arm("paper", 0.2, "blocks", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
+GENERIC = config.Generic(epochs=3, batch_size=16, learning_rate=1e-2, lr_patience=3, lr_decay_factor=0.5, threads=1)
+ARM = config.Arm("paper", 0.2, "last_stages", "frozen", replay=False, epochs=3, batch_size=16, learning_rate=1e-2)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ class Recorder(nn.Module):
 
 def seen(n_beats: int, batch_size: int, epochs: int, seed: int = 1) -> list[list[int]]:
     recorder = Recorder()
-    arm = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs, batch_size, 1e-3)
+    arm = config.Arm("paper", 0.2, "last_stages", "frozen", False, epochs, batch_size, 1e-3)
     train(recorder, torch.arange(n_beats).float()[:, None], torch.zeros(n_beats), arm, seed)
     return recorder.batches
 
@@ -139,13 +139,13 @@ def test_a_validation_loss_that_is_no_number_is_refused():
 
 
 def test_without_validation_the_last_epoch_is_kept():
-    one = config.Arm("paper", 0.2, "blocks", "frozen", False, 1, 16, 1e-2)
+    one = config.Arm("paper", 0.2, "last_stages", "frozen", False, 1, 16, 1e-2)
     assert not same(state_after(resnet(18, 2), *lesson(), ARM, 1), state_after(resnet(18, 2), *lesson(), one, 1))
 
 
 def test_history_has_the_rate_that_the_epoch_learned_with():
     beats, labels = lesson(800)
-    hasty = config.Generic(epochs=4, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
+    hasty = config.Generic(epochs=4, batch_size=16, learning_rate=1e-2, lr_patience=1, lr_decay_factor=0.5, threads=1)
     history = train(resnet(18, 2), beats, labels, hasty, 1, validation=(beats, 1 - labels))
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     assert [row["learning_rate"] for row in history] == [1e-2, 1e-2, 5e-3, 2.5e-3]
@@ -162,14 +162,16 @@ def test_loss_and_accuracy_are_those_of_the_logits():
 def test_one_beat_can_be_learned_from():
     beats, labels = lesson()
     (row,) = train(
-        resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 0.2, "blocks", "adapt", False, 1, 8, 1e-3), 1
+        resnet(18, 2), beats[:1], labels[:1], config.Arm("paper", 0.2, "last_stages", "adapt", False, 1, 8, 1e-3), 1
     )
     assert math.isfinite(row["train_loss"])
 
 
 def test_early_stop_ends_after_so_many_epochs_without_a_better_loss():
     beats, labels = lesson(800)
-    settings = config.Generic(epochs=9, batch_size=16, learning_rate=1e-2, patience=1, factor=0.5, threads=1)
+    settings = config.Generic(
+        epochs=9, batch_size=16, learning_rate=1e-2, lr_patience=1, lr_decay_factor=0.5, threads=1
+    )
     worse_and_worse = beats, 1 - labels
     history = train(resnet(18, 2), beats, labels, settings, 1, worse_and_worse, TrainOptions(early_stopping_patience=2))
     assert len(history) == 3
@@ -246,7 +248,7 @@ def test_gradients_reach_every_unfrozen_parameter_and_no_frozen_one(through, mon
 
 
 def test_diverging_training_is_refused_with_what_to_do():
-    wild = config.Arm("paper", 0.2, "blocks", "adapt", False, 5, 16, 1e30)
+    wild = config.Arm("paper", 0.2, "last_stages", "adapt", False, 5, 16, 1e30)
     with pytest.raises(UserError, match="choose a lower learning_rate"):
         train(resnet(18, 2), *lesson(), wild, 1)
 
@@ -279,7 +281,7 @@ def test_training_imports_no_compiler():
     program = (
         "import sys, torch; from kalemia.core import config;"
         "from kalemia.network import training; from kalemia.network.resnet import resnet;"
-        "training.set_up_torch(1); arm = config.Arm('paper', 0.2, 'blocks', 'frozen', False, 1, 4, 1e-3);"
+        "training.set_up_torch(1); arm = config.Arm('paper', 0.2, 'last_stages', 'frozen', False, 1, 4, 1e-3);"
         "training.train(resnet(18, 1), torch.ones(4, 120), torch.ones(4), arm, 1);"
         "print('torch._dynamo' in sys.modules, torch.are_deterministic_algorithms_enabled())"
     )

@@ -39,9 +39,9 @@ from kalemia.personal.nulls import score_with_labels, train_null, write_nulls
 from kalemia.personal.splits import Split, read_split
 from kalemia.stats.draw_metrics import area_under_roc, role_metrics
 
-ARM = config.Arm("paper", 0.2, "blocks", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
+ARM = config.Arm("paper", 0.2, "last_stages", "adapt", False, epochs=2, batch_size=16, learning_rate=1e-2)
 PERSONAL = config.Personal(
-    max_rounds=2, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+    max_rounds=2, pairs_per_round=1, test_fraction=0.25, min_test_draws=2, n_trained_stages=1, threads=1
 )
 SUBJECT, OTHER = 200001, 200002
 LABELS = [1, 1, 0, 0] * 3
@@ -66,7 +66,7 @@ class Patient:
         write_features(self.shard, generic, NETWORK, 1, 1, self.features)
 
     def nulls(self, name="nulls", **repeats):
-        arm = dataclasses.replace(self.arm, nulls=repeats)
+        arm = dataclasses.replace(self.arm, negative_controls=repeats)
         path = self.folder / f"{name}.parquet"
         write_nulls(self.split, self.shard, self.features, self.generic, NETWORK, PERSONAL, arm, 1, "d", "vote", path)
         return read_table(path, "nulls", digest="d").to_pylist()
@@ -77,7 +77,7 @@ class Patient:
     def said_after(self, null, generic):
         """What a network says of all beats after the rounds of a null that begin at `generic`."""
         beats = read_beats(self.shard, NETWORK)
-        after = last_frozen_stage(self.arm, PERSONAL.trained_stages)
+        after = last_frozen_stage(self.arm, PERSONAL.n_trained_stages)
         inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
         return predict(train_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
 
@@ -144,9 +144,9 @@ def test_a_repeat_does_not_depend_on_those_before_it(patient):
     assert patient.nulls(shuffled=3)[:1] == patient.nulls(shuffled=1)
 
 
-@pytest.mark.parametrize("trained", ["blocks", "all"])
+@pytest.mark.parametrize("trained", ["last_stages", "all"])
 def test_every_repeat_starts_from_the_generic_weights(patient, trained):
-    patient.arm = dataclasses.replace(ARM, trained=trained)
+    patient.arm = dataclasses.replace(ARM, train=trained)
     generic, _ = load_generic(patient.generic, NETWORK)
     before = {name: tensor.clone() for name, tensor in generic.state_dict().items()}
     nulls = patient.null_runs("shuffled", 3)
@@ -173,7 +173,7 @@ def test_every_null_but_between_beats_moves_the_labels(patient):
 
 def test_a_null_learns_the_labels_that_it_is_given(patient):
     """With every pair turned round the test draws, which keep their labels, are told apart the wrong way round."""
-    patient.arm = dataclasses.replace(ARM, trained="all", epochs=30)
+    patient.arm = dataclasses.replace(ARM, train="all", epochs=30)
     (null,) = patient.null_runs("between_beats", 1)
     turned = {draw: other for pair in null.split.rounds for draw, other in zip(pair, pair[::-1], strict=True)}
     rounds = tuple(pair[::-1] for pair in null.split.rounds)
@@ -198,7 +198,7 @@ def test_metrics_go_by_the_labels_that_they_are_given(patient):
 
 
 def test_shifted_runs_are_tested_by_the_moved_labels(patient):
-    patient.arm = dataclasses.replace(ARM, trained="all", epochs=10)
+    patient.arm = dataclasses.replace(ARM, train="all", epochs=10)
     generic, _ = load_generic(patient.generic, NETWORK)
     rows, nulls = patient.nulls(shifted=5), patient.null_runs("shifted", 5)
     tested = [patient.tested(patient.said_after(null, generic), null) for null in nulls]
@@ -209,9 +209,9 @@ def test_shifted_runs_are_tested_by_the_moved_labels(patient):
     assert any(own != pytest.approx(moved, abs=1e-6) for own, moved in areas)
 
 
-@pytest.mark.parametrize("trained", ["head", "all", "scratch"])
+@pytest.mark.parametrize("trained", ["head", "all", "from_scratch"])
 def test_every_way_of_training_has_its_nulls(patient, trained):
-    patient.arm = dataclasses.replace(ARM, trained=trained)
+    patient.arm = dataclasses.replace(ARM, train=trained)
     rows = patient.nulls(shuffled=1, between_beats=1)
     assert all(0 <= row["auc"] <= 1 for row in rows)
 
@@ -309,7 +309,7 @@ def test_strangers_are_other_patients():
 
 
 def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_test_draws(tmp_path, generic):
-    arm = dataclasses.replace(ARM, trained="all", epochs=10, nulls={"stranger": 3})
+    arm = dataclasses.replace(ARM, train="all", epochs=10, negative_controls={"stranger": 3})
     patients = [Patient(tmp_path, generic, subject, arm) for subject in (SUBJECT, OTHER)]
     rounds = [patient.last_round() for patient in patients]
     write_strangers(
@@ -342,7 +342,7 @@ def arm_of_three(tmp_path, generic):
         write_strangers(
             [patient.split for patient in patients], [patient.shard for patient in patients],
             [patient.features for patient in patients], list(rounds.values()), generic, NETWORK, PERSONAL,
-            dataclasses.replace(ARM, nulls={"stranger": n}), 1, "", "vote", tmp_path / "strangers.parquet",
+            dataclasses.replace(ARM, negative_controls={"stranger": n}), 1, "", "vote", tmp_path / "strangers.parquet",
         )  # fmt: skip
         return read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
 

@@ -21,9 +21,11 @@ from kalemia.personal.frozen_stages import read_inputs, write_features
 from kalemia.personal.round_scores import draw_roles
 from kalemia.stats.draw_metrics import role_metrics
 
-ARM = config.Arm("paper", 0.2, "blocks", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, nulls={})
+ARM = config.Arm(
+    "paper", 0.2, "last_stages", "frozen", False, epochs=2, batch_size=16, learning_rate=1e-2, negative_controls={}
+)
 PERSONAL = config.Personal(
-    max_rounds=5, pairs_per_round=1, held_out=0.25, min_test_draws=2, trained_stages=1, threads=1
+    max_rounds=5, pairs_per_round=1, test_fraction=0.25, min_test_draws=2, n_trained_stages=1, threads=1
 )
 SUBJECT, OTHER = 200001, 200002
 LABELS = [1, 0, 1, 0, 1, 0, 1, 0, None]
@@ -58,7 +60,7 @@ class Patient:
         )
 
     def pass_through(self, personal=PERSONAL) -> None:
-        write_features(self.shard, self.generic, NETWORK, personal.trained_stages, 1, self.features)
+        write_features(self.shard, self.generic, NETWORK, personal.n_trained_stages, 1, self.features)
 
     def score(self) -> SimpleNamespace:
         out = self.outputs(0)
@@ -199,7 +201,7 @@ def test_lineage_is_a_chain_back_to_the_generic_model(patient):
 def test_the_generic_file_is_never_touched(patient):
     before = file_hash(patient.generic)
     patient.score()
-    patient.train(1, dataclasses.replace(ARM, trained="all", batch_norm="adapt"))
+    patient.train(1, dataclasses.replace(ARM, train="all", batch_norm="adapt"))
     assert file_hash(patient.generic) == before
 
 
@@ -282,7 +284,7 @@ def test_replay_learns_from_earlier_pairs_again(patient):
 
 def test_labels_are_the_places_in_the_pair(patient):
     """With the pair turned round the same beats teach the opposite."""
-    taught = dataclasses.replace(ARM, epochs=30, trained="all", batch_norm="adapt")
+    taught = dataclasses.replace(ARM, epochs=30, train="all", batch_norm="adapt")
     straight = patient.train(1, taught)
     write_split(patient.split, SUBJECT, [pair[::-1] for pair in patient.rounds], patient.test)
     turned = patient.train(1, taught, name="turned")
@@ -295,15 +297,19 @@ def test_labels_are_the_places_in_the_pair(patient):
 
 
 @pytest.mark.parametrize(
-    ("trained", "trained_stages"), [("head", 1), *(("blocks", n) for n in (1, 2, 3, 4)), ("all", 1)]
+    ("trained", "n_trained_stages"), [("head", 1), *(("last_stages", n) for n in (1, 2, 3, 4)), ("all", 1)]
 )
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
-def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained, trained_stages, batch_norm):
-    arm = dataclasses.replace(ARM, trained=trained, batch_norm=batch_norm, epochs=1)
-    personal = dataclasses.replace(PERSONAL, trained_stages=trained_stages)
+def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained, n_trained_stages, batch_norm):
+    arm = dataclasses.replace(ARM, train=trained, batch_norm=batch_norm, epochs=1)
+    personal = dataclasses.replace(PERSONAL, n_trained_stages=n_trained_stages)
     stored = weights(patient.train(1, arm, personal=personal).model)
-    stages = [f"stage{stage}" for stage in range(5 - trained_stages, 5)]
-    parts = {"head": set(), "blocks": {*stages, "norm"}, "all": {"stem", *(f"stage{n}" for n in range(1, 5)), "norm"}}
+    stages = [f"stage{stage}" for stage in range(5 - n_trained_stages, 5)]
+    parts = {
+        "head": set(),
+        "last_stages": {*stages, "norm"},
+        "all": {"stem", *(f"stage{n}" for n in range(1, 5)), "norm"},
+    }
     assert {name.split(".")[0] for name in stored} == {"head"} | parts[trained]
     generic = weights(patient.generic)
     running = [name for name in stored if "running" in name]
@@ -312,17 +318,17 @@ def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained, tr
 
 
 def test_from_scratch_nothing_is_transferred(patient):
-    still = dataclasses.replace(ARM, trained="scratch", batch_norm="adapt", learning_rate=1e-30)
+    still = dataclasses.replace(ARM, train="from_scratch", batch_norm="adapt", learning_rate=1e-30)
     stored, generic = weights(patient.train(1, still).model), weights(patient.generic)
     convolutions = [name for name, tensor in stored.items() if tensor.dim() == 3]
     assert stored.keys() == generic.keys()
     assert not any(torch.equal(stored[name], generic[name]) for name in convolutions)
 
 
-@pytest.mark.parametrize("trained", ["blocks", "head"])
+@pytest.mark.parametrize("trained", ["last_stages", "head"])
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
 def test_what_passed_the_frozen_stages_once_trains_as_the_full_forward_pass_does(patient, trained, batch_norm):
-    arm = dataclasses.replace(ARM, trained=trained, batch_norm=batch_norm)
+    arm = dataclasses.replace(ARM, train=trained, batch_norm=batch_norm)
     patient.train(1, arm)
     out = patient.train(2, arm)
     network, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard)

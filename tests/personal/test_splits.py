@@ -117,7 +117,7 @@ def test_where_the_gap_alone_is_in_the_way_the_reason_says_so(study, arm, protoc
 
 
 def test_a_share_that_is_a_whole_number_of_draws_is_not_rounded_up(study):
-    settings = dataclasses.replace(study.personal, held_out=0.28)
+    settings = dataclasses.replace(study.personal, test_fraction=0.28)
     assert 0.28 * 25 > 7  # by the last bit
     assert len(paper_split(_draws("+" * 25 + "-" * 25), 0.2, settings, rng(1, "a")).test) == 14
 

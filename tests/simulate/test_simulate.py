@@ -242,7 +242,7 @@ def test_populations_are_as_configured(people, settings):
     generic = [person for person in people if person.population == "generic"]
     assert sum(person.positive for person in generic) == 3
     assert sum(person.single_episode for person in people) == 1
-    many = cohort(replace(settings, generic_patients=20, unresponsive_share=0.25), HYPER, SEED)
+    many = cohort(replace(settings, generic_patients=20, unresponsive_fraction=0.25), HYPER, SEED)
     assert sum(not person.responsive for person in many if person.population == "generic") == 5
 
 

@@ -108,7 +108,7 @@ def test_the_password_is_nowhere_after_a_run(site, tmp_path, monkeypatch, passwo
     monkeypatch.setenv("PHYSIONET_PASSWORD", password)
     study = tmp_path / "study"
     study.mkdir()
-    source = {"kind": "physionet", "waveforms": site.url, "tables": site.url, "attempts": 2}
+    source = {"kind": "physionet", "waveforms": site.url, "tables": site.url, "max_attempts": 2}
     target = "results/source/tables/PATIENTS.csv.gz"
     run = run_snakemake(study, target, config={"source": source})
     assert (run.returncode == 0) == (password == PASSWORD) == (study / target).exists()

@@ -76,7 +76,7 @@ def test_the_simulated_cohort_is_in_the_results_folder(config):
 
 def test_downloaded_tables_are_in_the_results_folder_and_optional_ones_are_chosen(config):
     url = "https://example.org"
-    source = _describe(config, kind="physionet", waveforms=url, tables=url, more_tables=["CHARTEVENTS"])
+    source = _describe(config, kind="physionet", waveforms=url, tables=url, optional_tables=["CHARTEVENTS"])
     assert (source.downloads_recordings, source.downloads_tables) == (True, True)
     assert source.input_files() == []
     assert source.table_path("LABEVENTS") == "results/source/tables/LABEVENTS.csv.gz"

@@ -44,7 +44,7 @@ def test_every_arm_that_may_be_judged_has_a_null_that_can_refuse_it(planted):
         judged = planted.arms
     assert judged
     for name, arm in judged.items():
-        assert max(arm.nulls.values()) >= FEWEST_REPEATS == 19, name
+        assert max(arm.negative_controls.values()) >= FEWEST_REPEATS == 19, name
 
 
 class Finished:

@@ -26,8 +26,8 @@ def test_it_has_the_paper_s_network_and_schedule(paper_scale, schema):
     assert (study.network.depth, study.network.width) == (50, 64)
     generic = study.generic
     assert (generic.epochs, generic.batch_size, generic.learning_rate) == (50, 1024, 5e-5)
-    assert (generic.patience, generic.factor, generic.sampling) == (3, 0.5, "beat")
-    assert study.beats.per_draw == 200
+    assert (generic.lr_patience, generic.lr_decay_factor, generic.sampler) == (3, 0.5, "per_beat")
+    assert study.beats.max_per_draw == 200
 
 
 def test_it_plans_about_as_many_people_and_draws_as_the_paper_had(paper_scale):

@@ -98,7 +98,7 @@ def test_overlays_and_another_folder_are_heard(study, tmp_path, capsys):
 def test_settings_of_the_command_line_are_heard(study, tmp_path, capsys):
     _write_cohort()
     (tmp_path / "results").rename(tmp_path / "elsewhere")
-    assert main(["status", "--config", "study=mine", "results=elsewhere", 'source={"attempts": 2}']) == 0
+    assert main(["status", "--config", "study=mine", "results=elsewhere", 'source={"max_attempts": 2}']) == 0
     assert capsys.readouterr().out.startswith("study mine, in elsewhere\n")
     for wrong in ("study", "study={"):
         assert main(["status", "--config", wrong]) == 1

@@ -183,7 +183,7 @@ _AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
             id="an arm",
         ),
         pytest.param({"arms": {"paper": None}}, None, {"count_rounds", *_AFTER_ROUNDS}, id="an arm less"),
-        pytest.param({"source": {"connections": 5}}, None, {"study_report"}, id="connections"),
+        pytest.param({"source": {"max_connections": 5}}, None, {"study_report"}, id="connections"),
         pytest.param({}, _delete_the_evaluation, set(), id="deleted"),
         pytest.param(
             {},
@@ -322,8 +322,8 @@ def test_a_mistyped_arm_is_no_target(finished):
 
 
 def test_another_arm_trains_no_generic_network(copy_of_finished):
-    arm = {"protocol": "paper", "purge_hours": 0.2, "trained": "head", "batch_norm": "frozen", "replay": True}
-    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "nulls": {}}}}
+    arm = {"protocol": "paper", "purge_hours": 0.2, "train": "head", "batch_norm": "frozen", "replay": True}
+    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "negative_controls": {}}}}
     run = _run(copy_of_finished, "--dry-run", config=config)
     assert run.returncode == 0
     plan = run.stdout + run.stderr
@@ -332,7 +332,7 @@ def test_another_arm_trains_no_generic_network(copy_of_finished):
 
 
 def test_more_repeats_of_a_null_retrain_no_round(copy_of_finished):
-    config = {"arms": {"paper": {"nulls": {"shuffled": 2}}}}
+    config = {"arms": {"paper": {"negative_controls": {"shuffled": 2}}}}
     run = _run(copy_of_finished, "--dry-run", config=config)
     assert run.returncode == 0
     planned = {line.split()[0] for line in (run.stdout + run.stderr).splitlines() if line.strip()}

@@ -10,7 +10,7 @@ with job_log(snakemake.log[0]):
     study = Study.from_config(snakemake.config)
     source = study.source
     download_table(
-        web=Web(source.tables, source.attempts, source.timeout_s, auth=credentials(source.tables)),
+        web=Web(source.tables, source.max_attempts, source.timeout_s, auth=credentials(source.tables)),
         name=f"{snakemake.wildcards.table}.csv.gz",
         cache=study.cache_folder,
         path=snakemake.output[0],

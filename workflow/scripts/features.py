@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
         shard_path=snakemake.input.shard,
         generic_path=snakemake.input.generic,
         network=study.network,
-        trained_stages=study.personal.trained_stages,
+        n_trained_stages=study.personal.n_trained_stages,
         threads=study.personal.threads,
         path=snakemake.output[0],
     )

@@ -15,12 +15,12 @@ def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Be
     if not row["n_r_peaks"]:
         return math.inf
     distances = [
-        _log_ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_share * row["n_r_peaks"])),
-        _log_ratio(row["ectopic_share"], rhythm.max_ectopic_share),
-        _log_ratio(row["pacing_click"], rhythm.max_pacing_click),
+        _log_ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_fraction * row["n_r_peaks"])),
+        _log_ratio(row["ectopic_share"], rhythm.max_ectopic_fraction),
+        _log_ratio(row["pacing_click"], rhythm.max_pacing_spike_ratio),
     ]
     if row["irregularity"] is not None and math.isfinite(row["irregularity"]):
-        distances.append(abs(row["irregularity"] - rhythm.max_irregularity))
+        distances.append(abs(row["irregularity"] - rhythm.max_cosen))
     return min(distances)
 
 

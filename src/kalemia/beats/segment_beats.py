@@ -94,7 +94,7 @@ def extract_beats(
     if row["reason"]:
         return empty_table("beats"), row | {"n_kept": 0}
     position = assessment.r_peaks[good] / len(ecg_mv)
-    kept = good[choose_spread_beats(labels.quality[good], position, settings.beats.per_draw)]
+    kept = good[choose_spread_beats(labels.quality[good], position, settings.beats.max_per_draw)]
     return beat_table(excerpt, assessment, kept, settings.beats.mask_next_beat), row | {"n_kept": len(kept)}
 
 

@@ -37,7 +37,7 @@ def write_context(
     time = draws["draw_time"].to_numpy()
     spans = _subject_slices(draws["subject_id"].to_numpy())
     columns = {name: draws[name] for name in ("subject_id", "draw_id", "draw_time")}
-    columns |= _last_values(draws, time, spans, context.result_hours)
+    columns |= _last_values(draws, time, spans, context.result_delay_hours)
     columns |= _current_admissions(draws, time, spans, tables)
     columns["heart_rate_bpm"] = _heart_rates(draws["draw_id"], quality_paths)
     courses = (
@@ -46,7 +46,7 @@ def write_context(
         else {name: TreatmentIntervals({}, {}, False) for name in TREATMENTS}
     )
     for name in TREATMENTS:
-        columns[name] = given_within(courses[name], time, spans, context.treatment_hours)
+        columns[name] = given_within(courses[name], time, spans, context.treatment_window_hours)
     write_table(path, "context", pa.table(columns), digest)
 
 
@@ -57,12 +57,12 @@ def _subject_slices(subject: np.ndarray) -> dict[int, slice]:
     return {int(subject[start]): slice(start, stop) for start, stop in zip(starts, stops, strict=False)}
 
 
-def _last_values(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> dict:
+def _last_values(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_delay_hours: float) -> dict:
     """The last value before each draw whose result was there by then; the last label, which may be an older draw's."""
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
     of_value, of_label = (
-        _last_available(_first_of_specimen(subject, time, is_wanted), time, spans, result_hours)
+        _last_available(_first_of_specimen(subject, time, is_wanted), time, spans, result_delay_hours)
         for is_wanted in (has_value, has_value & (labels >= 0))
     )
     unknown = of_value < 0
@@ -73,11 +73,13 @@ def _last_values(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], res
     }
 
 
-def _last_available(is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_hours: float) -> np.ndarray:
+def _last_available(
+    is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_delay_hours: float
+) -> np.ndarray:
     """For each draw (n,) the place of the last one used whose result was there by then, -1 where there is none."""
     last = np.full(len(time), -1)
-    latency = np.timedelta64(round(result_hours * 3_600e6), "us")
-    side = "right" if result_hours else "left"  # without latency too, a draw knows nothing of its own value
+    latency = np.timedelta64(round(result_delay_hours * 3_600e6), "us")
+    side = "right" if result_delay_hours else "left"  # without latency too, a draw knows nothing of its own value
     for span in spans.values():
         known = np.flatnonzero(is_used[span]) + span.start
         place = np.searchsorted(time[known] + latency, time[span], side=side) - 1

@@ -42,17 +42,18 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
     """How the configuration decides the steps that it decides, by the name of the step."""
     items = ", ".join(map(str, analyte.items))
     jump = f"a jump of {analyte.contamination.jump:g} {analyte.unit} that the next value undoes is"
-    which = f"lead {cohort.lead}" if cohort.overlapping == "usable_lead" else "any lead"
+    which = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
     return {
         "value measured": f"{analyte.name}, item {items}",
         "value usable": f"{jump} {'left out' if analyte.contamination.exclude else 'flagged and kept'}",
         "recorded before the draw": f"{cohort.min_recorded_minutes:g} of the {cohort.window_minutes:g} minutes before,"
-        f" at most {cohort.slack_minutes:g} outside the recording; where recordings overlap, that with more of {which}",
+        f" at most {cohort.max_missing_minutes:g} outside the recording; where recordings overlap, that with more of"
+        f" {which}",
         "lead present": f"{cohort.min_recorded_minutes:g} minutes of lead {cohort.lead}",
         "in a population": {
-            "balanced": "generic: positive draws of some people, negative draws of others",
-            "within": "generic: both classes, equally often, of people who have both",
-        }[populations.generic_set],
+            "between_patients": "generic: positive draws of some people, negative draws of others",
+            "within_patients": "generic: both classes, equally often, of people who have both",
+        }[populations.generic_sampling],
     }
 
 

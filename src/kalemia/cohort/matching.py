@@ -30,14 +30,14 @@ def match_draws(
 ) -> Iterator[Match | None]:
     """For each draw of one subject the recording before it, or None.
 
-    All but `slack_minutes` of the window lie inside the recording, and `min_recorded_minutes` of it were recorded. Of
-    several such recordings the one is taken whose window holds more of the lead by its headers, then more of any
-    lead, then the first by name. Segment headers are asked for only where there are several.
+    All but `max_missing_minutes` of the window lie inside the recording, and `min_recorded_minutes` of it were
+    recorded. Of several such recordings the one is taken whose window holds more of the lead by its headers, then more
+    of any lead, then the first by name. Segment headers are asked for only where there are several.
     """
     recordings = sorted(recordings, key=lambda recording: recording.name)
     for time in times:
         fitting = [match for recording in recordings if (match := _usable_window(time, recording, cohort))]
-        if len(fitting) > 1 and cohort.overlapping == "usable_lead":
+        if len(fitting) > 1 and cohort.prefer_recording == "usable_lead":
             leads = [source.lead_samples(of, cohort.lead, start, stop) for of, start, stop, _ in fitting]
         else:
             leads = [0] * len(fitting)
@@ -49,7 +49,7 @@ def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tupl
     """The recording with its window and how much of it was recorded, if that is enough."""
     start, stop = window_before(time, recording, cohort.window_minutes)
     minute = 60 * recording.rate_hz
-    if stop - start < (cohort.window_minutes - cohort.slack_minutes) * minute:
+    if stop - start < (cohort.window_minutes - cohort.max_missing_minutes) * minute:
         return None
     recorded = recording.recorded_samples(start, stop)
     return (recording, start, stop, recorded) if recorded >= cohort.min_recorded_minutes * minute else None

@@ -109,7 +109,9 @@ def choose_generic_draws(usable: dict[int, list[dict]], settings: Populations, s
     either, and the others follow as in `balanced`. Of a class with more draws people are taken in an order that
     depends on nobody else until their draws are as many as the other's; the last one taken may go over.
     """
-    given = {subject: _offered_draws(subject, mine, settings.generic_set, seed) for subject, mine in usable.items()}
+    given = {
+        subject: _offered_draws(subject, mine, settings.generic_sampling, seed) for subject, mine in usable.items()
+    }
     order = sorted((subject for subject in given if given[subject]), key=lambda s: _random_unit(seed, "order", s))
     classes = {subject: {draw["label"] for draw in given[subject]} for subject in order}
     both = [subject for subject in order if len(classes[subject]) == 2]
@@ -135,10 +137,10 @@ def choose_generic_draws(usable: dict[int, list[dict]], settings: Populations, s
     )
 
 
-def _offered_draws(subject: int, draws: list[dict], generic_set: str, seed: int) -> list[dict]:
+def _offered_draws(subject: int, draws: list[dict], generic_sampling: str, seed: int) -> list[dict]:
     """The draws that somebody would give to the generic set."""
     of = {label: sorted((d for d in draws if d["label"] == label), key=lambda d: d["draw_id"]) for label in (1, 0)}
-    if generic_set == "balanced" or not (of[1] and of[0]):
+    if generic_sampling == "between_patients" or not (of[1] and of[0]):
         return of[1] or of[0]
     n = min(len(of[1]), len(of[0]))
     orders = {label: rng(seed, "within", subject, label).permutation(len(mine)) for label, mine in of.items()}
@@ -162,7 +164,7 @@ def assign_split(subject_id: int, settings: Populations, seed: int) -> str:
     within each class up to chance. Exact quotas would move people between splits whenever another joins.
     """
     at = _random_unit(seed, "split", subject_id)
-    shares = settings.split
+    shares = settings.generic_split
     return "train" if at < shares.train else "validation" if at < shares.train + shares.validation else "test"
 
 
@@ -221,5 +223,5 @@ def _check_not_empty(personal: list[int], generic: list[dict], settings: Populat
                 raise UserError(
                     f"populations: the generic {split} split has no {name} draw"
                     f" ({len({row['subject_id'] for row in generic})} generic patients in all);"
-                    " enlarge the cohort, or change populations.split or seed"
+                    " enlarge the cohort, or change populations.generic_split or seed"
                 )

@@ -127,7 +127,7 @@ def _assign_candidates(
             for i in mine:
                 candidate[i] = "personal"
             continue
-        used = (0, 1) if populations.generic_set == "within" else (1 if count[1] else 0,)
+        used = (0, 1) if populations.generic_sampling == "within_patients" else (1 if count[1] else 0,)
         chosen = set()
         for of_class in used:
             those = [i for i in mine if label[i] == of_class]

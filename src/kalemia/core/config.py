@@ -18,10 +18,10 @@ class Source:
     kind: str
     waveforms: str | None
     tables: str | None
-    connections: int
-    attempts: int
+    max_connections: int
+    max_attempts: int
     timeout_s: float
-    more_tables: tuple[str, ...] | None
+    optional_tables: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Simulation:
     draws_per_personal_patient: int
     hours_between_draws: float
     potassium_effect: float
-    unresponsive_share: float
+    unresponsive_fraction: float
     noise: float
     shortcuts: Shortcuts
 
@@ -95,9 +95,9 @@ class Analyte:
 class Cohort:
     lead: str
     window_minutes: float
-    slack_minutes: float
+    max_missing_minutes: float
     min_recorded_minutes: float
-    overlapping: str
+    prefer_recording: str
     admission_slack_hours: float
     exclude_codes: bool
     draws_per_generic_patient: int
@@ -113,31 +113,31 @@ class Ecg:
 
 @dataclass(frozen=True)
 class Quality:
-    rr_ms: tuple[float, ...]
+    rr_range_ms: tuple[float, ...]
     flat_ms: float
     clipped_ms: float
-    amplitude: tuple[float, ...]
+    amplitude_ratio_range: tuple[float, ...]
     min_correlation: float
     max_qrs_difference: float
-    min_good_share: float
+    min_good_fraction: float
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    max_irregularity: float
-    max_ectopic_share: float
-    max_pacing_click: float
+    max_cosen: float
+    max_ectopic_fraction: float
+    max_pacing_spike_ratio: float
 
 
 @dataclass(frozen=True)
 class Review:
     decisions: str | None
-    excerpts: int
+    n_excerpts: int
 
 
 @dataclass(frozen=True)
 class Beats:
-    per_draw: int
+    max_per_draw: int
     min_per_draw: int
     mask_next_beat: bool
 
@@ -151,16 +151,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Context:
-    result_hours: float
-    treatment_hours: float
+    result_delay_hours: float
+    treatment_window_hours: float
 
 
 @dataclass(frozen=True)
 class Populations:
     personal_min_draws: int
-    generic_set: str
+    generic_sampling: str
     generic_patients: int | None
-    split: Split
+    generic_split: Split
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ class Network:
     width: int
     normalization: str = "none"
     rr_intervals: bool = False
-    analyte_head: str = "none"
-    analyte_cuts: tuple[float, ...] = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
+    auxiliary_head: str = "none"
+    ordinal_thresholds: tuple[float, ...] = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
 
 
 @dataclass(frozen=True)
@@ -190,13 +190,13 @@ class Generic:
     epochs: int
     batch_size: int
     learning_rate: float
-    patience: int
-    factor: float
+    lr_patience: int
+    lr_decay_factor: float
     threads: int
     precision: str = "auto"
     compile: bool = False
-    early_stop: int | None = None
-    sampling: str = "beat"
+    early_stopping_patience: int | None = None
+    sampler: str = "per_beat"
     label_smoothing: float = 0.0
     augmentation: Augmentation = Augmentation()
 
@@ -205,30 +205,30 @@ class Generic:
 class Personal:
     max_rounds: int
     pairs_per_round: int
-    held_out: float
+    test_fraction: float
     min_test_draws: int
-    trained_stages: int
+    n_trained_stages: int
     threads: int
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A protocol with a way of training; `nulls` says how often each null of the arm is repeated."""
+    """A protocol with a way of training; `negative_controls` says how often each null of the arm is repeated."""
 
     protocol: str
     purge_hours: float
-    trained: str
+    train: str
     batch_norm: str
     replay: bool
     epochs: int
     batch_size: int
     learning_rate: float
-    nulls: dict[str, int] = field(default_factory=dict)
+    negative_controls: dict[str, int] = field(default_factory=dict)
 
     @property
     def trains_nulls(self) -> bool:
         """Whether some null needs a training of its own; a stranger needs none."""
-        return any(n for kind, n in self.nulls.items() if kind != "stranger")
+        return any(n for kind, n in self.negative_controls.items() if kind != "stranger")
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Explanation:
-    stages: tuple[int, ...]
+    gradcam_stages: tuple[int, ...]
     beats_per_draw: int
     perplexity: float
 
@@ -302,17 +302,19 @@ class Study:
 
     def arm_digest(self, arm: str) -> str:
         """As `digest`, of the personal training in one arm; its nulls are not in it."""
-        trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], nulls={}))
+        trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], negative_controls={}))
         return _digest_of([self.digest("personal"), arm, trained])
 
     def nulls_digest(self, arm: str) -> str:
         """As `digest`, of the nulls of one arm that are trained."""
-        repeats = {kind: n for kind, n in self.arms[arm].nulls.items() if kind != "stranger"}
+        repeats = {kind: n for kind, n in self.arms[arm].negative_controls.items() if kind != "stranger"}
         return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), repeats])
 
     def strangers_digest(self, arm: str) -> str:
         """As `digest`, of the null of one arm that trains nothing."""
-        return _digest_of([self.digest("strangers"), self.arm_digest(arm), self.arms[arm].nulls.get("stranger")])
+        return _digest_of(
+            [self.digest("strangers"), self.arm_digest(arm), self.arms[arm].negative_controls.get("stranger")]
+        )
 
     def split_digest(self, arm: str) -> str:
         """As `digest`, of the division of draws in one arm; training settings are not in it."""

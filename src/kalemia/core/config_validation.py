@@ -28,7 +28,7 @@ def _check_order(study: Study) -> None:
         raise UserError(
             f"config: arms.{GENERIC}: is what the network before personal training is called; rename the arm"
         )
-    analyte, split = study.analyte, study.populations.split
+    analyte, split = study.analyte, study.populations.generic_split
     for name in ("positive", "negative", "plausible"):
         if getattr(analyte, name).is_empty():
             raise UserError(f"config: analyte.{name}: its bounds are out of order, no value lies within")
@@ -41,27 +41,29 @@ def _check_order(study: Study) -> None:
         raise UserError("config: ecg.band_hz: the lower edge must lie below the upper")
     if study.ecg.transition_hz > 2 * study.ecg.band_hz[0]:
         raise UserError("config: ecg.transition_hz: wider than twice the lower edge of ecg.band_hz, so 0 Hz would pass")
-    if study.quality.rr_ms[0] >= study.quality.rr_ms[1]:
-        raise UserError("config: quality.rr_ms: the shortest interval must lie below the longest")
-    if study.quality.amplitude[0] >= study.quality.amplitude[1]:
-        raise UserError("config: quality.amplitude: the smallest must lie below the largest")
-    if study.beats.min_per_draw > study.beats.per_draw:
-        raise UserError("config: beats.min_per_draw: more than beats.per_draw, so no draw could be used")
+    if study.quality.rr_range_ms[0] >= study.quality.rr_range_ms[1]:
+        raise UserError("config: quality.rr_range_ms: the shortest interval must lie below the longest")
+    if study.quality.amplitude_ratio_range[0] >= study.quality.amplitude_ratio_range[1]:
+        raise UserError("config: quality.amplitude_ratio_range: the smallest must lie below the largest")
+    if study.beats.min_per_draw > study.beats.max_per_draw:
+        raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so no draw could be used")
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
-        raise UserError("config: populations.split: the three shares must add up to 1")
+        raise UserError("config: populations.generic_split: the three shares must add up to 1")
     for name, arm in study.arms.items():
-        if arm.trained == "scratch" and arm.batch_norm == "frozen":
-            raise UserError(f"config: arms.{name}.batch_norm: nothing is transferred in scratch, so it must be adapt")
+        if arm.train == "from_scratch" and arm.batch_norm == "frozen":
+            raise UserError(
+                f"config: arms.{name}.batch_norm: nothing is transferred in from_scratch, so it must be adapt"
+            )
         if arm.purge_hours * 60 < study.cohort.window_minutes:
             raise UserError(
                 f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
                 " could hold the same beats"
             )
-    cuts = study.network.analyte_cuts
+    cuts = study.network.ordinal_thresholds
     if any(low >= high for low, high in itertools.pairwise(cuts)):
-        raise UserError("config: network.analyte_cuts: must ascend")
+        raise UserError("config: network.ordinal_thresholds: must ascend")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 

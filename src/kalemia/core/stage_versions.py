@@ -20,9 +20,15 @@ _ANALYTE_VALUE_SETTINGS = tuple(
 )
 _INCLUSION_FLOW_SETTINGS = tuple(f"analyte.{name}" for name in ("name", "unit", "items", "contamination"))
 _INCLUSION_FLOW_SETTINGS += tuple(
-    f"cohort.{name}" for name in ("lead", "window_minutes", "slack_minutes", "min_recorded_minutes", "overlapping")
+    f"cohort.{name}"
+    for name in ("lead", "window_minutes", "max_missing_minutes", "min_recorded_minutes", "prefer_recording")
 )
-_SPLIT_SETTINGS = ("personal.max_rounds", "personal.pairs_per_round", "personal.held_out", "personal.min_test_draws")
+_SPLIT_SETTINGS = (
+    "personal.max_rounds",
+    "personal.pairs_per_round",
+    "personal.test_fraction",
+    "personal.min_test_draws",
+)
 
 STAGE_VERSIONS = {
     "source": StageVersion(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
@@ -34,7 +40,7 @@ STAGE_VERSIONS = {
             *_ANALYTE_VALUE_SETTINGS,
             "cohort",
             "populations.personal_min_draws",
-            "populations.generic_set",
+            "populations.generic_sampling",
         ),
     ),
     "body": StageVersion(1, ()),
@@ -43,14 +49,14 @@ STAGE_VERSIONS = {
     "excerpts": StageVersion(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(1, ()),
     "beats": StageVersion(3, ("ecg", "quality", "rhythm", "beats")),
-    "review": StageVersion(3, ("study", "seed", "review.excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review": StageVersion(3, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(3, ("seed", "populations", *_INCLUSION_FLOW_SETTINGS)),
     "arms": StageVersion(3, ("seed", "personal", "arms")),
     "generic_beats": StageVersion(1, ()),
     "generic": StageVersion(3, ("seed", "network", "generic", "evaluation")),
     "split": StageVersion(3, ("seed", *_SPLIT_SETTINGS)),
-    "features": StageVersion(1, ("network", "personal.trained_stages", "personal.threads")),
-    "personal": StageVersion(2, ("seed", "network", "personal.trained_stages", "personal.threads", "evaluation")),
+    "features": StageVersion(1, ("network", "personal.n_trained_stages", "personal.threads")),
+    "personal": StageVersion(2, ("seed", "network", "personal.n_trained_stages", "personal.threads", "evaluation")),
     "nulls": StageVersion(3, _SPLIT_SETTINGS),
     "strangers": StageVersion(1, ()),
     "baselines": StageVersion(3, ("evaluation", "analyte.positive")),

@@ -110,12 +110,12 @@ def _exclusion_reason(
     n_beats, n_good = len(labels.reason_index), int(np.count_nonzero(labels.is_good))
     if n_beats < beats.min_per_draw:
         return "too few R peaks"
-    if spike_ratio > rhythm.max_pacing_click:
+    if spike_ratio > rhythm.max_pacing_spike_ratio:
         return "pacing in the ECG"
-    if cosen > rhythm.max_irregularity:
+    if cosen > rhythm.max_cosen:
         return "atrial fibrillation in the ECG"
-    if labels.ectopic_fraction > rhythm.max_ectopic_share:
+    if labels.ectopic_fraction > rhythm.max_ectopic_fraction:
         return "ectopic beats"
-    if n_good < max(beats.min_per_draw, quality.min_good_share * n_beats):
+    if n_good < max(beats.min_per_draw, quality.min_good_fraction * n_beats):
         return "too few good beats"
     return None

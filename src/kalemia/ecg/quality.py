@@ -104,18 +104,18 @@ def label_beats(
     is_complete = np.isfinite(beats_mv).all(axis=1)
     rr_ratio = rr_ms / local_rr_ms
     ratio_before, ratio_after = np.append(np.nan, rr_ratio), np.append(rr_ratio, np.nan)
-    in_range = (rr_ms >= settings.rr_ms[0]) & (rr_ms <= settings.rr_ms[1])
+    in_range = (rr_ms >= settings.rr_range_ms[0]) & (rr_ms <= settings.rr_range_ms[1])
     in_range = np.append(False, in_range) & np.append(in_range, False)
     usable = is_complete & ~is_flat & ~is_clipped & in_range
 
     beats = BeatMatrix(np.where(is_complete[:, None], beats_mv, 0), n_compared, r_index)
-    thresholds = (settings.min_correlation, settings.max_qrs_difference, settings.amplitude)
+    thresholds = (settings.min_correlation, settings.max_qrs_difference, settings.amplitude_ratio_range)
     clusters = cluster_beats(beats, usable, *thresholds)
     normal, ectopic = _normal_and_ectopic_clusters(clusters, ratio_before, ratio_after)
     quality, reason = np.zeros(len(beats_mv)), np.full(len(beats_mv), _UNLIKE)
     if normal:
         match = normal[0].match
-        has_other_amplitude = ~_within(match.amplitude_ratio, settings.amplitude)
+        has_other_amplitude = ~_within(match.amplitude_ratio, settings.amplitude_ratio_range)
         reason[(match.correlation >= settings.min_correlation) & has_other_amplitude] = _JUMP
     reason[(reason == _UNLIKE) & (ratio_before < _MIN_BEAT_RR_RATIO)] = _ECTOPIC
     for cluster in ectopic:

@@ -108,13 +108,16 @@ def explain_subject(
     subject = read_patient(subject_id, files, training.network, settings.beats_per_draw)
     means = MeanBeats.from_beats(subject.labeled)
     maps = {
-        name: gradcam_maps(model, means.inputs, means.labels, settings.stages) for name, model in subject.models.items()
+        name: gradcam_maps(model, means.inputs, means.labels, settings.gradcam_stages)
+        for name, model in subject.models.items()
     }
     embedding, projections = _embedding_rows(subject, settings, training.seed)
     rows = {
         "gradcam": _gradcam_rows(maps, means),
         "waves": _wave_rows(maps, means.labels, subject.windows),
-        "sanity": _sanity_rows(subject, maps, means, _randomized_models(subject, files, training), settings.stages),
+        "sanity": _sanity_rows(
+            subject, maps, means, _randomized_models(subject, files, training), settings.gradcam_stages
+        ),
         "occlusion": _occlusion_rows(subject),
         "embedding": embedding,
         "projections": projections,
@@ -194,7 +197,7 @@ def _randomized_models(
             yield name, level, changed
     for name in files.rounds:
         arm, split = training.arms[name], subject.splits[name]
-        after = last_frozen_stage(arm, training.personal.trained_stages)
+        after = last_frozen_stage(arm, training.personal.n_trained_stages)
         inputs = read_inputs(files.features, files.shard, files.generic, subject.beats.inputs, after)
         (null,) = null_runs("shuffled", 1, split, arm, training.personal, training.seed)
         inputs = inputs.to(generic.head.weight.device)

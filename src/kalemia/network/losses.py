@@ -34,7 +34,7 @@ class Objective:
     @classmethod
     def from_config(cls, network: Network, smoothing: float = 0.0) -> Objective:
         """Return the objective of the configured network."""
-        return cls(network.analyte_head, network.analyte_cuts, smoothing)
+        return cls(network.auxiliary_head, network.ordinal_thresholds, smoothing)
 
     def targets(self, labels: np.ndarray, analyte: np.ndarray) -> Tensor:
         """Return the targets, float32 (n,) or (n, 1 + columns of the head).

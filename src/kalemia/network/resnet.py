@@ -249,7 +249,8 @@ def build_resnet(architecture: config.Network, seed: int = 0) -> ResNet:
         architecture.width,
         seed,
         contexts=2 if architecture.rr_intervals else 0,
-        outputs=1 + {"none": 0, "regression": 1, "ordinal": len(architecture.analyte_cuts)}[architecture.analyte_head],
+        outputs=1
+        + {"none": 0, "regression": 1, "ordinal": len(architecture.ordinal_thresholds)}[architecture.auxiliary_head],
     )
 
 

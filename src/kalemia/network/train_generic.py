@@ -102,7 +102,7 @@ def _check_classes(draws_path: str | Path, labels: np.ndarray, split_of_draw: np
             if not np.any((split_of_draw == split) & (labels == label)):
                 raise UserError(
                     f"{draws_path}: the split {split!r} has no {name} draw; enlarge the cohort or its fraction in"
-                    " populations.split, or change the seed"
+                    " populations.generic_split, or change the seed"
                 )
 
 
@@ -129,8 +129,8 @@ def _train_options(
         objective=objective,
         precision=settings.precision,
         compile=settings.compile,
-        early_stopping_patience=settings.early_stop,
-        subjects=subjects if settings.sampling == "subject" else None,
+        early_stopping_patience=settings.early_stopping_patience,
+        subjects=subjects if settings.sampler == "per_subject" else None,
         augmentation=settings.augmentation if settings.augmentation != config.Augmentation() else None,
         state_file=state_file,
     )

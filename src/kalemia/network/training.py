@@ -72,7 +72,7 @@ def train(
     without, it ends with the weights of the last epoch. Raises `UserError` if training diverges.
     """
     optimizer = FusedAdam([weight for weight in network.parameters() if weight.requires_grad], settings.learning_rate)
-    patience, factor = (settings.patience, settings.factor) if validation else (settings.epochs, 1.0)
+    patience, factor = (settings.lr_patience, settings.lr_decay_factor) if validation else (settings.epochs, 1.0)
     state = TrainingState(network, optimizer, PlateauScheduler(optimizer, patience, factor))
     if options.state_file:
         state.restore(options.state_file)

@@ -41,7 +41,7 @@ def write_strangers(
     The four lists are of the arm's patients, in the same order. Only one patient's beats and one network are in memory
     at a time. Raises `UserError` if the files of a patient do not belong together or the arm has no such control.
     """
-    repeats = {kind: arm.nulls[kind] for kind in OTHER_PATIENTS if arm.nulls.get(kind)}
+    repeats = {kind: arm.negative_controls[kind] for kind in OTHER_PATIENTS if arm.negative_controls.get(kind)}
     if not repeats:
         kinds = " or ".join(OTHER_PATIENTS)
         raise UserError(f"{path}: the arm has no such negative control; add {kinds} to it in the configuration")
@@ -50,7 +50,7 @@ def write_strangers(
 
     def score_patient(split: dict, shard_path: str | Path, features_path: str | Path) -> list[dict]:
         label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
-        last_frozen = last_frozen_stage(arm, personal.trained_stages)
+        last_frozen = last_frozen_stage(arm, personal.n_trained_stages)
         beats, inputs = read_test_inputs(split["test"], shard_path, features_path, generic_path, network, last_frozen)
         inputs, rows = inputs.to(device), []
         for kind, n in repeats.items():
@@ -58,7 +58,7 @@ def write_strangers(
             others = OTHER_PATIENTS[kind](split["subject_id"], list(round_of), n, seed)
             for repeat, other in enumerate(others):
                 model, _ = load_round(round_of[other], generic_path, network)
-                head = freeze_for_arm(model, arm, personal.trained_stages).to(device)
+                head = freeze_for_arm(model, arm, personal.n_trained_stages).to(device)
                 metrics = score_with_labels(predict(head, inputs).cpu().numpy(), beats, label_of, decision)
                 rows.append(row | {"repeat": repeat, "seed": other} | metrics)
         return rows

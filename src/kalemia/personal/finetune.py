@@ -62,7 +62,7 @@ def train_round(
     else:
         model, previous = load_round(previous_path, generic_path, network)
         _check_parent_round(previous_path, previous, split, round_ - 1, digest)
-    above = freeze_for_arm(model, arm, personal.trained_stages).to(device)
+    above = freeze_for_arm(model, arm, personal.n_trained_stages).to(device)
     inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
     lesson = rounds_to_train_on(split["rounds"], round_, arm.replay)
     log.info("learning from %s in round %d", lesson, round_)
@@ -93,16 +93,16 @@ def train_round(
 
 def initial_model(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
-    if arm.trained == "scratch":
+    if arm.train == "from_scratch":
         return build_resnet(network, seed)
     model, _ = load_generic(generic_path, network)
     model.reset_head(seed)
     return model
 
 
-def freeze_for_arm(model: ResNet, arm: config.Arm, trained_stages: int) -> TrainableHead:
+def freeze_for_arm(model: ResNet, arm: config.Arm, n_trained_stages: int) -> TrainableHead:
     """The network with all but what the arm trains frozen, as what lies above the seam."""
-    after = last_frozen_stage(arm, trained_stages)
+    after = last_frozen_stage(arm, n_trained_stages)
     model.freeze_through(after)
     if arm.batch_norm == "frozen":
         model.freeze_batch_norm()

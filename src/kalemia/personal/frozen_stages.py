@@ -38,18 +38,21 @@ class TrainableHead(nn.Module):
         return self.network.forward_from(inputs, self.after)
 
 
-def last_frozen_stage(arm: config.Arm, trained_stages: int) -> int:
+def last_frozen_stage(arm: config.Arm, n_trained_stages: int) -> int:
     """The last stage that the arm leaves as it is in the generic network; `NOTHING_FROZEN` if there is none."""
-    return {"blocks": N_STAGES - trained_stages, "head": N_STAGES, "all": NOTHING_FROZEN, "scratch": NOTHING_FROZEN}[
-        arm.trained
-    ]
+    return {
+        "last_stages": N_STAGES - n_trained_stages,
+        "head": N_STAGES,
+        "all": NOTHING_FROZEN,
+        "from_scratch": NOTHING_FROZEN,
+    }[arm.train]
 
 
 def write_features(
     shard_path: str | Path,
     generic_path: str | Path,
     network: config.Network,
-    trained_stages: int,
+    n_trained_stages: int,
     threads: int,
     path: str | Path,
 ) -> None:
@@ -59,7 +62,7 @@ def write_features(
     """
     device = set_up_torch(threads)
     model, lineage = load_generic(generic_path, network)
-    after, beats = N_STAGES - trained_stages, read_beats(shard_path, network)
+    after, beats = N_STAGES - n_trained_stages, read_beats(shard_path, network)
     known = sorted(set(lineage.draws) & set(beats.draw_ids.tolist()))
     if known:
         raise UserError(

@@ -50,12 +50,15 @@ def write_nulls(
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     generic = load_generic(generic_path, network)[0].to(device)
-    last_frozen = last_frozen_stage(arm, personal.trained_stages)
+    last_frozen = last_frozen_stage(arm, personal.n_trained_stages)
     real_inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, last_frozen).to(device)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
     for kind in TRAINED:
-        runs, replace_inputs = null_runs(kind, arm.nulls.get(kind, 0), split, arm, personal, seed), RUNS[kind].inputs
+        runs, replace_inputs = (
+            null_runs(kind, arm.negative_controls.get(kind, 0), split, arm, personal, seed),
+            RUNS[kind].inputs,
+        )
         inputs = real_inputs
         if runs and replace_inputs:
             inputs = features_at(generic, replace_inputs(beats, network), last_frozen)
@@ -81,7 +84,7 @@ def train_null(
 ) -> TrainableHead:
     """Train all rounds of a run; `inputs` (n, ...) are those of a `TrainableHead` of the arm, for all `beats`."""
     model = _initial_model(generic, network, arm, seed_of(run.seed, "head"))
-    head = freeze_for_arm(model, arm, personal.trained_stages)
+    head = freeze_for_arm(model, arm, personal.n_trained_stages)
     with _no_epoch_logs():
         _train_all_rounds(head, inputs, beats, run, arm, Objective.from_config(network))
     return head
@@ -105,7 +108,7 @@ def score_with_labels(outputs: np.ndarray, test: BeatSet, label_of: dict[int, in
 
 def _initial_model(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """As `finetune.initial_model`, from a generic network in memory, which is not changed."""
-    if arm.trained == "scratch":
+    if arm.train == "from_scratch":
         return build_resnet(network, seed).to(generic.head.weight.device)
     model = copy.deepcopy(generic)
     model.reset_head(seed)

@@ -72,7 +72,7 @@ def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal,
     for label in (1, 0):
         of_label = [draw for draw in labeled if draw.label == label]
         shuffled = [of_label[i] for i in random.permutation(len(of_label))]
-        n_test = max(settings.min_test_draws, int(np.ceil(settings.held_out * len(of_label) - 1e-9)))
+        n_test = max(settings.min_test_draws, int(np.ceil(settings.test_fraction * len(of_label) - 1e-9)))
         test += shuffled[:n_test]
         train += shuffled[n_test:]
     rounds = _rounds(train, settings, test, purge_hours)
@@ -85,7 +85,7 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
     """Every training draw precedes every test draw by at least `purge_hours`; rounds go in the order of time.
 
     The test begins at a draw such that it holds at least `min_test_draws` of each class and at least one pair lies
-    before the gap; of such beginnings the one is taken that leaves a share nearest to `held_out` to the test (the
+    before the gap; of such beginnings the one is taken that leaves a share nearest to `test_fraction` to the test (the
     later, if two are as near).
     """
     best: Split | None = None
@@ -96,7 +96,7 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
             continue
         train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=purge_hours)]
         rounds = _rounds(train, settings)
-        distance = abs(len(test) / len(labeled) - settings.held_out)
+        distance = abs(len(test) / len(labeled) - settings.test_fraction)
         if rounds and _enough(test, settings) and distance <= nearest:
             nearest = distance
             best = Split(rounds, _sorted_ids(test), first.time)
@@ -110,7 +110,7 @@ def whole_split(
 
     Draws of the others that share a recording with a test draw are on neither side, if the units are episodes. Of those
     choices that leave both classes on both sides, found by taking units into the test in many random orders, the one
-    whose test is nearest to a share of `held_out`.
+    whose test is nearest to a share of `test_fraction`.
     """
     if len(units) == 1:
         return Split(reason=f"all draws lie in one {unit}")
@@ -119,7 +119,7 @@ def whole_split(
         order, test = random.permutation(len(units)), []
         for n_held_out in range(1, len(units)):
             test = [*test, *units[order[n_held_out - 1]]]
-            distance = abs(len(test) / n_draws - settings.held_out)
+            distance = abs(len(test) / n_draws - settings.test_fraction)
             if distance >= nearest or not _enough(test, settings):
                 continue
             heard = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}

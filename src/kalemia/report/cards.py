@@ -35,10 +35,10 @@ OUT_OF_SCOPE = (
     "Values between the two classes, of which it has learned nothing.",
 )
 TRAINED = {
-    "blocks": "the generic network with its last stages and a fresh head trained",
+    "last_stages": "the generic network with its last stages and a fresh head trained",
     "head": "the generic network with a fresh head trained",
     "all": "the generic network with all layers and a fresh head trained",
-    "scratch": "a network that starts from nothing",
+    "from_scratch": "a network that starts from nothing",
 }
 GENERIC_ETHICS = (
     "Both classes were made equally frequent, so that predictive values in a ward, where positive draws are rare, are"
@@ -202,7 +202,7 @@ def _personal_model(study: Study, arm: str, of: PatientArm) -> str:
     if of.reason is not None:
         return f"{arm}: none, because {of.reason}."
     return (
-        f"{arm}: {TRAINED[settings.trained]}, in {plural(len(of.predictions) - 1, 'round')};"
+        f"{arm}: {TRAINED[settings.train]}, in {plural(len(of.predictions) - 1, 'round')};"
         f" {PROTOCOLS[settings.protocol]}. Recipe {study.arm_digest(arm)}; the checkpoints name their parents."
     )
 

@@ -30,10 +30,10 @@ def write_review(
     study: Study,
     path: str | Path,
 ) -> None:
-    """Write the page: at most `study.review.excerpts` strips of ten seconds with R marks, verdict and reason."""
+    """Write the page: at most `study.review.n_excerpts` strips of ten seconds with R marks, verdict and reason."""
     settings = BeatSettings.from_study(study)
     rows = pa.concat_tables([read_table(quality, "quality") for quality in quality_paths]).to_pylist()
-    chosen = closest_to_threshold(rows, study.review.excerpts, settings.quality, settings.rhythm, settings.beats)
+    chosen = closest_to_threshold(rows, study.review.n_excerpts, settings.quality, settings.rhythm, settings.beats)
     write_html(
         path,
         "review.html",

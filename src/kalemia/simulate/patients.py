@@ -89,12 +89,12 @@ def _parts(settings: Simulation, seed: int) -> list[_Part]:
     return [
         replace(part, responsive=bool(responsive))
         for group in (personal, generic, excluded)
-        for part, responsive in zip(group, _responsive(group, settings.unresponsive_share, seed), strict=True)
+        for part, responsive in zip(group, _responsive(group, settings.unresponsive_fraction, seed), strict=True)
     ]
 
 
-def _responsive(group: list[_Part], unresponsive_share: float, seed: int) -> np.ndarray:
-    answers = np.arange(len(group)) >= round(unresponsive_share * len(group))
+def _responsive(group: list[_Part], unresponsive_fraction: float, seed: int) -> np.ndarray:
+    answers = np.arange(len(group)) >= round(unresponsive_fraction * len(group))
     return rng(seed, "responsive", len(group)).permutation(answers)
 
 

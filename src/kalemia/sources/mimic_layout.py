@@ -44,7 +44,7 @@ class PhysioNetDescription(SourceDescription):
         return [self.table_path(name) for name in ("PATIENTS", "ADMISSIONS")]
 
     def optional_tables(self) -> tuple[str, ...]:
-        chosen = self.study.source.more_tables
+        chosen = self.study.source.optional_tables
         if self.downloads_tables or chosen is not None:
             return chosen or ()
         from kalemia.sources.mimic_tables import existing_tables
@@ -67,9 +67,9 @@ class PhysioNetDescription(SourceDescription):
         from kalemia.sources.storage import HttpStorage
 
         settings, url = self.study.source, f"{self.waveforms.rstrip('/')}/{DATABASE}"
-        web = Web(url, settings.attempts, settings.timeout_s, settings.connections, landmark=RECORDINGS)
+        web = Web(url, settings.max_attempts, settings.timeout_s, settings.max_connections, landmark=RECORDINGS)
         storage = HttpStorage(web, Path(self.study.cache_folder) / DATABASE)
-        return PhysioNet(storage, self.tables_folder, settings.connections)
+        return PhysioNet(storage, self.tables_folder, settings.max_connections)
 
 
 class SimulatedDescription(PhysioNetDescription):

@@ -12,7 +12,7 @@ from kalemia.sources.user_recordings import UserRecordingsDescription
 SOURCES: dict[str, type[SourceDescription]] = {
     "simulated": SimulatedDescription,
     "physionet": PhysioNetDescription,
-    "own": UserRecordingsDescription,
+    "local": UserRecordingsDescription,
 }
 
 

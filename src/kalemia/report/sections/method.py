@@ -28,7 +28,7 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
 def steps(study: Study) -> list[Step]:
     """From the source of the data to the decision on a draw; `studies/mimic3.yaml` takes the paper's values."""
     analyte, ecg, network, generic, personal = study.analyte, study.ecg, study.network, study.generic, study.personal
-    split = study.populations.split
+    split = study.populations.generic_split
     return [
         Step(
             "Source",
@@ -50,7 +50,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Beats of a draw",
             "about 200, worked out from its counts",
-            f"at most {study.beats.per_draw}, at least {study.beats.min_per_draw}",
+            f"at most {study.beats.max_per_draw}, at least {study.beats.min_per_draw}",
         ),
         Step("Excluded excerpts", "by inspection", "by rule (docs/beats.md), with a page for review"),
         Step(
@@ -77,13 +77,14 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Learning rate",
             "5e-5, halved after 3 epochs without gain",
-            f"{generic.learning_rate:g}, times {generic.factor:g} after {generic.patience} epochs without gain",
+            f"{generic.learning_rate:g}, times {generic.lr_decay_factor:g} after {generic.lr_patience} epochs"
+            " without gain",
         ),
         Step("Weights kept", "least validation loss", "least validation loss"),
         Step(
             "Held out of a patient",
             "25% of the draws; how chosen is not told, and taken as random",
-            f"{personal.held_out:.0%}, by the protocol of the arm",
+            f"{personal.test_fraction:.0%}, by the protocol of the arm",
         ),
         Step(
             "A round",
@@ -93,7 +94,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Trained of the network",
             "a fresh last layer and the last blocks",
-            f"the last {plural(personal.trained_stages, 'stage')} where an arm trains blocks",
+            f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains last_stages",
         ),
         Step(
             "Decision on a draw",

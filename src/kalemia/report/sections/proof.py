@@ -26,7 +26,7 @@ def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
     rows = []
     for name, arm in arms.items():
         found = verdict["arms"][name]
-        row = {"arm": name, "protocol": arm.protocol, "trained": arm.trained, "is_primary": name == verdict["primary"]}
+        row = {"arm": name, "protocol": arm.protocol, "trained": arm.train, "is_primary": name == verdict["primary"]}
         row |= {key: found[key] for key in ("patients", "auc", "verdict", "reason")}
         row |= {"best": MISSING, "difference": MISSING, "elsewhere": MISSING, "places": _places(found["nulls"])}
         if "difference" in found:
