@@ -14,10 +14,10 @@ from kalemia.core.tables import empty_table, read_json, read_table, table_from_r
 from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
 from kalemia.network.checkpoints import load_generic
 from kalemia.network.train_generic import train_generic
-from kalemia.personal.baselines import write_round_0
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import write_features
 from kalemia.personal.nulls import write_nulls
+from kalemia.personal.round_0 import write_round_0
 
 NETWORK = config.Network(18, 4, "draw", rr_intervals=True, auxiliary_head="ordinal", ordinal_thresholds=(4.0, 5.0, 6.0))
 SETTINGS = config.Generic(

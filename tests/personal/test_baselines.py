@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.core.config import Range
-from kalemia.personal.baselines import CROSS_PATIENT, DrawSet, best_threshold, score_baselines, shrunk_intercepts
-from kalemia.report.sections.proof import DECISION_ONLY
+from kalemia.personal.baselines import (
+    BASELINES,
+    CROSS_PATIENT,
+    RECALIBRATIONS,
+    DrawSet,
+    best_threshold,
+    score_baselines,
+    shrink_intercepts,
+)
 from kalemia.stats.draw_metrics import area_under_roc
 
 HIGH = Range(above=5.5)
@@ -49,8 +56,9 @@ def test_every_baseline_judges_every_test_draw():
 
 def test_recalibration_leaves_the_order_of_the_generic_network():
     aucs = _aucs(_draws(10), _draws(8, 2))
-    assert {*DECISION_ONLY} <= {*NAMES, CROSS_PATIENT}
-    assert {aucs[name] for name in DECISION_ONLY if name in aucs} == {aucs["generic"]}
+    assert {*RECALIBRATIONS} == {"threshold", "platt_offset", "random_intercept"}
+    assert BASELINES.keys() == {*NAMES, CROSS_PATIENT}
+    assert {aucs[name] for name in RECALIBRATIONS if name in aucs} == {aucs["generic"]}
 
 
 @pytest.mark.parametrize(
@@ -139,17 +147,17 @@ def test_no_threshold_is_better_than_the_best(pairs):
 
 
 def test_patients_who_differ_keep_their_offsets_and_alike_ones_are_drawn_together():
-    apart = shrunk_intercepts(np.array([-5.0, 0.0, 5.0, 9.0]), np.full(4, 0.01))
+    apart = shrink_intercepts(np.array([-5.0, 0.0, 5.0, 9.0]), np.full(4, 0.01))
     np.testing.assert_allclose(apart, [-5, 0, 5, 9], atol=0.1)
-    alike = shrunk_intercepts(np.array([-0.3, 0.0, 0.3, 0.1]), np.full(4, 10.0))
+    alike = shrink_intercepts(np.array([-0.3, 0.0, 0.3, 0.1]), np.full(4, 10.0))
     assert np.ptp(alike) < 0.25
 
 
 def test_a_patient_who_is_known_little_about_is_drawn_more():
     offsets, variances = np.array([4.0, 4.0, -2.0, 0.0, 2.0]), np.array([0.1, 10.0, 0.1, 0.1, 0.1])
-    shrunk = shrunk_intercepts(offsets, variances)
+    shrunk = shrink_intercepts(offsets, variances)
     assert shrunk[1] < shrunk[0] <= 4
 
 
 def test_two_patients_tell_nothing_about_the_others():
-    assert shrunk_intercepts(np.array([1.0, 2.0]), np.ones(2)).tolist() == [1, 2]
+    assert shrink_intercepts(np.array([1.0, 2.0]), np.ones(2)).tolist() == [1, 2]

@@ -15,9 +15,9 @@ from kalemia.core.tables import empty_table, read_json, read_table, table_from_r
 from kalemia.network.checkpoints import file_hash, load_checkpoint, load_generic, load_round, save_checkpoint
 from kalemia.network.predictions import beat_logits, draw_predictions
 from kalemia.network.training import train
-from kalemia.personal.baselines import write_round_0
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, write_features
+from kalemia.personal.round_0 import write_round_0
 from kalemia.personal.round_scores import draw_roles
 from kalemia.stats.draw_metrics import role_metrics
 

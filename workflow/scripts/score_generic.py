@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.personal.baselines import write_round_0
+    from kalemia.personal.round_0 import write_round_0
 
     study = Study.from_config(snakemake.config)
     write_round_0(

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from kalemia.core.paths import round_of_path
 from kalemia.core.tables import empty_table, known, read_table, table_from_rows, write_table
-from kalemia.personal.baselines import CROSS_PATIENT, shrunk_intercepts
+from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import audit, hours_between
 from kalemia.personal.splits import parse_draws, read_split
 from kalemia.stats.draw_metrics import METRICS, draw_metrics
@@ -112,7 +112,7 @@ def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int],
         mine = [split for split in splits if split["arm"] == arm]
         scored = [of_round_0[arm, split["subject_id"]] for split in mine]
         fits = [_own_offset(split, table) for split, table in zip(mine, scored, strict=True)]
-        intercepts = shrunk_intercepts(*np.array(fits).T)
+        intercepts = shrink_intercepts(*np.array(fits).T)
         for split, table, intercept in zip(mine, scored, intercepts, strict=True):
             test = table.filter(pc.equal(table["role"], "test"))
             scores = test["logit"].to_numpy() + intercept

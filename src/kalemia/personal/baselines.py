@@ -1,34 +1,25 @@
-"""What a personal network must beat: the same test draws, told apart by something simpler.
+"""Baselines: simpler scores of the same test draws, which a personalized network must beat.
 
-Every baseline learns from the draws that the network learns from in all its rounds, and from no others.
+Every baseline learns from the training draws of all rounds, and from no others. To add one, add a function and an entry
+to `BASELINES`; then `make generate`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from kalemia.beats.dataset import read_beats
-from kalemia.core.config import Network, Range
-from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.ecg.beat_measurements import measure_beats
-from kalemia.network.predictions import draw_predictions
-from kalemia.personal.cached_features import Origin, load_features
-from kalemia.personal.round_scores import training_draws_until, write_round_predictions
-from kalemia.personal.splits import read_split
+from kalemia.core.config import Range
 from kalemia.stats.draw_metrics import best_threshold
 from kalemia.stats.logistic_regression import fit_logistic, fit_offset
 
 
 @dataclass(frozen=True)
 class DrawSet:
-    """Some labeled draws of a patient (n,), and what baselines may know of each.
+    """Some labeled draws of a patient (n,), and the values that baselines may use.
 
-    logit: of the generic network; decision: of it. pooled: (n, channels). measures: (n, 6), of the median beat.
-    The others are of the context table; NaN where not known.
+    logit and decision: of the generic network. pooled: the features of its head (n, channels). measures: of the median
+    beat (n, 6). The others are from the context table; NaN if not known.
     """
 
     labels: np.ndarray
@@ -46,74 +37,100 @@ class DrawSet:
 
 
 Scores = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws, and decisions (n,) of 0 and 1
-_DECIMALS = 4  # more than a laboratory gives
-CROSS_PATIENT = "random_intercept"  # needs the other patients, so the evaluation adds it
 
 
-def write_round_0(
-    split_path: str | Path,
-    shard_path: str | Path,
-    features_path: str | Path,
-    generic_path: str | Path,
-    context_path: str | Path,
-    network: Network,
-    positive: Range,
-    decision: str,
-    digest: str,
-    predictions_path: str | Path,
-    metrics_path: str | Path,
-    baselines_path: str | Path,
-) -> None:
-    """Round 0: what the generic network says of all the patient's draws, and what each baseline says of the test draws.
+@dataclass(frozen=True)
+class Baseline:
+    """One baseline, named by its key in `BASELINES`.
 
-    Of a patient who has no split there are no baselines. Raises `UserError` where the files do not belong together.
+    doc: a description in one sentence. score: scores the test draws after training on the training draws, which hold
+    both classes; None if that needs other patients, so that the evaluation adds it. recalibration: whether it changes
+    the decisions of the generic network only, and not the order of its scores.
     """
-    split, beats = read_split(split_path), read_table(shard_path, "beats", ["draw_id", "rr_after_ms"])
-    pooled, outputs = load_features(features_path, ("pooled", "outputs"), Origin.of(generic_path, shard_path))
-    beat_set = read_beats(shard_path)
-    write_round_predictions(outputs, beat_set.rows, split, 0, network, decision, digest, predictions_path, metrics_path)
-    predictions = draw_predictions(outputs, beat_set.rows, {}, decision)
-    context = read_table(context_path, "context")
-    context = context.filter(pc.equal(context["subject_id"], split["subject_id"]))
-    rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)
-    draws = _draw_set(predictions, beat_set.draw_ids, beat_set.beats_mv, rr_ms, pooled, context)
-    ids = predictions["draw_id"].to_numpy()
-    train = np.flatnonzero(np.isin(ids, training_draws_until(split, len(split["rounds"]))))
-    test = np.flatnonzero(np.isin(ids, split["test"]))
-    judged = score_baselines(draws.take(train), draws.take(test), positive) if split["rounds"] else {}
-    about = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
-    rows = [
-        row | {"baseline": name, "score": score, "decision": said}
-        for name, (scores, decisions) in judged.items()
-        for row, score, said in zip(about, scores.tolist(), decisions.tolist(), strict=True)
+
+    doc: str
+    score: Callable[[DrawSet, DrawSet, Range], Scores] | None
+    recalibration: bool = False
+
+
+def _generic(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    return test.logit, test.decision
+
+
+def _threshold(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    return _decide_by_sign(test.logit - best_threshold(train.logit, train.labels))
+
+
+def _platt_offset(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    offset, _ = fit_offset(train.logit, train.labels)
+    return _decide_by_sign(test.logit + offset)
+
+
+def _nearest_mean(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    squared_distances = [
+        ((test.pooled - train.pooled[train.labels == label].mean(axis=0)) ** 2).sum(axis=1) for label in (0, 1)
     ]
-    write_table(baselines_path, "baselines", table_from_rows("baselines", rows), digest)
+    return _decide_by_sign(squared_distances[0] - squared_distances[1])
+
+
+def _logistic_regression(values: Callable[[DrawSet], np.ndarray]) -> Callable[[DrawSet, DrawSet, Range], Scores]:
+    """A baseline that fits a logistic regression on values (n, columns)."""
+
+    def score(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+        return _decide_by_sign(fit_logistic(values(train), train.labels).score(values(test)))
+
+    return score
+
+
+def _last_value(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    return _decide_by_sign(_distance_into(positive, test.last_value))
+
+
+def _last_label(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    return _decide_by_sign(np.nan_to_num(2 * test.last_label - 1))
+
+
+CROSS_PATIENT = "random_intercept"
+BASELINES = {
+    "generic": Baseline("The generic network, without any personalization.", _generic),
+    "threshold": Baseline("The patient's own threshold on the logit of the generic network.", _threshold, True),
+    "platt_offset": Baseline(
+        "The patient's own constant added to the logit of the generic network (Platt scaling with slope 1).",
+        _platt_offset,
+        recalibration=True,
+    ),
+    CROSS_PATIENT: Baseline("The Platt offset, shrunk toward the mean of the other patients.", None, True),
+    "nearest_mean": Baseline("The nearest class mean of the features of the generic network's head.", _nearest_mean),
+    "linear_probe": Baseline(
+        "A logistic regression on the features of the generic network's head.",
+        _logistic_regression(lambda draws: draws.pooled),
+    ),
+    "heart_rate": Baseline(
+        "A logistic regression on heart rate.", _logistic_regression(lambda draws: draws.heart_rate_bpm[:, None])
+    ),
+    "ecg_measures": Baseline(
+        "A logistic regression on T amplitude, T/R ratio, T slope, QRS width, PR and QT of the median beat.",
+        _logistic_regression(lambda draws: draws.measures),
+    ),
+    "last_value": Baseline("The last value that was known at the time of the draw.", _last_value),
+    "last_label": Baseline("The label of the last known value that has a label.", _last_label),
+    "time_since_admission": Baseline(
+        "A logistic regression on the hours since admission.",
+        _logistic_regression(lambda draws: draws.hours_since_admission[:, None]),
+    ),
+}
+RECALIBRATIONS = tuple(name for name, baseline in BASELINES.items() if baseline.recalibration)
+_DECIMALS = 4  # more than a laboratory reports
 
 
 def score_baselines(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Scores]:
-    """What each baseline says of the test draws, having learned from `train`, which holds both classes."""
-
-    def logistic(values: Callable[[DrawSet], np.ndarray]) -> Scores:
-        return _by_sign(fit_logistic(values(train), train.labels).score(values(test)))
-
-    offset, _ = fit_offset(train.logit, train.labels)
-    return {
-        "generic": (test.logit, test.decision),
-        "threshold": _by_sign(test.logit - best_threshold(train.logit, train.labels)),
-        "platt_offset": _by_sign(test.logit + offset),
-        "nearest_mean": _by_sign(_nearer_mean(train, test)),
-        "linear_probe": logistic(lambda draws: draws.pooled),
-        "heart_rate": logistic(lambda draws: draws.heart_rate_bpm[:, None]),
-        "ecg_measures": logistic(lambda draws: draws.measures),
-        "last_value": _by_sign(_beyond(test.last_value, positive)),
-        "last_label": _by_sign(np.nan_to_num(2 * test.last_label - 1)),
-        "time_since_admission": logistic(lambda draws: draws.hours_since_admission[:, None]),
-    }
+    """The scores of the test draws by every baseline that needs no other patient."""
+    return {name: one.score(train, test, positive) for name, one in BASELINES.items() if one.score}
 
 
-def _beyond(values: np.ndarray, positive: Range) -> np.ndarray:
-    """How far values lie within the positive range: more than 0 within, 0 or less outside, 0 for NaN; float64 (n,)."""
-    values = np.round(values.astype(np.float64), _DECIMALS)  # 5.3 is 5.30000019 in the table's float32
+def _distance_into(positive: Range, values: np.ndarray) -> np.ndarray:
+    """How far values are inside the positive range: above 0 inside, 0 or less outside, 0 for NaN; float64 (n,)."""
+    values = np.round(values.astype(np.float64), _DECIMALS)  # 5.3 is 5.30000019 as the float32 of a table
     bound, direction = (positive.above, 1) if np.isfinite(positive.above) else (positive.from_, 1)
     if not np.isfinite(bound):
         bound, direction = min(positive.below, positive.to), -1
@@ -121,19 +138,19 @@ def _beyond(values: np.ndarray, positive: Range) -> np.ndarray:
     return np.where(on_bound, 0.1**_DECIMALS, np.nan_to_num(direction * (values - bound)))
 
 
-def shrunk_intercepts(offsets: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Each patient's offset, drawn towards the mean of the others by what is known of how much patients differ.
+def shrink_intercepts(offsets: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Shrink each patient's offset toward the mean of the others, the more the less patients differ.
 
     An empirical Bayes estimate of a random intercept; the variance between patients is the moment estimate of
-    DerSimonian and Laird (Control Clin Trials 1986;7:177), for each patient from the others alone. Fewer than three
-    patients tell nothing about it, so then everybody keeps the own offset.
+    DerSimonian and Laird (Control Clin Trials 1986;7:177), for each patient from the others alone. It cannot be
+    estimated from fewer than three patients, who therefore keep their own offsets.
     """
     if len(offsets) < 3:
         return offsets
-    return np.array([_shrunk(offsets, variances, i) for i in range(len(offsets))])
+    return np.array([_shrink(offsets, variances, i) for i in range(len(offsets))])
 
 
-def _shrunk(offsets: np.ndarray, variances: np.ndarray, i: int) -> float:
+def _shrink(offsets: np.ndarray, variances: np.ndarray, i: int) -> float:
     others = np.arange(len(offsets)) != i
     values, weights = offsets[others], 1 / variances[others]
     mean = np.average(values, weights=weights)
@@ -144,42 +161,5 @@ def _shrunk(offsets: np.ndarray, variances: np.ndarray, i: int) -> float:
     return float(mean + (offsets[i] - mean) * between / (between + variances[i]))
 
 
-def _by_sign(scores: np.ndarray) -> Scores:
+def _decide_by_sign(scores: np.ndarray) -> Scores:
     return scores, (scores > 0).astype(np.int8)
-
-
-def _nearer_mean(train: DrawSet, test: DrawSet) -> np.ndarray:
-    """How much nearer, in squared distance, the mean of the positive training draws is than that of the negative."""
-    away = [((test.pooled - train.pooled[train.labels == label].mean(axis=0)) ** 2).sum(axis=1) for label in (0, 1)]
-    return away[0] - away[1]
-
-
-def _draw_set(
-    predictions: pa.Table,
-    draw_ids: np.ndarray,
-    beats_mv: np.ndarray,
-    rr_ms: np.ndarray,
-    pooled: np.ndarray,
-    context: pa.Table,
-) -> DrawSet:
-    """The draws of a predictions table, from their beats (beats, ...) and the rows of the context table."""
-    ids = predictions["draw_id"].to_numpy()
-    mine = [np.flatnonzero(draw_ids == draw) for draw in ids]
-    rows = {row["draw_id"]: row for row in context.to_pylist()}
-
-    def known(column: str) -> np.ndarray:
-        values = [rows[draw][column] if draw in rows else None for draw in ids.tolist()]
-        return np.array([np.nan if value is None else value for value in values], np.float64)
-
-    median_mv = np.array([np.median(beats_mv[places], axis=0) for places in mine]).reshape(len(ids), -1)
-    return DrawSet(
-        labels=predictions["label"].to_numpy(zero_copy_only=False),
-        logit=predictions["logit"].to_numpy(),
-        decision=predictions["decision"].to_numpy(),
-        pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in mine]),
-        measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in mine])),
-        heart_rate_bpm=known("heart_rate_bpm"),
-        last_value=known("last_potassium"),
-        last_label=known("last_label"),
-        hours_since_admission=known("hours_since_admission"),
-    )

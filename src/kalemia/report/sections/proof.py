@@ -5,12 +5,10 @@ import pyarrow as pa
 from kalemia.core.config import Arm, Study
 from kalemia.core.wording import display_name
 from kalemia.evaluation.collect import LAST_ROUND
+from kalemia.personal.baselines import RECALIBRATIONS
 from kalemia.report.formatting import MISSING, number
 from kalemia.report.inputs import StudyResults
 from kalemia.report.notes import Notes
-
-# Baselines that order draws as the generic network does: recalibration, and no more.
-DECISION_ONLY = ("threshold", "platt_offset", "random_intercept")
 
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -56,7 +54,7 @@ def baseline_tables(arms: list[str], averages: pa.Table) -> list[dict]:
 
 def recalibration(accuracy: dict[str, float]) -> str:
     """What accuracy (by model) deciding otherwise reaches at best, against the generic network and the last round."""
-    best = max((name for name in DECISION_ONLY if name in accuracy), key=accuracy.get)
+    best = max((name for name in RECALIBRATIONS if name in accuracy), key=accuracy.get)
     last, reached = accuracy[LAST_ROUND], accuracy[best]
     return (
         f"from a mean accuracy of {number(accuracy['generic'])} with the generic network, recalibration alone leads to"

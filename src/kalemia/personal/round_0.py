@@ -1,0 +1,88 @@
+"""Round 0: the generic network and the baselines on one patient's draws. Needs no torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kalemia.beats.dataset import read_beats
+from kalemia.core.config import Network, Range
+from kalemia.core.tables import read_table, table_from_rows, write_table
+from kalemia.ecg.beat_measurements import measure_beats
+from kalemia.network.predictions import draw_predictions
+from kalemia.personal.baselines import DrawSet, score_baselines
+from kalemia.personal.cached_features import Origin, load_features
+from kalemia.personal.round_scores import training_draws_until, write_round_predictions
+from kalemia.personal.splits import read_split
+
+
+def write_round_0(
+    split_path: str | Path,
+    shard_path: str | Path,
+    features_path: str | Path,
+    generic_path: str | Path,
+    context_path: str | Path,
+    network: Network,
+    positive: Range,
+    decision: str,
+    digest: str,
+    predictions_path: str | Path,
+    metrics_path: str | Path,
+    baselines_path: str | Path,
+) -> None:
+    """Score all draws of a patient with the generic network (round 0), and the test draws with every baseline.
+
+    A patient without a split has no baselines. Raises `UserError` if the files do not belong together.
+    """
+    split, beats = read_split(split_path), read_table(shard_path, "beats", ["draw_id", "rr_after_ms"])
+    pooled, outputs = load_features(features_path, ("pooled", "outputs"), Origin.of(generic_path, shard_path))
+    beat_set = read_beats(shard_path)
+    write_round_predictions(outputs, beat_set.rows, split, 0, network, decision, digest, predictions_path, metrics_path)
+    predictions = draw_predictions(outputs, beat_set.rows, {}, decision)
+    context = read_table(context_path, "context")
+    context = context.filter(pc.equal(context["subject_id"], split["subject_id"]))
+    rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)
+    draws = _draw_set(predictions, beat_set.draw_ids, beat_set.beats_mv, rr_ms, pooled, context)
+    ids = predictions["draw_id"].to_numpy()
+    train = np.flatnonzero(np.isin(ids, training_draws_until(split, len(split["rounds"]))))
+    test = np.flatnonzero(np.isin(ids, split["test"]))
+    scored = score_baselines(draws.take(train), draws.take(test), positive) if split["rounds"] else {}
+    test_rows = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
+    rows = [
+        row | {"baseline": name, "score": score, "decision": decided}
+        for name, (scores, decisions) in scored.items()
+        for row, score, decided in zip(test_rows, scores.tolist(), decisions.tolist(), strict=True)
+    ]
+    write_table(baselines_path, "baselines", table_from_rows("baselines", rows), digest)
+
+
+def _draw_set(
+    predictions: pa.Table,
+    draw_ids: np.ndarray,
+    beats_mv: np.ndarray,
+    rr_ms: np.ndarray,
+    pooled: np.ndarray,
+    context: pa.Table,
+) -> DrawSet:
+    """The draws of a predictions table, from their beats (beats, ...) and the rows of the context table."""
+    ids = predictions["draw_id"].to_numpy()
+    beats_of_draws = [np.flatnonzero(draw_ids == draw) for draw in ids]
+    rows = {row["draw_id"]: row for row in context.to_pylist()}
+
+    def context_column(column: str) -> np.ndarray:
+        values = [rows[draw][column] if draw in rows else None for draw in ids.tolist()]
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    median_mv = np.array([np.median(beats_mv[places], axis=0) for places in beats_of_draws]).reshape(len(ids), -1)
+    return DrawSet(
+        labels=predictions["label"].to_numpy(zero_copy_only=False),
+        logit=predictions["logit"].to_numpy(),
+        decision=predictions["decision"].to_numpy(),
+        pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws]),
+        measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in beats_of_draws])),
+        heart_rate_bpm=context_column("heart_rate_bpm"),
+        last_value=context_column("last_potassium"),
+        last_label=context_column("last_label"),
+        hours_since_admission=context_column("hours_since_admission"),
+    )
