@@ -1,1 +1,1 @@
-"""From recordings to beats, and the review of both."""
+"""From recordings to beats, and the review of excerpts."""

@@ -1,4 +1,4 @@
-"""The beats of shards as arrays: each with its draw, and the inputs that a network takes."""
+"""Read beat shards as arrays: each beat with its draw, and the inputs for a network."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COLUMNS = [*DRAW_COLUMNS, *RR_COLUMNS, "beat"]
 
 @dataclass(frozen=True)
 class BeatSet:
-    """Beats and, row by row, the draws they belong to.
+    """Beats and the draws they belong to.
 
-    beats_mv: (n, 120) float32, mV. rows: a table (n) of `DRAW_COLUMNS`. inputs: what the network takes of each beat,
-    float32 (n, ...); `beats_mv` itself where the network takes beats as they are.
+    beats_mv: (n, 120) float32. rows: a table of `DRAW_COLUMNS` with one row per beat. inputs: the network's input for
+    each beat, float32 (n, ...); the same object as `beats_mv` if the network takes beats unchanged.
     """
 
     beats_mv: np.ndarray
@@ -41,15 +41,15 @@ class BeatSet:
 
     @property
     def draw_ids(self) -> np.ndarray:
-        """Of every beat, int64 (n,)."""
+        """The draw of every beat, int64 (n,)."""
         return self.rows["draw_id"].to_numpy()
 
     def take(self, keep: np.ndarray) -> BeatSet:
-        """The beats at the places, or under the mask, `keep`; a copy."""
-        places = np.flatnonzero(keep) if keep.dtype == bool else keep
-        beats_mv = self.beats_mv[places]
-        inputs = beats_mv if self.inputs is self.beats_mv else self.inputs[places]
-        return BeatSet(beats_mv, self.rows.take(places), inputs)
+        """Copy the beats selected by `keep`, indices or a bool mask (n,)."""
+        indices = np.flatnonzero(keep) if keep.dtype == bool else keep
+        beats_mv = self.beats_mv[indices]
+        inputs = beats_mv if self.inputs is self.beats_mv else self.inputs[indices]
+        return BeatSet(beats_mv, self.rows.take(indices), inputs)
 
     def with_labels(self, labels: np.ndarray) -> BeatSet:
         """The same beats with other labels, int8 (n,)."""
@@ -58,15 +58,15 @@ class BeatSet:
 
 
 def read_beats(path: str | Path, network: config.Network | None = None) -> BeatSet:
-    """All beats of a shard, and what `network` takes of them; without one, the beats as they are.
+    """Read all beats of a shard, with the inputs for `network`; without a network the inputs are the beats themselves.
 
-    Raises `UserError` as `tables.read_table`, and if a beat has a sample or an interval that is not a finite number.
+    Raises `UserError` as `tables.read_table`, and if a beat has a sample or an RR interval that is not finite.
     """
     return _beat_set(path, read_table(path, "beats", _COLUMNS), network)
 
 
 def iter_beats_by_subject(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
-    """As `read_beats`, subject after subject, of a file in which each has a row group."""
+    """As `read_beats`, one subject at a time, from a file with one row group per subject."""
     for table in read_row_groups(path, "beats", _COLUMNS):
         yield _beat_set(path, table, network)
 
@@ -87,7 +87,7 @@ def _beat_set(path: str | Path, table: pa.Table, network: config.Network | None)
 
 
 def concatenate_beat_sets(parts: list[BeatSet]) -> BeatSet:
-    """Several sets of beats as one; at least one part."""
+    """Concatenate one or more sets of beats."""
     beats_mv = np.concatenate([part.beats_mv for part in parts])
     are_inputs = all(part.inputs is part.beats_mv for part in parts)
     inputs = beats_mv if are_inputs else np.concatenate([part.inputs for part in parts])
@@ -98,6 +98,6 @@ def _check_finite(path: str | Path, table: pa.Table, numbers: np.ndarray, what: 
     bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
     if len(bad):
         raise UserError(
-            f"{path}: draw {table['draw_id'][int(bad[0])]} has a beat with {what} that is no finite number;"
+            f"{path}: draw {table['draw_id'][int(bad[0])]} has a beat with {what} that is not a finite number;"
             " delete it and run again"
         )

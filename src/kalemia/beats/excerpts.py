@@ -1,4 +1,4 @@
-"""The ECG before each draw of one subject: one lead, as recorded, out of gaps, segments and changing leads."""
+"""Read the ECG before each draw of one subject: one lead, as recorded, across gaps and segments."""
 
 import logging
 from collections import Counter
@@ -24,7 +24,10 @@ def write_excerpts(
     digest: str,
     path: str | Path,
 ) -> None:
-    """Write one row for each draw of the subject that is read, with its ECG or the reason why there is none."""
+    """Write one row per draw of the subject that is to be read, with its ECG or the reason why there is none.
+
+    Raises `UserError` as `tables.read_table`.
+    """
     draws = read_subject_draws(draws_path, subject_id)
     recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
     rows = [
@@ -38,7 +41,7 @@ def write_excerpts(
 def missing_lead_reason(
     excerpt: LeadExcerpt, rate_hz: float, min_recorded_minutes: float
 ) -> tuple[str | None, str | None]:
-    """Why an excerpt cannot be used, as (reason, detail); (None, None) if enough of the lead was recorded."""
+    """(reason, detail) why an excerpt cannot be used; (None, None) if enough of the lead was recorded."""
     recorded_s = np.count_nonzero(np.isfinite(excerpt.ecg_mv)) / rate_hz
     if recorded_s >= 60 * min_recorded_minutes:
         return None, None
@@ -57,7 +60,7 @@ def _excerpt_row(
 ) -> dict:
     kept = ("subject_id", "draw_id", "draw_time", "potassium", "label", "hadm_id", "recording", "sample_from")
     row = {name: draw[name] for name in kept} | {"ecg_mv": None, "rate_hz": None, "segments": [], "faults": []}
-    if isinstance(recording, UnreadableRecordingError):  # it could be read when the cohort was made
+    if isinstance(recording, UnreadableRecordingError):  # it was readable when the cohort was made
         return row | {"reason": recording.reason, "detail": recording.detail}
     excerpt = read_lead(recording, lead, draw["sample_from"], draw["sample_to"])
     reason, detail = missing_lead_reason(excerpt, recording.rate_hz, min_recorded_minutes)

@@ -1,4 +1,4 @@
-"""The beats of all generic patients in one file, so that the training reads two files and not some thousands."""
+"""Collect the beats of all generic patients in one file, so that training need not read thousands of files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from kalemia.core.tables import read_table, write_row_groups
 
 
 def write_generic_beats(shard_paths: Iterable[str | Path], digest: str, path: str | Path) -> None:
-    """Write the shards as one table of kind "beats", a row group a subject, in the order of the shards' names.
+    """Write the shards as one table of kind "beats", one row group per subject, sorted by the shards' names.
 
     Raises `UserError` as `tables.read_table`.
     """

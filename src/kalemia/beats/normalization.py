@@ -1,16 +1,16 @@
-"""Beats to mean 0 and SD 1, over the beat itself, its draw, or all that is known of its subject by then."""
+"""Normalize beats to mean 0 and SD 1 over the beat, its draw, or its subject's draws so far."""
 
 import numpy as np
 
-MIN_SD_MV = 1e-3  # a flatter line than this is no beat, and is not blown up to look like one
+MIN_SD_MV = 1e-3  # a flatter beat is not scaled up further
 
 
 def normalize_beats(beats_mv: np.ndarray, draw_ids: np.ndarray, draw_times: np.ndarray, scope: str) -> np.ndarray:
-    """The beats of one subject, (n, 120) float32 in mV, in SDs around the mean; unchanged for `over` "none".
+    """Normalize the beats of one subject, (n, 120) float32 in mV, to SDs around the mean: float32 (n, 120).
 
-    beat: of the beat's own samples. draw: of all samples of the draw's beats. subject: of all samples of the subject's
-    draws up to this one, so that nothing later than a draw, which could be a test draw, says how it is scaled.
-    draw_ids and draw_times are of every beat, (n,).
+    draw_ids, draw_times: (n,), of every beat. Mean and SD are over the samples of `scope`: "beat", the beat itself;
+    "draw", all beats of its draw; "subject", all beats of the subject's draws up to this one, so that later draws,
+    which may be test draws, do not affect the scale; "none" returns the beats unchanged.
     """
     if scope == "none" or not len(beats_mv):
         return beats_mv

@@ -1,4 +1,4 @@
-"""The review of excerpts by a person: decisions that stand above the automatic verdict."""
+"""Read the decisions of a person who reviewed excerpts; they override the automatic verdict."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ _DECISIONS = ("accept", "reject")
 
 @dataclass(frozen=True)
 class ReviewDecision:
-    """What a reviewer said of one draw's excerpt: accept or reject, who said it, and why."""
+    """A reviewer's decision on the excerpt of one draw: "accept" or "reject", the reviewer, and a note."""
 
     decision: str
     reviewer: str
@@ -22,25 +22,25 @@ class ReviewDecision:
 
 
 def read_review_decisions(path: str | Path | None) -> dict[int, dict[int, ReviewDecision]]:
-    """Subject -> draw -> decision, from a CSV of subject_id, draw_id, decision, reviewer and note.
+    """Read subject -> draw -> decision from a CSV of subject_id, draw_id, decision, reviewer and note.
 
-    No path, no decisions. Raises `UserError` where the file is missing, lacks a column, decides neither accept nor
-    reject, names no reviewer, or decides on a draw twice.
+    Without a path there are no decisions. Raises `UserError` if the file is missing or lacks a column, or if a line has
+    a decision other than accept and reject, has no reviewer, or repeats a draw.
     """
     if path is None:
         return {}
     decisions: dict[int, dict[int, ReviewDecision]] = {}
     for line, row in enumerate(_read_rows(path), start=2):
         if row["subject_id"] is None or row["draw_id"] is None:
-            raise UserError(f"{path}: line {line}: names no subject_id or no draw_id")
+            raise UserError(f"{path}: line {line}: has no subject_id or no draw_id")
         if row["decision"] not in _DECISIONS:
             raise UserError(f"{path}: line {line}: decision {row['decision']!r} is neither accept nor reject")
         if not row["reviewer"]:
-            raise UserError(f"{path}: line {line}: names no reviewer; every decision must have one")
-        of_subject = decisions.setdefault(row["subject_id"], {})
-        if row["draw_id"] in of_subject:
-            raise UserError(f"{path}: line {line}: decides on draw {row['draw_id']} for the second time; keep one line")
-        of_subject[row["draw_id"]] = ReviewDecision(row["decision"], row["reviewer"], row["note"] or "")
+            raise UserError(f"{path}: line {line}: has no reviewer; every decision needs one")
+        subject_decisions = decisions.setdefault(row["subject_id"], {})
+        if row["draw_id"] in subject_decisions:
+            raise UserError(f"{path}: line {line}: draw {row['draw_id']} has a second decision; keep one line")
+        subject_decisions[row["draw_id"]] = ReviewDecision(row["decision"], row["reviewer"], row["note"] or "")
     return decisions
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.borderline import closest_to_threshold
+from kalemia.beats.review_candidates import closest_to_threshold
 from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.config import Study

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from excerpt_rows import excerpt
-from kalemia.beats.borderline import closest_to_threshold
+from kalemia.beats.review_candidates import closest_to_threshold
 from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.core.errors import UserError
@@ -33,9 +33,9 @@ def test_the_decisions_on_one_subject_are_read(tmp_path):
     ("text", "said"),
     [
         (HEAD + "7,1,maybe,AB,\n", "line 2: decision 'maybe' is neither"),
-        (HEAD + "7,1,accept,,\n", "line 2: names no reviewer"),
-        (HEAD + ",1,accept,AB,\n", "line 2: names no subject_id or no draw_id"),
-        (HEAD + "7,1,accept,AB,\n7,1,reject,AB,\n", "line 3: decides on draw 1 for the second time"),
+        (HEAD + "7,1,accept,,\n", "line 2: has no reviewer"),
+        (HEAD + ",1,accept,AB,\n", "line 2: has no subject_id or no draw_id"),
+        (HEAD + "7,1,accept,AB,\n7,1,reject,AB,\n", "line 3: draw 1 has a second decision"),
         ("draw_id,decision\n1,accept\n", "needs the columns"),
         ("", "needs the columns"),
     ],

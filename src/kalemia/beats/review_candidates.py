@@ -1,4 +1,4 @@
-"""Which excerpts lie nearest the thresholds, so that a person looks at those first."""
+"""Choose the excerpts closest to the thresholds, which a person should review first."""
 
 import math
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from kalemia.core.config import Beats, Quality, Rhythm
 
 
 def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
-    """How near a row of the quality table lies to the nearest threshold: 0 on it, larger further away.
+    """Distance of a row of the quality table to the closest threshold: 0 on it, infinite without any R peak.
 
-    Shares and counts are compared as logarithms of their ratio to the threshold, the irregularity as it is, because
-    it is a logarithm already. What was never judged is infinitely far.
+    Counts and fractions are compared by the absolute logarithm of their ratio to the threshold, COSEn by its absolute
+    difference, because it is a logarithm already.
     """
     if not row["n_r_peaks"]:
         return math.inf
@@ -27,10 +27,10 @@ def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Be
 def closest_to_threshold(
     rows: Iterable[dict], max_rows: int, quality: Quality, rhythm: Rhythm, beats: Beats
 ) -> list[dict]:
-    """At most so many rows of quality tables, the nearest to a threshold first."""
-    near = [(distance_to_threshold(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
-    near.sort(key=lambda item: item[:2])
-    return [row for distance, _, row in near[:max_rows] if math.isfinite(distance)]
+    """At most `max_rows` rows of quality tables, closest to a threshold first; rows without R peaks are left out."""
+    ranked = [(distance_to_threshold(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
+    ranked.sort(key=lambda item: item[:2])
+    return [row for distance, _, row in ranked[:max_rows] if math.isfinite(distance)]
 
 
 def _log_ratio(value: float | None, threshold: float) -> float:
