@@ -7,6 +7,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
 Fields = dict[str, typing.Any]
@@ -213,7 +214,7 @@ class Personal:
 
 @dataclass(frozen=True)
 class Arm:
-    """A protocol with a way of training; `negative_controls` says how often each null of the arm is repeated."""
+    """A protocol with a way of training; `negative_controls` says how many runs each negative control has."""
 
     protocol: str
     purge_hours: float
@@ -227,8 +228,17 @@ class Arm:
 
     @property
     def trains_nulls(self) -> bool:
-        """Whether some null needs a training of its own; a stranger needs none."""
-        return any(n for kind, n in self.negative_controls.items() if kind != "stranger")
+        """Whether a negative control of the arm trains networks."""
+        return any(self.control_runs(trained=True).values())
+
+    @property
+    def uses_other_patients(self) -> bool:
+        """Whether a negative control of the arm uses the networks of other patients."""
+        return any(self.control_runs(trained=False).values())
+
+    def control_runs(self, trained: bool) -> dict[str, int]:
+        """The number of runs of each negative control that trains networks, or of each that does not."""
+        return {kind: n for kind, n in self.negative_controls.items() if NEGATIVE_CONTROLS[kind].trains == trained}
 
 
 @dataclass(frozen=True)
@@ -306,15 +316,14 @@ class Study:
         return _digest_of([self.digest("personal"), arm, trained])
 
     def nulls_digest(self, arm: str) -> str:
-        """As `digest`, of the nulls of one arm that are trained."""
-        repeats = {kind: n for kind, n in self.arms[arm].negative_controls.items() if kind != "stranger"}
-        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), repeats])
+        """As `digest`, of the negative controls of one arm that train networks."""
+        runs = self.arms[arm].control_runs(trained=True)
+        return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), runs])
 
     def strangers_digest(self, arm: str) -> str:
-        """As `digest`, of the null of one arm that trains nothing."""
-        return _digest_of(
-            [self.digest("strangers"), self.arm_digest(arm), self.arms[arm].negative_controls.get("stranger")]
-        )
+        """As `digest`, of the negative controls of one arm that use other patients' networks."""
+        runs = self.arms[arm].control_runs(trained=False)
+        return _digest_of([self.digest("strangers"), self.arm_digest(arm), runs])
 
     def split_digest(self, arm: str) -> str:
         """As `digest`, of the division of draws in one arm; training settings are not in it."""

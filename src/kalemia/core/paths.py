@@ -125,5 +125,5 @@ class ResultPaths:
         """The negative controls of every arm that has some: one file per patient if trained, otherwise one per arm."""
         trained = self.arm_files([row for row in rounds if arms[row.arm].trains_nulls], "nulls.parquet")
         evaluable_arms = {row.arm for row in rounds}
-        strangers = (arm for arm in arms if arm in evaluable_arms and arms[arm].negative_controls.get("stranger"))
+        strangers = (arm for arm in arms if arm in evaluable_arms and arms[arm].uses_other_patients)
         return trained + [self(f"personal/{arm}/strangers.parquet") for arm in strangers]

@@ -41,7 +41,7 @@ def write_strangers(
     The four lists are of the arm's patients, in the same order. Only one patient's beats and one network are in memory
     at a time. Raises `UserError` if the files of a patient do not belong together or the arm has no such control.
     """
-    repeats = {kind: arm.negative_controls[kind] for kind in OTHER_PATIENTS if arm.negative_controls.get(kind)}
+    repeats = {kind: n for kind, n in arm.control_runs(trained=False).items() if n}
     if not repeats:
         kinds = " or ".join(OTHER_PATIENTS)
         raise UserError(f"{path}: the arm has no such negative control; add {kinds} to it in the configuration")

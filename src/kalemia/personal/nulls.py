@@ -55,13 +55,10 @@ def write_nulls(
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
     for kind in TRAINED:
-        runs, replace_inputs = (
-            null_runs(kind, arm.negative_controls.get(kind, 0), split, arm, personal, seed),
-            RUNS[kind].inputs,
-        )
-        inputs = real_inputs
-        if runs and replace_inputs:
-            inputs = features_at(generic, replace_inputs(beats, network), last_frozen)
+        runs = null_runs(kind, arm.negative_controls.get(kind, 0), split, arm, personal, seed)
+        inputs, make_inputs = real_inputs, RUNS[kind].inputs
+        if runs and make_inputs:
+            inputs = features_at(generic, make_inputs(beats, network), last_frozen)
         for repeat, run in enumerate(runs):
             trained = train_null(run, generic, inputs, beats, network, arm, personal)
             test = np.flatnonzero(np.isin(beats.draw_ids, run.split.test))
