@@ -1,4 +1,4 @@
-"""What a patient's networks look at, how far that can be trusted, and how they keep beats apart, as tables."""
+"""Explanation of one patient's networks: Grad-CAM, occlusion, sanity checks and embeddings, as tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,9 +31,10 @@ from kalemia.personal.splits import parse_draws, read_split
 
 @dataclass(frozen=True)
 class PatientFiles:
-    """Where a subject's beats and networks lie: the shard, what the generic network makes of it, and the weights.
+    """Input files of one subject.
 
-    splits: by arm. rounds: by arm the last round, of arms that are possible.
+    shard: the beats. features: the generic network's features of them. generic: the generic checkpoint. splits: split
+    file by arm. rounds: checkpoint of the last round by arm, for arms with at least one round.
     """
 
     shard: str | Path
@@ -45,7 +46,7 @@ class PatientFiles:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How the networks came about, for those that are trained once more without truth."""
+    """Settings of training, for the networks that are trained again on permuted labels."""
 
     network: config.Network
     personal: config.Personal
@@ -55,9 +56,11 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class PatientData:
-    """What is explained: all beats, those of labeled draws, those of them that are shown, and the networks by name.
+    """One patient's beats and networks.
 
-    A network is `generic` or that of an arm after its last round; roles: by network, what draws were to it.
+    labeled: the beats of labeled draws. shown: the subsample of them that is embedded and occluded. splits: by arm.
+    models: networks by name, "generic" or the name of an arm (after its last round). roles: by network, the role of
+    each draw. windows: the samples of each wave.
     """
 
     subject_id: int
@@ -72,7 +75,7 @@ class PatientData:
 
 @dataclass(frozen=True)
 class MeanBeats:
-    """The mean beat of each label that there is: labels (k,), in mV (k, 120), as a network takes it (k, ...)."""
+    """The mean beat of each of k labels: labels (k,), samples in mV (k, 120), network inputs (k, ...)."""
 
     labels: np.ndarray
     beats_mv: np.ndarray
@@ -81,12 +84,12 @@ class MeanBeats:
     @classmethod
     def from_beats(cls, labeled: BeatSet) -> "MeanBeats":
         labels = labeled.rows["label"].to_numpy()
-        kinds = np.unique(labels)[::-1]
+        classes = np.unique(labels)[::-1]
         beats_mv, inputs = (
-            np.stack([numbers[labels == label].mean(axis=0, dtype=np.float64) for label in kinds]).astype(np.float32)
-            for numbers in (labeled.beats_mv, labeled.inputs)
+            np.stack([values[labels == label].mean(axis=0, dtype=np.float64) for label in classes]).astype(np.float32)
+            for values in (labeled.beats_mv, labeled.inputs)
         )
-        return cls(kinds, beats_mv, inputs)
+        return cls(classes, beats_mv, inputs)
 
 
 def explain_subject(
@@ -97,13 +100,17 @@ def explain_subject(
     digest: str,
     paths: dict[str, str | Path],
 ) -> None:
-    """Write a subject's tables, of the generic network and of each arm's last round; `paths` by kind of table.
+    """Write the explanation tables of one subject, for the generic network and each arm's last round.
 
-    gradcam, waves: Grad-CAM of the configured stages over the mean beat of each label, and what of it each wave gets.
-    sanity: how alike these maps are to those of networks made random, in weights or in the labels learned from.
-    occlusion: what the test draws lose without each wave. embedding, projections: beats in the plane, and how far the
-    plane can be trusted. Always computed with one thread, so that the same bytes come out however many are free.
-    Raises `UserError` as the readers of these files, and for another subject's weights.
+    paths: output file by kind of table:
+
+    gradcam, waves: Grad-CAM of the configured stages for the mean beat of each label, and each wave's fraction of it.
+    sanity: similarity of these maps to those of networks with randomized weights or permuted training labels.
+    occlusion: change of the test draws' predictions when a wave is removed.
+    embedding, projections: two-dimensional embeddings of beats, and their trustworthiness.
+
+    Computed in one thread, so that the bytes do not depend on the number of cores. Raises `UserError` as the readers of
+    the input files, and if a checkpoint belongs to another subject.
     """
     subject = read_patient(subject_id, files, training.network, settings.beats_per_draw)
     means = MeanBeats.from_beats(subject.labeled)
@@ -127,7 +134,10 @@ def explain_subject(
 
 
 def read_patient(subject_id: int, files: PatientFiles, network: config.Network, beats_per_draw: int) -> PatientData:
-    """Beats and networks, on the device that torch is set up for; raises `UserError` for another subject's round."""
+    """Read a subject's beats and networks, and move the networks to the device.
+
+    Raises `UserError` as the readers of the files, and if a round's checkpoint belongs to another subject or arm.
+    """
     device = set_up_torch(threads=1)
     beats = read_beats(files.shard, network)
     labeled = beats.take(beats.rows["label"].is_valid().to_numpy(zero_copy_only=False))
@@ -154,15 +164,15 @@ def read_patient(subject_id: int, files: PatientFiles, network: config.Network, 
     )
 
 
-Maps = dict[int, np.ndarray]  # by stage (k, 120), in the order of the labels of `MeanBeats`
+Maps = dict[int, np.ndarray]  # by stage (k, 120), in the order of `MeanBeats.labels`
 
 
 def _gradcam_rows(maps: dict[str, Maps], means: MeanBeats) -> list[dict]:
     return [
         {"model": name, "stage": stage, "label": label, "mean_beat": beat_mv, "attention": map_}
         for name, by_stage in maps.items()
-        for stage, of_labels in by_stage.items()
-        for label, beat_mv, map_ in zip(means.labels, means.beats_mv, of_labels, strict=True)
+        for stage, stage_maps in by_stage.items()
+        for label, beat_mv, map_ in zip(means.labels, means.beats_mv, stage_maps, strict=True)
     ]
 
 
@@ -175,8 +185,8 @@ def _wave_rows(maps: dict[str, Maps], labels: np.ndarray, windows: dict[str, sli
         {"model": name, "stage": stage, "label": label, "wave": wave, "share": share, "even_share": even[wave]}
         | limits.get(wave, {})
         for name, by_stage in maps.items()
-        for stage, of_labels in by_stage.items()
-        for label, map_ in zip(labels, of_labels, strict=True)
+        for stage, stage_maps in by_stage.items()
+        for label, map_ in zip(labels, stage_maps, strict=True)
         for wave, share in wave_fractions(map_, windows).items()
     ]
 
@@ -212,8 +222,9 @@ def _sanity_rows(
     randomized: Iterator[tuple[str, str, ResNet]],
     stages: tuple[int, ...],
 ) -> list[dict]:
-    """Every map against those of `randomized`; and "halves", as a yardstick: the same network's maps on the mean beats
-    of every other draw against those on the mean beats of the draws between.
+    """Similarity of each network's maps to those of the randomized networks.
+
+    As a reference, "halves": the similarity of the same network's maps on the mean beats of two halves of the draws.
     """
     rows = []
     for name, against, model in randomized:
@@ -243,27 +254,28 @@ def _similarity_rows(name: str, against: str, labels: np.ndarray, one: Maps, oth
 
 
 def _split_halves(labeled: BeatSet) -> tuple[BeatSet, BeatSet]:
-    """Every other draw of each label, and the others; a label's only draw is in both."""
+    """Two halves of the draws of each label, taken alternately; the only draw of a label is in both."""
     draw_ids, first = np.unique(labeled.draw_ids, return_index=True)
     labels = labeled.rows["label"].to_numpy()[first]
-    of_labels = [draw_ids[labels == label] for label in np.unique(labels)]
-    halves = (np.concatenate([mine[start::2] if len(mine) > 1 else mine for mine in of_labels]) for start in (0, 1))
+    by_label = [draw_ids[labels == label] for label in np.unique(labels)]
+    halves = (np.concatenate([ids[start::2] if len(ids) > 1 else ids for ids in by_label]) for start in (0, 1))
     return tuple(labeled.take(np.isin(labeled.draw_ids, half)) for half in halves)
 
 
 def _occlusion_rows(subject: PatientData) -> list[dict]:
-    """Of each arm, before and after, on the shown beats of the arm's test draws."""
+    """For each arm the rows of the generic and the personal network, on the shown beats of the arm's test draws."""
     rows = []
     for arm in (name for name in subject.models if name != GENERIC):
         test = subject.shown.take(np.isin(subject.shown.draw_ids, subject.splits[arm]["test"]))
         for name in (GENERIC, arm):
-            found = occlusion_rows(subject.models[name], test, subject.windows)
-            rows += [{"arm": arm, "model": name} | row for row in found]
+            rows += [
+                {"arm": arm, "model": name} | row for row in occlusion_rows(subject.models[name], test, subject.windows)
+            ]
     return rows
 
 
 def _embedding_rows(subject: PatientData, settings: config.Explanation, seed: int) -> tuple[list[dict], list[dict]]:
-    """Rows of the tables "embedding" and "projections"."""
+    """The rows of the tables "embedding" and "projections"."""
     episode_of, embedding, projections = _episode_by_draw(subject), [], []
     columns = subject.shown.rows.select(["draw_id", "label", "potassium"]).to_pylist()
     for name, model in subject.models.items():
@@ -271,9 +283,9 @@ def _embedding_rows(subject: PatientData, settings: config.Explanation, seed: in
         by_tsne = tsne(features, settings.perplexity, seed_of(seed, "t-SNE", subject.subject_id))
         by_pca, variance = pca(features)
         for row, on_tsne, on_pca in zip(columns, by_tsne.tolist(), by_pca.tolist(), strict=True):
-            places = dict(zip(("tsne_x", "tsne_y", "pca_x", "pca_y"), (*on_tsne, *on_pca), strict=True))
+            position = dict(zip(("tsne_x", "tsne_y", "pca_x", "pca_y"), (*on_tsne, *on_pca), strict=True))
             role = subject.roles[name].get(row["draw_id"], "other")
-            embedding.append({"model": name, **row, "role": role, "episode": episode_of[row["draw_id"]], **places})
+            embedding.append({"model": name, **row, "role": role, "episode": episode_of[row["draw_id"]], **position})
         for method, positions, share in (("t-SNE", by_tsne, None), ("PCA", by_pca, variance)):
             trusted = {"n_beats": len(features), "trustworthiness": embedding_trustworthiness(features, positions)}
             projections.append({"model": name, "method": method, **trusted, "variance": share})
