@@ -23,7 +23,7 @@ def two_clusters(n: int = 60) -> np.ndarray:
     return features
 
 
-def test_pooled_features_are_what_the_head_sees():
+def test_pooled_features_are_the_input_of_the_head():
     network = resnet(18, 2).eval()
     beats_mv = simulated_beats(0, 6, np.random.default_rng(2))
     with torch.inference_mode():
@@ -32,7 +32,7 @@ def test_pooled_features_are_what_the_head_sees():
     torch.testing.assert_close(again, logits)
 
 
-def test_beats_are_spread_over_each_draw(tmp_path):
+def test_subsampled_beats_are_spread_over_each_draw(tmp_path):
     draws = write_shard(tmp_path / "beats.parquet", 7, [1, 0, None], beats_per_draw=8)
     beats = read_beats(tmp_path / "beats.parquet")
     shown = subsample_beats(beats, 3)
@@ -42,7 +42,7 @@ def test_beats_are_spread_over_each_draw(tmp_path):
 
 
 @pytest.mark.parametrize("n_beats", [5, 8, 40])
-def test_perplexity_fits_the_number_of_beats(n_beats):
+def test_perplexity_is_limited_by_the_number_of_beats(n_beats):
     features = np.random.default_rng(1).standard_normal((n_beats, 6)).astype(np.float32)
     positions = tsne(features, perplexity=30.0, seed=2**62 + 1)
     assert positions.shape == (n_beats, 2)
@@ -58,7 +58,7 @@ def test_clusters_stay_apart_in_the_plane(place):
     assert np.linalg.norm(centers[1] - centers[0]) > spread
 
 
-def test_principal_axes_are_sklearns_up_to_their_direction():
+def test_pca_equals_sklearns_up_to_sign():
     features = np.random.default_rng(3).standard_normal((50, 8)).astype(np.float32) * np.arange(1, 9, dtype=np.float32)
     positions, variance = pca(features)
     expected = PCA(2, svd_solver="full").fit(features.astype(np.float64))
@@ -66,18 +66,18 @@ def test_principal_axes_are_sklearns_up_to_their_direction():
     assert variance == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-6)
 
 
-def test_the_direction_of_an_axis_is_that_of_its_largest_weight():
+def test_the_largest_weight_of_an_axis_is_positive():
     features = np.random.default_rng(3).standard_normal((50, 8)).astype(np.float32)
     np.testing.assert_allclose(pca(features)[0], -pca(-features)[0], atol=1e-6)
 
 
-def test_beats_that_are_all_the_same_have_no_variance_to_hold():
+def test_equal_beats_have_no_explained_variance():
     positions, variance = pca(np.ones((5, 4), np.float32))
     assert not positions.any()
     assert np.isnan(variance)
 
 
-def test_a_plane_that_keeps_everything_is_trusted_and_a_shuffled_one_is_not():
+def test_trustworthiness_is_1_for_an_exact_embedding_and_low_for_a_shuffled_one():
     positions = np.random.default_rng(4).standard_normal((200, 2))
     assert embedding_trustworthiness(positions, positions) == 1
     shuffled = np.random.default_rng(5).permutation(positions)

@@ -30,7 +30,7 @@ def grad_cam_by_definition(network, beat_mv: np.ndarray, label: int, stage: int)
 
 @pytest.mark.parametrize("depth", [18, 50])
 @pytest.mark.parametrize("stage", EVERY_STAGE)
-def test_attention_is_grad_cam_as_defined(depth, stage):
+def test_maps_equal_grad_cam_by_definition(depth, stage):
     network = resnet(depth, 2, seed=3).eval()
     maps = gradcam_maps(network, BEATS_MV, LABELS, EVERY_STAGE)[stage]
     for map_, beat_mv, label in zip(maps, BEATS_MV, LABELS, strict=True):
@@ -40,7 +40,7 @@ def test_attention_is_grad_cam_as_defined(depth, stage):
         np.testing.assert_allclose(at_steps * expected.max(), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_attention_runs_from_0_to_1_and_is_linear_between_steps():
+def test_maps_range_from_0_to_1_and_are_linear_between_steps():
     (map_,) = gradcam_maps(resnet(18, 2, seed=3), BEATS_MV[:1], LABELS[:1])[N_STAGES]
     assert (map_.min() >= 0, map_.max(), map_.shape) == (True, 1, (120,))
     step = samples_per_step(N_STAGES)
@@ -48,7 +48,7 @@ def test_attention_runs_from_0_to_1_and_is_linear_between_steps():
     assert np.all(map_[3 * step :] == map_[-1])
 
 
-def test_what_speaks_for_one_class_speaks_against_the_other():
+def test_evidence_for_one_class_is_evidence_against_the_other():
     network = resnet(18, 2, seed=3)
     torch.nn.init.ones_(network.head.weight)
     for_positive, for_negative = gradcam_maps(network, BEATS_MV[[0, 0]], LABELS)[N_STAGES]
@@ -56,7 +56,7 @@ def test_what_speaks_for_one_class_speaks_against_the_other():
     assert not for_negative.any()
 
 
-def test_a_beat_has_the_same_map_in_any_company():
+def test_the_map_of_a_beat_does_not_depend_on_the_others():
     network = resnet(18, 2, seed=3)
     together, alone = (gradcam_maps(network, BEATS_MV[:n], LABELS[:n], EVERY_STAGE) for n in (2, 1))
     for stage in EVERY_STAGE:
@@ -72,17 +72,17 @@ def test_frozen_stages_have_a_map_too():
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
-def test_a_network_that_looks_at_the_t_wave_alone_has_its_attention_there(stage):
+def test_a_network_that_reads_only_the_t_wave_has_its_map_there(stage):
     (map_,) = gradcam_maps(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1], (stage,))[stage]
     assert wave_fractions(map_, wave_windows(800.0))["T"] > 0.95
     assert abs(int(np.argmax(map_)) - T_PEAK) <= samples_per_step(stage)
 
 
 @pytest.mark.parametrize("stage", EVERY_STAGE)
-def test_the_page_says_how_wide_a_step_is(stage):
+def test_step_width_on_the_page_is_that_of_the_map(stage):
     assert step_ms(stage) == samples_per_step(stage) * 1000 / RATE_HZ
 
 
-def test_steps_of_the_last_stage_are_too_wide_to_tell_waves_apart():
+def test_steps_of_the_last_stage_are_too_wide_to_separate_waves():
     (map_,) = gradcam_maps(wave_reader(), beats_with_t_wave(np.array([0.5])), LABELS[:1])[N_STAGES]
     assert wave_fractions(map_, wave_windows(800.0))["T"] < 0.75

@@ -28,7 +28,7 @@ def t_wave_beats(labels=(1, 1, 0, 1, 0), beats_per_draw=3) -> BeatSet:
     return BeatSet(beats_mv, pa.table(rows), beats_mv)
 
 
-def test_without_the_t_wave_a_network_that_reads_nothing_else_knows_nothing():
+def test_removing_the_t_wave_blinds_a_network_that_reads_only_it():
     rows = {row["wave"]: row for row in occlusion_rows(wave_reader(), t_wave_beats(), WINDOWS)}
     assert list(rows) == list(WAVES)
     assert (rows["T"]["auc"], rows["T"]["auc_without"]) == (1, pytest.approx(0.5, abs=0.25))
@@ -39,7 +39,7 @@ def test_without_the_t_wave_a_network_that_reads_nothing_else_knows_nothing():
     assert (rows["T"]["n_test"], rows["T"]["n_positive"]) == (5, 3)
 
 
-def test_a_drop_is_away_from_the_label_and_classes_count_alike():
+def test_a_drop_is_away_from_the_label_and_classes_have_equal_weight():
     model, beats = wave_reader(), t_wave_beats()
     (row,) = occlusion_rows(model, beats, {"T": WINDOWS["T"]})
     without = beats.inputs.copy()

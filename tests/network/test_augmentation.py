@@ -11,11 +11,11 @@ def changed(**settings) -> torch.Tensor:
     return augment(BEATS, Augmentation(**settings), torch.Generator().manual_seed(2))
 
 
-def test_nothing_asked_for_changes_nothing():
+def test_default_settings_change_nothing():
     assert torch.equal(changed(), BEATS)
 
 
-def test_what_follows_the_samples_stays_and_the_beats_given_too():
+def test_columns_after_the_samples_and_the_input_stay_unchanged():
     before = BEATS.clone()
     after = changed(amplitude=0.2, baseline=0.1, shift=2, noise=0.1)
     assert torch.equal(after[:, 120:], BEATS[:, 120:])
@@ -23,7 +23,7 @@ def test_what_follows_the_samples_stays_and_the_beats_given_too():
     assert not torch.equal(after, BEATS)
 
 
-def test_amplitude_is_one_factor_a_beat():
+def test_amplitude_is_one_factor_per_beat():
     factor = (changed(amplitude=0.2) / BEATS)[:, :120]
     assert factor.std(dim=1).max() < 1e-4
     assert factor[:, 0].log().std().item() == pytest.approx(0.2, rel=0.1)
@@ -37,7 +37,7 @@ def test_baseline_is_a_straight_line():
     assert (line[:, -1] - line[:, 0]).std().item() == pytest.approx(0.1, rel=0.1)
 
 
-def test_shift_is_by_whole_samples_up_to_the_bound_and_holds_the_edge():
+def test_shift_is_by_whole_samples_within_the_bound_and_repeats_the_edge():
     shifted = changed(shift=2)
     found = set()
     for before, after in zip(BEATS[:, :120], shifted[:, :120], strict=True):
@@ -54,7 +54,7 @@ def test_noise_has_its_sd_and_is_white():
     assert abs((noise[:, 1:] * noise[:, :-1]).mean().item()) < 1e-4
 
 
-def test_every_draw_differs_and_follows_from_the_generator():
+def test_each_call_differs_and_derives_from_the_generator():
     generator = torch.Generator().manual_seed(2)
     first, second = (augment(BEATS, Augmentation(noise=0.1), generator) for _ in range(2))
     assert torch.equal(first, changed(noise=0.1))

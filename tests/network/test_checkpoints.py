@@ -81,14 +81,14 @@ def test_file_hash_is_sha256(tmp_path):
     assert file_hash(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_metadata_are_one_value_since_several_have_no_order(tmp_path):
+def test_metadata_is_a_single_value(tmp_path):
     save_checkpoint(tmp_path / "a", tensors(), LINEAGE)
     with safe_open(tmp_path / "a", framework="pt") as file:
         (text,) = file.metadata().values()
     assert json.loads(text)["lineage"]["architecture"] == json.loads(json.dumps(dataclasses.asdict(ARCHITECTURE)))
 
 
-def test_nothing_is_left_of_a_checkpoint_that_could_not_be_written(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     shared = torch.ones(3)
     with pytest.raises(RuntimeError):
         save_checkpoint(tmp_path / "a", {"one": shared, "other": shared}, LINEAGE)
@@ -109,7 +109,7 @@ def test_a_missing_file_is_named(tmp_path):
         load_checkpoint(tmp_path / "absent.safetensors")
 
 
-def test_changed_weights_are_noticed(tmp_path):
+def test_changed_weights_are_detected(tmp_path):
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, tensors(), LINEAGE)
     data = bytearray(path.read_bytes())
@@ -120,7 +120,7 @@ def test_changed_weights_are_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"kalemia": "{}"}, {"kalemia": "no json"}])
-def test_weights_of_others_are_no_checkpoint(tmp_path, metadata):
+def test_safetensors_of_other_programs_are_rejected(tmp_path, metadata):
     save_file(tensors() | {"c": torch.eye(2)}, tmp_path / "other.safetensors", metadata)
     with pytest.raises(UserError, match=r"other\.safetensors: has no lineage"):
         load_checkpoint(tmp_path / "other.safetensors")
@@ -134,7 +134,7 @@ def test_generic_network_comes_back(tmp_path):
     assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
 
 
-def test_another_architecture_is_refused(tmp_path):
+def test_another_architecture_is_rejected(tmp_path):
     path = write_generic_model(tmp_path / "generic.safetensors", NETWORK)
     with pytest.raises(
         UserError, match=r"generic\.safetensors: has a network with depth 18 and width 2, but .* depth 34 and width 4;"
@@ -142,19 +142,19 @@ def test_another_architecture_is_refused(tmp_path):
         load_generic(path, config.Network(34, 4))
 
 
-def test_a_network_that_takes_other_beats_is_refused(tmp_path):
+def test_a_network_with_other_inputs_is_rejected(tmp_path):
     path = write_generic_model(tmp_path / "generic.safetensors", NETWORK)
     with pytest.raises(UserError, match=r"normalization none, but the configuration says normalization draw;"):
         load_generic(path, dataclasses.replace(NETWORK, normalization="draw"))
 
 
-def test_tensors_that_are_not_the_architectures_are_refused(tmp_path):
+def test_tensors_of_another_architecture_are_rejected(tmp_path):
     save_checkpoint(tmp_path / "odd.safetensors", tensors(), LINEAGE)
     with pytest.raises(UserError, match=r"odd\.safetensors: its tensors do not fit the architecture"):
         load_generic(tmp_path / "odd.safetensors", ARCHITECTURE)
 
 
-def test_a_round_is_the_generic_network_overlaid(tmp_path):
+def test_a_round_is_the_generic_network_with_updated_tensors(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors")
     expected = write_round(tmp_path / "round.safetensors", generic)
     network, lineage = load_round(tmp_path / "round.safetensors", generic, NETWORK)
@@ -170,7 +170,7 @@ def test_a_round_stores_only_what_it_trained(tmp_path):
     assert not any("running" in name for name in stored)
 
 
-def test_a_round_of_another_generic_model_is_refused(tmp_path):
+def test_a_round_of_another_generic_model_is_rejected(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors", seed=7)
     other = write_generic_model(tmp_path / "other.safetensors", seed=8)
     write_round(tmp_path / "round.safetensors", generic)
@@ -178,14 +178,14 @@ def test_a_round_of_another_generic_model_is_refused(tmp_path):
         load_round(tmp_path / "round.safetensors", other, NETWORK)
 
 
-def test_a_round_of_another_architecture_is_refused(tmp_path):
+def test_a_round_of_another_architecture_is_rejected(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors")
     write_round(tmp_path / "round.safetensors", generic, architecture=config.Network(50, 2))
     with pytest.raises(UserError, match=r"round\.safetensors: has a network with depth 50"):
         load_round(tmp_path / "round.safetensors", generic, NETWORK)
 
 
-def test_generic_and_personal_weights_are_not_mistaken_for_each_other(tmp_path):
+def test_generic_and_personal_checkpoints_are_not_interchangeable(tmp_path):
     generic = write_generic_model(tmp_path / "generic.safetensors")
     write_round(tmp_path / "round.safetensors", generic)
     with pytest.raises(UserError, match=r"round\.safetensors: has a personal model, not a generic one"):

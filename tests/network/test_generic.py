@@ -57,7 +57,7 @@ def test_metrics_are_those_of_the_predictions_of_each_split(study):
         assert metrics[split]["draws"]["auroc"][0] == pytest.approx(of_draws["auc"])
 
 
-def test_predictions_have_one_row_a_listed_draw_in_order_of_time(study):
+def test_predictions_have_one_row_per_listed_draw_in_order_of_time(study):
     predictions = read_table(study.predictions, "predictions")
     listed = read_table(study.draws, "generic")
     assert sorted(predictions["draw_id"].to_pylist()) == sorted(listed["draw_id"].to_pylist())
@@ -65,14 +65,14 @@ def test_predictions_have_one_row_a_listed_draw_in_order_of_time(study):
     assert times == sorted(times)
 
 
-def test_best_epoch_has_the_least_validation_loss(study):
+def test_best_epoch_has_the_lowest_validation_loss(study):
     history = read_table(study.history, "history", digest="a-digest").to_pylist()
     best = min(history, key=lambda row: row["validation_loss"])
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert read_json(study.metrics)["best_epoch"] == best["epoch"]
 
 
-def test_the_model_says_what_the_predictions_say(study):
+def test_the_checkpoint_reproduces_the_predictions(study):
     network, _ = load_generic(study.model, NETWORK)
     test = read_splits(study.draws, study.beats)["test"]
     predictions = read_table(study.predictions, "predictions")
@@ -82,7 +82,7 @@ def test_the_model_says_what_the_predictions_say(study):
     assert mean == pytest.approx(logit_of_draw[draw_id], abs=1e-5)
 
 
-def test_lineage_names_the_draws_that_shaped_the_weights(study):
+def test_lineage_lists_training_and_validation_draws(study):
     _, lineage = load_generic(study.model, NETWORK)
     listed = read_table(study.draws, "generic").to_pylist()
     assert lineage.draws == tuple(sorted(row["draw_id"] for row in listed if row["split"] != "test"))
@@ -98,7 +98,7 @@ def test_same_study_gives_the_same_bytes(study, tmp_path):
         assert again[name].read_bytes() == getattr(study, name).read_bytes()
 
 
-def test_beats_are_gathered_a_row_group_a_subject_whatever_the_order_of_shards(study, tmp_path):
+def test_gathered_beats_have_one_row_group_per_subject_in_any_shard_order(study, tmp_path):
     shards = shards_of(study)
     write_generic_beats(shards[::-1], "", tmp_path / "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == Path(study.beats).read_bytes()
@@ -107,7 +107,7 @@ def test_beats_are_gathered_a_row_group_a_subject_whatever_the_order_of_shards(s
     assert all(group.equals(read_table(path, "beats")) for group, path in zip(groups, shards, strict=True))
 
 
-def test_a_network_takes_of_gathered_beats_what_it_takes_of_a_shard(tmp_path):
+def test_gathered_beats_give_the_same_inputs_as_a_shard(tmp_path):
     shards = [tmp_path / "p1.parquet", tmp_path / "p2.parquet"]
     for subject, path in enumerate(shards, start=1):
         write_shard(path, subject, [1, 0, 1], beats_per_draw=3)
@@ -139,7 +139,7 @@ def test_draws_that_are_not_listed_are_not_used(study, tmp_path):
     assert sum(map(len, splits.values())) == 23 * 60
 
 
-def test_beats_carry_the_label_of_the_list(study, tmp_path):
+def test_beats_have_the_label_of_the_list(study, tmp_path):
     path = listed_again(study, tmp_path / "g.parquet", lambda row: row | {"label": 1 - row["label"]})
     swapped, straight = read_splits(path, study.beats)["train"], read_splits(study.draws, study.beats)["train"]
     assert (swapped.rows["label"].to_numpy() + straight.rows["label"].to_numpy() == 1).all()
@@ -148,7 +148,7 @@ def test_beats_carry_the_label_of_the_list(study, tmp_path):
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 @pytest.mark.parametrize(("label", "name"), [(1, "positive"), (0, "negative")])
-def test_a_split_without_a_class_is_refused(study, tmp_path, split, label, name):
+def test_a_split_without_a_class_is_rejected(study, tmp_path, split, label, name):
     gone = (split, label)
     path = listed_again(
         study, tmp_path / "g.parquet", lambda row: None if (row["split"], row["label"]) == gone else row
@@ -157,7 +157,7 @@ def test_a_split_without_a_class_is_refused(study, tmp_path, split, label, name)
         read_splits(path, study.beats)
 
 
-def test_a_subject_in_two_splits_is_refused(study, tmp_path):
+def test_a_subject_in_two_splits_is_rejected(study, tmp_path):
     rows = read_table(study.draws, "generic").to_pylist()
     rows.append(rows[0] | {"draw_id": 1, "split": "test"})
     write_table(tmp_path / "g.parquet", "generic", table_from_rows("generic", rows))
@@ -172,7 +172,7 @@ def test_a_listed_draw_without_beats_is_named(study, tmp_path):
         read_splits(study.draws, tmp_path / "b.parquet")
 
 
-def test_a_shard_that_is_none_is_named_and_nothing_is_left(study, tmp_path):
+def test_an_invalid_shard_is_named_and_no_output_is_left(study, tmp_path):
     write_table(tmp_path / "p100000.parquet", "predictions", SCHEMAS["predictions"].empty_table())
     with pytest.raises(UserError, match=r"p100000\.parquet: holds table 'predictions'"):
         write_generic_beats([*shards_of(study), tmp_path / "p100000.parquet"], "", tmp_path / "b.parquet")

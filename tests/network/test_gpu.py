@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_training import lesson
+from test_training import training_beats
 from torch import nn
 from torch.nn import functional
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and `pytest -m gpu`"),
 ]
 GENERIC = config.Generic(epochs=4, batch_size=64, learning_rate=1e-3, lr_patience=3, lr_decay_factor=0.5, threads=1)
-LESSON = 300  # beats: batches of 64 and a last one of 44
+N_BEATS = 300  # beats: batches of 64 and a last one of 44
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def gpu():
     return set_up_torch(threads=1)
 
 
-def on(device, n_beats=LESSON, seed=1):
-    return tuple(part.to(device) for part in lesson(n_beats, seed))
+def on(device, n_beats=N_BEATS, seed=1):
+    return tuple(part.to(device) for part in training_beats(n_beats, seed))
 
 
-def test_logits_and_gradients_are_as_near_to_exact_ones_as_the_cpu_s(gpu):
+def test_logits_and_gradients_are_as_accurate_as_on_the_cpu(gpu):
     """Gradients of a deep network with rectifiers differ by percents for rounding alone."""
     logits, gradients = {}, {}
     for name, device, dtype in (
@@ -64,7 +64,7 @@ class Line(nn.Module):
 
 
 @pytest.mark.parametrize("augmentation", [None, config.Augmentation(0.1, 0.05, 2, 0.02)])
-def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
+def test_replayed_steps_equal_plain_steps(gpu, monkeypatch, augmentation):
     """In all epochs, with a learning rate that falls and a last batch that is smaller."""
     beats_mv, labels = on(gpu, seed=2)
     worse = (beats_mv, 1 - labels)  # the validation loss rises, and so the rate falls
@@ -80,7 +80,7 @@ def test_replayed_steps_are_the_steps(gpu, monkeypatch, augmentation):
         assert one == pytest.approx(other, rel=1e-4), key
 
 
-def test_a_replayed_step_uses_the_learning_rate_of_now(gpu):
+def test_a_replayed_step_uses_the_current_learning_rate(gpu):
     weight = nn.Parameter(torch.ones(3, device=gpu))
     optimizer = FusedAdam([weight], 0.5)
 
@@ -98,14 +98,14 @@ def test_a_replayed_step_uses_the_learning_rate_of_now(gpu):
     assert torch.equal(weight, moved)
 
 
-def test_recording_reads_new_arguments_of_every_shape(gpu):
+def test_replay_reads_new_arguments_of_every_shape(gpu):
     double = CudaGraphed(lambda values: 2 * values)
     for n in (3, 3, 5, 3, 5, 5, 3):
         values = torch.rand(n, device=gpu)
         assert torch.equal(double(values), 2 * values)
 
 
-def test_validation_sees_the_weights_of_its_epoch(gpu):
+def test_validation_uses_the_weights_of_its_epoch(gpu):
     validation, network = on(gpu, seed=2), resnet50(8).to(gpu)
     history = train(network, *on(gpu), GENERIC, 1, validation)
     best = min(history, key=lambda row: row["validation_loss"])

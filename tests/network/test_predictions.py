@@ -36,7 +36,7 @@ def rows(draw_ids: list[int], labels: dict[int, int | None] | None = None) -> pa
     )
 
 
-def test_a_draw_is_the_votes_and_the_mean_logit_of_its_beats():
+def test_a_draw_has_the_votes_and_the_mean_logit_of_its_beats():
     logits = np.array([1.0, -1.0, 4.0, -3.0, -1.0], np.float32)
     table = draw_predictions(logits, rows([9, 9, 9, 8, 8], {9: 1, 8: 0}), {9: "test", 8: "train"}, "vote")
     first, second = table.to_pylist()
@@ -61,12 +61,12 @@ def test_a_logit_of_zero_is_no_vote():
     assert draw_predictions(np.zeros(3, np.float32), rows([1, 1, 1]), {}, "vote")["votes"].to_pylist() == [0]
 
 
-def test_a_draw_without_a_role_is_other_and_without_a_label_null():
+def test_a_draw_without_role_is_other_and_without_label_is_null():
     (row,) = draw_predictions(np.ones(2, np.float32), rows([1, 1]), {}, "vote").to_pylist()
     assert (row["role"], row["label"]) == ("other", None)
 
 
-def test_draws_of_one_time_are_in_the_order_of_their_ids():
+def test_draws_of_the_same_time_are_sorted_by_id():
     beats = rows([3, 1, 2])
     same_time = beats.set_column(2, "draw_time", pa.array([START] * 3, SCHEMA.field("draw_time").type))
     assert draw_predictions(np.ones(3, np.float32), same_time, {}, "vote")["draw_id"].to_pylist() == [1, 2, 3]
@@ -86,7 +86,7 @@ def test_the_order_of_the_beats_does_not_matter(beats, seed):
     assert sum(tables[0]["n_beats"].to_pylist()) == len(beats)
 
 
-def test_predictions_are_a_table_of_their_kind(tmp_path):
+def test_predictions_can_be_written_and_read(tmp_path):
     table = draw_predictions(np.ones(2, np.float32), rows([1, 2]), {}, "vote")
     write_table(tmp_path / "p.parquet", "predictions", table)
     assert read_table(tmp_path / "p.parquet", "predictions").equals(table)
@@ -96,7 +96,7 @@ def test_no_beats_give_no_predictions():
     assert len(draw_predictions(beat_logits(resnet(18, 1), np.zeros((0, 120), np.float32)), rows([]), {}, "vote")) == 0
 
 
-def test_logits_are_those_of_each_beat_alone():
+def test_the_logit_of_a_beat_does_not_depend_on_the_others():
     network, beats_mv = resnet(18, 2), simulated_beats(1, 7, np.random.default_rng(1))
     logits = beat_logits(network, beats_mv)
     alone = np.concatenate([beat_logits(network, beat_mv[None]) for beat_mv in beats_mv])
@@ -104,7 +104,7 @@ def test_logits_are_those_of_each_beat_alone():
     np.testing.assert_allclose(logits, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_what_a_network_reads_begins_at_a_multiple_of_64_bytes_wherever_the_beats_lay():
+def test_beat_tensor_is_aligned_to_64_bytes():
     block = np.arange(4 * 120 + 16, dtype=np.float32)
     for start in range(16):
         beats_mv = block[start : start + 480].reshape(4, 120)
@@ -139,7 +139,7 @@ def test_taking_and_joining_keep_beats_with_their_draws(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_beat_that_is_no_number_is_named(tmp_path, value):
+def test_a_nan_beat_is_named(tmp_path, value):
     path = tmp_path / "p200001.parquet"
     draw_ids = write_shard(path, 200001, [1, 0], beats_per_draw=2)
     table = read_table(path, "beats")
@@ -151,7 +151,7 @@ def test_a_beat_that_is_no_number_is_named(tmp_path, value):
         read_beats(path)
 
 
-def test_a_table_of_another_kind_is_refused(tmp_path):
+def test_a_table_of_another_kind_is_rejected(tmp_path):
     write_table(tmp_path / "p.parquet", "predictions", SCHEMAS["predictions"].empty_table())
     with pytest.raises(UserError, match=r"p\.parquet: holds table 'predictions'"):
         read_beats(tmp_path / "p.parquet")

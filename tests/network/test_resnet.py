@@ -80,7 +80,7 @@ def written_another_way(network: nn.Module, beats_mv: torch.Tensor, training: bo
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_forward_pass_written_another_way_agrees(training):
+def test_an_independent_forward_pass_agrees(training):
     network = resnet50(width=16).train(training)
     generator = torch.Generator().manual_seed(2)
     for module in network.modules():
@@ -95,7 +95,7 @@ def test_a_forward_pass_written_another_way_agrees(training):
     torch.testing.assert_close(network(beats_mv), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_callers_see_one_dimension_and_weights_of_outputs_inputs_size():
+def test_public_shapes_are_one_dimensional():
     network = resnet50(width=4)
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if tensor.ndim > 1}
     assert shapes["stem.0.weight"] == (4, 1, 7)
@@ -104,13 +104,13 @@ def test_callers_see_one_dimension_and_weights_of_outputs_inputs_size():
 
 
 @pytest.mark.parametrize("stage", range(N_STAGES))
-def test_features_go_in_again_in_whatever_order_they_lie_in_memory(stage):
+def test_features_are_accepted_in_any_memory_layout(stage):
     network = resnet50(width=4).eval()
     features = network.features(BEATS_MV, upto=stage)
     assert torch.equal(network.forward_from(features.contiguous(), stage), network.forward_from(features, stage))
 
 
-def test_features_and_weights_are_handed_on_without_a_copy():
+def test_features_and_weights_are_passed_without_a_copy():
     network = resnet50(width=4)
     features = network.features(BEATS_MV, upto=1)
     assert _to_channels_last(features).data_ptr() == features.data_ptr()
@@ -119,7 +119,7 @@ def test_features_and_weights_are_handed_on_without_a_copy():
             assert module.weight.unsqueeze(2).is_contiguous(memory_format=torch.channels_last)
 
 
-def test_intervals_reach_the_logit_and_the_head_has_its_columns():
+def test_intervals_affect_the_logit_and_the_head_has_its_columns():
     architecture = config.Network(
         18, 2, rr_intervals=True, auxiliary_head="ordinal", ordinal_thresholds=(4.0, 5.0, 6.0)
     )
@@ -135,7 +135,7 @@ def test_resnet50_has_15_95_million_parameters():
     assert sum(weight.numel() for weight in resnet50().parameters()) == pytest.approx(15.95e6, abs=5e3)
 
 
-def test_resnet50_takes_0_197_gflop_a_beat():
+def test_resnet50_needs_0_197_gflop_per_beat():
     by_hand = hand_counted_multiply_adds()
     assert 2 * by_hand == pytest.approx(0.197e9, abs=5e5)
     assert performed_multiply_adds(resnet50()) == by_hand
@@ -167,7 +167,7 @@ def test_bottleneck_strides_in_its_wide_convolution():
 
 @pytest.mark.parametrize("depth", [18, 50])
 @pytest.mark.parametrize("stage", range(N_STAGES + 1))
-def test_logits_from_the_features_of_any_stage_are_the_logits_of_the_beats(depth, stage):
+def test_logits_from_the_features_of_any_stage_equal_those_from_beats(depth, stage):
     network = resnet(depth, width=2).eval()
     logits = network(BEATS_MV)
     assert logits.shape == (5,)
@@ -181,13 +181,13 @@ def test_block_without_residual_is_the_identity():
     assert torch.equal(block(features), features)
 
 
-def test_projection_sees_the_activated_input():
+def test_projection_starts_from_the_activated_input():
     block = BasicBlock(4, 8, stride=2, first=False).eval()
     nn.init.zeros_(block.residual[-1].weight)
     assert torch.count_nonzero(block(torch.full((2, 4, 1, 30), -1.0))) == 0
 
 
-def test_only_the_first_unit_is_activated_by_the_stem():
+def test_only_the_first_block_has_no_preactivation():
     network = resnet(34, 2)
     activated = [unit.preactivation is not None for stage in network.stages[1:] for unit in stage]
     assert activated == [False] + 15 * [True]
@@ -196,7 +196,7 @@ def test_only_the_first_unit_is_activated_by_the_stem():
 
 @pytest.mark.parametrize("size", [1, 3, 7])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_output_step_lies_at_input_step_times_stride(size, stride):
+def test_output_step_is_at_input_step_times_stride(size, stride):
     layer = Conv(1, 1, size, stride)
     nn.init.zeros_(layer.weight)
     layer.weight.data[0, 0, size // 2] = 1
@@ -210,7 +210,7 @@ def test_strides_of_the_network_multiply_to_the_stride_of_its_last_map():
     assert math.prod(strides) == STRIDE
 
 
-def test_weights_follow_from_the_seed_alone():
+def test_weights_derive_from_the_seed_only():
     first = resnet(18, 2, seed=3).state_dict()
     torch.randn(7)
     again, other = resnet(18, 2, seed=3).state_dict(), resnet(18, 2, seed=4).state_dict()
@@ -219,12 +219,12 @@ def test_weights_follow_from_the_seed_alone():
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
-def test_convolutions_begin_with_the_variance_of_he():
+def test_convolutions_start_with_he_variance():
     weight = resnet(50, 64).stage4[0].residual[2].weight
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (512 * 3)), rel=0.01)
 
 
-def test_fresh_head_differs_and_the_rest_stays():
+def test_reset_head_changes_only_the_head():
     network, before = resnet(18, 2), resnet(18, 2).state_dict()
     network.reset_head(seed=5)
     changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
@@ -245,7 +245,7 @@ def test_frozen_stages_keep_weights_and_statistics(through):
     assert {name.split(".")[0] for name in before} - {name.split(".")[0] for name in moved} == set(frozen)
 
 
-def test_frozen_statistics_stay_in_stages_that_learn():
+def test_frozen_batch_norm_stays_in_trainable_stages():
     network = resnet(18, 2)
     network.freeze_through(3)
     network.freeze_batch_norm()
@@ -257,7 +257,7 @@ def test_frozen_statistics_stay_in_stages_that_learn():
     assert "stage4.0.preactivation.weight" in network.trainable_tensor_names()
 
 
-def test_thawing_brings_every_weight_back():
+def test_unfreezing_makes_every_weight_trainable():
     network = resnet(18, 2)
     network.freeze_through(N_STAGES)
     network.freeze_through(-1)
@@ -265,7 +265,7 @@ def test_thawing_brings_every_weight_back():
     assert all(module.training for module in network.modules())
 
 
-def test_a_fresh_head_is_drawn_on_the_cpu_wherever_the_network_is(monkeypatch):
+def test_a_head_is_initialized_on_the_cpu_on_any_device(monkeypatch):
     network, draw = resnet(18, 2, seed=1), torch.Tensor.uniform_
 
     def refuses_the_head(tensor, *bounds, generator):

@@ -84,7 +84,7 @@ def cohort(tmp_path_factory):
 @pytest.mark.parametrize(
     ("step", "epochs"), [("between epochs", 2), ("while a state is written", 2), ("after the last epoch", 5)]
 )
-def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(cohort, tmp_path, caplog, step, epochs):
+def test_a_killed_training_resumes_to_the_same_bytes(cohort, tmp_path, caplog, step, epochs):
     draws_path, beats_path, whole = cohort
     killed(step, draws_path, beats_path, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
@@ -113,14 +113,14 @@ def test_a_state_of_other_beats_is_not_used(cohort, tmp_path, caplog):
     assert "starting over" in " ".join(caplog.messages)
 
 
-def test_a_damaged_state_is_begun_anew(tmp_path):
+def test_a_damaged_state_file_is_ignored(tmp_path):
     state = StateFile(tmp_path / "state", "me")
     state.save({"a": torch.ones(3)}, {"epoch": 1})
     state.path.write_bytes(state.path.read_bytes()[:-4])
     assert state.load() is None
 
 
-def test_a_state_holds_tensors_and_numbers_exactly(tmp_path):
+def test_a_state_file_keeps_tensors_and_numbers_exactly(tmp_path):
     state = StateFile(tmp_path / "state", "me")
     assert state.load() is None
     about = {"loss": 0.1 + 0.2, "best": float("inf"), "history": [{"epoch": 1}]}
@@ -133,7 +133,7 @@ def test_a_state_holds_tensors_and_numbers_exactly(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_identity_is_of_everything_the_outcome_depends_on():
+def test_identity_depends_on_everything_that_determines_the_outcome():
     device, beats = torch.device("cpu"), torch.rand(4, 120)
     identities = {
         training_identity("digest", device, beats),
@@ -146,7 +146,7 @@ def test_identity_is_of_everything_the_outcome_depends_on():
     assert training_identity("digest", device, beats.clone()) in identities
 
 
-def test_a_training_that_failed_keeps_its_state_and_other_settings_do_not_take_it(cohort, tmp_path, monkeypatch):
+def test_a_failed_training_keeps_its_state_and_other_settings_ignore_it(cohort, tmp_path, monkeypatch):
     draws_path, beats_path, _ = cohort
 
     def full(*_):

@@ -15,12 +15,12 @@ def random_map(seed: int, digits: int = 1) -> np.ndarray:
 
 
 @given(SEEDS, SEEDS)
-def test_rank_correlation_is_spearmans(seed, other):
+def test_rank_correlation_equals_scipys(seed, other):
     one, two = random_map(seed), random_map(other)
     assert spearman(one, two) == pytest.approx(spearmanr(one, two).statistic)
 
 
-def test_a_flat_map_is_like_nothing():
+def test_a_constant_map_has_no_correlation():
     assert spearman(random_map(1), np.zeros(120)) == 0
     assert np.isnan(spearman(np.zeros(120), random_map(1)))
 
@@ -38,12 +38,12 @@ def ssim_by_hand(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @given(SEEDS, SEEDS)
-def test_structural_similarity_is_wangs(seed, other):
+def test_structural_similarity_equals_wangs_definition(seed, other):
     one, two = random_map(seed, 3), random_map(other, 3)
     assert structural_similarity(one, two) == pytest.approx(ssim_by_hand(one, two))
     assert structural_similarity(one, two) == pytest.approx(structural_similarity(two, one))
     assert -1 <= structural_similarity(one, two) <= 1
 
 
-def test_a_map_is_entirely_like_itself():
+def test_a_map_has_similarity_1_to_itself():
     assert structural_similarity(random_map(3), random_map(3)) == pytest.approx(1)

@@ -16,7 +16,7 @@ def differing(one, other) -> set[str]:
     return {name.split(".")[0] for name, tensor in one.state_dict().items() if not torch.equal(tensor, other[name])}
 
 
-def test_randomness_goes_down_from_the_head_and_leaves_the_network_as_it_was():
+def test_levels_randomize_from_the_head_down_and_keep_the_original():
     model, fresh = resnet(18, 2, seed=1), resnet(18, 2, seed=2)
     torch.nn.init.normal_(model.norm.weight)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -28,14 +28,14 @@ def test_randomness_goes_down_from_the_head_and_leaves_the_network_as_it_was():
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_at_the_end_nothing_learned_is_left():
+def test_the_last_level_randomizes_everything():
     fresh = resnet(18, 2, seed=2)
     *_, (level, changed) = randomize_cascade(resnet(18, 2, seed=1), fresh)
     assert level == LEVELS[-1]
     assert not differing(fresh, changed)
 
 
-def test_the_map_of_a_network_that_looks_at_the_t_wave_goes_with_its_weights():
+def test_the_map_of_a_t_wave_reader_is_lost_with_its_weights():
     beats_mv, label, model = beats_with_t_wave(np.array([0.5])), np.array([1]), wave_reader()
     (true,) = gradcam_maps(model, beats_mv, label, (2,))[2]
     alike = []

@@ -21,7 +21,7 @@ def learned(halves: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     return outputs, gradients
 
 
-def test_outputs_and_gradients_are_those_of_autocast():
+def test_outputs_and_gradients_equal_those_of_autocast():
     (outputs, gradients), (expected, of_autocast) = learned(halves=True), learned(halves=False)
     assert torch.equal(outputs, expected)
     assert gradients.keys() == of_autocast.keys()

@@ -18,7 +18,7 @@ from kalemia.explanation.wave_windows import (
 INTERVALS = st.floats(250, 2000)
 
 
-def test_windows_hold_the_waves_of_a_slow_beat():
+def test_windows_contain_the_waves_of_a_slow_beat():
     windows = wave_windows(1000.0)
     assert windows == {"P": slice(10, 31), "QRS": slice(31, 49), "ST": slice(49, 56), "T": slice(56, 95)}
     assert window_limits_ms(windows["QRS"]) == (-72, 72)
@@ -30,7 +30,7 @@ def test_the_t_wave_ends_where_the_next_beat_begins():
 
 
 @given(INTERVALS)
-def test_windows_follow_each_other_without_gap_or_overlap(rr_ms):
+def test_windows_have_no_gaps_or_overlaps(rr_ms):
     windows = list(wave_windows(rr_ms).values())
     assert all(one.stop == other.start for one, other in pairwise(windows))
     assert windows[0].start > 0
@@ -38,7 +38,7 @@ def test_windows_follow_each_other_without_gap_or_overlap(rr_ms):
 
 
 @given(INTERVALS, st.integers(0, 2**32 - 1))
-def test_shares_add_up_to_one(rr_ms, seed):
+def test_fractions_sum_to_one(rr_ms, seed):
     windows = wave_windows(rr_ms)
     map_ = np.random.default_rng(seed).random(120)
     found = wave_fractions(map_, windows)
@@ -47,20 +47,20 @@ def test_shares_add_up_to_one(rr_ms, seed):
     assert min(found.values()) >= 0
 
 
-def test_an_even_map_gives_each_wave_its_share_of_the_beat():
+def test_a_constant_map_gives_each_wave_its_fraction_of_the_beat():
     assert uniform_fractions(wave_windows(1000.0)) == pytest.approx(
         {"P": 21 / 120, "QRS": 18 / 120, "ST": 7 / 120, "T": 39 / 120, REST: 35 / 120}
     )
 
 
-def test_a_map_of_one_wave_belongs_to_it_alone_and_an_empty_one_to_none():
+def test_a_map_of_one_wave_is_all_of_it_and_a_zero_map_is_nan():
     windows, map_ = wave_windows(800.0), np.zeros(120)
     assert all(np.isnan(share) for share in wave_fractions(map_, windows).values())
     map_[windows["T"]] = 0.5
     assert wave_fractions(map_, windows) == {"P": 0, "QRS": 0, "ST": 0, "T": 1, REST: 0}
 
 
-def test_a_straight_line_takes_the_place_of_the_wave():
+def test_a_straight_line_replaces_the_wave():
     beats = np.random.default_rng(1).standard_normal((3, 122)).astype(np.float32)
     flat = flatten_wave(beats, slice(31, 49))
     assert np.array_equal(np.delete(flat, range(32, 48), axis=1), np.delete(beats, range(32, 48), axis=1))
@@ -69,7 +69,7 @@ def test_a_straight_line_takes_the_place_of_the_wave():
 
 
 @given(st.floats(0.1, 10), st.floats(-5, 5))
-def test_scaling_and_shifting_a_beat_does_the_same_to_the_beat_without_its_wave(scale, shift):
+def test_flattening_commutes_with_scaling_and_shifting(scale, shift):
     beats = np.random.default_rng(2).standard_normal((2, 120))
     window = wave_windows(900.0)["T"]
     np.testing.assert_allclose(

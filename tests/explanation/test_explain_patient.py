@@ -65,7 +65,7 @@ def list_every_draw(split_path, draws):
     write_json(split_path, split | {"draws": [*split["draws"], last]})
 
 
-def test_every_model_and_stage_has_a_map_of_both_classes_over_their_mean_beats(patient):
+def test_every_model_and_stage_has_maps_of_both_mean_beats(patient):
     table = patient.rows["gradcam"]
     assert [(row["model"], row["stage"], row["label"]) for row in table] == [
         (model, stage, label) for model in ("generic", "paper") for stage in (2, 4) for label in (1, 0)
@@ -79,7 +79,7 @@ def test_every_model_and_stage_has_a_map_of_both_classes_over_their_mean_beats(p
     assert table[0]["attention"] != pytest.approx(table[4]["attention"], abs=1e-4)
 
 
-def test_the_shares_of_every_map_add_up(patient):
+def test_the_fractions_of_every_map_sum_to_one(patient):
     table = patient.rows["waves"]
     assert len(table) == 5 * len(patient.rows["gradcam"])
     for start in range(0, len(table), 5):
@@ -91,7 +91,7 @@ def test_the_shares_of_every_map_add_up(patient):
     assert (table[1]["from_ms"], table[1]["to_ms"], table[4]["from_ms"]) == (-72, 72, None)
 
 
-def test_every_map_is_held_against_random_weights_and_the_other_half_of_the_draws(patient):
+def test_every_map_is_compared_with_random_weights_and_the_other_half_of_draws(patient):
     checks = {(row["model"], row["against"]) for row in patient.rows["sanity"]}
     expected = {(model, against) for model in ("generic", "paper") for against in (*CASCADE_LEVELS, "halves")}
     assert checks == expected | {("paper", "labels")}
@@ -100,7 +100,7 @@ def test_every_map_is_held_against_random_weights_and_the_other_half_of_the_draw
         assert np.isnan(row["spearman"]) or -1 <= row["spearman"] <= 1
 
 
-def test_shuffled_labels_are_learned_as_the_arm_learns(patient):
+def test_shuffled_labels_are_trained_with_the_arms_settings(patient):
     (row,) = (row for row in patient.rows["sanity"] if (row["against"], row["stage"], row["label"]) == ("labels", 4, 1))
     generic, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard, NETWORK)
     inputs = read_inputs(patient.features, patient.shard, patient.generic, beats.inputs, last_frozen_stage(ARM, 1))
@@ -111,7 +111,7 @@ def test_shuffled_labels_are_learned_as_the_arm_learns(patient):
     np.testing.assert_allclose(row["attention"], expected, atol=1e-5)
 
 
-def test_occlusion_compares_before_and_after_on_the_arms_test_draws(patient):
+def test_occlusion_compares_both_networks_on_the_arms_test_draws(patient):
     table = patient.rows["occlusion"]
     assert [(row["arm"], row["model"], row["wave"]) for row in table] == [
         ("paper", model, wave) for model in ("generic", "paper") for wave in ("P", "QRS", "ST", "T")
@@ -120,7 +120,7 @@ def test_occlusion_compares_before_and_after_on_the_arms_test_draws(patient):
     assert table[0]["logit_change"] != pytest.approx(table[4]["logit_change"], abs=1e-4)
 
 
-def test_embedding_shows_labeled_draws_with_what_they_were_used_for(patient):
+def test_embedding_has_labeled_draws_with_their_roles(patient):
     table = patient.rows["embedding"]
     roles = {
         model: {row["draw_id"]: row["role"] for row in table if row["model"] == model} for model in ("generic", "paper")
@@ -133,12 +133,12 @@ def test_embedding_shows_labeled_draws_with_what_they_were_used_for(patient):
     assert {row["label"] for row in table if row["draw_id"] == patient.draws[1]} == {0}
 
 
-def test_neighboring_draws_of_one_label_are_one_episode(patient):
+def test_neighboring_draws_of_one_label_form_an_episode(patient):
     episodes = {row["draw_id"]: row["episode"] for row in patient.rows["embedding"]}
     assert [episodes[patient.draws[i]] for i in (0, 1, 2, 3, 5)] == [0, 1, 2, 3, 4]
 
 
-def test_both_ways_into_the_plane_say_how_far_to_trust_them(patient):
+def test_both_embeddings_have_a_trustworthiness(patient):
     table = patient.rows["projections"]
     assert [(row["model"], row["method"]) for row in table] == [
         (model, method) for model in ("generic", "paper") for method in ("t-SNE", "PCA")
@@ -152,7 +152,7 @@ def test_same_explanation_gives_the_same_bytes(patient, tmp_path):
         assert path.read_bytes() == patient.paths[kind].read_bytes(), kind
 
 
-def test_another_subjects_weights_are_refused(patient, tmp_path):
+def test_another_subjects_checkpoint_is_rejected(patient, tmp_path):
     with pytest.raises(UserError, match=r"model\.safetensors: holds weights of subject 200001 in arm 'paper', not of"):
         explained(patient, tmp_path, subject_id=200002)
 

@@ -67,7 +67,7 @@ def test_the_planted_sign_is_learned(study):
     assert read_json(study.metrics)["test"]["beats"]["accuracy"][0] > 0.9
 
 
-def test_the_analyte_is_estimated_and_its_error_told(study):
+def test_the_analyte_is_estimated_and_its_error_reported(study):
     rows = read_table(study.predictions, "predictions").to_pylist()
     errors = [abs(row["estimate"] - row["potassium"]) for row in rows if row["role"] == "test"]
     assert read_json(study.metrics)["test"]["mean_absolute_error"] == pytest.approx(np.mean(errors), abs=1e-6)
@@ -75,20 +75,20 @@ def test_the_analyte_is_estimated_and_its_error_told(study):
 
 
 @pytest.mark.parametrize("round_", [0, 1])
-def test_personal_rounds_take_what_the_generic_network_took(study, round_):
+def test_personal_rounds_use_the_inputs_of_the_generic_network(study, round_):
     rows = read_table(study.folder / f"{round_}.parquet", "predictions").to_pylist()
     assert [row["draw_id"] for row in rows] == study.draws
     assert all(3 < row["estimate"] < 7 for row in rows)
     assert read_json(study.folder / "0.json")["auc"] == 1
 
 
-def test_the_nulls_take_it_too(study):
+def test_nulls_use_the_inputs_of_the_generic_network(study):
     rows = read_table(study.folder / "nulls.parquet", "nulls").to_pylist()
     assert [row["kind"] for row in rows] == ["shuffled", "between_beats"]
     assert rows[1]["auc"] is not None
 
 
-def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(study, tmp_path):
+def test_the_explanation_shows_beats_in_millivolt_for_any_network_input(study, tmp_path):
     settings = config.Explanation(gradcam_stages=(4,), beats_per_draw=4, perplexity=5.0)
     paths = {kind: tmp_path / f"{kind}.parquet" for kind in EXPLANATION}
     files = PatientFiles(
@@ -104,14 +104,14 @@ def test_the_explanation_shows_beats_in_millivolt_whatever_the_network_takes(stu
     assert len(row["attention"]) == 120
 
 
-def test_a_configuration_without_the_options_refuses_the_network(study):
+def test_a_configuration_without_the_options_rejects_the_network(study):
     with pytest.raises(
         UserError, match="has a network with normalization draw and rr_intervals True and auxiliary_head"
     ):
         load_generic(study.model, config.Network(18, 4))
 
 
-def test_inputs_are_the_beats_themselves_unless_the_network_takes_more(study):
+def test_inputs_are_the_bare_beats_unless_the_network_takes_more(study):
     plain = read_beats(study.shard, config.Network(18, 4))
     assert plain.inputs is plain.beats_mv
     assert plain.take(np.arange(3)).inputs is not plain.inputs
@@ -127,7 +127,7 @@ def test_inputs_are_the_beats_themselves_unless_the_network_takes_more(study):
     assert np.array_equal(full.beats_mv, plain.beats_mv)
 
 
-def test_an_interval_that_is_no_number_is_refused_where_it_is_taken(tmp_path):
+def test_a_nan_interval_is_rejected_if_the_network_uses_intervals(tmp_path):
     write_shard(tmp_path / "p1.parquet", 1, [1, 0], beats_per_draw=2)
     rows = read_table(tmp_path / "p1.parquet", "beats").to_pylist()
     rows[3]["rr_after_ms"] = float("nan")

@@ -54,7 +54,7 @@ def statistics_of(norm):
 
 @pytest.mark.parametrize(("shape", "device"), SHAPES_AND_DEVICES)
 @pytest.mark.parametrize("has_shortcut", [False, True])
-def test_the_gradients_are_those_of_batch_norm_and_rectifier(kernels, shape, device, has_shortcut):
+def test_outputs_and_gradients_equal_those_of_batch_norm_and_relu(kernels, shape, device, has_shortcut):
     values_from = partial(values_of, torch.Generator().manual_seed(1), shape, device=device)
     features, gradient, along_shortcut = values_from(2, 5).requires_grad_(), values_from(2, 0), values_from(2, 0)
     exact, norm = (
@@ -82,7 +82,7 @@ def test_the_gradients_are_those_of_batch_norm_and_rectifier(kernels, shape, dev
 
 
 @pytest.mark.parametrize(("shape", "device"), SHAPES_AND_DEVICES)
-def test_running_statistics_are_those_of_batch_norm_and_normalize_later(kernels, shape, device):
+def test_running_statistics_equal_those_of_batch_norm_and_are_used_in_evaluation(kernels, shape, device):
     exact, norm = (
         norm_of(torch.Generator().manual_seed(2), shape[1], dtype, device) for dtype in (torch.float64, torch.float32)
     )
