@@ -133,5 +133,5 @@ def test_a_nan_interval_is_rejected_if_the_network_uses_intervals(tmp_path):
     rows[3]["rr_after_ms"] = float("nan")
     write_table(tmp_path / "p1.parquet", "beats", table_from_rows("beats", rows))
     assert len(read_beats(tmp_path / "p1.parquet")) == 4
-    with pytest.raises(UserError, match=r"p1\.parquet: draw 1001 has a beat with an interval that is no finite"):
+    with pytest.raises(UserError, match=r"p1\.parquet: draw 1001 has a beat with an interval that is not a finite"):
         read_beats(tmp_path / "p1.parquet", NETWORK)
