@@ -54,5 +54,5 @@ def test_a_subject_none_of_whose_draws_can_be_used_has_no_split(tmp_path, study)
     write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", [excluded]))
     write_table(tmp_path / "b.parquet", "beats", empty_table("beats"))
     paths = tmp_path / "q.parquet", tmp_path / "b.parquet"
-    with pytest.raises(UserError, match=r"q\.parquet: no draw of this subject can be used"):
+    with pytest.raises(UserError, match=r"q\.parquet: the subject has no usable draws"):
         write_subject_split(*paths, "paper", study.arms["paper"], study.personal, 5, "", tmp_path / "s.json")

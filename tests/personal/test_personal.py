@@ -246,7 +246,7 @@ def test_a_round_starts_from_no_round_that_learned_from_other_draws(patient):
     patient.train(1)
     write_split(patient.split, SUBJECT, patient.rounds[::-1], patient.test)
     with pytest.raises(
-        UserError, match=r"round-1/model\.safetensors: learned from other draws than .* round 1;"
+        UserError, match=r"round-1/model\.safetensors: was trained on other draws than .* round 1;"
     ) as caught:
         patient.train(2)
     assert "\n" not in str(caught.value)
@@ -361,7 +361,7 @@ def test_somebody_whom_the_generic_network_learned_from_is_no_personal_patient(p
     tensors, lineage = load_checkpoint(patient.generic)
     patient.generic = tmp_path / "generic.safetensors"
     save_checkpoint(patient.generic, tensors, dataclasses.replace(lineage, draws=(patient.draws[2],)))
-    with pytest.raises(UserError, match=f"the generic network has learned from draw {patient.draws[2]}"):
+    with pytest.raises(UserError, match=f"the generic network was trained on draw {patient.draws[2]}"):
         patient.pass_through()
 
 
@@ -402,7 +402,7 @@ def test_predictions_are_those_of_the_stored_round(patient):
 def test_a_round_that_the_split_does_not_have_is_refused(patient):
     patient.train(1)
     patient.train(2)
-    with pytest.raises(UserError, match=r"split\.json: has 2 rounds .*so round 3 cannot be"):
+    with pytest.raises(UserError, match=r"split\.json: has 2 rounds .*so there is no round 3"):
         patient.train(3)
 
 
@@ -410,3 +410,15 @@ def test_a_pair_without_beats_is_named(patient):
     write_split(patient.split, SUBJECT, [(patient.draws[0], 77)], patient.test)
     with pytest.raises(UserError, match=r"beats\.parquet: has no beats of draw 77"):
         patient.train(1)
+
+
+def test_a_round_logs_its_training_draws(patient, caplog):
+    caplog.set_level("INFO", "kalemia")
+    patient.train(1)
+    patient.train(2, dataclasses.replace(ARM, replay=True))
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("round")]
+    a, b, c, d = patient.draws[:4]
+    assert lines == [
+        f"round 1: training on draws {a} (positive) and {b} (negative)",
+        f"round 2: training on draws {a}, {c} (positive) and {b}, {d} (negative)",
+    ]

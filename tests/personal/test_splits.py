@@ -214,11 +214,11 @@ def test_a_file_that_tests_on_what_it_learned_is_refused(written):
 
 
 def test_a_file_that_learns_from_the_future_is_refused(written):
-    assert "breaks the promise of the protocol 'forward'" in _changed(written, rounds=[[9, 8]], test=[0, 2, 3])
+    assert "violates the protocol 'forward'" in _changed(written, rounds=[[9, 8]], test=[0, 2, 3])
 
 
 def test_a_file_that_learns_too_near_to_the_test_is_refused(written):
-    assert "lies 4.00 h from a test draw, nearer than purge_hours (5)" in _changed(written, rounds=[[7, 5]])
+    assert "is 4.00 h from a test draw, less than purge_hours (5)" in _changed(written, rounds=[[7, 5]])
 
 
 def test_a_file_that_divides_an_episode_is_refused(written):
@@ -232,4 +232,4 @@ def test_a_file_that_divides_an_admission_is_refused(written):
 def test_a_beat_on_both_sides_is_refused(written):
     draws = read_json(written)["draws"]
     draws[6] |= {"recording": "r8", "r_samples": [8500, 9400]}
-    assert "a training draw and a test draw hold the same beats" in _changed(written, draws=draws)
+    assert "a training draw and a test draw have the same beats" in _changed(written, draws=draws)

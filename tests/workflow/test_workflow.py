@@ -357,7 +357,7 @@ def test_a_broken_promise_stops_the_build_in_one_line(copy_of_finished):
     content = read_json(split)
     write_json(split, content | {"rounds": content["rounds"][:1], "test": content["test"], "protocol": "admission"})
     (split.parent / "round-1/predictions.parquet").unlink()
-    one_line(_run(copy_of_finished), "breaks the promise of the protocol 'admission'")
+    one_line(_run(copy_of_finished), "violates the protocol 'admission'")
 
 
 def test_one_patient_by_target_name(copy_of_finished, finished):

@@ -61,7 +61,7 @@ def write_leakage(
 ) -> None:
     """Write the audit of every split, and how well each test draw is placed by its distance to training.
 
-    Raises `UserError` where a split breaks the promise of its protocol.
+    Raises `UserError` if a split violates its protocol.
     """
     splits = [read_split(split_path) for split_path in split_paths]
     rows = []

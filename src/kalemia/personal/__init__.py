@@ -1,1 +1,1 @@
-"""One patient: splits, fine-tuning, baselines and nulls."""
+"""One patient: splits, fine-tuning, baselines and negative controls."""

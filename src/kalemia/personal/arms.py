@@ -1,4 +1,4 @@
-"""What each arm makes of each personal patient's draws: the split, and how many rounds it allows."""
+"""Split the draws of each personal patient in each arm, and count the rounds."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ from kalemia.personal.splits import Split, split_draws, write_split
 def splits_of_arms(
     personal_path: str | Path, arms: dict[str, Arm], personal: Personal, seed: int
 ) -> dict[tuple[str, int], Split]:
-    """The split of every arm and personal patient, (arm, subject_id) -> split, from a table of kind "personal"."""
+    """Split the draws of a table of kind "personal": (arm, subject_id) -> split."""
     draws = _draws_by_subject(read_table(personal_path, "personal").to_pylist())
     return {
         (arm, subject): split_draws(settings, draws[subject], personal, seed, subject)
@@ -44,17 +44,17 @@ def write_subject_split(
     digest: str,
     path: str | Path,
 ) -> None:
-    """Write one personal patient's split in one arm, of the draws that passed quality, with its audit.
+    """Split the draws of one personal patient that passed quality in one arm, and write the split with its audit.
 
-    From the patient's own files, so that a change elsewhere in the cohort leaves the patient's rounds alone.
+    It reads only this patient's files, so that a change elsewhere in the cohort does not remake the patient's rounds.
     """
     usable = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
     if not usable:
-        raise UserError(f"{quality_path}: no draw of this subject can be used, so there is no personal patient in it")
+        raise UserError(f"{quality_path}: the subject has no usable draws and cannot be personalized")
     ((subject_id, draws),) = _draws_by_subject(usable).items()
-    heard = beat_spans_by_draw(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
+    spans = beat_spans_by_draw(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
     split = split_draws(arm, draws, personal, seed, subject_id)
-    write_split(path, split, arm_name, arm, draws, heard, subject_id, seed, digest)
+    write_split(path, split, arm_name, arm, draws, spans, subject_id, seed, digest)
 
 
 def _draws_by_subject(rows: Iterable[dict]) -> dict[int, list[Draw]]:

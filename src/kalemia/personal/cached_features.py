@@ -1,6 +1,6 @@
-"""What a patient's beats are after the frozen stages of the generic network: a file, and the arrays in it.
+"""The features file of a patient: outputs of the generic network's frozen stages, computed once for each beat.
 
-Reading imports no torch, so that baselines start quickly.
+It is read without torch, so that baselines start quickly.
 """
 
 import json
@@ -17,7 +17,7 @@ from kalemia.core.tables import file_hash, whole_file
 
 @dataclass(frozen=True)
 class Origin:
-    """What features were made from: SHA-256 of the generic model and of the beat shard."""
+    """The inputs of a features file: SHA-256 of the generic model and of the beat shard."""
 
     generic: str
     shard: str
@@ -28,26 +28,26 @@ class Origin:
 
 
 def save_features(path: str | Path, arrays: dict[str, np.ndarray], origin: Origin) -> None:
-    """Write float32 arrays, one row a beat in the order of the shard, whole or not at all.
+    """Write float32 arrays with one row per beat, in the order of the shard.
 
-    stage-3, or another number: (n, channels, steps), out of the last frozen stage. pooled: (n, channels), what the head
-    averages. outputs: (n,) logits, or (n, columns) where the network has another head too.
+    stage-3, or another number: the output of that stage, the last frozen one (n, channels, steps). pooled: the features
+    of the head (n, channels). outputs: logits (n,), or (n, columns) if the network has a second head.
     """
     with whole_file(path) as beside:
         save_file(arrays, beside, {"origin": json.dumps(vars(origin), sort_keys=True)})
 
 
 def load_features(path: str | Path, names: tuple[str, ...], origin: Origin) -> tuple[np.ndarray, ...]:
-    """Arrays of a file of `save_features`.
+    """Read arrays that `save_features` wrote.
 
-    Raises `UserError` if it cannot be read, lacks an array, or was made from another generic model or shard.
+    Raises `UserError` if the file cannot be read, lacks an array, or was made from another generic model or shard.
     """
     try:
         with safe_open(path, framework="np") as file:
-            found = Origin(**json.loads(file.metadata()["origin"]))
+            file_origin = Origin(**json.loads(file.metadata()["origin"]))
             arrays = tuple(file.get_tensor(name) for name in names)
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as features ({error}); delete it and run again") from None
-    if found != origin:
+    if file_origin != origin:
         raise UserError(f"{path}: was made from another generic model or other beats; delete it and run again")
     return arrays

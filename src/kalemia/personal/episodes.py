@@ -1,4 +1,4 @@
-"""Draws that belong together: runs of one label, and draws that share a recording or an admission."""
+"""Group draws: episodes, which are runs of one label, and admissions."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Draw:
-    """A usable draw of a patient; label 1 positive, 0 negative, None neither."""
+    """A usable draw of a patient; label: 1 positive, 0 negative, None neither."""
 
     draw_id: int
     time: datetime
@@ -18,14 +18,14 @@ class Draw:
 
 
 def labeled_in_time_order(draws: Sequence[Draw]) -> list[Draw]:
-    """The labeled draws in the order of time; draws of one moment in that of their ids."""
+    """The labeled draws sorted by time; draws at the same time by their ids."""
     return sorted((draw for draw in draws if draw.label is not None), key=lambda draw: (draw.time, draw.draw_id))
 
 
 def run_numbers(labeled: Sequence[Draw]) -> list[int]:
-    """The run of each draw, numbered from 0: neighbors in time with one label, within one admission.
+    """Number the run of each draw from 0: consecutive draws with the same label, in the same admission.
 
-    `labeled` as `in_time` returns it.
+    labeled: as `labeled_in_time_order` returns it.
     """
     numbers = [0] * len(labeled)
     for i, (before, draw) in enumerate(pairwise(labeled), start=1):
@@ -35,7 +35,7 @@ def run_numbers(labeled: Sequence[Draw]) -> list[int]:
 
 
 def episodes(labeled: Sequence[Draw]) -> list[list[Draw]]:
-    """The draws of each run, in the order of time; `labeled` as `in_time` returns it."""
+    """The draws of each run, in the order of time; labeled: as `labeled_in_time_order` returns it."""
     return _by_key(labeled, run_numbers(labeled))
 
 

@@ -1,4 +1,4 @@
-"""One patient's networks: from the generic one, round by round one more pair of draws learned from (Chiu 2022)."""
+"""Fine-tune the generic network for one patient, in rounds that each add a pair of training draws (Chiu 2022)."""
 
 import logging
 from pathlib import Path
@@ -43,41 +43,43 @@ def train_round(
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Learn from the draws of the split's round `round_` (from 1), store what was trained, and score all draws.
+    """Train round `round_` (from 1) of the split, store the trained weights, and score all draws.
 
-    The first round starts as `initial_model`, each other from the round before (`previous_path`). With `arm.replay`
-    the draws of earlier rounds are learned from again. A round's draws are in turn positive and negative,
-    whatever the shard says; all their beats are used, so the class with more beats weighs more. There is no
-    validation: the last epoch counts. What lies below the arm's seam comes from the features file. Raises `UserError`
-    where split, shard, features and weights do not belong together.
+    The first round starts from `initial_model`, every other from the round before it (`previous_path`). With
+    `arm.replay` the draws of earlier rounds are used again. The draws of a round are alternately positive and
+    negative, whatever the labels in the shard; all their beats are used, so the class with more beats has more weight.
+    There is no validation: the weights after the last epoch are stored. The outputs of frozen stages come from the
+    features file. Raises `UserError` if split, shard, features and weights do not belong together.
     """
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     if round_ > len(split["rounds"]):
         raise UserError(
-            f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so round {round_} cannot be"
+            f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so there is no round {round_}"
         )
     if previous_path is None:
         model = initial_model(generic_path, network, arm, seed_of(seed, "head", split["subject_id"], split["arm"]))
     else:
         model, previous = load_round(previous_path, generic_path, network)
         _check_parent_round(previous_path, previous, split, round_ - 1, digest)
-    above = freeze_for_arm(model, arm, personal.n_trained_stages).to(device)
-    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, above.after).to(device)
-    lesson = rounds_to_train_on(split["rounds"], round_, arm.replay)
-    log.info("learning from %s in round %d", lesson, round_)
-    of_round = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
+    head = freeze_for_arm(model, arm, personal.n_trained_stages).to(device)
+    inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, head.last_frozen).to(device)
+    rounds = rounds_to_train_on(split["rounds"], round_, arm.replay)
+    log.info("round %d: training on %s", round_, _list_draws(rounds))
+    round_seed = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
     objective = Objective.from_config(network)
     train_on_draws(
-        above, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), lesson, arm, of_round, objective, shard_path
+        head, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), rounds, arm, round_seed, objective, shard_path
     )
-    learned = training_draws_until(split, round_)
+    training_draws = training_draws_until(split, round_)
     lineage = Lineage(
         kind="personal",
         architecture=network,
         digest=digest,
-        draws=tuple(learned),
-        cut_off=pc.max(beats.rows.filter(pc.is_in(beats.rows["draw_id"], pa.array(learned)))["draw_time"]).as_py(),
+        draws=tuple(training_draws),
+        cut_off=pc.max(
+            beats.rows.filter(pc.is_in(beats.rows["draw_id"], pa.array(training_draws)))["draw_time"]
+        ).as_py(),
         parent=file_hash(previous_path or generic_path),
         generic=file_hash(generic_path),
         subject_id=split["subject_id"],
@@ -85,14 +87,14 @@ def train_round(
         round=round_,
     )
     save_checkpoint(model_path, trained_tensors(model), lineage)
-    outputs = predict(above, inputs).cpu().numpy()
+    outputs = predict(head, inputs).cpu().numpy()
     write_round_predictions(
         outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path
     )
 
 
 def initial_model(generic_path: str | Path, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
-    """What a patient's first round starts from: the generic network with a fresh head, or fresh weights altogether."""
+    """The model that a patient's first round starts from: the generic network with a new head, or all weights new."""
     if arm.train == "from_scratch":
         return build_resnet(network, seed)
     model, _ = load_generic(generic_path, network)
@@ -101,21 +103,21 @@ def initial_model(generic_path: str | Path, network: config.Network, arm: config
 
 
 def freeze_for_arm(model: ResNet, arm: config.Arm, n_trained_stages: int) -> TrainableHead:
-    """The network with all but what the arm trains frozen, as what lies above the seam."""
-    after = last_frozen_stage(arm, n_trained_stages)
-    model.freeze_through(after)
+    """Freeze all stages that the arm does not train, and return the rest of the network."""
+    last_frozen = last_frozen_stage(arm, n_trained_stages)
+    model.freeze_through(last_frozen)
     if arm.batch_norm == "frozen":
         model.freeze_batch_norm()
-    return TrainableHead(model, after)
+    return TrainableHead(model, last_frozen)
 
 
 def rounds_to_train_on(rounds: list, round_: int, replay: bool) -> list:
-    """The draws that a round (from 1) learns from, those of earlier rounds too where they are replayed."""
+    """The rounds whose draws round `round_` (from 1) trains on: only itself, or with `replay` all earlier ones too."""
     return rounds[0 if replay else round_ - 1 : round_]
 
 
 def train_on_draws(
-    above: TrainableHead,
+    head: TrainableHead,
     inputs: Tensor,
     draw_ids: np.ndarray,
     analyte: np.ndarray,
@@ -125,34 +127,40 @@ def train_on_draws(
     objective: Objective,
     where: str | Path,
 ) -> None:
-    """Train `above` in place on the beats of some rounds' draws, in turn positive and negative.
+    """Train `head` in place on the beats of the draws of some rounds, which are alternately positive and negative.
 
-    inputs: what it takes of all the patient's beats (n, ...). draw_ids: int64 (n,). analyte: the value that goes with
-    each beat's label (n,), for networks with a head for it. Raises `UserError`, naming `where` the beats come from,
-    if one of the draws has none.
+    inputs: of `head`, for all beats of the patient (n, ...). draw_ids: int64 (n,). analyte: the value of each beat's
+    draw (n,), for networks with an auxiliary head. Raises `UserError` if one of the draws has no beats; `where` says
+    where they come from.
     """
-    learned = [draw for pairs in rounds for draw in pairs]
-    missing = sorted(set(learned) - set(draw_ids.tolist()))
+    training_draws = [draw for pairs in rounds for draw in pairs]
+    missing = sorted(set(training_draws) - set(draw_ids.tolist()))
     if missing:
-        raise UserError(f"{where}: has no beats of draw {missing[0]}, which the split learns from; run again")
-    places = np.flatnonzero(np.isin(draw_ids, learned))
+        raise UserError(f"{where}: has no beats of draw {missing[0]}, a training draw of the split; run again")
+    places = np.flatnonzero(np.isin(draw_ids, training_draws))
     labels = np.isin(draw_ids[places], [draw for pairs in rounds for draw in pairs[::2]])
     targets = objective.targets(labels, analyte[places]).to(inputs.device)
-    train(above, inputs[torch.from_numpy(places)], targets, arm, seed, options=TrainOptions(objective))
+    train(head, inputs[torch.from_numpy(places)], targets, arm, seed, options=TrainOptions(objective))
 
 
 def _check_parent_round(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:
-    """A round may only start from the round before, of the same patient, arm, configuration and draws learned from."""
-    found = previous.subject_id, previous.arm, previous.round
-    asked = split["subject_id"], split["arm"], round_
-    if found != asked:
+    """Check that a parent is the round before, of the same patient, arm, configuration and training draws."""
+    actual = previous.subject_id, previous.arm, previous.round
+    expected = split["subject_id"], split["arm"], round_
+    if actual != expected:
         raise UserError(
-            f"{path}: holds round {found[2]} of subject {found[0]} in arm {found[1]!r}, not round {asked[2]} of"
-            f" subject {asked[0]} in arm {asked[1]!r}; delete it and run again"
+            f"{path}: holds round {actual[2]} of subject {actual[0]} in arm {actual[1]!r}, not round {expected[2]} of"
+            f" subject {expected[0]} in arm {expected[1]!r}; delete it and run again"
         )
     if previous.digest != digest:
         raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
     if previous.draws != tuple(training_draws_until(split, round_)):
         raise UserError(
-            f"{path}: learned from other draws than the split's up to round {round_}; delete it and run again"
+            f"{path}: was trained on other draws than those of the split until round {round_}; delete it and run again"
         )
+
+
+def _list_draws(rounds: list) -> str:
+    """For a log, for example ``draws 8000351 (positive) and 8000339 (negative)``."""
+    positive, negative = (", ".join(str(draw) for pairs in rounds for draw in pairs[i::2]) for i in (0, 1))
+    return f"draws {positive} (positive) and {negative} (negative)"

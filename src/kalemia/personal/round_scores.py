@@ -1,4 +1,4 @@
-"""What a round leaves behind beside its weights: predictions for all the patient's draws, and metrics on the test."""
+"""Write the scores of a round: predictions for all draws of the patient, and metrics on the test draws."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from kalemia.stats.draw_metrics import role_metrics
 
 
 def training_draws_until(split: dict, round_: int) -> list[int]:
-    """The draws that a patient's network has learned from after a round; sorted."""
+    """The draws that a patient's network has been trained on after a round, sorted."""
     return sorted(draw for pair in split["rounds"][:round_] for draw in pair)
 
 
 def draw_roles(split: dict, round_: int) -> dict[int, str]:
-    """After a round: train, the draws learned from so far; test, the held out. All others have no role."""
+    """The roles of draws after a round: "train" if trained on so far, "test" if held out; all others have none."""
     return dict.fromkeys(split["test"], "test") | dict.fromkeys(training_draws_until(split, round_), "train")
 
 
@@ -33,14 +33,14 @@ def write_round_predictions(
     predictions_path: str | Path,
     metrics_path: str | Path,
 ) -> None:
-    """Write the predictions and the metrics of a round from what `network` says of beats, and `DRAW_COLUMNS` (n)."""
+    """Write the predictions and metrics of a round, from the outputs for beats and their `DRAW_COLUMNS` (n)."""
     roles = draw_roles(split, round_)
     predictions = draw_predictions(outputs, rows, roles, decision, Objective.from_config(network))
     write_table(predictions_path, "predictions", predictions, digest)
-    about = {
+    of_round = {
         "subject_id": split["subject_id"],
         "arm": split["arm"],
         "round": round_,
         "learned": training_draws_until(split, round_),
     }
-    write_json(metrics_path, about | role_metrics(predictions, "test"))
+    write_json(metrics_path, of_round | role_metrics(predictions, "test"))

@@ -1,4 +1,4 @@
-"""How one patient's draws are divided into rounds of training and a test, by the rule of a protocol."""
+"""Split one patient's draws into rounds of training and a test, by the rule of a protocol."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from kalemia.core.tables import read_json, write_json
 from kalemia.personal.episodes import Draw, admissions, episodes, labeled_in_time_order
 from kalemia.personal.leakage import BeatSpan, audit, hours_between, protocol_violation
 
-_ORDERS = 64  # in which whole episodes or admissions are tried
+_ORDERS = 64  # random orders in which whole episodes or admissions are tried
 
 
 @dataclass(frozen=True)
 class Split:
-    """What each round learns from, draw ids in turn positive and negative, and what is tested on.
+    """The training draws of each round, alternately positive and negative, and the test draws, as draw ids.
 
-    `test_from` is the first instant of the test period, for protocols that have one. Where the protocol is impossible
-    `reason` says why, and there are no rounds and no test.
+    test_from: the start of the test period, for protocols that have one. reason: why the protocol is impossible; there
+    are then no rounds and no test.
     """
 
     rounds: tuple[tuple[int, ...], ...] = ()
@@ -32,14 +32,14 @@ class Split:
 
     @property
     def training_draws(self) -> list[int]:
-        """The draws of all rounds."""
+        """The training draws of all rounds."""
         return [draw for pair in self.rounds for draw in pair]
 
 
 def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
-    """Divide a patient's draws by the arm's protocol; the order in which they are given does not matter.
+    """Split a patient's draws by the arm's protocol; their order does not matter.
 
-    No training draw lies within `arm.purge_hours` of a test draw.
+    No training draw is within `arm.purge_hours` of a test draw.
     """
     labeled, random = labeled_in_time_order(draws), rng(seed, f"{arm.protocol} split", subject_id)
     split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
@@ -63,10 +63,10 @@ def _split_by(
 
 
 def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal, random: np.random.Generator) -> Split:
-    """A random share of each class is held out; the others are paired in random order.
+    """Hold out a random fraction of each class, and pair the other draws in random order.
 
-    Chiu 2022 hold out a quarter of a patient's draws and do not say how it was chosen. The share is rounded up to whole
-    draws, and is at least `min_test_draws`.
+    Chiu 2022 hold out a quarter of a patient's draws and do not say how it was chosen. The fraction is rounded up to
+    whole draws, and at least `min_test_draws` are held out.
     """
     train, test = [], []
     for label in (1, 0):
@@ -82,11 +82,11 @@ def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal,
 
 
 def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal) -> Split:
-    """Every training draw precedes every test draw by at least `purge_hours`; rounds go in the order of time.
+    """Train on draws at least `purge_hours` before the first test draw, in rounds in the order of time.
 
-    The test begins at a draw such that it holds at least `min_test_draws` of each class and at least one pair lies
-    before the gap; of such beginnings the one is taken that leaves a share nearest to `test_fraction` to the test (the
-    later, if two are as near).
+    The test starts at a draw such that it has at least `min_test_draws` of each class and at least one pair is before
+    the gap. Of such draws, choose the one whose test is nearest to a fraction `test_fraction` of all draws (the later
+    of two that are equally near).
     """
     best: Split | None = None
     nearest = np.inf
@@ -106,11 +106,11 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
 def whole_split(
     unit: str, units: Sequence[Sequence[Draw]], purge_hours: float, settings: Personal, random: np.random.Generator
 ) -> Split:
-    """Whole units (episodes, admissions) are held out; the draws of the others are paired in random order.
+    """Hold out whole units (episodes, admissions), and pair the draws of the others in random order.
 
-    Draws of the others that share a recording with a test draw are on neither side, if the units are episodes. Of those
-    choices that leave both classes on both sides, found by taking units into the test in many random orders, the one
-    whose test is nearest to a share of `test_fraction`.
+    If the units are episodes, training draws that share a recording with a test draw are left out. Units are added to
+    the test in many random orders; of all choices with both classes in training and test, the one is used whose test is
+    nearest to a fraction `test_fraction` of all draws.
     """
     if len(units) == 1:
         return Split(reason=f"all draws lie in one {unit}")
@@ -122,8 +122,8 @@ def whole_split(
             distance = abs(len(test) / n_draws - settings.test_fraction)
             if distance >= nearest or not _enough(test, settings):
                 continue
-            heard = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}
-            train = [draw for i in order[n_held_out:] for draw in units[i] if draw.recording not in heard]
+            test_recordings = {draw.recording for draw in test if draw.recording is not None and unit == "episode"}
+            train = [draw for i in order[n_held_out:] for draw in units[i] if draw.recording not in test_recordings]
             rounds = _rounds([train[i] for i in random.permutation(len(train))], settings, test, purge_hours)
             if rounds:
                 best, nearest = Split(rounds, _sorted_ids(test)), distance
@@ -137,7 +137,7 @@ def _enough(test: Sequence[Draw], settings: Personal) -> bool:
 def _rounds(
     train: Sequence[Draw], settings: Personal, test: Sequence[Draw] = (), purge_hours: float = 0.0
 ) -> tuple[tuple[int, ...], ...]:
-    """Rounds of pairs of a positive and a negative draw, in the order given, none of them too near to a test draw."""
+    """Pair positive and negative draws in the order given, without those too near to a test draw, and form rounds."""
     kept = [draw for draw in train if all(hours_between(draw.time, other.time) >= purge_hours for other in test)]
     pairs = list(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))
     step = settings.pairs_per_round
@@ -160,16 +160,16 @@ def write_split(
     arm_name: str,
     arm: Arm,
     draws: Sequence[Draw],
-    heard: dict[int, BeatSpan],
+    spans: dict[int, BeatSpan],
     subject_id: int,
     seed: int,
     digest: str,
 ) -> None:
-    """Write a patient's split in one arm as JSON, with its audit and all that the audit rests on.
+    """Write a patient's split in one arm as JSON, with its audit and all draws that the audit uses.
 
-    Raises `UserError` where the split does not keep the promise of the protocol.
+    Raises `UserError` if the split violates its protocol.
     """
-    everything = sorted(draws, key=lambda draw: (draw.time, draw.draw_id))
+    in_time_order = sorted(draws, key=lambda draw: (draw.time, draw.draw_id))
     content = {
         "arm": arm_name,
         "protocol": arm.protocol,
@@ -181,57 +181,57 @@ def write_split(
         "rounds": [list(pair) for pair in split.rounds],
         "test": list(split.test),
         "test_from": split.test_from and split.test_from.isoformat(),
-        "leakage": audit(split.training_draws, split.test, draws, heard) if split.rounds else None,
-        "draws": [_draw_json(draw, heard) for draw in everything],
+        "leakage": audit(split.training_draws, split.test, draws, spans) if split.rounds else None,
+        "draws": [_draw_json(draw, spans) for draw in in_time_order],
     }
     _raise_on_leak(path, content)
     write_json(path, content)
 
 
 def read_split(path) -> dict:
-    """A file of `write_split`; raises `UserError` where a draw is used twice, or a promise is broken."""
+    """Read a split file; raises `UserError` if a draw is used twice or the split violates its protocol."""
     split = read_json(path)
     _raise_on_leak(path, split)
     return split
 
 
 def parse_draws(split: dict) -> tuple[list[Draw], dict[int, BeatSpan]]:
-    """All usable draws of a file of `write_split` in the order of time, and where their beats lie."""
-    draws, heard = [], {}
+    """All usable draws of a split file in the order of time, and the spans of their beats."""
+    draws, spans = [], {}
     for row in split["draws"]:
         time = datetime.fromisoformat(row["time"])
         draws.append(Draw(row["draw_id"], time, row["label"], row["recording"], row["admission"]))
         if row["segments"]:
-            heard[row["draw_id"]] = BeatSpan(tuple(row["segments"]), *row["r_samples"])
-    return draws, heard
+            spans[row["draw_id"]] = BeatSpan(tuple(row["segments"]), *row["r_samples"])
+    return draws, spans
 
 
-def _draw_json(draw: Draw, heard: dict[int, BeatSpan]) -> dict:
-    mine = heard.get(draw.draw_id)
+def _draw_json(draw: Draw, spans: dict[int, BeatSpan]) -> dict:
+    span = spans.get(draw.draw_id)
     return {
         "draw_id": draw.draw_id,
         "time": draw.time.isoformat(),
         "label": draw.label,
         "recording": draw.recording,
         "admission": draw.admission,
-        "segments": list(mine.segments) if mine else [],
-        "r_samples": [mine.first, mine.last] if mine else [],
+        "segments": list(span.segments) if span else [],
+        "r_samples": [span.first, span.last] if span else [],
     }
 
 
 def _raise_on_leak(path, split: dict) -> None:
-    learned = [draw for pair in split["rounds"] for draw in pair]
-    twice = [draw for draw, n in Counter([*learned, *set(split["test"])]).items() if n > 1]
+    train = [draw for pair in split["rounds"] for draw in pair]
+    twice = [draw for draw, n in Counter([*train, *set(split["test"])]).items() if n > 1]
     if twice:
         raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")
     if not split["rounds"]:
         return
-    draws, heard = parse_draws(split)
+    draws, spans = parse_draws(split)
     times = {draw.draw_id: draw.time for draw in draws}
-    in_order = max(times[draw] for draw in learned) < min(times[draw] for draw in split["test"])
-    audited = audit(learned, split["test"], draws, heard)
-    broken = protocol_violation(split["protocol"], split["purge_hours"], audited, in_order)
-    if broken:
+    in_order = max(times[draw] for draw in train) < min(times[draw] for draw in split["test"])
+    audited = audit(train, split["test"], draws, spans)
+    violation = protocol_violation(split["protocol"], split["purge_hours"], audited, in_order)
+    if violation:
         raise UserError(
-            f"{path}: breaks the promise of the protocol {split['protocol']!r}: {broken}; delete the file and run again"
+            f"{path}: violates the protocol {split['protocol']!r}: {violation}; delete the file and run again"
         )
