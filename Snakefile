@@ -1,5 +1,5 @@
-# Kalemia: from bedside ECG and potassium values to personalized networks, and the proof of what they are worth.
-# One study a run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
+# Kalemia: from bedside ECG and potassium values to personalized networks, and to a test whether personalization works.
+# One study per run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
 
 
 configfile: "config.yaml"
@@ -34,8 +34,8 @@ localrules:
 
 
 onstart:
-    # With the limit of 100 jobs a second that Snakemake 9.27 has by itself, each job that ends wakes the scheduler every
-    # second from then on, and some hundreds of them keep a core busy. Any other limit is kept.
+    # With Snakemake 9.27's default limit of 100 jobs per second, each finished job wakes the scheduler every second from
+    # then on, and some hundreds of finished jobs keep a core busy. Any other limit is kept.
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
@@ -45,14 +45,14 @@ rule all:
     default_target: True
     input:
         result_path("report.html"),
-        # all that the checkpoints make: while a part is missing, Snakemake looks at nothing that comes after
+        # all outputs of the checkpoints: while one is missing, Snakemake plans nothing after the checkpoint
         rules.cohort.output,
         rules.populations.output,
         result_path("cohort/ledger.parquet"),
         result_path("cohort/context.parquet"),
         result_path("quality/review.html"),
         per_patient(result_path.patient_page),
-        # asked for by name, because Snakemake does not miss a deleted file that only lies between others
+        # listed, because Snakemake does not notice a deleted intermediate file
         files_of(evaluable_rounds, result_path.round_predictions),
         files_of(evaluable_rounds, result_path.round_weights),
         per_patient(result_path.mean_beats),

@@ -1,4 +1,4 @@
-"""The command line, for what is not a workflow; `kalemia --help` lists it."""
+"""The command line: `kalemia beats`, `kalemia report` and `kalemia status`."""
 
 import argparse
 import os
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from kalemia.core.errors import UserError
 
-CONFIG = Path(__file__).parents[2] / "config.yaml"  # of the checkout that Kalemia is installed from
+CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalemia is installed from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a user's mistake is one line on standard error and status 1."""
+    """Run a command; a `UserError` becomes one line on standard error and exit status 1."""
     given = _parser().parse_args(arguments)
     try:
         given.run(given)
     except UserError as error:
         print(f"kalemia: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever reads, as `head` does, has seen enough
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -27,28 +27,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kalemia", description="Potassium from the ECG, one patient at a time.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    beats = commands.add_parser("beats", help="find, judge and cut the beats of any WFDB record")
-    beats.add_argument("record", help="path of the record, without extension")
-    beats.add_argument("--lead", default="II", help="its name in the record's header (default II)")
-    beats.add_argument("--out", required=True, metavar="FILE.parquet", help="where the beats go")
-    beats.add_argument("--plot", metavar="FILE.png", help="also draw the beats")
-    beats.add_argument("--config", default=CONFIG, metavar="FILE.yaml", help="a whole study's (default config.yaml)")
+    beats = commands.add_parser("beats", help="find, check and cut the beats of a WFDB record")
+    beats.add_argument("record", help="path of the record without extension")
+    beats.add_argument("--lead", default="II", help="name of the lead in the record's header (default II)")
+    beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
+    beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
+    beats.add_argument(
+        "--config", default=CONFIG, metavar="FILE.yaml", help="a complete configuration (default config.yaml)"
+    )
     beats.set_defaults(run=_beats)
-    report = commands.add_parser("report", help="make a finished study's evaluation and all pages anew, without ECG")
-    report.add_argument("--from", required=True, dest="results", metavar="DIR", help="its results folder")
-    report.add_argument("--to", metavar="DIR", help="a folder that becomes a copy without ECG (default: in place)")
+    report = commands.add_parser(
+        "report", help="make the evaluation and all pages of a finished study again, without its ECG"
+    )
+    report.add_argument("--from", required=True, dest="results", metavar="DIR", help="results folder of the study")
+    report.add_argument("--to", metavar="DIR", help="write into this folder, a copy without ECG (default: in place)")
     report.set_defaults(run=_report)
-    status = commands.add_parser("status", help="say what of a study is done, stale or missing; starts nothing")
-    status.add_argument("--results", metavar="DIR", help="folder of the results (default: as the configuration says)")
+    status = commands.add_parser(
+        "status", help="count the finished files of a study per stage and patient; starts nothing"
+    )
+    status.add_argument("--results", metavar="DIR", help="results folder (default: the one of the configuration)")
     status.add_argument(
         "--configfile",
         nargs="+",
         default=[],
         metavar="FILE.yaml",
-        help="overlays on config.yaml, as given to snakemake",
+        help="overlays on config.yaml, as for snakemake",
     )
     status.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings on top of them, as given to snakemake"
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them, as for snakemake"
     )
     status.set_defaults(run=_status)
     return parser
@@ -60,11 +66,11 @@ def _beats(given: argparse.Namespace) -> None:
 
     study = _study(given.config)
     window_minutes = study.cohort.window_minutes
-    found = extract_record_beats(given.record, given.lead, BeatSettings.from_study(study), window_minutes)
-    write_record_beats(found, given.out)
+    beats = extract_record_beats(given.record, given.lead, BeatSettings.from_study(study), window_minutes)
+    write_record_beats(beats, given.out)
     if given.plot:
-        plot_beats(found, f"{given.record}, lead {given.lead}", given.plot)
-    for row in found.windows:
+        plot_beats(beats, f"{given.record}, lead {given.lead}", given.plot)
+    for row in beats.windows:
         lost = ", ".join(f"{count} {reason}" for reason, count in row["lost"]) or "none"
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
         start = row["draw_id"] * window_minutes
@@ -82,7 +88,7 @@ def _status(given: argparse.Namespace) -> None:
 
     from kalemia.status import status_lines
 
-    default = [CONFIG] if CONFIG.exists() else []  # it is not there where only the package was installed
+    default = [CONFIG] if CONFIG.exists() else []  # missing if only the package is installed
     study = _study(*default, *given.configfile, settings=given.config)
     if given.results:
         study = dataclasses.replace(study, results=given.results.rstrip("/"))
@@ -91,7 +97,7 @@ def _status(given: argparse.Namespace) -> None:
 
 
 def _study(*paths: str | Path, settings: Sequence[str] = ()):
-    """The study of a whole configuration, overlays on it, and KEY=VALUE on top."""
+    """The study of a complete configuration, overlays on it, and KEY=VALUE settings."""
     import yaml
 
     from kalemia.core.config import Study, overlaid
@@ -114,4 +120,4 @@ def _study(*paths: str | Path, settings: Sequence[str] = ()):
         return Study.from_config(config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         where = ", ".join(map(str, [*paths, *settings])) or "--configfile"
-        raise UserError(f"{where}: is not a study's whole configuration ({error}); name another file") from None
+        raise UserError(f"{where}: is not a complete configuration ({error}); name another file") from None

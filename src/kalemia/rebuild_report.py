@@ -1,4 +1,4 @@
-"""Rebuild the evaluation and the pages of a finished study, without its ECG."""
+"""Make the evaluation and the pages of a finished study again, without its ECG."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from kalemia.core.tables import read_table
 from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
 
 SETTINGS = "config.yaml"  # in the results folder
-# What the evaluation and the report are made from; of ECG it holds mean beats only.
+# The inputs of the evaluation and the report; their only ECG is mean beats.
 KEPT = (
     "cohort/*",
     "generic/*.parquet",
@@ -25,9 +25,9 @@ KEPT = (
 
 
 def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
-    """Make evaluation, figures and pages of a finished study anew, in its results folder or in the folder `to`.
+    """Make the evaluation, figures and pages of a finished study again, in its results folder or in the folder `to`.
 
-    `to` becomes a results folder without ECG. Returns the study's page. Raises `UserError` where a file is missing.
+    `to` becomes a results folder without ECG. Returns the path of the page. Raises `UserError` if a file is missing.
     """
     from kalemia.report.csv_tables import write_csv_tables
     from kalemia.report.figures.patient_figures import write_patient_figures
@@ -51,17 +51,17 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
 
 
 def read_settings(path: str | Path) -> Study:
-    """The study that the report of a results folder was written for."""
+    """The study of a results folder."""
     try:
         return Study.from_config(yaml.safe_load(Path(path).read_text()))
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
-            f"{path}: cannot be read as a study's configuration; --from names the results folder of a finished study"
+            f"{path}: cannot be read as a configuration; --from must be the results folder of a finished study"
         ) from None
 
 
 def copy_without_ecg(results: Path, to: Path) -> Path:
-    """Copy what the report is made from; returns `to`."""
+    """Copy the inputs of the report; returns `to`."""
     for path in [results / SETTINGS, *(path for pattern in KEPT for path in results.glob(pattern))]:
         if path.is_file():
             copy = to / path.relative_to(results)

@@ -47,7 +47,7 @@ def _read_subjects(study: Study, path: ResultPaths) -> tuple[dict[str, str | Non
 def _stage_rows(
     study: Study, path: ResultPaths, subjects: Iterable[str], rounds: list[SubjectRounds] | None
 ) -> Iterator[tuple[str, ...]]:
-    """Per stage the files found and the files missing, of those that its jobs leave for others."""
+    """The existing and the missing files per stage."""
     stages: dict[str, Iterable[str]] = {"cohort": [path("cohort/draws.parquet")]}
     if subjects:
         stages |= {"excerpts": map(path.excerpts, subjects), "beats": map(path.shard, subjects)}

@@ -53,7 +53,7 @@ def test_rows_of_other_items_are_left_out(tmp_path):
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"holds no LABEVENTS\.csv\.gz"):
+    with pytest.raises(UserError, match=r"has no LABEVENTS\.csv\.gz"):
         analyte_rows(tmp_path, [50971])
 
 

@@ -110,7 +110,7 @@ def test_no_link_of_any_page_is_dead(finished, copy):
 
 def test_a_folder_that_is_no_finished_study_is_one_line(tmp_path, capsys):
     assert main(["report", "--from", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith(f"kalemia: {tmp_path}/config.yaml: cannot be read as a study")
+    assert capsys.readouterr().err.startswith(f"kalemia: {tmp_path}/config.yaml: cannot be read as a configuration")
 
 
 def test_a_missing_prediction_is_one_line(finished, tmp_path, capsys):

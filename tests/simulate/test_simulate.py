@@ -86,7 +86,7 @@ def test_another_seed_gives_another_cohort(settings, people):
 
 
 def test_a_folder_with_recordings_is_refused(folder, settings, study):
-    with pytest.raises(UserError, match="holds recordings already"):
+    with pytest.raises(UserError, match="already has recordings"):
         simulate_cohort(folder, settings, study.analyte, SEED, processes=1)
 
 

@@ -84,7 +84,7 @@ def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_p
 
 
 def test_a_wrong_password_is_said_without_being_shown(site, tmp_path):
-    with pytest.raises(UserError, match=r"access to LARGE\.csv\.gz is refused") as caught:
+    with pytest.raises(UserError, match=r"access to LARGE\.csv\.gz is denied") as caught:
         _download(site, tmp_path, auth=(USER, "wrong-lamp"))
     assert "wrong-lamp" not in str(caught.value)
 

@@ -61,7 +61,7 @@ def test_microvolts_become_millivolts(tmp_path, kind):
 @pytest.mark.parametrize("scale", [1000, 0.001])
 def test_an_amplitude_that_no_ecg_has_stops_with_a_word_about_units(tmp_path, scale):
     write_csv(tmp_path / "a.csv", 250, scale)
-    with pytest.raises(UserError, match=r"a\.csv: its QRS complexes are .* mV high .* check its unit"):
+    with pytest.raises(UserError, match=r"a\.csv: the median amplitude of its QRS complexes is .* mV, .* check its unit"):
         _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.csv,II,250,mV\n"))
 
 
@@ -199,13 +199,13 @@ def test_times_with_zones_are_compared_in_utc(tmp_path):
 @pytest.mark.parametrize(
     ("recordings", "potassium", "says"),
     [
-        ("7,2024-05-17T08:00:00+00:00,a.csv,II,125,\n", POTASSIUM, "some times have a zone and some have none"),
+        ("7,2024-05-17T08:00:00+00:00,a.csv,II,125,\n", POTASSIUM, "some times have a time zone and some do not"),
         ("1234567,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject '1234567' is not a whole number"),
         ("x7,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject 'x7'"),
         ("7,17.5.2024 8:00,a.csv,II,125,\n", POTASSIUM, "line 2: start '17.5.2024 8:00' is not a time"),
         ("7,2024-05-17 08:00:00,a.csv,II,fast,\n", POTASSIUM, "line 2: rate 'fast'"),
         ("7,2024-05-17 08:00:00,a.csv,II,0,\n", POTASSIUM, "line 2: rate '0'"),
-        ("7,2024-05-17 08:00:00,a,II,,\n8,2024-05-17 08:00:00,a,II,,\n", POTASSIUM, "line 3: a is named twice"),
+        ("7,2024-05-17 08:00:00,a,II,,\n8,2024-05-17 08:00:00,a,II,,\n", POTASSIUM, "line 3: a is listed twice"),
         ("", "subject;time;potassium\n7;2024-05-17 08:00:00;5\n", "has no column 'subject'; .* commas"),
         ("", "subject,time,value\n", "has no column 'potassium'"),
         ("", "subject,time,potassium\n7,2024-05-17 08:00:00,6,1\n", "line 2: has more fields .* need a point"),
@@ -220,7 +220,7 @@ def test_a_mistake_in_the_two_files_is_one_line(tmp_path, recordings, potassium,
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"recordings\.csv is not there; see docs/own-recordings\.md"):
+    with pytest.raises(UserError, match=r"recordings\.csv does not exist; docs/own-recordings\.md"):
         UserRecordings(tmp_path, tmp_path)
 
 

@@ -125,12 +125,12 @@ def test_a_header_that_is_not_there_is_said(mirror):
 @pytest.mark.parametrize("line", ["../../etc/passwd", "/p00/p000020/p000020-2150-03-04-05-17", "p00/p000020/../x"])
 def test_a_name_that_leaves_the_folder_is_refused(mirror, tmp_path, line):
     (tmp_path / DATABASE / "RECORDS-waveforms").write_text(line + "\n")
-    with pytest.raises(UserError, match=r"line 1: .* is not a recording's name"):
+    with pytest.raises(UserError, match=r"line 1: .* is not the name of a recording"):
         mirror[0].recording_names()
 
 
 def test_a_folder_that_is_no_mirror_is_refused(tmp_path):
-    with pytest.raises(UserError, match="holds no RECORDS-waveforms"):
+    with pytest.raises(UserError, match="has no RECORDS-waveforms"):
         PhysioNet(tmp_path).recording_names()
 
 

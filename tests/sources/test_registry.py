@@ -89,7 +89,7 @@ def test_the_tables_of_a_folder_are_those_that_it_has(config, tmp_path):
     assert source.input_files() == ["recordings/mimic3wdb-matched/1.0/RECORDS-waveforms"]
     assert source.optional_tables() == ("CHARTEVENTS",)
     assert source.table_path("CHARTEVENTS") == f"{tmp_path}/CHARTEVENTS.csv"
-    with pytest.raises(UserError, match="holds no PATIENTS"):
+    with pytest.raises(UserError, match="has no PATIENTS"):
         source.cohort_tables()
 
 

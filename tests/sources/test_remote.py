@@ -184,7 +184,7 @@ def test_a_name_of_the_server_s_list_that_leaves_the_folder_is_refused(site, mir
     good = path.read_text()
     for line in ("../../../etc/passwd", "/etc/passwd", "p00/p000010/p000010-2150-01-01-00-00%2f..", "C:\\x", "a\0b"):
         path.write_text(good + line + "\n")
-        with pytest.raises(UserError, match=r"line 5: .* is not a recording's name"):
+        with pytest.raises(UserError, match=r"line 5: .* is not the name of a recording"):
             _study_of(site, tmp_path, cache=f"cache {hash(line)}")
 
 

@@ -73,7 +73,7 @@ def test_a_server_without_ranges_serves_a_small_file(site):
 
 
 def test_a_server_without_ranges_is_not_asked_for_all_of_a_large_file(site, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.http_files.MOST_UNASKED_BYTES", 5000)
+    monkeypatch.setattr("kalemia.sources.http_files.MAX_UNREQUESTED_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
     with pytest.raises(FetchError, match="sends no byte ranges"):

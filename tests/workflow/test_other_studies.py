@@ -47,7 +47,7 @@ def test_a_missing_table_stops_before_any_work(tmp_path):
     source = {"kind": "physionet", "waveforms": str(tmp_path), "tables": str(tmp_path / "tables")}
     run = _run(tmp_path, {"source": source})
     assert run.returncode != 0
-    said = [line for line in (run.stdout + run.stderr).splitlines() if "holds no PATIENTS.csv.gz" in line]
+    said = [line for line in (run.stdout + run.stderr).splitlines() if "has no PATIENTS.csv.gz" in line]
     assert len(said) == 1
     assert "Traceback" not in run.stdout + run.stderr
     assert not (tmp_path / "results").exists()

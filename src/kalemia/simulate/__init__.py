@@ -1,4 +1,4 @@
-"""A cohort with planted truth, written in PhysioNet's own layout, so that everything after it reads real formats."""
+"""A simulated cohort with known ground truth, in PhysioNet's layout, so that all later stages read real formats."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kalemia.core.config import Analyte, Simulation
 from kalemia.core.errors import UserError
+from kalemia.core.paths import subject_name
 from kalemia.core.tables import write_json
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
 from kalemia.simulate.noise_and_shortcuts import shortcut_at
@@ -20,16 +21,15 @@ TABLES = "mimiciii/1.4"
 
 
 def simulate_cohort(folder: Path, settings: Simulation, analyte: Analyte, seed: int, processes: int) -> None:
-    """Write a simulated cohort below `folder`, and what was planted in it as ``truth.json``, last.
+    """Write a simulated cohort into `folder`, and finally its ground truth as ``truth.json``.
 
-    Recordings lie in ``mimic3wdb-matched/1.0``, tables in ``mimiciii/1.4``. Potassium is reported as the first item of
-    `analyte`, and people have episodes of what it calls positive: too much potassium, or too little. `processes` jobs
-    work at a time; the bytes do not depend on it. They are threads, which numpy lets run side by side, so nothing is
-    copied between processes. Raises `UserError` where there are recordings already.
+    Recordings go to ``mimic3wdb-matched/1.0``, tables to ``mimiciii/1.4``. Potassium is reported as the first item of
+    `analyte`, and patients have episodes in its positive range: too much potassium, or too little. `processes` threads
+    work in parallel; the bytes do not depend on their number. Raises `UserError` if `folder` already has recordings.
     """
     folder = Path(folder)
     if (folder / WAVEFORMS).exists():
-        raise UserError(f"{folder}: holds recordings already; choose another folder or delete this one")
+        raise UserError(f"{folder}: already has recordings; choose another folder or delete this one")
     people, item_id = cohort(settings, Classes(analyte.positive, analyte.negative), seed), analyte.items[0]
     labs, row_of_draw = lab_rows(people, item_id, seed)
     write_tables(folder / TABLES, people, labs, item_id, seed)
@@ -51,14 +51,14 @@ def _write_person(folder: Path, settings: Simulation, seed: int, person: Person)
 
 
 def _place(person: Person) -> str:
-    name = f"p{person.subject_id:06d}"
+    name = subject_name(person.subject_id)
     return f"{name[:3]}/{name}/"
 
 
 def _write_lists(folder: Path, people: list[Person], names: list[list[str]]) -> None:
     """The three lists at the root of the matched subset."""
     places = [_place(person) for person in people]
-    recordings = [f"{place}{name}" for place, mine in zip(places, names, strict=True) for name in mine]
+    recordings = [f"{place}{name}" for place, of_person in zip(places, names, strict=True) for name in of_person]
     lists = {
         "RECORDS": places,
         "RECORDS-waveforms": recordings,
@@ -69,7 +69,7 @@ def _write_lists(folder: Path, people: list[Person], names: list[list[str]]) -> 
 
 
 def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int) -> dict:
-    """What was planted in a person, as far as an evaluation may ask for it."""
+    """The ground truth of a person, as an evaluation may need it."""
     return {
         "subject_id": person.subject_id,
         "population": person.population,
@@ -102,6 +102,6 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
 
 
 def _shortcut_truth(person: Person, stretch: int, hours: float, settings: Simulation, seed: int) -> dict:
-    """What a stretch does to the ECG whatever potassium is: at its start, where it drifts."""
+    """The effect of a stretch on the ECG that does not depend on potassium; of a drift, its value at the start."""
     shortcut = shortcut_at(seed, person.subject_id, stretch, hours, settings.shortcuts)
     return {"gain": shortcut.gain, **dict(zip(WAVES, map(float, shortcut.amplitude), strict=True))}

@@ -1,4 +1,4 @@
-"""What the bedside charts of simulated people: heights, weights and treatments, with MIMIC-III's columns and items."""
+"""Bedside charts of simulated patients: heights, weights and treatments, with MIMIC-III's columns and items."""
 
 from datetime import datetime, timedelta
 
@@ -32,14 +32,14 @@ TREATED_ABOVE = 5.5  # mEq/L
 
 
 def charted_rows(people: list[Person], seed: int) -> dict[str, list[list]]:
-    """The rows of each of `COLUMNS`, without their ROW_ID. Of CareVue, the older system, there is nobody."""
+    """The rows of each of `COLUMNS`, without their ROW_ID. No patient is from CareVue, the older system."""
     events: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     for person in people:
         random = rng(seed, "charted", person.subject_id)
         height_cm = float(random.normal(176 if person.sex == "M" else 163, 7))
         weight_kg = float(np.clip(random.normal(29, 6), 17, 55) * (height_cm / 100) ** 2)
         for admission in person.admissions:
-            about = {
+            common = {
                 "SUBJECT_ID": person.subject_id,
                 "HADM_ID": admission.hadm_id,
                 "ICUSTAY_ID": admission.icustay_id,
@@ -48,17 +48,17 @@ def charted_rows(people: list[Person], seed: int) -> dict[str, list[list]]:
             for draw in admission.draws:
                 of_stay += _treatments(admission, draw, person.population == "personal", random)
             for table, event in of_stay:
-                events[table].append(about | event)
+                events[table].append(common | event)
     return {
-        table: [[event.get(column) for column in COLUMNS[table].split()[1:]] for event in mine]
-        for table, mine in events.items()
+        table: [[event.get(column) for column in COLUMNS[table].split()[1:]] for event in of_table]
+        for table, of_table in events.items()
     }
 
 
 def _body(
     admission: Admission, height_cm: float, weight_kg: float, random: np.random.Generator
 ) -> list[tuple[str, dict]]:
-    """Now and then not charted; one height in fifty is marked as an error."""
+    """The height and weights of a patient; some are not charted, and one height in fifty is marked as an error."""
     into = (admission.admitted + timedelta(hours=1, minutes=int(random.integers(5, 90)))).replace(second=0)
     events = [_charted(HEART_RATE, into, round(float(random.normal(85, 10))), "bpm")]
     if random.random() < 0.8:
@@ -79,7 +79,7 @@ def _charted(item: int, time: datetime, value: float, unit: str, error: int = 0)
 def _treatments(
     admission: Admission, draw: Draw, may_be_dialyzed: bool, random: np.random.Generator
 ) -> list[tuple[str, dict]]:
-    """What follows a value once it is known; most often nothing but saline."""
+    """The treatment after a value is known; most often only saline."""
     known = admission.at(draw.hours + float(random.uniform(1, 2))).replace(second=0, microsecond=0)
     is_high = draw.reported > TREATED_ABOVE
     chances = {INSULIN: (0.5, 10, "units"), CALCIUM: (0.35, 2, "grams"), BICARBONATE: (0.15, 50, "mEq")}
@@ -100,7 +100,7 @@ def _treatments(
 
 
 def _bolus(item: int, time: datetime, amount: float, unit: str, status: str) -> tuple[str, dict]:
-    """It ends after a minute, as MetaVision has it."""
+    """A single dose; as in MetaVision, it ends after a minute."""
     event = {"STARTTIME": time, "ENDTIME": time + timedelta(minutes=1), "STORETIME": time, "ITEMID": item}
     amounts = {"AMOUNT": amount, "AMOUNTUOM": unit, "ORDERCATEGORYNAME": "05-Med Bolus"}
     return "INPUTEVENTS_MV", event | amounts | {"STATUSDESCRIPTION": status}

@@ -25,7 +25,7 @@ COLUMNS = {
 }
 
 POTASSIUM = ("Potassium", "2823-3")  # label and LOINC
-NORMAL_POTASSIUM = (3.3, 5.3)  # outside is flagged
+NORMAL_POTASSIUM = (3.3, 5.3)  # values outside are flagged
 # Other analytes of the same specimen: item, label, LOINC, unit, digits, mean, spread, normal range.
 OTHERS = (
     (50882, "Bicarbonate", "1963-8", "mEq/L", 0, 24, 4, (22, 32)),
@@ -34,9 +34,9 @@ OTHERS = (
     (50931, "Glucose", "2345-7", "mg/dL", 0, 130, 30, (70, 105)),
     (50983, "Sodium", "2951-2", "mEq/L", 0, 139, 4, (133, 145)),
 )
-# What laboratories report beside plain values, as VALUE and VALUENUM: beyond the range, nothing at all, contaminated.
+# Laboratory reports other than plain values, as VALUE and VALUENUM: out of range, no value, contaminated.
 ODD_RESULTS = (("GREATER THAN 10", None), (">10.0", None), (None, None), ("24.6", 24.6))
-# About the shares of the paper's Table 1.
+# About the fractions of the paper's Table 1.
 ETHNICITIES = {
     "WHITE": 0.63,
     "BLACK/AFRICAN AMERICAN": 0.12,
@@ -68,18 +68,18 @@ def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[li
                 if admission is person.monitored:
                     row_of_draw[person.subject_id, index] = FIRST_LAB_ROW + len(rows)
                 time, value = admission.at(draw.hours), f"{draw.reported:.1f}"
-                about = [person.subject_id, admission.hadm_id]
+                keys = [person.subject_id, admission.hadm_id]
                 flag = None if NORMAL_POTASSIUM[0] <= draw.reported <= NORMAL_POTASSIUM[1] else "abnormal"
-                rows.append([*about, item_id, time, value, draw.reported, "mEq/L", flag])
-                rows += [[*about, *other] for other in _other_results(item_id, time, random)]
+                rows.append([*keys, item_id, time, value, draw.reported, "mEq/L", flag])
+                rows += [[*keys, *other] for other in _other_results(item_id, time, random)]
                 if random.random() < 0.03:
                     odd, number = ODD_RESULTS[random.integers(len(ODD_RESULTS))]
-                    rows.append([*about, item_id, time + timedelta(minutes=25), odd, number, "mEq/L", "abnormal"])
+                    rows.append([*keys, item_id, time + timedelta(minutes=25), odd, number, "mEq/L", "abnormal"])
     return [[FIRST_LAB_ROW + i, *row] for i, row in enumerate(rows)], row_of_draw
 
 
 def write_tables(folder: Path, people: list[Person], labs: list[list], item_id: int, seed: int) -> None:
-    """Write every table of `COLUMNS` and of `charted.COLUMNS` into `folder`."""
+    """Write every table of `COLUMNS` and of `chart_events.COLUMNS` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     stays = [(person, admission) for person in people for admission in person.admissions]
     rows = {
@@ -91,7 +91,7 @@ def write_tables(folder: Path, people: list[Person], labs: list[list], item_id: 
         "DIAGNOSES_ICD": _numbered([row for stay in stays for row in _coded(*stay, _diagnoses(*stay, seed))]),
         "PROCEDURES_ICD": _numbered([row for stay in stays for row in _coded(*stay, _procedures(*stay, seed))]),
     }
-    rows |= {name: _numbered(mine) for name, mine in charted.charted_rows(people, seed).items()}
+    rows |= {name: _numbered(of_table) for name, of_table in charted.charted_rows(people, seed).items()}
     for name, columns in (COLUMNS | charted.COLUMNS).items():
         _write_csv(folder / f"{name}.csv.gz", columns.split(), rows[name])
 
@@ -107,7 +107,7 @@ def _other_results(item_id: int, time: datetime, random: np.random.Generator) ->
 
 
 def _outpatient_row(person: Person, item_id: int, random: np.random.Generator) -> list:
-    """A normal value from before any admission, which therefore names none."""
+    """A normal value before any admission, and therefore without one."""
     time = person.admissions[0].admitted.replace(minute=0) - timedelta(days=int(random.integers(10, 90)))
     number = round(float(random.uniform(3.8, 4.6)), 1)
     return [person.subject_id, None, item_id, time, f"{number:.1f}", number, "mEq/L", None]
@@ -176,7 +176,7 @@ def _numbered(rows: list[list]) -> list[list]:
 
 
 def _write_csv(path: Path, columns: list[str], rows: list[list]) -> None:
-    """As MIMIC-III has it: text quoted, numbers and times not, nothing for null; a gzip without name or time."""
+    """As in MIMIC-III: text is quoted, numbers and times are not, null is empty; the gzip has no name or time."""
     lines = [",".join(f'"{column}"' for column in columns), *(",".join(map(_field, row)) for row in rows)]
     text = "".join(f"{line}\n" for line in lines)
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

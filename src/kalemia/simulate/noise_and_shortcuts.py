@@ -1,4 +1,4 @@
-"""What the bedside adds to an ECG: noise, artefacts, and the shortcuts a network could take instead of potassium."""
+"""Noise and artifacts of the bedside, and shortcuts that a network could learn instead of potassium."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from kalemia.simulate.physiology import WAVES, slow_values
 
 @dataclass(frozen=True)
 class Shortcut:
-    """What recording and time alone do to the ECG: a factor for each of `WAVES`, and the gain that no header tells."""
+    """Effects of recording and time alone on the ECG: a factor for each of `WAVES`, and a gain that is in no header."""
 
     amplitude: np.ndarray
     gain: float
@@ -68,12 +68,12 @@ def motion_mv(n_samples: int, per_minute: float, random: np.random.Generator) ->
 
 
 def spoil(ecg_mv: np.ndarray, per_minute: float, random: np.random.Generator) -> None:
-    """Replace pieces of some seconds of `ecg_mv`, in place: by a flat line, an amplifier at its limit, or nothing."""
+    """Replace a few seconds of `ecg_mv` at a time, in place, by a flat line, a saturated amplifier or NaN."""
     for start in _moments(len(ecg_mv), per_minute, random):
         stop = start + int(random.uniform(1, 8) * RATE_HZ)
         ecg_mv[start:stop] = random.choice([0.0, 9.0, np.nan])
 
 
 def _moments(n_samples: int, per_minute: float, random: np.random.Generator) -> np.ndarray:
-    """Sample numbers of events that come at random, so many a minute."""
+    """Sample numbers of random events at a mean rate per minute."""
     return random.integers(0, n_samples, random.poisson(per_minute * n_samples / RATE_HZ / 60))

@@ -1,4 +1,4 @@
-"""The people of a simulated cohort: who they are, what their ECG answers to, their stays, draws and recordings."""
+"""The patients of a simulated cohort: demographics, response of the ECG to potassium, stays, draws and recordings."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,9 +13,9 @@ from kalemia.simulate.physiology import Heart, random_heart
 from kalemia.simulate.potassium_course import Classes, Draw, Stretch
 
 FIRST_SUBJECT = 200_001
-UNRESPONSIVE = 0.05  # sensitivity of somebody whose ECG hardly answers
+UNRESPONSIVE = 0.05  # sensitivity of a patient whose ECG hardly responds to potassium
 
-# Why somebody is in the cohort only to be excluded.
+# Causes of exclusion; some patients are simulated only to be excluded.
 CAUSES = (
     "coded atrial fibrillation",
     "no lead II",
@@ -36,13 +36,13 @@ class Admission:
     draws: tuple[Draw, ...]
 
     def at(self, hours: float) -> datetime:
-        """The moment so many hours after admission, to the millisecond as recordings have it."""
+        """The time so many hours after admission, to the millisecond, as in recordings."""
         return self.admitted + timedelta(milliseconds=round(hours * 3_600_000))
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in the cohort; the last admission is the one with recordings."""
+    """A patient of the cohort; the last admission is the one with recordings."""
 
     subject_id: int
     population: str  # intended: personal, generic, excluded
@@ -65,7 +65,7 @@ class Person:
 
 @dataclass(frozen=True)
 class _Part:
-    """The part somebody is cast for."""
+    """What is planned for a patient."""
 
     population: str
     positive: bool
@@ -75,7 +75,7 @@ class _Part:
 
 
 def cohort(settings: Simulation, classes: Classes, seed: int) -> list[Person]:
-    """Everybody, by rising subject id. The parts are dealt out at random, the shares exactly as set."""
+    """All patients, by ascending subject id. Parts are assigned at random, in exactly the configured numbers."""
     parts = _parts(settings, seed)
     order = rng(seed, "parts").permutation(len(parts))
     return [_person(FIRST_SUBJECT + i, parts[part], settings, classes, seed) for i, part in enumerate(order)]
@@ -140,7 +140,7 @@ def _draws_of(part: _Part, settings: Simulation, classes: Classes, stay: np.rand
 
 
 def _admissions(subject_id: int, draws: list[Draw], classes: Classes, stay: np.random.Generator) -> list[Admission]:
-    """The stay with these draws, and for two in five people an earlier one that nobody recorded."""
+    """The stay with these draws, and for two in five patients an earlier one without recordings."""
     number = 10 * (subject_id - FIRST_SUBJECT)
     admitted = datetime(2110, 1, 1) + timedelta(minutes=int(stay.integers(0, 80 * 365 * 1440)))
     monitored = _admission(number, admitted, draws, stay)
@@ -158,7 +158,7 @@ def _admission(number: int, admitted: datetime, draws: list[Draw], stay: np.rand
 
 
 def _leads(part: _Part, life: np.random.Generator) -> tuple[str, ...]:
-    """Lead II and one or two other signals; on some monitors the pulse comes first."""
+    """Lead II and one or two other signals; on some monitors the pulse is the first."""
     others = [("V",), ("PLETH",), ("ABP",), ("V", "ABP")][life.choice(4, p=[0.3, 0.3, 0.25, 0.15])]
     if part.cause == "no lead II":
         return ("V", "PLETH")

@@ -1,4 +1,4 @@
-"""The ECG as potassium moves it: the waves of a beat, the rhythm they come in, and their sum.
+"""The effect of potassium on the ECG: the waves of a beat, the rhythm they come in, and their sum.
 
 A beat is a sum of Gaussian waves at fixed phases of the cycle (McSharry et al., IEEE Trans Biomed Eng 2003;50:289),
 written here in closed form on the samples around each R peak instead of as a differential equation.
@@ -14,7 +14,7 @@ WAVES = ("P", "Q", "R", "S", "T")
 P, Q, R, S, T = range(5)
 QRS = [Q, R, S]
 SIGNS = ("T height", "T width and QT", "P wave and PR interval", "QRS")
-RESTING_POTASSIUM = 4.3  # mEq/L, at which a heart's own waves are given
+RESTING_POTASSIUM = 4.3  # mEq/L, at which the waves of a heart are defined
 MARKED_POTASSIUM = 6.5  # mEq/L, from which conduction slows markedly
 
 
@@ -34,12 +34,12 @@ class Waves:
 
 @dataclass(frozen=True)
 class Heart:
-    """A person's heart: what of the ECG is theirs and stays.
+    """The properties of a person's ECG that do not change.
 
     `waves` hold at 60 beats a minute and `RESTING_POTASSIUM`; `chest_factor` turns their amplitudes into those of
-    lead V; `sensitivity` is 1 for the published answer to potassium and `profile` says how much of it each of `SIGNS`
-    gives in this person's lead II; `variability` is the relative standard deviation
-    of RR intervals; `ectopy` the share of ventricular extrasystoles; `fibrillates` means atrial fibrillation.
+    lead V; `sensitivity` is 1 for the published response to potassium, and `profile` is the part of it that each of
+    `SIGNS` shows in this person's lead II; `variability` is the relative standard deviation of RR intervals; `ectopy`
+    the fraction of ventricular extrasystoles; `fibrillates` means atrial fibrillation.
     """
 
     waves: Waves
@@ -55,7 +55,7 @@ class Heart:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """R peaks of a stretch of time: when (`r_s`), after what interval (`rr_s`), and which are extrasystoles."""
+    """R peaks of a stretch of time: their times (`r_s`), the intervals before them (`rr_s`), and extrasystoles."""
 
     r_s: np.ndarray
     rr_s: np.ndarray
@@ -63,7 +63,7 @@ class Rhythm:
 
 
 def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: bool) -> Heart:
-    """A heart of somebody in intensive care.
+    """The heart of a patient in intensive care.
 
     People differ more in the height of their T wave than moderate hyperkalemia changes it, which is why its height
     alone tells little about somebody unknown (Montague et al., Clin J Am Soc Nephrol 2008;3:324). The variability of
@@ -96,7 +96,7 @@ def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: b
 
 
 def waves_under_potassium(waves: Waves, excess: np.ndarray, marked: float = 0.0) -> Waves:
-    """The waves when potassium stands `excess` mEq/L above `RESTING_POTASSIUM`, and `marked` above `MARKED_POTASSIUM`.
+    """The waves if potassium is `excess` mEq/L above `RESTING_POTASSIUM`, and `marked` above `MARKED_POTASSIUM`.
 
     `excess` (4,) is that of each of `SIGNS`; both are already multiplied with the heart's sensitivity, and a negative
     excess is hypokalemia. The order of the signs is that of Mattu et al., Am J Emerg Med 2000;18:721: first a taller,
@@ -125,7 +125,7 @@ def waves_under_potassium(waves: Waves, excess: np.ndarray, marked: float = 0.0)
 
 
 def waves_of_draw(heart: Heart, potassium: float, effect: float, random: np.random.Generator) -> Waves:
-    """The heart's waves around one draw: at its potassium, and with what posture, volume and drugs change meanwhile.
+    """The heart's waves around one draw: at its potassium, and with the effects of posture, volume and drugs.
 
     `effect` scales all that potassium does; at 0 the waves do not depend on it. They still hold at 60 beats a minute.
     """
@@ -148,7 +148,7 @@ def waves_of_draw(heart: Heart, potassium: float, effect: float, random: np.rand
 
 
 def rate_of_draw(heart: Heart, potassium: float, effect: float, random: np.random.Generator) -> float:
-    """Heart rate around one draw, beats a minute; potassium slows it a little."""
+    """Heart rate around one draw in beats per minute; potassium slows it slightly."""
     slower = 0.8 * effect * heart.sensitivity * (potassium - RESTING_POTASSIUM)
     return float(np.clip(heart.rate_bpm + random.normal(0, 6) - slower, 48, 125))
 
@@ -206,7 +206,7 @@ def waves_of_beats(waves: Waves, heart: Heart, rhythm: Rhythm, random: np.random
 
 
 def ecg_mv(beats: Waves, r_s: np.ndarray, n_samples: int, factors: np.ndarray) -> np.ndarray:
-    """The sum of all waves of all beats, one row a lead: shape (leads, n_samples), float64 mV at 125 Hz.
+    """The sum of all waves of all beats, one row per lead: shape (leads, n_samples), float64 mV at 125 Hz.
 
     `beats` has shape (beats, 5); `factors`, shape (leads, 5), turns the amplitudes into those of each lead.
     """
@@ -231,13 +231,13 @@ def pulse(r_s: np.ndarray, n_samples: int) -> np.ndarray:
 
 
 def fibrillation_mv(n_samples: int, random: np.random.Generator) -> np.ndarray:
-    """Fibrillatory waves of some 6 Hz in place of P waves: shape (n_samples,), mV."""
+    """Fibrillatory waves of about 6 Hz instead of P waves: shape (n_samples,), mV."""
     phase = np.cumsum(2 * np.pi * (6 + slow_values(random, n_samples, 60)) / RATE_HZ)
     return (0.05 + 0.015 * slow_values(random, n_samples, 150)) * np.sin(phase)
 
 
 def slow_values(random: np.random.Generator, n: int, every: float) -> np.ndarray:
-    """Standard normal values at each `every` places, joined by straight lines: shape (n,)."""
+    """Standard normal values at every `every`-th sample, linearly interpolated: shape (n,)."""
     at = np.arange(n) / every
     knots = int(at[-1]) + 2
     return np.interp(at, np.arange(knots), random.standard_normal(knots))
@@ -252,7 +252,7 @@ def _bumps(center: np.ndarray, rise: np.ndarray, fall: np.ndarray) -> tuple[np.n
 
 
 def _added(index: np.ndarray, values: np.ndarray, n_samples: int) -> np.ndarray:
-    """`values` summed up at `index`; what lies outside the `n_samples` is lost."""
+    """The sum of `values` at each `index`; values outside the `n_samples` are dropped."""
     inside = np.clip(index, -1, n_samples) + 1
     return np.bincount(inside.ravel(), values.ravel(), n_samples + 2)[1:-1]
 

@@ -1,4 +1,4 @@
-"""Potassium over a stay: its course, the draws that meet it, and the stretches of recording around them."""
+"""Potassium over a stay: its course, the draws that sample it, and the stretches of recording around them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from kalemia.core.config import Range
 
 MEAN_HOURS = 5.5  # between draws
 
-# How the monitor covers the minutes before a draw, and how often. Independent of potassium.
+# How the monitor covers the minutes before a draw, with probabilities. Independent of potassium.
 COVERAGE = {
     "whole": 0.6,  # one segment
     "interrupted": 0.14,  # two segments with a gap between
-    "rescaled": 0.07,  # segments in a row, each with a gain of its own
+    "rescaled": 0.07,  # consecutive segments with different gains
     "late": 0.07,  # lead II appears some minutes into the window
-    "poor": 0.04,  # the electrodes hardly hold
+    "poor": 0.04,  # the electrodes have poor contact
     "short": 0.03,  # recorded for less than five minutes
     "no lead": 0.02,  # other leads only
     "off": 0.03,  # the monitor was taken off long before
@@ -26,7 +26,7 @@ USABLE = ("whole", "interrupted", "rescaled", "late")
 
 @dataclass(frozen=True)
 class Draw:
-    """One blood sample, at whole minutes `hours` after admission; `stretch` is its recording's number, None outside."""
+    """One blood sample, at whole minutes `hours` after admission; `stretch` is the number of its recording or None."""
 
     hours: float
     potassium: float  # mEq/L in the blood
@@ -50,7 +50,7 @@ class Classes:
         return 0 if self.negative.contains(reported) else None
 
     def positive_level(self, random: np.random.Generator) -> float:
-        """Of a positive episode: well beyond the bound, more so where it is a bound from below."""
+        """The potassium of a positive episode: well beyond the bound, more so if the bound is a lower one."""
         above, below = max(self.positive.above, self.positive.from_), min(self.positive.to, self.positive.below)
         if np.isfinite(above):
             return float(np.clip(random.normal(above + 0.8, 0.55), above + 0.3, above + 2.4))
@@ -101,7 +101,7 @@ def draws_with_episodes(
 def draws_with_one_episode(
     n: int, classes: Classes, noise: float, random: np.random.Generator, mean_hours: float = MEAN_HOURS
 ) -> list[Draw]:
-    """As `draws_with_episodes`, but all positive draws follow each other, first or last."""
+    """As `draws_with_episodes`, but all positive draws are consecutive, at the start or at the end."""
     tried = (
         _draws(size, _one_turn(size, 0.46, 0.54, classes, random, mean_hours), classes, noise, random, mean_hours)
         for size in _sizes(n)
@@ -110,7 +110,7 @@ def draws_with_one_episode(
 
 
 def few_draws(n: int, positive: bool, classes: Classes, noise: float, random: np.random.Generator) -> list[Draw]:
-    """About `n` draws, at least one usable: a positive one, or a negative one and none positive."""
+    """About `n` draws with at least one usable: a positive one, or a negative one and no positive one."""
     while True:
         size = max(1, n + int(random.integers(-1, 2)))
         episodes = _one_turn(size, 0, 1, classes, random) if positive else [(0, _normal_level(random))]
@@ -129,7 +129,7 @@ def draws_elsewhere(n: int, classes: Classes, random: np.random.Generator) -> li
 
 
 def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
-    """Recordings of some 12 to 48 hours, one after the other, that contain all draws; and the number of each draw's.
+    """Consecutive recordings of about 12 to 48 hours that contain all draws, and the number of each draw's recording.
 
     They end at random: the course of potassium has no part in it.
     """
@@ -148,7 +148,7 @@ def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tu
 
 
 def _sizes(n: int) -> Iterator[int]:
-    """How many draws to try with: `n`, and one more after every hundred vain attempts."""
+    """The numbers of draws to try: `n`, and one more after every hundred failed attempts."""
     return (n + attempt // 100 for attempt in count())
 
 
@@ -174,7 +174,7 @@ def _measured(
     classes: Classes,
     random: np.random.Generator,
 ) -> list[Draw]:
-    """Draws whose laboratory values carry an analytic error of one percent."""
+    """Draws whose laboratory values have an analytic error of one percent."""
     reported = np.round(potassium * (1 + 0.01 * random.standard_normal(len(potassium))), 1)
     return [
         Draw(*map(float, values), cover, classes.label(values[-1]))
@@ -189,7 +189,7 @@ def _draw_hours(n: int, random: np.random.Generator, mean_hours: float = MEAN_HO
 
 
 def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list[tuple[float, float]]:
-    """Episodes of 18 to 30 hours each, in turn positive and not."""
+    """Episodes of 18 to 30 hours, alternately positive and not."""
     levels = [classes.positive_level, _normal_level][:: random.choice([1, -1])] * 30
     lengths = random.uniform(18, 30, len(levels))
     return [(float(start), level(random)) for start, level in zip(np.cumsum(lengths) - 18, levels, strict=True)]
@@ -198,24 +198,24 @@ def _alternating_episodes(classes: Classes, random: np.random.Generator) -> list
 def _one_turn(
     n: int, low: float, high: float, classes: Classes, random: np.random.Generator, mean_hours: float = MEAN_HOURS
 ) -> list[tuple[float, float]]:
-    """Two episodes, one of them positive, that meet after `low` to `high` of the time of `n` draws."""
+    """Two episodes, one of them positive; the change is after a fraction `low` to `high` of the time of `n` draws."""
     before, after = (classes.positive_level(random), _normal_level(random))[:: random.choice([1, -1])]
     return [(0, before), (mean_hours * n * random.uniform(low, high), after)]
 
 
 def _normal_level(random: np.random.Generator) -> float:
-    """Of an episode in between: mostly normal, now and then just below or just above."""
+    """The potassium of an episode that is not positive: mostly normal, sometimes slightly below or above."""
     return float(random.choice([np.clip(random.normal(4.2, 0.3), 3.7, 4.7), 3.4, 5.0], p=[0.84, 0.06, 0.1]))
 
 
 def _turns(draws: list[Draw]) -> int:
-    """How often the label changes, draws without one left out."""
+    """The number of label changes, without unlabeled draws."""
     labels = np.array([draw.label for draw in draws if draw.label is not None])
     return int(np.count_nonzero(np.diff(labels)))
 
 
 def _labels(draws: list[Draw]) -> np.ndarray:
-    """Labels of the usable draws that have one, in time."""
+    """Labels of the usable labeled draws, in order of time."""
     return np.array([draw.label for draw in draws if draw.coverage in USABLE and draw.label is not None], dtype=int)
 
 

@@ -1,4 +1,4 @@
-"""The recordings of a person: which minutes the monitor kept, in which segments, and the signals in them."""
+"""The recordings of a person: the recorded minutes, their segments, and the signals in them."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from kalemia.simulate.patients import FIRST_SUBJECT, Person
 from kalemia.simulate.potassium_course import Draw
 from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
 
-GAINS = (21, 32, 43, 50, 53, 67, 86)  # per mV, as bedside monitors choose them
+GAINS = (21, 32, 43, 50, 53, 67, 86)  # per mV, typical of bedside monitors
 BASELINES = (0, -16, -32)
 PULSES = {"PLETH": (Channel("PLETH", "NU", 255, -128), 0.2, 0.6), "ABP": (Channel("ABP", "mmHg", 1.25, -100), 68, 52)}
 _MINUTE = int(60 * RATE_HZ)
@@ -42,17 +42,17 @@ def write_recordings(folder: Path, person: Person, settings: Simulation, seed: i
 
 
 def recording_name(person: Person, stretch: int) -> str:
-    """Of the recording of one stretch, for example ``p200001-2150-03-04-05-17``."""
+    """The name of the recording of one stretch, for example ``p200001-2150-03-04-05-17``."""
     return record_name(person.subject_id, stretch_start(person, stretch))
 
 
 def recording_number(person: Person, stretch: int) -> int:
-    """The seven digits that its segments' names begin with."""
+    """The seven digits at the start of the names of its segments."""
     return 3_000_000 + 100 * (person.subject_id - FIRST_SUBJECT) + stretch + 1
 
 
 def stretch_start(person: Person, stretch: int) -> datetime:
-    """The moment of the first sample, to the millisecond."""
+    """The time of the first sample, to the millisecond."""
     return person.monitored.at(person.stretches[stretch].start)
 
 
@@ -71,12 +71,12 @@ def draw_signals(
     Where `settings.potassium_effect` is 0 they do not depend on the draw's potassium.
     """
     draw, heart, n_samples = person.monitored.draws[index], person.heart, stop - start
-    about = rng(seed, "beats", person.subject_id, index)
-    rate_bpm = physiology.rate_of_draw(heart, draw.potassium, settings.potassium_effect, about)
-    waves = physiology.waves_of_draw(heart, draw.potassium, settings.potassium_effect, about)
+    random = rng(seed, "beats", person.subject_id, index)
+    rate_bpm = physiology.rate_of_draw(heart, draw.potassium, settings.potassium_effect, random)
+    waves = physiology.waves_of_draw(heart, draw.potassium, settings.potassium_effect, random)
     ectopy = min(heart.ectopy * settings.noise, 0.2)
-    rhythm = physiology.random_rhythm(heart, rate_bpm, n_samples / RATE_HZ, ectopy, about)
-    beats = physiology.waves_of_beats(waves, heart, rhythm, about)
+    rhythm = physiology.random_rhythm(heart, rate_bpm, n_samples / RATE_HZ, ectopy, random)
+    beats = physiology.waves_of_beats(waves, heart, rhythm, random)
     shortcut = _shortcut(person, draw, settings, seed)
     leads = [lead for lead in person.leads if lead not in PULSES]
     factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
@@ -103,7 +103,7 @@ def _shortcut(person: Person, draw: Draw, settings: Simulation, seed: int) -> Sh
 def _at_the_bedside(
     lead_mv: np.ndarray, draw: Draw, breaths_hz: float, noise: float, random: np.random.Generator
 ) -> np.ndarray:
-    """A lead with the noise and the artefacts of its draw; those of a poor one spoil it for good."""
+    """A lead with the noise and the artifacts of its draw; the artifacts of a poor one make it unusable."""
     poor = draw.coverage == "poor"
     lead_mv = lead_mv + noise_mv(len(lead_mv), noise, 15 if poor else 1, breaths_hz, random)
     lead_mv += noise * motion_mv(len(lead_mv), 40 if poor else 0.3, random)
@@ -134,7 +134,7 @@ def _segments_and_rates(
 
 
 def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) -> list[Piece]:
-    """What the monitor kept around a draw, by the kinds of `course.COVERAGE`."""
+    """The pieces that the monitor kept around a draw, by the kinds of `potassium_course.COVERAGE`."""
 
     def minutes(low: float, high: float) -> int:
         return int(random.uniform(low, high) * _MINUTE)
@@ -160,7 +160,7 @@ def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) 
 
 
 def _fitting_gains(person: Person, shortcut: Shortcut) -> list[int]:
-    """The two highest gains that the person's ECG fits, as a monitor scales itself; never a matter of potassium."""
+    """The two highest gains that fit the person's ECG, as a monitor would choose; independent of potassium."""
     leads_mv = person.heart.waves.amplitude_mv * np.array([np.ones(5), person.heart.chest_factor])
     highest_mv = np.abs(leads_mv * shortcut.amplitude * shortcut.gain).max()
     return [gain for gain in GAINS if gain * (1.3 * highest_mv + 0.4) < 120][-2:] or [GAINS[0]]
@@ -171,7 +171,7 @@ def _channels(leads: tuple[str, ...], gain: int, baseline: int) -> tuple[Channel
 
 
 def _heart_rate_bpm(rates: list[tuple[float, float]], n_minutes: int, random: np.random.Generator) -> np.ndarray:
-    """The monitor's heart rate each minute: between those of the draws, now and then missing."""
+    """The monitor's heart rate per minute: interpolated between the draws, sometimes missing."""
     minutes, rate_bpm = np.array(rates).T
     values = np.interp(np.arange(n_minutes), minutes, rate_bpm) + random.normal(0, 2, n_minutes)
     values[random.random(n_minutes) < 0.02] = np.nan

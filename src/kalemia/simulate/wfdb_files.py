@@ -12,13 +12,13 @@ import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
 
-MISSING = -128  # of format 80; a value that is there lies within -127 and 127
+MISSING = -128  # of format 80; valid values are from -127 to 127
 MISSING_NUMERIC = -(2**15)  # of format 16
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A signal of a segment, and how its samples become ADC units: ``value * gain + baseline``."""
+    """A signal of a segment, and the conversion of its samples to ADC units: ``value * gain + baseline``."""
 
     name: str
     units: str
@@ -42,12 +42,12 @@ class Segment:
 
 
 def record_name(subject_id: int, start: datetime) -> str:
-    """For example ``p200001-2150-03-04-05-17``."""
+    """The name of a recording, for example ``p200001-2150-03-04-05-17``."""
     return f"p{subject_id:06d}-{start:%Y-%m-%d-%H-%M}"
 
 
 def digital(values: np.ndarray, channels: tuple[Channel, ...]) -> np.ndarray:
-    """ADC units of physical values, int8, both of shape (channels, n); beyond the converter's range they saturate."""
+    """ADC units of physical values, int8, both of shape (channels, n); they saturate at the converter's range."""
     gain = np.array([channel.gain for channel in channels])[:, None]
     baseline = np.array([channel.baseline for channel in channels])[:, None]
     units = np.clip(np.rint(values * gain + baseline), -127, 127)
@@ -65,7 +65,7 @@ def write_record(
 ) -> list[str]:
     """Write the recording `name` into `folder`, and return the names of its records in the order of a RECORDS file.
 
-    `number` is the one that the segments' names begin with; between the segments, given in time, lie gaps.
+    The names of segments begin with `number`; segments are in order of time, with gaps between them.
     """
     parts, names, at = [f"{number:07d}_layout 0"], [], 0
     for segment in segments:
@@ -106,7 +106,7 @@ def _write_segment(folder: Path, name: str, start: datetime, segment: Segment) -
 
 
 def _write_header(folder: Path, name: str, lines: list[str], separator: str = " ") -> None:
-    """A header's text; its lines end as those of PhysioNet's do."""
+    """The text of a header, with line ends as in PhysioNet's."""
     text = f"{name}{separator}" + "".join(f"{line}\r\n" for line in lines)
     (folder / f"{name}.hea").write_bytes(text.encode("ascii"))
 
@@ -117,5 +117,5 @@ def _checksum(samples: np.ndarray) -> int:
 
 
 def _time(moment: datetime) -> str:
-    """Time of day to the millisecond, the hour padded with a space as in the database."""
+    """Time of day to the millisecond; the hour is padded with a space, as in the database."""
     return f"{moment.hour:2d}:{moment:%M:%S}.{moment.microsecond // 1000:03d}"

@@ -1,4 +1,4 @@
-"""Where recordings come from: the protocol that every source follows, and what it hands over."""
+"""Sources of recordings: the protocol that every source follows, and the data classes that it returns."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from kalemia.core.jobs import track_progress
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording that was really recorded; samples of the recording, half open."""
+    """A recorded stretch of a recording; samples of the recording, half open."""
 
     name: str
     start: int
@@ -31,20 +31,20 @@ class Recording:
     rate_hz: float
     n_samples: int
     segments: tuple[Segment, ...]
-    layout: str | None = None  # the header that names the leads of all segments
+    layout: str | None = None  # the header with the leads of all segments
 
     def sample_at(self, time: datetime) -> int:
-        """The sample recorded at `time`; below 0 or beyond the end where the recording does not reach."""
+        """The sample recorded at `time`; below 0 or beyond the end if the recording does not contain it."""
         return round((time - self.start).total_seconds() * self.rate_hz)
 
     def recorded_samples(self, start: int, stop: int) -> int:
-        """How many samples of [start, stop) lie in a segment."""
+        """The number of samples of [start, stop) in a segment."""
         return sum(max(0, min(stop, segment.stop) - max(start, segment.start)) for segment in self.segments)
 
 
 @dataclass(frozen=True)
 class LeadSegment:
-    """Which samples of an excerpt came from which segment, and how they were scaled."""
+    """Samples of an excerpt that came from one segment, and their scaling."""
 
     name: str
     start: int
@@ -55,7 +55,7 @@ class LeadSegment:
 
 @dataclass(frozen=True)
 class Fault:
-    """A stretch that was recorded but shows no heart: missing, clipped or flat; samples of the recording, half open."""
+    """A recorded stretch without a usable signal: missing, clipped or flat; samples of the recording, half open."""
 
     kind: str
     start: int
@@ -66,8 +66,8 @@ class Fault:
 class LeadExcerpt:
     """One lead between two samples of a recording.
 
-    ecg_mv: float32, NaN where nothing was recorded; segments: those that hold the lead; faults: by their start;
-    problems: why part of it could not be read, each with one of `kalemia.cohort.inclusion_flow.REASONS`.
+    ecg_mv: float32, NaN where nothing was recorded; segments: those with the lead; faults: by their start;
+    problems: why parts of it could not be read, each with one of `kalemia.cohort.inclusion_flow.REASONS`.
     """
 
     ecg_mv: np.ndarray
@@ -80,19 +80,19 @@ class Source(Protocol):
     """Draws of the analyte, recordings by subject, and one lead of a recording by sample."""
 
     connections: int
-    """How many recordings' headers may be asked for at the same time."""
+    """The number of headers that may be read at the same time."""
 
     def recording_names(self) -> dict[int, list[str]]:
         """The names of every subject's recordings."""
 
     def start_time(self, name: str) -> datetime:
-        """When a recording began at the earliest, as far as can be said without reading its header."""
+        """The earliest possible start of a recording, without reading its header."""
 
     def recording(self, name: str) -> Recording:
-        """What the recording's header says; raises `UnreadableRecordingError`."""
+        """The recording as its header describes it; raises `UnreadableRecordingError`."""
 
     def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
-        """How many of the samples [start, stop) should hold the lead, by headers alone."""
+        """The number of samples of [start, stop) with the lead, according to the headers."""
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead."""
@@ -101,10 +101,10 @@ class Source(Protocol):
         """The values of an analyte, in the columns of LABEVENTS."""
 
     def excluded_by_code(self) -> dict[int, str]:
-        """Why subjects are left out by what they were diagnosed or treated for."""
+        """The subjects that are excluded by codes of diagnoses or procedures, and why."""
 
     def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
-        """From when to when every subject was in hospital, as far as it is known."""
+        """Admission and discharge times of every subject, as far as they are known."""
 
 
 class UnreadableRecordingError(Exception):
@@ -119,7 +119,7 @@ class UnreadableRecordingError(Exception):
 
 
 def recordings_named(source: Source, names: Iterable[str]) -> dict[str, Recording | UnreadableRecordingError]:
-    """Each recording, or why it cannot be read; headers are asked for side by side, as many as the source allows."""
+    """Each recording, or why it cannot be read; headers are read in parallel, as many as the source allows."""
 
     def one(name: str) -> Recording | UnreadableRecordingError:
         try:

@@ -1,4 +1,4 @@
-"""What rules, scripts and pages ask about a study's source, answered without opening a recording or the network."""
+"""The description of a study's source for rules, scripts and pages; it opens no recording and no connection."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -74,7 +74,7 @@ class SourceDescription(ABC):
         """The tables that the cohort is made from; raises `UserError` if one is missing."""
 
     def people_tables(self) -> list[str]:
-        """The tables that describe the subjects; none if the source says nothing about them."""
+        """The tables that describe the subjects; none if the source has no such tables."""
         return []
 
     def optional_tables(self) -> tuple[str, ...]:

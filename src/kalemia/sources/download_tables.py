@@ -18,9 +18,9 @@ _PART_BYTES = 1 << 23
 
 
 def credentials(url: str) -> tuple[str, str] | None:
-    """User name and password from PHYSIONET_USERNAME and PHYSIONET_PASSWORD; None leaves it to netrc.
+    """User name and password from PHYSIONET_USERNAME and PHYSIONET_PASSWORD; None if neither is set; netrc then counts.
 
-    Raises `UserError` if only one is set, or if they would travel unencrypted.
+    Raises `UserError` if only one is set, or if they would be sent unencrypted.
     """
     name, password = (os.environ.get(f"PHYSIONET_{part}", "") for part in ("USERNAME", "PASSWORD"))
     if not name and not password:
@@ -33,9 +33,9 @@ def credentials(url: str) -> tuple[str, str] | None:
 
 
 def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> None:
-    """Write one file below the web's base URL to `path`, once it is whole and its SHA-256 is the published one.
+    """Download one file below the base URL to `path`, complete and with the published SHA-256.
 
-    What has come is kept in `cache` until then, so that a restart goes on where it stopped. Raises `UserError`.
+    Received parts are kept in `cache` until then, so that a restart continues where it stopped. Raises `UserError`.
     """
     try:
         expected = _published_sum(web, name)
@@ -44,20 +44,22 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
         _complete(web, name, part)
     except AccessRefusedError:
         raise UserError(
-            f"{web.base_url}: access to {name} is refused; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD (or netrc) of"
+            f"{web.base_url}: access to {name} is denied; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD (or netrc) of"
             " an account with access to the database, see docs/mimic3.md"
         ) from None
     except FileNotFoundError:
         raise UserError(f"source.tables: {web.base_url} has no {name} or no {SUMS}; is it a database's URL?") from None
     except FetchError as error:
-        raise UserError(f"source.tables: {error}; run again: what has been fetched is kept") from None
+        raise UserError(f"source.tables: {error}; run again: downloaded parts are kept") from None
     with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != expected:
         part.unlink()
-        raise UserError(f"{web.base_url}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it anew")
-    with whole_file(path) as beside:
-        shutil.move(part, beside)
+        raise UserError(
+            f"{web.base_url}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
+        )
+    with whole_file(path) as temporary:
+        shutil.move(part, temporary)
 
 
 def _published_sum(web: Web, name: str) -> str:
@@ -65,17 +67,17 @@ def _published_sum(web: Web, name: str) -> str:
         sum_, _, file = line.partition(" ")
         if file.strip().lstrip("*") == name:
             return sum_
-    raise UserError(f"{web.base_url}/{SUMS} does not name {name}; is it the URL of a database's files?")
+    raise UserError(f"{web.base_url}/{SUMS} does not list {name}; is it the URL of a database's files?")
 
 
 def _complete(web: Web, name: str, part: Path) -> None:
-    """Append to `part` what it lacks."""
+    """Append the missing bytes to `part`."""
     size = web.size(name)
-    began = part.stat().st_size if part.exists() else 0
-    if began > size:
+    start = part.stat().st_size if part.exists() else 0
+    if start > size:
         part.unlink()
-        began = 0
-    starts = range(began, size, _PART_BYTES)
+        start = 0
+    starts = range(start, size, _PART_BYTES)
     with part.open("ab") as file:
         for start in track_progress(f"{name}, parts of 8 MiB", starts, len(starts)):
             file.write(web.span(name, start, min(start + _PART_BYTES, size)))

@@ -1,23 +1,23 @@
-"""How far the fetching of a whole study is: every job adds its line, and says what all of them have done."""
+"""Progress of downloading a whole study: every job adds a line and reports the sum of all jobs."""
 
 import os
 import re
 from pathlib import Path
 
 _LINE = re.compile(r"(\d+) (\d+) (\d+) (\d+\.\d)")
-_JOBS_OF_RATE = 50  # the last ones, from which the time left is estimated
+_JOBS_OF_RATE = 50  # the most recent ones, from which the remaining time is estimated
 
 
 def record_progress(
     path: str | Path, subject_id: int, draws: int, fetched_bytes: int, total_draws: int, now_s: float
 ) -> str:
-    """Add a subject to the tally at `path`, and tell draws done, MB fetched and time left of the study in one line.
+    """Add a subject to the tally at `path`; returns one line with draws done, MB fetched and time left of the study.
 
-    `now_s` is the time of day in seconds, as `time.time` gives it. A subject that is done again counts once.
+    `now_s` is the current time as of `time.time`. A subject that is done again counts once.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # one short write in append mode is whole, however many jobs end at the same time; not so on a network's file system
+    # a short write in append mode is atomic, also if several jobs end at once, but not on a network file system
     with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), "wb", buffering=0) as file:
         file.write(f"{subject_id} {draws} {fetched_bytes} {now_s:.1f}\n".encode())
     matches = map(_LINE.fullmatch, path.read_text(errors="replace").splitlines())

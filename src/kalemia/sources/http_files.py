@@ -1,4 +1,4 @@
-"""Files of a web server, whole or in part: retried, and never taken for data unless they are what was asked for."""
+"""Files of a web server, whole or in part: with retries, and checked to be what was requested."""
 
 import logging
 import random
@@ -20,16 +20,16 @@ _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
-MOST_UNASKED_BYTES = 1 << 26  # of a file that is sent whole where a part was asked for
-LONGEST_PAUSE_S = 120.0
-_OUTAGE = 8  # files in a row that could not be had: no longer the fault of a file
+MAX_UNREQUESTED_BYTES = 1 << 26  # of a file that is sent whole although a part was requested
+MAX_PAUSE_S = 120.0
+_OUTAGE = 8  # files in a row that could not be fetched: an outage, not the fault of a file
 _CHUNK_BYTES = 1 << 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class FetchError(Exception):
-    """A file that could not be had; `reason` is one of `kalemia.cohort.inclusion_flow.REASONS`."""
+    """A file that could not be fetched; `reason` is one of `kalemia.cohort.inclusion_flow.REASONS`."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
@@ -37,11 +37,11 @@ class FetchError(Exception):
 
 
 class AccessRefusedError(FetchError):
-    """The server wants other credentials than it got."""
+    """The server refused the credentials."""
 
 
 class _TryAgainError(Exception):
-    """An attempt failed in a way that may pass; `after_s` is what the server asks to wait."""
+    """An attempt failed for a reason that may be temporary; `after_s` is the wait that the server asks for."""
 
     def __init__(self, detail: str, after_s: float = 0.0, *, unreachable: bool = False):
         super().__init__(detail)
@@ -49,13 +49,13 @@ class _TryAgainError(Exception):
 
 
 def keeps_secrets(url: str) -> bool:
-    """Whether credentials may be sent there: encrypted, or to this machine."""
+    """Whether credentials may be sent to a URL: encrypted, or to this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
 class _Session(requests.Session):
-    """Sends no credentials unencrypted, be they from netrc or the server's redirection away from https."""
+    """Sends no credentials unencrypted, neither those of netrc nor after a redirection away from https."""
 
     def send(self, request: requests.PreparedRequest, **settings) -> requests.Response:
         if not keeps_secrets(request.url):
@@ -66,9 +66,9 @@ class _Session(requests.Session):
 class Web:
     """The files below a base URL. `fetched_bytes` counts the bodies received, those of failed attempts too.
 
-    attempts: of one file; connections: kept open at the same time; pause_s: before the second attempt, doubled before
-    each further one, with up to half of it added by chance. `auth` is (user name, password); without it, netrc counts.
-    `landmark` is a file that the server must have: while it gives that, a file that cannot be had is at fault itself.
+    attempts: per file; connections: open at the same time; pause_s: before the second attempt, doubled before each
+    further one, plus a random part of up to half of it. `auth` is (user name, password); without it, netrc counts.
+    `landmark` is a file that the server must have: while it can be fetched, another failure is the fault of its file.
     """
 
     def __init__(
@@ -94,55 +94,53 @@ class Web:
             self._session.mount(scheme, adapter)
 
     def whole(self, path: str) -> bytes:
-        """A whole file; raises `FileNotFoundError`, `FetchError`, and `UserError` where no file can be had."""
-        return self._tried(path, lambda url: self._attempt(url, None))
+        """A whole file; raises `FileNotFoundError`, `FetchError`, and `UserError` if no file can be fetched."""
+        return self._try_repeatedly(path, lambda url: self._attempt(url, None))
 
     def span(self, path: str, start: int, stop: int) -> bytes:
         """Bytes [start, stop) of a file, exactly; raises as `whole` does."""
-        return self._tried(path, lambda url: self._attempt(url, (start, stop)))
+        return self._try_repeatedly(path, lambda url: self._attempt(url, (start, stop)))
 
     def size(self, path: str) -> int:
-        """How many bytes a file has; raises as `whole` does."""
-        return self._tried(path, self._size)
+        """The size of a file in bytes; raises as `whole` does."""
+        return self._try_repeatedly(path, self._size)
 
-    def _tried(self, path: str, attempt: Callable[[str], _T]) -> _T:
+    def _try_repeatedly(self, path: str, attempt: Callable[[str], _T]) -> _T:
         for number in range(self._attempts):
             try:
-                got = self._translated(attempt, f"{self.base_url}/{path}")
+                result = self._attempt_once(attempt, f"{self.base_url}/{path}")
                 self._failed_in_a_row = 0
-                return got
+                return result
             except _TryAgainError as error:
                 failure = error
                 log.info("%s: %s (attempt %d of %d)", path, error, number + 1, self._attempts)
             except FetchError as error:
                 if error.reason == "HTTP error":
-                    self._refuse_outage(error.detail)
+                    self._check_outage(error.detail)
                 raise
             if number + 1 < self._attempts:
-                # random, not seeded: it spreads clients over time and decides no result
+                # not seeded: it spreads clients over time and affects no result
                 time.sleep(max(failure.after_s, self._pause_s * 2**number * random.uniform(1, 1.5)))
-        self._refuse_outage(failure, unreachable=failure.unreachable)
+        self._check_outage(failure, unreachable=failure.unreachable)
         raise FetchError("HTTP error", f"{path}: {failure}")
 
-    def _refuse_outage(self, failure, *, unreachable: bool = False) -> None:
-        """Raise `UserError` where a file could not be had because none can."""
+    def _check_outage(self, failure, *, unreachable: bool = False) -> None:
+        """Raise `UserError` if a file could not be fetched because the server is down."""
         self._failed_in_a_row += 1
-        if unreachable or self._failed_in_a_row >= _OUTAGE or not self._gives_landmark():
-            raise UserError(
-                f"{self.base_url} does not answer ({failure}); run again later: what has been fetched is kept"
-            )
+        if unreachable or self._failed_in_a_row >= _OUTAGE or not self._has_landmark():
+            raise UserError(f"{self.base_url} does not answer ({failure}); run again later: fetched files are kept")
 
-    def _gives_landmark(self) -> bool:
+    def _has_landmark(self) -> bool:
         if self._landmark is None:
             return True
         try:
-            return bool(self._translated(lambda url: self._attempt(url, (0, 1)), f"{self.base_url}/{self._landmark}"))
+            return bool(self._attempt_once(lambda url: self._attempt(url, (0, 1)), f"{self.base_url}/{self._landmark}"))
         except (_TryAgainError, FetchError, FileNotFoundError):
             return False
 
     @staticmethod
-    def _translated(attempt: Callable[[str], _T], url: str) -> _T:
-        """One attempt; an exception of the network library says no more than its kind."""
+    def _attempt_once(attempt: Callable[[str], _T], url: str) -> _T:
+        """One attempt; of an exception of the network library only the type is reported."""
         try:
             return attempt(url)
         except requests.ConnectionError as error:
@@ -153,69 +151,71 @@ class Web:
 
     def _size(self, url: str) -> int:
         with self._session.head(url, timeout=(10, self._timeout_s), allow_redirects=True) as response:
-            _refuse_status(response, url)
+            _check_status(response, url)
             length = response.headers.get("Content-Length", "")
         if not length.isdigit():
-            raise _TryAgainError("the server does not say how long the file is")
+            raise _TryAgainError("the server does not report the size of the file")
         return int(length)
 
     def _attempt(self, url: str, span: tuple[int, int] | None) -> bytes:
-        asked = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
-        with self._session.get(url, headers=asked, stream=True, timeout=(10, self._timeout_s)) as response:
-            _refuse_status(response, url)
+        headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
+        with self._session.get(url, headers=headers, stream=True, timeout=(10, self._timeout_s)) as response:
+            _check_status(response, url)
             return self._part(response, span) if response.status_code == 206 else self._from_whole(response, span, url)
 
     def _part(self, response: requests.Response, span: tuple[int, int] | None) -> bytes:
         given = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if span is None or not given or int(given[1]) != span[0] or int(given[2]) >= span[1]:
-            raise _TryAgainError("the server sent another range than was asked for")
+            raise _TryAgainError("the server sent another range than requested")
         if int(given[2]) + 1 < span[1]:
             if given[3].isdigit() and int(given[2]) + 1 == int(given[3]):
                 raise FetchError("truncated file", f"{response.url}: has only {given[3]} bytes")
-            raise _TryAgainError("the server sent another range than was asked for")
+            raise _TryAgainError("the server sent another range than requested")
         content = self._body(response, span[1] - span[0])
         if len(content) != span[1] - span[0]:
-            raise _TryAgainError(f"{len(content)} of {span[1] - span[0]} bytes came")
+            raise _TryAgainError(f"{len(content)} of {span[1] - span[0]} bytes received")
         return content
 
     def _from_whole(self, response: requests.Response, span: tuple[int, int] | None, url: str) -> bytes:
-        """What was asked for, out of a response with the whole file."""
+        """The requested bytes of a response with the whole file."""
         length = response.headers.get("Content-Length", "")
         if not length.isdigit() and "chunked" not in response.headers.get("Transfer-Encoding", ""):
-            raise _TryAgainError("the server does not say how long the file is")
-        most = int(length) if length.isdigit() else MOST_UNASKED_BYTES
-        if span and most > MOST_UNASKED_BYTES:
-            raise FetchError("HTTP error", f"{url}: the server sends no byte ranges, and the file is too large without")
-        content = self._body(response, most)
-        if length.isdigit() and len(content) != most:
-            raise _TryAgainError(f"{len(content)} of {most} bytes came")
+            raise _TryAgainError("the server does not report the size of the file")
+        limit = int(length) if length.isdigit() else MAX_UNREQUESTED_BYTES
+        if span and limit > MAX_UNREQUESTED_BYTES:
+            raise FetchError(
+                "HTTP error", f"{url}: the server supports no byte ranges, and the file is too large to fetch whole"
+            )
+        content = self._body(response, limit)
+        if length.isdigit() and len(content) != limit:
+            raise _TryAgainError(f"{len(content)} of {limit} bytes received")
         if span and len(content) < span[1]:
             raise FetchError("truncated file", f"{url}: has only {len(content)} bytes")
         return content[slice(*span)] if span else content
 
-    def _body(self, response: requests.Response, most: int) -> bytes:
-        """The body; more than `most` bytes, or a trickle that never ends, is a failure."""
-        chunks, received, ends = [], 0, time.monotonic() + self._timeout_s + most / 1e4
+    def _body(self, response: requests.Response, limit: int) -> bytes:
+        """The body; more than `limit` bytes, or a very slow response, is a failure."""
+        chunks, received, deadline = [], 0, time.monotonic() + self._timeout_s + limit / 1e4
         for chunk in response.iter_content(_CHUNK_BYTES):
             chunks.append(chunk)
             received += len(chunk)
             with self._lock:
                 self.fetched_bytes += len(chunk)
-            if received > most:
-                raise _TryAgainError("more bytes came than were announced")
-            if time.monotonic() > ends:
+            if received > limit:
+                raise _TryAgainError("more bytes received than announced")
+            if time.monotonic() > deadline:
                 raise _TryAgainError("the server is too slow")
         return b"".join(chunks)
 
 
-def _refuse_status(response: requests.Response, url: str) -> None:
+def _check_status(response: requests.Response, url: str) -> None:
     status = response.status_code
     if status in (200, 206):
         return
     if status in (404, 410):
         raise FileNotFoundError(url)
     if status == 416:
-        raise FetchError("truncated file", f"{url}: ends before the samples that its header promises")
+        raise FetchError("truncated file", f"{url}: ends before the samples that its header lists")
     if status in (401, 403):
         raise AccessRefusedError("HTTP error", f"{url}: {status}")
     if status in (408, 429) or status >= 500:
@@ -224,10 +224,10 @@ def _refuse_status(response: requests.Response, url: str) -> None:
 
 
 def _seconds_to_wait(retry_after: str) -> float:
-    """Of a Retry-After header, seconds or a date; at most `LONGEST_PAUSE_S`."""
+    """The wait of a Retry-After header, which is seconds or a date; at most `MAX_PAUSE_S`."""
     if retry_after.strip().isdigit():
-        return min(float(retry_after), LONGEST_PAUSE_S)
+        return min(float(retry_after), MAX_PAUSE_S)
     try:
-        return min(max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time()), LONGEST_PAUSE_S)
+        return min(max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time()), MAX_PAUSE_S)
     except (TypeError, ValueError):
         return 0.0

@@ -1,11 +1,11 @@
-"""What ICD-9 codes, items and drugs of MIMIC-III mean here, from the package's data files, each row with its source."""
+"""The ICD-9 codes, items and drugs of MIMIC-III that Kalemia uses, from the package's data files."""
 
 import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-# The tables of MIMIC-III that Kalemia needs, and what it reads besides where they are given.
+# The tables of MIMIC-III that Kalemia needs, and those that it reads if a study has them.
 TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_ICD")
 HEIGHT_WEIGHT_TABLE = "CHARTEVENTS"
 TREATMENT_TABLES = ("INPUTEVENTS_MV", "INPUTEVENTS_CV", "PRESCRIPTIONS", "PROCEDUREEVENTS_MV")
@@ -15,7 +15,7 @@ TREATMENTS = ("calcium", "insulin", "bicarbonate", "dialysis")
 
 @dataclass(frozen=True)
 class Code:
-    """A beginning of ICD-9 codes, as MIMIC writes them without the point, that leaves a subject out."""
+    """A prefix of ICD-9 codes, written without the point as in MIMIC, that excludes a subject."""
 
     table: str
     prefix: str
@@ -24,7 +24,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Item:
-    """An ITEMID of a table and what it stands for: one of `TREATMENTS`, or height (cm) or weight (kg) by `factor`."""
+    """An ITEMID of a table and its meaning: one of `TREATMENTS`, or height (cm) or weight (kg) after `factor`."""
 
     meaning: str
     table: str
@@ -47,7 +47,7 @@ def items_of(table: str) -> tuple[Item, ...]:
 
 @cache
 def drug_patterns() -> dict[str, str]:
-    """Treatment -> regular expression, lower case, that is found in the names of its drugs: data/drugs.csv."""
+    """Treatment -> regular expression, lower case, that matches the names of its drugs: data/drugs.csv."""
     return {row["meaning"]: row["pattern"] for row in _rows("data/drugs.csv")}
 
 

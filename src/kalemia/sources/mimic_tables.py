@@ -42,27 +42,25 @@ _TYPES = {
 _SEARCHED_BYTES, _PARSED_BYTES = 1 << 22, 1 << 20
 LABEVENTS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "ITEMID", "CHARTTIME", "VALUE", "VALUENUM", "VALUEUOM")
 
-_MOST_SUBJECT = 999_999  # files name subjects by six digits
+_MAX_SUBJECT = 999_999  # names of files have six digits
 _ARROW_COLUMN = re.compile(r"In CSV column #(\d+): CSV conversion error to (\w+)[^:]*: invalid value '(.*)'")
 
 
 def table_path(folder: str | Path, name: str) -> Path:
-    """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``; raises `UserError` where there is none."""
+    """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``; raises `UserError` if there is none."""
     for ending in (".csv.gz", ".csv"):
         path = Path(folder) / f"{name}{ending}"
         if path.is_file():
             return path
-    raise UserError(
-        f"source.tables: {folder} holds no {name}.csv.gz; see docs/mimic3.md for the tables that are needed"
-    )
+    raise UserError(f"source.tables: {folder} has no {name}.csv.gz; see docs/mimic3.md for the tables that are needed")
 
 
 def table_batches(path: Path, columns: Iterable[str], mentioning: Iterable[int] = ()) -> Iterator[pa.RecordBatch]:
     """Batches of some columns of a CSV table, gzipped or not, in bounded memory.
 
-    With `mentioning`, lines in which none of these numbers occurs are not parsed; a line that is parsed may still be
-    of another item. Raises `UserError` for a missing column, a value of another type, a subject that is not a whole
-    number of up to six digits, and a damaged file.
+    With `mentioning`, lines without any of these numbers are not parsed; a parsed line may still be of another item.
+    Raises `UserError` for a missing column, a value of another type, a subject that is not a whole number of up to six
+    digits, and a damaged file.
     """
     columns = list(columns)
     options = csv.ConvertOptions(
@@ -97,16 +95,16 @@ def _refuse_subjects(batch: pa.RecordBatch, path: Path) -> None:
     bounds = pc.min_max(subjects)
     wrong = [bound for bound in (bounds["min"].as_py(), bounds["max"].as_py()) if not _is_subject(bound)]
     if subjects.null_count or wrong:
-        found = "empty" if subjects.null_count else wrong[0]
-        raise UserError(f"{path}: a SUBJECT_ID is {found}; it must be a whole number of up to six digits")
+        actual = "empty" if subjects.null_count else wrong[0]
+        raise UserError(f"{path}: a SUBJECT_ID is {actual}; it must be a whole number of up to six digits")
 
 
 def _is_subject(number: int | None) -> bool:
-    return number is not None and 0 <= number <= _MOST_SUBJECT
+    return number is not None and 0 <= number <= _MAX_SUBJECT
 
 
 def _in_words(error: pa.ArrowInvalid, path: Path) -> str:
-    """What pyarrow found wrong, with the name of the column instead of its number."""
+    """The error of pyarrow, with the name of the column instead of its number."""
     first = str(error).splitlines()[0]
     match = _ARROW_COLUMN.search(first)
     if not match:
@@ -122,25 +120,25 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _blocks_of_lines(file: BinaryIO, wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:
-    """Lines of a file, in blocks: all, or those in which `wanted` is found and the last, so that its end is checked.
+    """Lines of a file, in blocks: all, or those that match `wanted` and the last, so that the end is checked.
 
-    Parsing 28 million lines for the few in a hundred that are wanted takes longer than decompressing them; searching
-    them does not.
+    Parsing 28 million lines takes longer than decompressing them, and only a few percent are needed; searching them
+    is faster.
     """
-    found = rest = b""
+    matching = rest = b""
     while read := file.read(_SEARCHED_BYTES):
         block = rest + read
-        end = block.rfind(b"\n", 0, -1) + 1  # the last line is kept back: it may be the file's
+        end = block.rfind(b"\n", 0, -1) + 1  # the last line is kept back: it may be the last of the file
         rest = block[end:]
-        found += b"".join(_lines_mentioning(block[:end], wanted)) if wanted else block[:end]
-        if len(found) >= _PARSED_BYTES:
-            yield found
-            found = b""
-    yield found + rest
+        matching += b"".join(_lines_mentioning(block[:end], wanted)) if wanted else block[:end]
+        if len(matching) >= _PARSED_BYTES:
+            yield matching
+            matching = b""
+    yield matching + rest
 
 
 def _lines_mentioning(block: bytes, wanted: re.Pattern[bytes]) -> Iterator[bytes]:
-    """The lines of `block`, which ends with one, in which `wanted` is found."""
+    """The lines of `block` that match `wanted`; `block` ends with a whole line."""
     stop = 0
     for match in wanted.finditer(block):
         if match.start() >= stop:
@@ -158,7 +156,7 @@ def read_csv_table(folder: str | Path, name: str, columns: Iterable[str]) -> pa.
 def item_batches(
     folder: str | Path, name: str, items: Iterable[int], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a table of events that are of some items, filtered while they are read."""
+    """The rows of some items of a table of events, filtered while they are read."""
     wanted = pa.array(items, pa.int32())
     for batch in table_batches(table_path(folder, name), columns, mentioning=items):
         kept = batch.filter(pc.is_in(batch["ITEMID"], wanted))
@@ -174,7 +172,7 @@ def item_rows(folder: str | Path, name: str, items: Iterable[int], columns: Iter
 
 
 def analyte_rows(folder: str | Path, items: Iterable[int]) -> pa.Table:
-    """The rows of LABEVENTS whose item counts as the analyte."""
+    """The rows of LABEVENTS with an item of the analyte."""
     return item_rows(folder, "LABEVENTS", items, LABEVENTS)
 
 
@@ -184,7 +182,7 @@ def existing_tables(folder: str | Path, names: Iterable[str]) -> list[str]:
 
 
 def excluded_by_code(tables: str | Path) -> dict[int, str]:
-    """Why subjects are left out by their ICD-9 codes, of any admission; fibrillation goes before pacing."""
+    """Subjects that are excluded by their ICD-9 codes in any admission, and why; fibrillation goes before pacing."""
     reasons: dict[int, str] = {}
     codes = sorted(excluding_codes(), key=lambda code: code.reason)
     for name in ("DIAGNOSES_ICD", "PROCEDURES_ICD"):
@@ -199,7 +197,7 @@ def excluded_by_code(tables: str | Path) -> dict[int, str]:
 
 
 def admissions(tables: str | Path) -> pa.Table:
-    """Every admission once: SUBJECT_ID, HADM_ID, ADMITTIME and DISCHTIME, sorted by subject and time."""
+    """All admissions without duplicates: SUBJECT_ID, HADM_ID, ADMITTIME and DISCHTIME, sorted by subject and time."""
     columns = ["SUBJECT_ID", "HADM_ID", "ADMITTIME", "DISCHTIME"]
     table = read_csv_table(tables, "ADMISSIONS", columns).group_by(columns).aggregate([])
     return table.sort_by([(name, "ascending") for name in ("SUBJECT_ID", "ADMITTIME", "HADM_ID")])

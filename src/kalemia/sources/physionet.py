@@ -1,4 +1,4 @@
-"""Recordings of MIMIC-III's matched subset and its clinical tables, in PhysioNet's own layout, near or far."""
+"""Recordings of MIMIC-III's matched subset and its clinical tables, in PhysioNet's layout, local or by HTTP."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
 
 
 class PhysioNet:
-    """The matched subset in a mirror of ``mimic3wdb-matched/1.0``, and the folder of the clinical tables."""
+    """The matched subset, ``mimic3wdb-matched/1.0``, and the folder of the clinical tables."""
 
     def __init__(self, storage: Storage | str | Path, tables: str | Path | None = None, connections: int = 1):
         self.storage = LocalStorage(Path(storage) / DATABASE) if isinstance(storage, (str, Path)) else storage
@@ -35,7 +35,7 @@ class PhysioNet:
 
     @property
     def fetched_bytes(self) -> int:
-        """Received over the network so far, by this object."""
+        """Bytes received over the network so far, by this object."""
         return self.storage.fetched_bytes
 
     def recording_names(self) -> dict[int, list[str]]:
@@ -48,12 +48,14 @@ class PhysioNet:
                 continue
             match = _NAME.fullmatch(line.strip())
             if not match:
-                raise UserError(f"{self.storage.where}/{RECORDINGS}, line {number}: {line!r} is not a recording's name")
+                raise UserError(
+                    f"{self.storage.where}/{RECORDINGS}, line {number}: {line!r} is not the name of a recording"
+                )
             names.setdefault(int(match[1]), []).append(line.strip())
-        return {subject: list(dict.fromkeys(mine)) for subject, mine in names.items()}
+        return {subject: list(dict.fromkeys(of_subject)) for subject, of_subject in names.items()}
 
     def start_time(self, name: str) -> datetime:
-        """The minute in which the recording began; its name says it."""
+        """The minute in which the recording started, from its name."""
         return datetime(*map(int, _NAME.fullmatch(name)[2].split("-")))
 
     def recording(self, name: str) -> Recording:
@@ -68,7 +70,7 @@ class PhysioNet:
             raise UnreadableRecordingError(reason, error.detail) from None
         except UserError:
             raise
-        except Exception as error:  # wfdb raises whatever a malformed line leads to
+        except Exception as error:  # wfdb raises any exception for a malformed line
             raise UnreadableRecordingError("unreadable header", f"{name}: {error}") from None
         if header.base_datetime is None:
             raise UnreadableRecordingError("unreadable header", f"{name}: has no start time")
@@ -79,7 +81,9 @@ class PhysioNet:
                 raise UnreadableRecordingError("unreadable header", f"{name}: {segment!r} is not a segment's name")
         stops = np.cumsum(lengths).tolist()
         if (len(stops), stops[-1:]) != (header.n_seg, [header.sig_len]):
-            raise UnreadableRecordingError("unreadable header", f"{name}: its segments do not add up to its length")
+            raise UnreadableRecordingError(
+                "unreadable header", f"{name}: the lengths of its segments do not add up to its length"
+            )
         segments = tuple(
             Segment(segment, stop - length, stop)
             for segment, length, stop in zip(header.seg_name, lengths, stops, strict=True)
@@ -90,9 +94,9 @@ class PhysioNet:
         return Recording(subject_id, name, header.base_datetime, float(header.fs), stops[-1], segments, layout)
 
     def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
-        """Of [start, stop), the samples of segments whose header names the lead; none if the layout does not.
+        """The samples of [start, stop) in segments whose header lists the lead; none if the layout does not list it.
 
-        A segment whose header cannot be read counts as one without the lead.
+        A segment with an unreadable header counts as one without the lead.
         """
         folder = recording.name.rsplit("/", 1)[0]
         if not self._may_have(recording, folder, lead):
@@ -106,8 +110,8 @@ class PhysioNet:
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead, each segment scaled by its own header's gain and baseline.
 
-        Segment by segment, because a variable-layout record with one missing file cannot be read as a whole; and no
-        segment at all where the layout says that none has the lead.
+        Segment by segment, because a variable-layout record with one missing file cannot be read as a whole; no
+        segment is read if the layout does not list the lead.
         """
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         folder = recording.name.rsplit("/", 1)[0]
@@ -142,13 +146,13 @@ class PhysioNet:
         try:
             return self.storage.text(RECORDINGS)
         except FileNotFoundError:
-            why = f"{self.storage.where} holds no {RECORDINGS}; is it a mirror of {DATABASE}?"
+            why = f"{self.storage.where} has no {RECORDINGS}; is it a mirror of {DATABASE}?"
         except UnreadableRecordingError as error:
             why = str(error)
         raise UserError(f"source.waveforms: {why}")
 
     def _may_have(self, recording: Recording, folder: str, lead: str) -> bool:
-        """Whether the layout names the lead; True where there is no layout that could be read."""
+        """Whether the layout lists the lead; True if there is no readable layout."""
         try:
             return (
                 recording.layout is None
@@ -204,7 +208,7 @@ def _header(path: str) -> wfdb.Record:
         header = wfdb.rdheader(path)
     except FileNotFoundError:
         raise
-    except Exception as error:  # wfdb raises whatever a malformed line leads to
+    except Exception as error:  # wfdb raises any exception for a malformed line
         raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
     header.sig_name = header.sig_name or []
     return header

@@ -12,7 +12,7 @@ _MAX_FACTOR = 100_000  # of the two factors; enough for two decimals up to 1000 
 
 
 def resampled_samples(n_samples: int, rate_hz: Fraction) -> int:
-    """How many samples at 125 Hz lie within `n_samples` of another rate."""
+    """The number of samples at 125 Hz within `n_samples` of another rate."""
     up, down = _factors(rate_hz)
     return n_samples * up // down
 

@@ -1,4 +1,4 @@
-"""Stretches that were recorded but show no heart: missing, clipped at the converter's ends, flat."""
+"""Recorded stretches without a usable signal: missing, clipped at the limits of the converter, or flat."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from kalemia.sources import Fault
 if TYPE_CHECKING:  # the rules import this module, and wfdb takes long to import
     import wfdb
 
-FLAT_S = 2.0  # longer than any pause between two beats that this ECG is read for
+FLAT_S = 2.0  # longer than any interval between two beats that is of interest here
 CLIPPED_SAMPLES = 3
 _BITS = {"16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
 
@@ -18,7 +18,7 @@ def faults_of(ecg: np.ndarray, rate_hz: float, origin: int, converter: tuple[flo
     """Faults of one signal in any unit, NaN where its format marks a sample as missing, by their start.
 
     origin: the recording's sample at index 0; converter: its lowest and highest reading in the signal's unit, None
-    where they are not known. Clipped lasts 24 ms at 125 Hz or more, flat two seconds or more.
+    if they are not known. A clipped stretch has 24 ms at 125 Hz or more, a flat one two seconds or more.
     """
     is_missing = np.isnan(ecg)
     is_same = np.append(False, ecg[1:] == ecg[:-1])

@@ -28,7 +28,7 @@ class Signal:
 def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
     """The lead of a file: ``.edf``, ``.csv``, or a WFDB header with or without ``.hea``.
 
-    `rate_hz` and `unit` are those of a CSV file, which cannot say them itself. Raises `UnreadableRecordingError`.
+    `rate_hz` and `unit` are used for CSV files, which do not contain them. Raises `UnreadableRecordingError`.
     """
     open_ = {".edf": _edf, ".csv": _csv}.get(path.suffix.lower(), _wfdb)
     try:
@@ -37,7 +37,7 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> S
         raise
     except (FileNotFoundError, IsADirectoryError):
         raise UnreadableRecordingError("no header", f"{path} is not there") from None
-    except Exception as error:  # readers raise whatever a malformed file leads to
+    except Exception as error:  # readers raise any exception for a malformed file
         raise UnreadableRecordingError("unreadable header", f"{path}: {error}") from None
 
 
@@ -53,7 +53,7 @@ def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
         gain, baseline = header.adc_gain[channel] / in_mv, header.baseline[channel]
     else:
         in_mv, n_a_frame, gain, baseline = _factor(_unit_of_segments(header.segments, lead, path), path), 1, 1.0, 0
-    wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead])  # so that a missing file is told now
+    wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead])  # raises now if a file is missing
 
     def read_mv(first: int, last: int) -> np.ndarray:
         frame, stop = first // n_a_frame, -(-last // n_a_frame)
@@ -143,7 +143,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise UnreadableRecordingError("file missing", str(path)) from None
-    except Exception as error:  # readers raise whatever a malformed file leads to
+    except Exception as error:  # readers raise any exception for a malformed file
         raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
 
 

@@ -1,4 +1,4 @@
-"""Where the files of a WFDB database lie: a folder, or a base URL with a cache that survives a kill."""
+"""Storage of a WFDB database: a folder, or a base URL with a cache that is kept if a job is killed."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from kalemia.sources.sample_files import SampleFile
 
 
 class Storage(Protocol):
-    """Files by their path below the database's root, with forward slashes."""
+    """Files by their path below the root of the database, with forward slashes."""
 
     where: str
     fetched_bytes: int
@@ -23,14 +23,14 @@ class Storage(Protocol):
         """The path, without ``.hea``, of a local copy of a header; raises `FileNotFoundError`."""
 
     def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
-        """A local WFDB record that holds the frames [start, stop) of one of the record's files, and where `start` is.
+        """A local WFDB record with the frames [start, stop) of one of the record's files, and the index of `start`.
 
         Raises `FileNotFoundError` and `UnreadableRecordingError`.
         """
 
 
 class LocalStorage:
-    """A mirror on this machine."""
+    """A folder on this machine."""
 
     fetched_bytes = 0
 
@@ -52,9 +52,9 @@ class LocalStorage:
 
 
 class HttpStorage:
-    """A mirror below a base URL. Headers are fetched once, samples in the exact byte range, both kept in `cache`.
+    """Files below a base URL. Headers are fetched whole, samples by exact byte range; both are kept in `cache`.
 
-    Each range becomes a small record of its own, its header written last and with the SHA-256 of its samples.
+    Each range becomes a small record; its header is written last, with the SHA-256 of the samples.
     """
 
     def __init__(self, web: Web, cache: str | Path):
@@ -100,12 +100,12 @@ class HttpStorage:
 
     @staticmethod
     def _keep(path: Path, content: bytes) -> None:
-        with whole_file(path) as beside:
-            beside.write_bytes(content)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def _is_whole(piece: Path) -> bool:
-    """Whether a piece is in the cache with the samples that its header was written for."""
+    """Whether a piece is in the cache with the samples of its header."""
     try:
         header = piece.with_suffix(".hea").read_text()
         return header.endswith(f"# sha256 {_sha256(piece.with_suffix('.dat').read_bytes())}\n")

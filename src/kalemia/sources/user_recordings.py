@@ -1,4 +1,4 @@
-"""A user's own recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF or CSV, at any rate."""
+"""The user's recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF or CSV, at any rate."""
 
 import csv
 import logging
@@ -26,8 +26,8 @@ from kalemia.sources.signal_files import Signal, open_signal
 log = logging.getLogger(__name__)
 
 RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
-_LEAST_QRS_MV, _MOST_QRS_MV = 0.05, 20.0
-_MMOL_SAME_NUMBER = ("mEq/L", "mmol/L")  # for an ion of one charge
+_MIN_QRS_MV, _MAX_QRS_MV = 0.05, 20.0
+_MMOL_SAME_NUMBER = ("mEq/L", "mmol/L")  # for a singly charged ion
 
 
 class UserRecordingsDescription(SourceDescription):
@@ -85,21 +85,21 @@ class UserRecordings:
         zones |= {_zone_of(where, line, "time") for where, line in draws}
         if len(zones) > 1:
             raise UserError(
-                f"{self._folder / RECORDINGS} and {self._potassium}: some times have a zone and some have none;"
-                " write all of them in one way"
+                f"{self._folder / RECORDINGS} and {self._potassium}: some times have a time zone and some do not;"
+                " write all of them the same way"
             )
         if zones == {False}:
-            log.info("times have no zone: recordings and draws are compared as they are written")
+            log.info("times have no time zone: recordings and draws are compared as they are written")
         self._rows: dict[str, _Row] = {}
         for where, line in lines:
             if line["path"] in self._rows:
-                raise UserError(f"{where}: {line['path']} is named twice; name each recording once")
+                raise UserError(f"{where}: {line['path']} is listed twice; list each recording once")
             self._rows[line["path"]] = self._row(where, line)
         self._draws = [_draw(where, line) for where, line in draws]
         self._open: tuple[str, Signal] | None = None
 
     def recording_names(self) -> dict[int, list[str]]:
-        """The paths of every subject's recordings, as recordings.csv writes them."""
+        """The paths of every subject's recordings, as in recordings.csv."""
         names: dict[int, list[str]] = {}
         for name, row in self._rows.items():
             names.setdefault(row.subject_id, []).append(name)
@@ -109,20 +109,20 @@ class UserRecordings:
         return self._rows[name].start
 
     def recording(self, name: str) -> Recording:
-        """One segment, counted in samples at 125 Hz whatever the file's rate; raises `UnreadableRecordingError`."""
+        """One segment, in samples at 125 Hz whatever the rate of the file; raises `UnreadableRecordingError`."""
         row, signal = self._rows[name], self._signal(name)
         n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
         segment = Segment(Path(name).stem, 0, n_samples)
         return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,))
 
     def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
-        """All that was recorded: a recording of one's own is of its lead alone."""
+        """All recorded samples, because only one lead of a recording is listed."""
         return recording.recorded_samples(start, stop)
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
-        """Samples [start, stop) at 125 Hz of the lead that recordings.csv names; `lead` is PhysioNet's and not used.
+        """Samples [start, stop) at 125 Hz of the lead that recordings.csv lists; the configured `lead` is not used.
 
-        Raises `UserError` where the amplitude is not that of an ECG in the unit that is given.
+        Raises `UserError` if the amplitude is not that of an ECG in the given unit.
         """
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         try:
@@ -131,7 +131,7 @@ class UserRecordings:
         except UnreadableRecordingError as error:
             excerpt.problems.append(error)
             return excerpt
-        _refuse_amplitude(ecg_mv, self._folder / recording.name)
+        _check_amplitude(ecg_mv, self._folder / recording.name)
         excerpt.ecg_mv[:] = ecg_mv
         excerpt.faults += faults_of(ecg_mv, RATE_HZ, start, None)
         (segment,) = recording.segments
@@ -153,7 +153,7 @@ class UserRecordings:
         return pa.table(columns)
 
     def excluded_by_code(self) -> dict[int, str]:
-        """None: there are no codes, so whom to leave out is decided by who is in the files."""
+        """Nobody: there are no codes; leave subjects to be excluded out of the files."""
         return {}
 
     def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
@@ -165,14 +165,14 @@ class UserRecordings:
         try:
             rate_hz = Fraction(rate) if rate else None
         except (ValueError, ZeroDivisionError):
-            raise UserError(f"{where}: rate {rate!r} is not a number of samples a second") from None
+            raise UserError(f"{where}: rate {rate!r} is not a number of samples per second") from None
         if rate_hz is not None and rate_hz <= 0:
-            raise UserError(f"{where}: rate {rate!r} is not a number of samples a second")
+            raise UserError(f"{where}: rate {rate!r} is not a number of samples per second")
         path, unit = self._folder / line["path"], line.get("unit") or "mV"
         return _Row(_subject(where, line), _time(where, line, "start"), path, line["lead"], rate_hz, unit)
 
     def _signal(self, name: str) -> Signal:
-        """The signal of a recording; the last one is kept open, because a subject's draws often share it."""
+        """The signal of a recording; the last one stays open, because a subject's draws often share it."""
         if self._open is None or self._open[0] != name:
             row = self._rows[name]
             self._open = (name, open_signal(row.path, row.lead, row.rate_hz, row.unit))
@@ -187,12 +187,14 @@ def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, st
             missing = [column for column in columns if column not in (reader.fieldnames or [])]
             if missing:
                 raise UserError(
-                    f"{path}: has no column {missing[0]!r}; its first line must name {', '.join(columns)},"
+                    f"{path}: has no column {missing[0]!r}; its first line must list {', '.join(columns)},"
                     " separated by commas"
                 )
             return [(f"{path}, line {reader.line_num}", _cells(path, reader.line_num, line)) for line in reader]
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise UserError(f"{path} is not there; see docs/own-recordings.md for the two files that are needed") from None
+        raise UserError(
+            f"{path} does not exist; docs/own-recordings.md describes the two files that are needed"
+        ) from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not a text file in UTF-8") from None
     except csv.Error as error:
@@ -201,7 +203,7 @@ def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, st
 
 def _cells(path: Path, number: int, line: dict[str | None, str]) -> dict[str, str]:
     if None in line:
-        raise UserError(f"{path}, line {number}: has more fields than the first line names; decimals need a point")
+        raise UserError(f"{path}, line {number}: has more fields than the first line; decimals need a point")
     return {name: (cell or "").strip() for name, cell in line.items()}
 
 
@@ -214,7 +216,7 @@ def _subject(where: str, line: dict[str, str]) -> int:
 
 def _parsed(where: str, line: dict[str, str], column: str) -> datetime:
     try:
-        if len(line[column]) <= len("2024-05-17"):  # a date alone, which would be read as midnight
+        if len(line[column]) <= len("2024-05-17"):  # only a date, which would be read as midnight
             raise ValueError(line[column])
         return datetime.fromisoformat(line[column])
     except ValueError:
@@ -226,7 +228,7 @@ def _zone_of(where: str, line: dict[str, str], column: str) -> bool:
 
 
 def _time(where: str, line: dict[str, str], column: str) -> datetime:
-    """As it is written if it has no zone, otherwise in UTC."""
+    """The time as written if it has no time zone, otherwise in UTC."""
     time = _parsed(where, line, column)
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
@@ -245,16 +247,16 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _refuse_amplitude(ecg_mv: np.ndarray, path: Path) -> None:
-    """Raise `UserError` if the median height of a QRS is not one: a wrong unit, most likely.
+def _check_amplitude(ecg_mv: np.ndarray, path: Path) -> None:
+    """Raise `UserError` if the median QRS amplitude is implausible, most likely because of a wrong unit.
 
-    The range within two seconds stands for the QRS, since every such stretch holds one; flat stretches hold none.
+    The range within two seconds is taken for the QRS, because every such stretch contains one; flat stretches do not.
     """
     n = int(2 * RATE_HZ)
     ranges = np.ptp(ecg_mv[: len(ecg_mv) // n * n].reshape(-1, n), axis=1)
-    ranges = ranges[ranges > 0]  # NaN is not either
-    if len(ranges) and not _LEAST_QRS_MV <= np.median(ranges) <= _MOST_QRS_MV:
+    ranges = ranges[ranges > 0]  # NaN is not greater either
+    if len(ranges) and not _MIN_QRS_MV <= np.median(ranges) <= _MAX_QRS_MV:
         raise UserError(
-            f"{path}: its QRS complexes are {np.median(ranges):.3g} mV high in the median, not {_LEAST_QRS_MV:g} to"
-            f" {_MOST_QRS_MV:g}; check its unit, mV or uV, and its gain"
+            f"{path}: the median amplitude of its QRS complexes is {np.median(ranges):.3g} mV, not {_MIN_QRS_MV:g} to"
+            f" {_MAX_QRS_MV:g}; check its unit, mV or uV, and its gain"
         )
