@@ -76,7 +76,7 @@ def test_a_server_without_ranges_is_not_asked_for_all_of_a_large_file(site, monk
     monkeypatch.setattr("kalemia.sources.http_files.MAX_UNREQUESTED_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
-    with pytest.raises(FetchError, match="sends no byte ranges"):
+    with pytest.raises(FetchError, match="supports no byte ranges"):
         web.span("file.dat", 1000, 1700)
     assert web.fetched_bytes == 0
 
