@@ -64,8 +64,8 @@ def save_checkpoint(path: str | Path, tensors: Tensors, lineage: Lineage) -> Non
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"lineage": lineage.as_json(), "content": _content_hash(tensors)}
-    with whole_file(path) as beside:
-        save_file(tensors, beside, {"kalemia": json.dumps(metadata, sort_keys=True)})
+    with whole_file(path) as part:
+        save_file(tensors, part, {"kalemia": json.dumps(metadata, sort_keys=True)})
 
 
 def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:

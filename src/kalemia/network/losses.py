@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kalemia.core.config import Network
+from kalemia.stats.logistic_regression import sigmoid
 
 if TYPE_CHECKING:  # torch is imported in the functions that train, so that jobs without a network start quickly
     from torch import Tensor
@@ -75,8 +76,7 @@ class Objective:
             return cuts.mean() + cuts.std(ddof=1) * columns[:, 0]
         widths = np.diff(cuts)
         midpoints = np.concatenate([[cuts[0] - widths[0] / 2], cuts[:-1] + widths / 2, [cuts[-1] + widths[-1] / 2]])
-        above = 0.5 * (1 + np.tanh(0.5 * columns))  # the sigmoid, without overflow
-        return midpoints[0] + above @ np.diff(midpoints)
+        return midpoints[0] + sigmoid(columns) @ np.diff(midpoints)
 
 
 LABEL_ONLY = Objective()

@@ -11,6 +11,7 @@ from kalemia.beats.dataset import DRAW_COLUMNS
 from kalemia.core.schemas import SCHEMAS
 from kalemia.network.losses import LABEL_ONLY, Objective, label_column
 from kalemia.stats.draw_metrics import draw_decisions
+from kalemia.stats.logistic_regression import sigmoid
 
 if TYPE_CHECKING:  # torch is imported in the functions that use it, so that jobs without a network start quickly
     import torch
@@ -71,7 +72,7 @@ def draw_predictions(
         "n_beats": n_beats,
         "votes": votes,
         "logit": logit,
-        "probability": 0.5 * (1 + np.tanh(0.5 * logit)),  # the sigmoid, without overflow
+        "probability": sigmoid(logit),
         "decision": draw_decisions(votes, n_beats, logit, decision),
         "estimate": np.bincount(beat_draw, weights=estimates, minlength=len(draw_ids)) / n_beats,
     }.items():
