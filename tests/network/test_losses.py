@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kalemia.network.losses import LABEL_ONLY, Objective, label_column
 
-CUTS = (4.0, 5.0, 6.0)
+THRESHOLDS = (4.0, 5.0, 6.0)
 LABELS, POTASSIUM = np.array([0, 1, 1], np.int8), np.array([3.6, 5.6, 7.0], np.float32)
 OUTPUTS = torch.tensor([[-1.0, -2.0, -3.0, -4.0], [0.5, 2.0, 1.0, -1.0], [2.0, 3.0, 3.0, 3.0]])
 
@@ -30,23 +30,23 @@ def test_smoothing_moves_targets_away_from_certainty():
 
 
 def test_ordinal_targets_say_which_thresholds_the_value_exceeds():
-    ordinal = Objective("ordinal", CUTS)
+    ordinal = Objective("ordinal", THRESHOLDS)
     targets = ordinal.targets(LABELS, POTASSIUM)
     assert targets.tolist() == [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
     label = binary_cross_entropy_with_logits(OUTPUTS[:, 0], targets[:, 0])
-    cuts = binary_cross_entropy_with_logits(OUTPUTS[:, 1:], targets[:, 1:])
-    assert ordinal.loss(OUTPUTS, targets).item() == pytest.approx((label + cuts).item())
+    ordinal_loss = binary_cross_entropy_with_logits(OUTPUTS[:, 1:], targets[:, 1:])
+    assert ordinal.loss(OUTPUTS, targets).item() == pytest.approx((label + ordinal_loss).item())
 
 
 def test_a_certain_ordinal_estimate_is_the_midpoint_of_its_interval():
     sure = np.array([[0, -50, -50, -50], [0, 50, -50, -50], [0, 50, 50, -50], [0, 50, 50, 50]], np.float32)
-    assert Objective("ordinal", CUTS).estimates(sure) == pytest.approx([3.5, 4.5, 5.5, 6.5])
+    assert Objective("ordinal", THRESHOLDS).estimates(sure) == pytest.approx([3.5, 4.5, 5.5, 6.5])
     torn = np.array([[0, 50, 0, -50]], np.float32)
-    assert Objective("ordinal", CUTS).estimates(torn) == pytest.approx([5.0])
+    assert Objective("ordinal", THRESHOLDS).estimates(torn) == pytest.approx([5.0])
 
 
 def test_regression_estimate_inverts_the_standardization():
-    regression = Objective("regression", CUTS)
+    regression = Objective("regression", THRESHOLDS)
     targets = regression.targets(LABELS, POTASSIUM)
     assert targets[:, 1].tolist() == pytest.approx([3.6 - 5, 5.6 - 5, 7.0 - 5])
     assert regression.estimates(targets.numpy()) == pytest.approx(POTASSIUM.tolist())

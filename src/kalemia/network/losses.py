@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # torch is imported in the functions that train, so that jobs
 class Objective:
     """What the columns of a network's outputs mean, and their loss.
 
-    head: the auxiliary head, "none", "regression" or "ordinal". cuts: its thresholds in the analyte's unit, ascending;
-    their mean and SD standardize the regression. smoothing: label smoothing; targets become smoothing / 2 and
-    1 - smoothing / 2 (Szegedy et al. 2016).
+    head: the auxiliary head, "none", "regression" or "ordinal". thresholds: of the ordinal head, in the analyte's unit,
+    ascending; their mean and SD standardize the regression. smoothing: label smoothing; targets become smoothing / 2
+    and 1 - smoothing / 2 (Szegedy et al. 2016).
     """
 
     head: str = "none"
-    cuts: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
     smoothing: float = 0.0
 
     @classmethod
@@ -48,8 +48,10 @@ class Objective:
         if self.head == "none":
             return label
         value = torch.from_numpy(np.array(analyte, np.float32))[:, None]
-        cuts = torch.tensor(self.cuts)
-        columns = (value > cuts).float() if self.head == "ordinal" else (value - cuts.mean()) / cuts.std()
+        thresholds = torch.tensor(self.thresholds)
+        columns = (
+            (value > thresholds).float() if self.head == "ordinal" else (value - thresholds.mean()) / thresholds.std()
+        )
         return torch.cat([label[:, None], columns], dim=1)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -71,11 +73,13 @@ class Objective:
         """
         if self.head == "none":
             return np.full(len(outputs), np.nan)
-        cuts, columns = np.array(self.cuts), outputs[:, 1:].astype(np.float64)
+        thresholds, columns = np.array(self.thresholds), outputs[:, 1:].astype(np.float64)
         if self.head == "regression":
-            return cuts.mean() + cuts.std(ddof=1) * columns[:, 0]
-        widths = np.diff(cuts)
-        midpoints = np.concatenate([[cuts[0] - widths[0] / 2], cuts[:-1] + widths / 2, [cuts[-1] + widths[-1] / 2]])
+            return thresholds.mean() + thresholds.std(ddof=1) * columns[:, 0]
+        widths = np.diff(thresholds)
+        midpoints = np.concatenate(
+            [[thresholds[0] - widths[0] / 2], thresholds[:-1] + widths / 2, [thresholds[-1] + widths[-1] / 2]]
+        )
         return midpoints[0] + sigmoid(columns) @ np.diff(midpoints)
 
 
