@@ -174,7 +174,7 @@ def test_other_values_and_subjects_between_do_not_hide_a_jump(study):
 
 def test_a_row_number_of_two_different_rows_is_an_error(study):
     rows = _rows((1, 10, None, 50971, START, "4.0", 4.0), (1, 10, None, 50971, START, "4.1", 4.1))
-    with pytest.raises(UserError, match="ROW_ID 1 stands for two different rows"):
+    with pytest.raises(UserError, match="two different rows have ROW_ID 1"):
         build_draws(rows, study.analyte)
 
 

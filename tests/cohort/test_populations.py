@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.populations import assign_split, choose_generic_draws, usable_draws_by_subject, write_populations
+from kalemia.cohort.generic_set import assign_split, choose_generic_draws
+from kalemia.cohort.populations import usable_draws_by_subject, write_populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.cohort.populations import choose_generic_draws
+from kalemia.cohort.generic_set import choose_generic_draws
 from kalemia.core.config import Study
 from kalemia.core.config_validation import check_config
 from kalemia.simulate.patients import cohort

@@ -9,6 +9,7 @@ import numpy as np
 
 from kalemia.cohort.select_cohort import read_subject_draws
 from kalemia.core.jobs import track_progress
+from kalemia.core.paths import subject_name
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
 
@@ -32,9 +33,10 @@ def write_excerpts(
     recordings = recordings_named(source, sorted({draw["recording"] for draw in draws}))
     rows = [
         _excerpt_row(draw, recordings[draw["recording"]], source.read_lead, lead, min_recorded_minutes)
-        for draw in track_progress(f"draws of p{subject_id:06d}", draws, len(draws))
+        for draw in track_progress(f"draws of {subject_name(subject_id)}", draws, len(draws))
     ]
-    log.info("p%06d: %s", subject_id, dict(Counter(row["reason"] or "read" for row in rows)))
+    counts = Counter(row["reason"] or "read" for row in rows)
+    log.info("%s: %s", subject_name(subject_id), ", ".join(f"{n} {reason}" for reason, n in counts.items()))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
 
 

@@ -1,1 +1,1 @@
-"""Who is studied: draws, recordings, exclusions and populations."""
+"""Select draws, recordings and patients: laboratory values, matching, exclusions, populations, clinical context."""

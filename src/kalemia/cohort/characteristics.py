@@ -1,4 +1,4 @@
-"""The characteristics of both populations: what the paper's Table 1 shows, with what is missing counted."""
+"""Describe both populations as in the paper's Table 1, and count missing values."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from kalemia.core.tables import read_table, write_json
 from kalemia.sources.mimic_tables import read_csv_table
 
 DAYS_PER_YEAR = 365.25
-# MIMIC-III moves the birth of people older than 89 back by 300 years; their median age was 91.4.
+# MIMIC-III shifts the birth of people older than 89 by 300 years into the past; their median age is 91.4.
 OBSCURED_AGE_YEARS, AGE_OVER_89_YEARS = 200.0, 91.4
 UNKNOWN = "unknown"
-# The paper's groups -> how MIMIC-III's ETHNICITY begins or what it says; the first that fits.
+# The paper's groups -> the beginnings of MIMIC-III's ETHNICITY; the first match counts.
 ETHNICITIES = {
     "White": ("WHITE", "PORTUGUESE"),
     "African American": ("BLACK",),
@@ -36,8 +36,8 @@ def write_characteristics(
 ) -> None:
     """Write age at the first used draw, gender, ethnicity, height, weight, draws and potassium of both populations.
 
-    What is missing stays missing and is counted, under ``missing``. Without `tables` nothing is known of age, gender
-    and ethnicity; without `body_path` nothing of height and weight.
+    Missing values are not imputed but counted, under ``missing``. Without `tables`, age, gender and ethnicity are
+    missing; without `body_path`, height and weight are. Raises `UserError` if a table cannot be read.
     """
     populations = read_table(populations_path, "populations").to_pylist()
     generic_draws = set(read_table(generic_path, "generic")["draw_id"].to_pylist())
@@ -48,8 +48,8 @@ def write_characteristics(
         for row in read_table(quality, "quality", columns).to_pylist()
         if row["reason"] is None
     ]
-    people = {row["subject_id"] for row in populations if row["population"]}
-    about = _read_people(tables, body_path, people)
+    subjects = {row["subject_id"] for row in populations if row["population"]}
+    people = _read_people(tables, body_path, subjects)
     result = {}
     for population in ("generic", "personal"):
         subjects = {row["subject_id"] for row in populations if row["population"] == population}
@@ -58,41 +58,41 @@ def write_characteristics(
             for d in draws
             if d["subject_id"] in subjects and (population == "personal" or d["draw_id"] in generic_draws)
         ]
-        result[population] = _describe_population(subjects, used, about)
+        result[population] = _describe_population(subjects, used, people)
     write_json(path, result)
 
 
 def age_years(birth: datetime, time: datetime) -> float:
-    """Age at a time; 91.4 where MIMIC-III obscured it because it was above 89."""
+    """Age at a time; 91.4 if MIMIC-III obscured it because it was above 89."""
     years = (time - birth).days / DAYS_PER_YEAR
     return AGE_OVER_89_YEARS if years > OBSCURED_AGE_YEARS else years
 
 
 def ethnicity_group(text: str | None) -> str:
-    """The paper's group of one of MIMIC-III's ethnicities."""
+    """The paper's group for one of MIMIC-III's ethnicities."""
     text = (text or UNKNOWN).upper()
-    return next((group for group, begins in ETHNICITIES.items() if text.startswith(begins)), "other")
+    return next((group for group, prefixes in ETHNICITIES.items() if text.startswith(prefixes)), "other")
 
 
 def _read_people(tables: str | Path | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
-    """What is known of some subjects, by name and subject: of height and weight a list of (time, value)."""
-    known: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
+    """Read characteristic -> subject -> value; height and weight are lists of (time, value)."""
+    people: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
     if tables:
         for row in read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist():
-            known["birth"][row["SUBJECT_ID"]], known["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
-        known["ethnicity"] = _ethnicity_by_subject(
+            people["birth"][row["SUBJECT_ID"]], people["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
+        people["ethnicity"] = _ethnicity_by_subject(
             read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"])
         )
     if body_path:
         for row in read_table(body_path, "body").to_pylist():
             for name in ("height_cm", "weight_kg"):
                 if row["subject_id"] in subjects and row[name] is not None:
-                    known[name].setdefault(row["subject_id"], []).append((row["time"], row[name]))
-    return known
+                    people[name].setdefault(row["subject_id"], []).append((row["time"], row[name]))
+    return people
 
 
 def _ethnicity_by_subject(admissions) -> dict[int, str]:
-    """The group that a subject is given most often, known ones first; between equals the first of `GROUPS`."""
+    """Each subject's most frequent group; known groups take precedence, then the order of `GROUPS`."""
     counts: dict[int, Counter] = {}
     rows = {(row["SUBJECT_ID"], row["HADM_ID"], row["ETHNICITY"]) for row in admissions.to_pylist()}
     for subject, _, text in rows:
@@ -103,17 +103,17 @@ def _ethnicity_by_subject(admissions) -> dict[int, str]:
     }
 
 
-def _describe_population(subjects: set[int], draws: list[dict], about: dict[str, dict]) -> dict:
+def _describe_population(subjects: set[int], draws: list[dict], people: dict[str, dict]) -> dict:
     first: dict[int, datetime] = {}
     for draw in draws:
         first[draw["subject_id"]] = min(first.get(draw["subject_id"], draw["draw_time"]), draw["draw_time"])
-    births = {s: birth for s, birth in about["birth"].items() if birth is not None}
+    births = {s: birth for s, birth in people["birth"].items() if birth is not None}
     ages = [age_years(births[s], first[s]) for s in sorted(first) if s in births]
-    genders = [about["gender"][s] for s in subjects if about["gender"].get(s)]
+    genders = [people["gender"][s] for s in subjects if people["gender"].get(s)]
     men = sum(gender == "M" for gender in genders)
-    groups = Counter(about["ethnicity"][s] for s in subjects if s in about["ethnicity"])
+    groups = Counter(people["ethnicity"][s] for s in subjects if s in people["ethnicity"])
     body = {
-        name: [_closest_in_time(about[name][s], first[s]) for s in sorted(first) if s in about[name]]
+        name: [_closest_in_time(people[name][s], first[s]) for s in sorted(first) if s in people[name]]
         for name in ("height_cm", "weight_kg")
     }
     potassium = {label: np.array([d["potassium"] for d in draws if d["label"] == label], float) for label in (0, 1)}
@@ -141,7 +141,7 @@ def _describe_population(subjects: set[int], draws: list[dict], about: dict[str,
 
 
 def _closest_in_time(measured: list[tuple[datetime, float]], time: datetime) -> float:
-    """The value nearest in time; of equally near ones the earlier, then the smaller."""
+    """The value closest in time; among equally close ones the earlier, then the smaller."""
     return min(measured, key=lambda pair: (abs(pair[0] - time), pair))[1]
 
 

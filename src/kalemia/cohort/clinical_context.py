@@ -1,4 +1,4 @@
-"""What was known of the patient at the moment of each draw, beside the ECG: for baselines that must be beaten."""
+"""Collect what was known about the patient at the time of each draw, apart from the ECG, for the baselines."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,62 +28,63 @@ def write_context(
     digest: str,
     path: str | Path,
 ) -> None:
-    """Write one row for every draw of `draws_path`, in its order.
+    """Write one row per draw of `draws_path`, in the same order.
 
-    `given`: the tables of treatments that there are; `tables` is None where nothing but draws is known. Nothing in a
-    row was known later than its draw, but for `hours_since_admission` of a draw taken before its admission.
+    tables: folder of the clinical tables, None if there are none. available: names of the treatment tables in it. Each
+    row contains only what was known by the time of its draw, except `hours_since_admission` of a draw taken before its
+    admission. Raises `UserError` if a table cannot be read.
     """
     draws = read_table(draws_path, "draws", _DRAW_COLUMNS)
     time = draws["draw_time"].to_numpy()
-    spans = _subject_slices(draws["subject_id"].to_numpy())
+    slices = _subject_slices(draws["subject_id"].to_numpy())
     columns = {name: draws[name] for name in ("subject_id", "draw_id", "draw_time")}
-    columns |= _last_values(draws, time, spans, context.result_delay_hours)
-    columns |= _current_admissions(draws, time, spans, tables)
+    columns |= _last_values(draws, time, slices, context.result_delay_hours)
+    columns |= _current_admissions(draws, time, slices, tables)
     columns["heart_rate_bpm"] = _heart_rates(draws["draw_id"], quality_paths)
-    courses = (
-        read_treatment_intervals(tables, available)
-        if tables
-        else {name: TreatmentIntervals({}, {}, False) for name in TREATMENTS}
-    )
+    unknown = {name: TreatmentIntervals({}, {}, is_complete=False) for name in TREATMENTS}
+    treatments = read_treatment_intervals(tables, available) if tables else unknown
     for name in TREATMENTS:
-        columns[name] = given_within(courses[name], time, spans, context.treatment_window_hours)
+        columns[name] = given_within(treatments[name], time, slices, context.treatment_window_hours)
     write_table(path, "context", pa.table(columns), digest)
 
 
 def _subject_slices(subject: np.ndarray) -> dict[int, slice]:
-    """Where each subject's draws lie, of a sorted column."""
+    """Subject -> slice of its rows in a sorted column (n,)."""
     starts = np.flatnonzero(np.diff(subject, prepend=-1))
     stops = np.append(starts[1:], len(subject))
     return {int(subject[start]): slice(start, stop) for start, stop in zip(starts, stops, strict=False)}
 
 
-def _last_values(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], result_delay_hours: float) -> dict:
-    """The last value before each draw whose result was there by then; the last label, which may be an older draw's."""
+def _last_values(draws: pa.Table, time: np.ndarray, slices: dict[int, slice], result_delay_hours: float) -> dict:
+    """Columns of the last value and the last label whose results were available by the time of each draw.
+
+    The last label may be that of an older draw than the last value.
+    """
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
-    of_value, of_label = (
-        _last_available(_first_of_specimen(subject, time, is_wanted), time, spans, result_delay_hours)
+    last_value, last_label = (
+        _last_available(_first_of_specimen(subject, time, is_wanted), time, slices, result_delay_hours)
         for is_wanted in (has_value, has_value & (labels >= 0))
     )
-    unknown = of_value < 0
+    unknown = last_value < 0
     return {
-        "last_potassium": pa.array(values[of_value].astype(np.float32), mask=unknown),
-        "last_label": pa.array(labels[of_label].astype(np.int8), mask=of_label < 0),
-        "hours_since_last": pa.array(((time - time[of_value]) / _HOUR).astype(np.float32), mask=unknown),
+        "last_potassium": pa.array(values[last_value].astype(np.float32), mask=unknown),
+        "last_label": pa.array(labels[last_label].astype(np.int8), mask=last_label < 0),
+        "hours_since_last": pa.array(((time - time[last_value]) / _HOUR).astype(np.float32), mask=unknown),
     }
 
 
 def _last_available(
-    is_used: np.ndarray, time: np.ndarray, spans: dict[int, slice], result_delay_hours: float
+    is_used: np.ndarray, time: np.ndarray, slices: dict[int, slice], result_delay_hours: float
 ) -> np.ndarray:
-    """For each draw (n,) the place of the last one used whose result was there by then, -1 where there is none."""
+    """For each draw, the index of the last used draw whose result was available by then, or -1: int (n,)."""
     last = np.full(len(time), -1)
     latency = np.timedelta64(round(result_delay_hours * 3_600e6), "us")
-    side = "right" if result_delay_hours else "left"  # without latency too, a draw knows nothing of its own value
-    for span in spans.values():
-        known = np.flatnonzero(is_used[span]) + span.start
-        place = np.searchsorted(time[known] + latency, time[span], side=side) - 1
-        last[span] = np.where(place >= 0, known[np.maximum(place, 0)], -1) if len(known) else -1
+    side = "right" if result_delay_hours else "left"  # a draw never knows its own value, even without latency
+    for rows in slices.values():
+        used = np.flatnonzero(is_used[rows]) + rows.start
+        index = np.searchsorted(time[used] + latency, time[rows], side=side) - 1
+        last[rows] = np.where(index >= 0, used[np.maximum(index, 0)], -1) if len(used) else -1
     return last
 
 
@@ -97,32 +98,32 @@ def _has_value(draws: pa.Table) -> np.ndarray:
 
 
 def _first_of_specimen(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
-    """Of the wanted rows those that are the first of their subject and time, so that of twins one counts."""
-    places = np.flatnonzero(is_wanted)
-    is_new = (np.diff(subject[places]) != 0) | (np.diff(time[places]) != np.timedelta64(0))
+    """Whether each row is the first wanted one of its subject and time, so that only one of twins counts: bool (n,)."""
+    indices = np.flatnonzero(is_wanted)
+    is_new = (np.diff(subject[indices]) != 0) | (np.diff(time[indices]) != np.timedelta64(0))
     first = np.zeros(len(subject), bool)
-    first[places[np.append(True, is_new)[: len(places)]]] = True
+    first[indices[np.append(True, is_new)[: len(indices)]]] = True
     return first
 
 
-def _current_admissions(draws: pa.Table, time: np.ndarray, spans: dict[int, slice], tables: str | Path | None) -> dict:
-    """The admission in which each draw was taken, or else the one that the laboratory names, and the hours since."""
+def _current_admissions(draws: pa.Table, time: np.ndarray, slices: dict[int, slice], tables: str | Path | None) -> dict:
+    """Columns of the admission that contains each draw, or else the one in its laboratory row, and hours since."""
     stays: dict[int, list[tuple]] = defaultdict(list)
     for row in admissions(tables).to_pylist() if tables else []:
         if row["ADMITTIME"] and row["DISCHTIME"]:
             stays[row["SUBJECT_ID"]].append((row["ADMITTIME"], row["DISCHTIME"], row["HADM_ID"]))
     hadm = draws["hadm_id"].fill_null(-1).to_numpy()
-    found, since = np.full(len(draws), -1), np.full(len(draws), np.nan)
-    for subject, span in spans.items():
-        for is_within in (False, True):  # being within an admission has the last word
+    admission_id, since = np.full(len(draws), -1), np.full(len(draws), np.nan)
+    for subject, rows in slices.items():
+        for is_within in (False, True):  # an admission that contains the draw takes precedence
             for admitted, discharged, number in stays.get(subject, ()):
                 start, stop = np.datetime64(admitted, "us"), np.datetime64(discharged, "us")
-                mine = (time[span] >= start) & (time[span] <= stop) if is_within else hadm[span] == number
-                places = np.flatnonzero(mine) + span.start
-                found[places], since[places] = number, (time[places] - start) / _HOUR
+                is_in = (time[rows] >= start) & (time[rows] <= stop) if is_within else hadm[rows] == number
+                indices = np.flatnonzero(is_in) + rows.start
+                admission_id[indices], since[indices] = number, (time[indices] - start) / _HOUR
     return {
-        "admission_id": pa.array(found.astype(np.int32), mask=found < 0),
-        "hours_since_admission": pa.array(since.astype(np.float32), mask=found < 0),
+        "admission_id": pa.array(admission_id.astype(np.int32), mask=admission_id < 0),
+        "hours_since_admission": pa.array(since.astype(np.float32), mask=admission_id < 0),
     }
 
 

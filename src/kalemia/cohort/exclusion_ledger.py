@@ -1,4 +1,4 @@
-"""The failure ledger: every recording and every draw that could not be used, with its reason."""
+"""Write the exclusion ledger: every recording and draw that could not be used, with its reason."""
 
 import logging
 from collections import Counter
@@ -19,8 +19,10 @@ def write_ledger(
     quality_paths: Iterable[str | Path],
     path: str | Path,
 ) -> None:
-    """Write the recordings that could not be read, then the draws that ended before the populations, in the order of
-    subject and draw; what a draw was merely not needed for is in the inclusion flow alone.
+    """Write the recordings and draws that could not be used, by subject: first recordings, then draws.
+
+    Draws that were usable but not needed for a population are only in the inclusion flow. Raises `UserError` as
+    `tables.read_table`.
     """
     rows = read_table(unreadable_path, "ledger").to_pylist()
     draws = {row["draw_id"]: row for row in read_table(draws_path, "draws", _DRAW_COLUMNS).to_pylist()}

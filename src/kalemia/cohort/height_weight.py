@@ -1,4 +1,4 @@
-"""Heights and weights out of the charted events, streamed by item, in centimeters and kilograms."""
+"""Collect heights (cm) and weights (kg) from the charted events."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, items_of
 from kalemia.sources.mimic_tables import item_batches
 
 COLUMNS = ("SUBJECT_ID", "ITEMID", "CHARTTIME", "VALUENUM", "ERROR")
-# Of adults; beyond them a value is an error of entry. Height: mimic-code's heightweight.sql. Weight: our choice.
+# Limits for adults; values outside are entry errors. Height: as in mimic-code's heightweight.sql. Weight: our choice.
 PLAUSIBLE = {"height": (120.0, 230.0), "weight": (25.0, 400.0)}
 _COLUMN_NAMES = {"height": "height_cm", "weight": "weight_kg"}
 
 
 def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path) -> None:
-    """Write every plausible height and weight of CHARTEVENTS once, sorted by subject, time and value.
+    """Write every plausible height and weight in CHARTEVENTS once, sorted by subject, time and value.
 
-    Rows marked as an error are left out. Memory holds what is kept, whatever the size of the table.
+    Rows marked as errors are left out. The table is streamed: memory holds only the rows that are kept.
     """
     items = items_of(HEIGHT_WEIGHT_TABLE)
     batches = item_batches(tables, HEIGHT_WEIGHT_TABLE, [item.item for item in items], COLUMNS)
@@ -40,7 +40,7 @@ def _measurements(batch: pa.RecordBatch) -> pa.Table:
     columns = {"subject_id": batch["SUBJECT_ID"], "time": batch["CHARTTIME"]}
     is_kept = np.zeros(len(batch), bool)
     for name, (low, high) in PLAUSIBLE.items():
-        is_mine = (meaning == name) & (value > low) & (value < high) & ~is_error
-        columns[_COLUMN_NAMES[name]] = pa.array(value.astype(np.float32), mask=~is_mine)
-        is_kept |= is_mine
+        is_plausible = (meaning == name) & (value > low) & (value < high) & ~is_error
+        columns[_COLUMN_NAMES[name]] = pa.array(value.astype(np.float32), mask=~is_plausible)
+        is_kept |= is_plausible
     return pa.table(columns, SCHEMAS["body"]).filter(pa.array(is_kept))

@@ -1,10 +1,10 @@
-"""The inclusion flow: the fixed list of reasons for which a draw is left out, and what each step lost."""
+"""Count the inclusion flow: the reasons why draws are excluded, and the losses at each step."""
 
 from collections import Counter, defaultdict
 
 from kalemia.core.config import Analyte, Cohort, Populations
 
-# Step -> the reasons that end a draw there, in the order in which draws pass them.
+# Step -> the reasons for exclusion at that step, in the order in which draws pass the steps.
 STEPS: dict[str, tuple[str, ...]] = {
     "value measured": (),
     "value usable": ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated"),
@@ -32,14 +32,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),
     "in a population": ("no labeled draw left", "surplus of the class"),
 }
-# Why a recording, and no draw, is reported.
+# The reason for which a recording, not a draw, is reported.
 OUTSIDE_ADMISSIONS = "outside every admission"
 STEP_BY_REASON = {reason: step for step, reasons in STEPS.items() for reason in reasons}
 REASONS = tuple(STEP_BY_REASON)
 
 
 def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations) -> dict[str, str]:
-    """How the configuration decides the steps that it decides, by the name of the step."""
+    """Describe the criteria of the steps that the configuration controls: step -> text."""
     items = ", ".join(map(str, analyte.items))
     jump = f"a jump of {analyte.contamination.jump:g} {analyte.unit} that the next value undoes is"
     which = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
@@ -58,38 +58,41 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
 
 
 def count_inclusion_flow(draws: list[tuple[int, str | None]], descriptions: dict[str, str] | None = None) -> dict:
-    """The flow of (subject_id, reason) of every draw; reason None for the draws that are used to the end.
+    """Count the subjects and draws that remain and are lost at each step.
 
-    `rules`: how a step was decided, in words, by its name. A subject is lost at the step that takes its last draw. The
-    sums close: what enters a step is what leaves it and what the step lost, for subjects and for draws.
+    draws: (subject_id, reason) of every draw, reason None if the draw is used. descriptions: the criteria of a step, by
+    its name, as from `step_descriptions`. A subject is lost at the step that excludes its last draw. At each step the
+    number that enters is the number that remains plus the number lost, for subjects and for draws.
     """
-    order = {step: position for position, step in enumerate(STEPS)}
-    end = len(order)
-    lost_at = [end if reason is None else order[STEP_BY_REASON[reason]] for _, reason in draws]
-    subject_lost_at: dict[int, int] = defaultdict(int)
-    for (subject, _), position in zip(draws, lost_at, strict=True):
-        subject_lost_at[subject] = max(subject_lost_at[subject], position)
-    steps, left_subjects, left_draws = [], len(subject_lost_at), len(draws)
-    counts = Counter(reason for _, reason in draws)
-    subjects_of: dict[str | None, set[int]] = defaultdict(set)
+    step_index = {step: index for index, step in enumerate(STEPS)}
+    end = len(step_index)
+    subject_end: dict[int, int] = defaultdict(int)
+    subjects_of_reason: dict[str | None, set[int]] = defaultdict(set)
     for subject, reason in draws:
-        subjects_of[reason].add(subject)
-    for step, position in order.items():
-        reasons = Counter({reason: counts[reason] for reason in STEPS[step] if counts[reason]})
-        subjects = {reason: {s for s in subjects_of[reason] if subject_lost_at[s] == position} for reason in reasons}
-        lost_subjects = sum(at == position for at in subject_lost_at.values())
-        left_subjects, left_draws = left_subjects - lost_subjects, left_draws - reasons.total()
+        draw_end = end if reason is None else step_index[STEP_BY_REASON[reason]]
+        subject_end[subject] = max(subject_end[subject], draw_end)
+        subjects_of_reason[reason].add(subject)
+    counts = Counter(reason for _, reason in draws)
+    steps, n_subjects, n_draws = [], len(subject_end), len(draws)
+    for step, index in step_index.items():
+        draws_lost = {reason: counts[reason] for reason in STEPS[step] if counts[reason]}
+        subjects_lost = {
+            reason: sum(subject_end[subject] == index for subject in subjects_of_reason[reason])
+            for reason in draws_lost
+        }
+        lost_subjects, lost_draws = sum(at == index for at in subject_end.values()), sum(draws_lost.values())
+        n_subjects, n_draws = n_subjects - lost_subjects, n_draws - lost_draws
         steps.append(
             {
                 "step": step,
                 "rule": (descriptions or {}).get(step),
-                "subjects": left_subjects,
-                "draws": left_draws,
+                "subjects": n_subjects,
+                "draws": n_draws,
                 "lost_subjects": lost_subjects,
-                "lost_draws": reasons.total(),
+                "lost_draws": lost_draws,
                 "reasons": {
-                    reason: {"draws": count, "subjects": len(subjects[reason])}
-                    for reason, count in sorted(reasons.items())
+                    reason: {"draws": count, "subjects": subjects_lost[reason]}
+                    for reason, count in sorted(draws_lost.items())
                 },
             }
         )

@@ -1,4 +1,4 @@
-"""The draws of an analyte out of laboratory rows: labeled, and flagged where a value is not to be trusted."""
+"""Build the draws of an analyte from laboratory rows: label them, and flag values that may be wrong."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,15 +7,15 @@ import pyarrow.compute as pc
 from kalemia.core.config import Analyte, Contamination
 from kalemia.core.errors import UserError
 
-# What a draw may be flagged with. All but the last two leave no value to rely on.
+# The flags of a draw. A draw with one of the first four has no reliable value.
 FLAGS = ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated")
 NO_VALUE_FLAGS = FLAGS[:4]
 _COMPARATOR_PATTERN = "(?i)[<>]|greater|less"
-_ROUNDING_TOLERANCE = 1e-9  # a jump of 1.5 is one, whatever binary makes of 5.9 - 4.4
+_ROUNDING_TOLERANCE = 1e-9  # so that 5.9 - 4.4 counts as a jump of 1.5 in binary arithmetic
 
 
 def label_values(values: np.ndarray, analyte: Analyte) -> np.ndarray:
-    """Of float64 values in the analyte's unit: 1 positive, 0 negative, -1 neither (or NaN); int8."""
+    """Label float64 values (n,) in the analyte's unit: 1 positive, 0 negative, -1 neither or NaN; int8 (n,)."""
     labels = np.full(len(values), -1, np.int8)
     labels[analyte.negative.contains(values)] = 0
     labels[analyte.positive.contains(values)] = 1
@@ -23,14 +23,14 @@ def label_values(values: np.ndarray, analyte: Analyte) -> np.ndarray:
 
 
 def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
-    """Every draw of the analyte once, in the order of subject, time, item and row; none is left out.
+    """Build one row per draw of the analyte, sorted by subject, time, item and row; no draw is left out.
 
-    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither, or no value
-    to rely on), flags (list of `FLAGS`), reason (of the flags the one that excludes the draw, or null).
+    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither class, or no
+    reliable value), flags (list of `FLAGS`), reason (the flag that excludes the draw, or null).
 
-    Rows of one subject and time are twins of one specimen: the first with a value, in the order of `analyte.items`,
-    is used. A contaminated value jumps away from the one before and is undone by the next; it is excluded only if
-    `analyte.contamination` says so. Raises `UserError` where a ROW_ID stands for two different rows.
+    Rows of one subject and time are twins from one specimen; the first one with a value, in the order of
+    `analyte.items`, is used. A contaminated value jumps away from the previous one and the next value jumps back; it is
+    excluded only if `analyte.contamination.exclude` is set. Raises `UserError` if two different rows share a ROW_ID.
     """
     rows = _deduplicate_and_sort(rows, analyte.items)
     values = rows["VALUENUM"].to_numpy()
@@ -52,7 +52,7 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     if not analyte.contamination.exclude:
         del excludes["contaminated"]
     reason = np.full(len(rows), None, object)
-    for flag in reversed(excludes):  # the first of FLAGS has the last word
+    for flag in reversed(excludes):  # the first of FLAGS takes precedence
         reason[excludes[flag]] = flag
     label = label_values(values, analyte)
     return pa.table(
@@ -71,42 +71,46 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
 
 
 def find_contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, rule: Contamination) -> np.ndarray:
-    """Which values jump by `rule.jump` from the subject's value before, within `rule.previous_hours`, and are undone
-    as far by the next, within `rule.undone_hours`; up or down. Arrays (n,), sorted by subject and time.
+    """Find values that look contaminated: bool (n,).
+
+    Such a value jumps up or down by at least `rule.jump` from the subject's previous value, at most
+    `rule.previous_hours` earlier, and the next value, at most `rule.undone_hours` later, jumps back by as much. Arrays
+    (n,) must be sorted by subject and time.
     """
-    found = np.zeros(len(values), bool)
+    is_contaminated = np.zeros(len(values), bool)
     if len(values) < 3:
-        return found
-    same = subject[1:] == subject[:-1]
-    after_h = np.diff(time_h)
-    up = np.diff(values)
-    jumps = same[:-1] & (after_h[:-1] <= rule.previous_hours) & (np.abs(up[:-1]) >= rule.jump - _ROUNDING_TOLERANCE)
-    undone = same[1:] & (after_h[1:] <= rule.undone_hours) & (np.abs(up[1:]) >= rule.jump - _ROUNDING_TOLERANCE)
-    found[1:-1] = jumps & undone & (np.sign(up[:-1]) != np.sign(up[1:]))
-    return found
+        return is_contaminated
+    same_subject = subject[1:] == subject[:-1]
+    interval_h = np.diff(time_h)
+    change = np.diff(values)
+    is_large = np.abs(change) >= rule.jump - _ROUNDING_TOLERANCE
+    jumps = same_subject[:-1] & (interval_h[:-1] <= rule.previous_hours) & is_large[:-1]
+    undone = same_subject[1:] & (interval_h[1:] <= rule.undone_hours) & is_large[1:]
+    is_contaminated[1:-1] = jumps & undone & (np.sign(change[:-1]) != np.sign(change[1:]))
+    return is_contaminated
 
 
 def _deduplicate_and_sort(rows: pa.Table, items: tuple[int, ...]) -> pa.Table:
-    """Every row once, sorted so that nothing depends on the order in which they came."""
+    """Drop repeated rows and sort the rest, so that results do not depend on the order of the rows."""
     once = rows.group_by(rows.column_names).aggregate([])
     ids = once["ROW_ID"].to_numpy()
     if len(np.unique(ids)) < len(ids):
-        seen, counts = np.unique(ids, return_counts=True)
-        raise UserError(f"LABEVENTS: ROW_ID {seen[counts > 1][0]} stands for two different rows; is the table whole?")
+        unique, counts = np.unique(ids, return_counts=True)
+        raise UserError(f"LABEVENTS: two different rows have ROW_ID {unique[counts > 1][0]}; is the table intact?")
     rank = pc.index_in(once["ITEMID"], pa.array(items, once["ITEMID"].type))
     order = [(name, "ascending") for name in ("SUBJECT_ID", "CHARTTIME", "rank", "ROW_ID")]
     return once.append_column("rank", rank).sort_by(order).drop_columns("rank")
 
 
 def _number_specimens(rows: pa.Table) -> np.ndarray:
-    """The number of each row's specimen: one subject, one time."""
+    """Number the specimens, one per subject and time: int (n,), ascending."""
     keys = [rows[name].to_numpy() for name in ("SUBJECT_ID", "CHARTTIME")]
     is_new = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     return np.concatenate([[0], np.cumsum(is_new)]) if len(rows) else np.zeros(0, int)
 
 
 def _find_twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows share their specimen with another, and which of these have a value but are not the first that has."""
+    """Two bool arrays (n,): rows that share a specimen, and those of them whose value is not the first of it."""
     is_twin = np.bincount(specimen)[specimen] > 1 if len(specimen) else np.zeros(0, bool)
     valued = np.flatnonzero(has_value)
     is_spare = np.zeros(len(specimen), bool)

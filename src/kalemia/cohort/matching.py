@@ -1,4 +1,4 @@
-"""Which recording lies before a draw, and which recordings lie outside of every admission."""
+"""Match draws with the recordings before them, and find recordings outside all admissions."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kalemia.sources import Recording, Source
 
 @dataclass(frozen=True)
 class Match:
-    """The samples of a recording, half open, that lie in the window before a draw."""
+    """The samples [sample_from, sample_to) of a recording that are in the window before a draw."""
 
     recording: str
     sample_from: int
@@ -19,7 +19,7 @@ class Match:
 
 
 def window_before(draw_time: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
-    """The samples of the recording that lie in the minutes before the draw, half open; empty where none do."""
+    """The samples [start, stop) of the recording in the minutes before the draw; empty if there are none."""
     stop = min(recording.sample_at(draw_time), recording.n_samples)
     start = max(recording.sample_at(draw_time - timedelta(minutes=window_minutes)), 0)
     return start, max(start, stop)
@@ -28,25 +28,28 @@ def window_before(draw_time: datetime, recording: Recording, window_minutes: flo
 def match_draws(
     times: Iterable[datetime], recordings: list[Recording], source: Source, cohort: Cohort
 ) -> Iterator[Match | None]:
-    """For each draw of one subject the recording before it, or None.
+    """For each draw of one subject, find the recording of the window before it, or None.
 
-    All but `max_missing_minutes` of the window lie inside the recording, and `min_recorded_minutes` of it were
-    recorded. Of several such recordings the one is taken whose window holds more of the lead by its headers, then more
-    of any lead, then the first by name. Segment headers are asked for only where there are several.
+    At most `max_missing_minutes` of the window may be outside the recording, and at least `min_recorded_minutes` of it
+    must be recorded. Of several such recordings, the one with most of the lead in the window is taken, according to its
+    headers; then the one with most of any lead; then the first by name. Segment headers are read only if there are
+    several.
     """
     recordings = sorted(recordings, key=lambda recording: recording.name)
     for time in times:
-        fitting = [match for recording in recordings if (match := _usable_window(time, recording, cohort))]
-        if len(fitting) > 1 and cohort.prefer_recording == "usable_lead":
-            leads = [source.lead_samples(of, cohort.lead, start, stop) for of, start, stop, _ in fitting]
+        windows = [window for recording in recordings if (window := _usable_window(time, recording, cohort))]
+        if len(windows) > 1 and cohort.prefer_recording == "usable_lead":
+            n_of_lead = [
+                source.lead_samples(recording, cohort.lead, start, stop) for recording, start, stop, _ in windows
+            ]
         else:
-            leads = [0] * len(fitting)
-        best = max(zip(leads, fitting, strict=True), key=lambda pair: (pair[0], pair[1][3]), default=None)
+            n_of_lead = [0] * len(windows)
+        best = max(zip(n_of_lead, windows, strict=True), key=lambda pair: (pair[0], pair[1][3]), default=None)
         yield Match(best[1][0].name, *best[1][1:3]) if best else None
 
 
 def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
-    """The recording with its window and how much of it was recorded, if that is enough."""
+    """(recording, start, stop, number of recorded samples), or None if too little of the window was recorded."""
     start, stop = window_before(time, recording, cohort.window_minutes)
     minute = 60 * recording.rate_hz
     if stop - start < (cohort.window_minutes - cohort.max_missing_minutes) * minute:
@@ -58,7 +61,7 @@ def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tupl
 def headers_to_read(
     source: Source, names: dict[int, list[str]], last_draw: dict[int, datetime]
 ) -> dict[int, list[str]]:
-    """Of each subject with draws, the recordings that began before the last of them, by subject."""
+    """Subject -> its recordings that began before its last draw; only subjects with draws."""
     return {
         subject: [name for name in names[subject] if source.start_time(name) <= time]
         for subject, time in sorted(last_draw.items())
@@ -66,9 +69,9 @@ def headers_to_read(
 
 
 def recordings_outside_admissions(source: Source, names: dict[int, list[str]], cohort: Cohort) -> list[dict]:
-    """Ledger rows of the recordings that began more than `admission_slack_hours` outside of every admission.
+    """Ledger rows of the recordings that began more than `admission_slack_hours` outside every admission.
 
-    They stay in use where a draw agrees with them. Nothing is said of a subject whose admissions are unknown.
+    Such recordings are reported but still used for matching. Subjects without known admissions are skipped.
     """
     stays, slack = source.admissions(), timedelta(hours=cohort.admission_slack_hours)
     return [

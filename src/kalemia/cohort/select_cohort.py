@@ -1,4 +1,4 @@
-"""The cohort: who is studied, which recording lies before each draw, and which draws are read."""
+"""Select the cohort: match draws with recordings, and choose the patients and draws whose ECG is read."""
 
 import logging
 from collections import Counter, defaultdict
@@ -31,28 +31,25 @@ def write_cohort(
     subjects_path: str | Path,
     unreadable_path: str | Path,
 ) -> None:
-    """Write every draw with its flags, its recording and its candidate population, the subjects who have draws to
-    read, and the recordings that could not be used or whose date contradicts every admission.
+    """Write every draw with its flags, recording and candidate population; the subjects with draws to read; and a
+    ledger of recordings that could not be used or that began outside every admission.
 
     Raises `UserError` if no draw is left.
     """
     draws = build_draws(source.analyte_rows(analyte.items), analyte)
     subject, reason = draws["subject_id"].to_pylist(), draws["reason"].to_pylist()
     if cohort.exclude_codes:
-        coded = source.excluded_by_code()
-        reason = [why or coded.get(subject[i]) for i, why in enumerate(reason)]
+        reason_by_code = source.excluded_by_code()
+        reason = [r or reason_by_code.get(subject[i]) for i, r in enumerate(reason)]
     matches, unreadable = _match_recordings(draws, subject, reason, source, cohort)
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
-    n_read = sum(of is not None for of in candidate)
+    n_read = sum(population is not None for population in candidate)
     if not n_read:
-        counts = Counter(reason).most_common(3)
-        why = (
-            ", ".join(f"{count} {reason}" for reason, count in counts)
-            or f"there is no row of items {list(analyte.items)}"
-        )
+        counts = ", ".join(f"{count} {r}" for r, count in Counter(reason).most_common(3))
+        why = counts or f"there is no row of items {list(analyte.items)}"
         raise UserError(f"cohort: no draw can be used ({why}); check source, analyte and cohort in the config")
     subjects = sorted({pair for pair in zip(subject, candidate, strict=True) if pair[1]})
-    log.info("%d of %d draws are read, of %d subjects", n_read, len(draws), len(subjects))
+    log.info("%d of %d draws will be read, from %d subjects", n_read, len(draws), len(subjects))
     columns = {
         "recording": [match and match.recording for match in matches],
         "sample_from": [match and match.sample_from for match in matches],
@@ -72,33 +69,36 @@ def write_cohort(
 def _match_recordings(
     draws: pa.Table, subject: list[int], reason: list[str | None], source: Source, cohort: Cohort
 ) -> tuple[list[Match | None], list[dict]]:
-    """The recording of every draw, and ledger rows of recordings; a draw without one is given its reason, in place."""
+    """Match every draw with a recording; also return ledger rows of recordings.
+
+    Sets the reason of draws without a recording, in place.
+    """
     names = source.recording_names()
-    usable: dict[int, list[int]] = defaultdict(list)
+    usable: dict[int, list[int]] = defaultdict(list)  # subject -> rows of its usable draws
     for i, why in enumerate(reason):
         if why is None and subject[i] in names:
             usable[subject[i]].append(i)
         elif why is None:
             reason[i] = "no recording"
-    places = np.array([i for mine in usable.values() for i in mine], dtype=np.int64)
-    time = dict(zip(places.tolist(), draws["draw_time"].take(places).to_pylist(), strict=True))
-    last: dict[int, datetime] = {of: max(time[i] for i in mine) for of, mine in usable.items()}
-    wanted = headers_to_read(source, names, last)
-    found = recordings_named(source, [name for mine in wanted.values() for name in mine])
+    all_usable = np.array([i for rows in usable.values() for i in rows], dtype=np.int64)
+    time = dict(zip(all_usable.tolist(), draws["draw_time"].take(all_usable).to_pylist(), strict=True))
+    last_draw: dict[int, datetime] = {subject_id: max(time[i] for i in rows) for subject_id, rows in usable.items()}
+    needed = headers_to_read(source, names, last_draw)
+    headers = recordings_named(source, [name for subject_names in needed.values() for name in subject_names])
     matches: list[Match | None] = [None] * len(reason)
-    for of, mine in usable.items():
-        headers = [found[name] for name in wanted[of]]
-        readable = [recording for recording in headers if isinstance(recording, Recording)]
-        for i, match in zip(mine, match_draws([time[i] for i in mine], readable, source, cohort), strict=True):
+    for subject_id, rows in usable.items():
+        subject_headers = [headers[name] for name in needed[subject_id]]
+        readable = [header for header in subject_headers if isinstance(header, Recording)]
+        for i, match in zip(rows, match_draws([time[i] for i in rows], readable, source, cohort), strict=True):
             matches[i] = match
             if match is None:
-                lost = bool(headers) and not readable
-                reason[i] = headers[0].reason if lost else "not recording at the time"
+                none_readable = bool(subject_headers) and not readable
+                reason[i] = subject_headers[0].reason if none_readable else "not recording at the time"
     unreadable = [
-        {"subject_id": of, "recording": name, "reason": found[name].reason, "detail": found[name].detail}
-        for of, mine in wanted.items()
-        for name in mine
-        if not isinstance(found[name], Recording)
+        {"subject_id": subject_id, "recording": name, "reason": headers[name].reason, "detail": headers[name].detail}
+        for subject_id, subject_names in needed.items()
+        for name in subject_names
+        if not isinstance(headers[name], Recording)
     ]
     return matches, unreadable + recordings_outside_admissions(source, names, cohort)
 
@@ -111,35 +111,36 @@ def _assign_candidates(
     populations: Populations,
     seed: int,
 ) -> list[str | None]:
-    """personal or generic for every draw that is read; one that is not is given its reason, in place.
+    """Assign "personal", "generic" or None to every draw; draws with None are not read.
 
-    Personal candidates keep every draw. The others keep some of one class, positive ones if they have any; or some of
-    either class where the generic set is taken within patients.
+    Sets the reason of usable draws that are not read, in place. Personal candidates keep every draw. Other patients
+    keep a few draws of one class, positive if they have any, or of both classes if the generic set is sampled within
+    patients.
     """
     candidate: list[str | None] = [None] * len(reason)
     by_subject: dict[int, list[int]] = defaultdict(list)
     for i, why in enumerate(reason):
         if why is None:
             by_subject[subject[i]].append(i)
-    for of, mine in by_subject.items():
-        count = Counter(label[i] for i in mine)
+    for subject_id, rows in by_subject.items():
+        count = Counter(label[i] for i in rows)
         if min(count[0], count[1]) >= populations.personal_min_draws:
-            for i in mine:
+            for i in rows:
                 candidate[i] = "personal"
             continue
-        used = (0, 1) if populations.generic_sampling == "within_patients" else (1 if count[1] else 0,)
+        classes = (0, 1) if populations.generic_sampling == "within_patients" else (1 if count[1] else 0,)
         chosen = set()
-        for of_class in used:
-            those = [i for i in mine if label[i] == of_class]
-            names = ("generic draws", of, of_class) if len(used) > 1 else ("generic draws", of)
-            order = rng(seed, *names).permutation(len(those))
-            chosen |= {those[k] for k in order[: cohort.draws_per_generic_patient]}
-        for i in mine:
+        for class_ in classes:
+            class_rows = [i for i in rows if label[i] == class_]
+            names = ("generic draws", subject_id, class_) if len(classes) > 1 else ("generic draws", subject_id)
+            order = rng(seed, *names).permutation(len(class_rows))
+            chosen |= {class_rows[k] for k in order[: cohort.draws_per_generic_patient]}
+        for i in rows:
             if i in chosen:
                 candidate[i] = "generic"
             elif label[i] is None:
                 reason[i] = "gray zone of a generic patient"
-            elif label[i] not in used:
+            elif label[i] not in classes:
                 reason[i] = "class not used for the patient"
             else:
                 reason[i] = "more draws than needed"
@@ -147,13 +148,13 @@ def _assign_candidates(
 
 
 def count_draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
-    """How many draws of one subject, and how many of all subjects, are read."""
+    """Number of draws to read of one subject and of all subjects, from the table of draws."""
     subjects = read_table(path, "draws", ["subject_id", "candidate"]).drop_null()["subject_id"]
     return pc.sum(pc.equal(subjects, subject_id)).as_py() or 0, len(subjects)
 
 
 def read_subject_draws(path: str | Path, subject_id: int) -> list[dict]:
-    """The draws of one subject that are read, in the order of time."""
+    """The draws of one subject that are to be read, sorted by time."""
     draws = read_rows_of(path, "draws", subject_id)
-    mine = draws.filter(pc.is_valid(draws["candidate"]))
-    return mine.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")]).to_pylist()
+    to_read = draws.filter(pc.is_valid(draws["candidate"]))
+    return to_read.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")]).to_pylist()

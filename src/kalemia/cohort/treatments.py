@@ -1,4 +1,4 @@
-"""When subjects were given what moves potassium, out of the tables of inputs, procedures and prescriptions."""
+"""Read when treatments that change potassium were given, from the tables of inputs, procedures and prescriptions."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ Intervals = dict[int, list[tuple[np.datetime64, np.datetime64]]]
 
 @dataclass(frozen=True)
 class TreatmentIntervals:
-    """When one treatment was given, by subject, as (start, stop).
+    """When one treatment was given: subject -> (start, stop) intervals.
 
-    `sure`: it was under way all the time; `possible`: it may have been, as far as the day of an order says.
-    `is_complete`: every table that could tell of it was there, so that silence means no.
+    certain: the treatment was under way throughout. possible: it may have been, judging by the day of an order.
+    is_complete: every table that records the treatment was available, so that no interval means no treatment.
     """
 
     certain: Intervals
@@ -35,52 +35,54 @@ class TreatmentIntervals:
 
 
 def read_treatment_intervals(tables: str | Path, available: Iterable[str]) -> dict[str, TreatmentIntervals]:
-    """The courses of each of `TREATMENTS`, out of those tables that are given.
+    """Read the intervals of each of `TREATMENTS` from the tables named in `available`, below the folder `tables`.
 
-    INPUTEVENTS_MV and PROCEDUREEVENTS_MV tell start and end (rows that were rewritten do not count), INPUTEVENTS_CV a
-    moment at which something ran in. PRESCRIPTIONS tells the first and the last day of an order: it is sure between
-    these two days, possible on them, and an order is no proof that anything was given.
+    INPUTEVENTS_MV and PROCEDUREEVENTS_MV record start and end (rewritten rows are skipped), INPUTEVENTS_CV single
+    times at which something was infused. PRESCRIPTIONS records the first and the last day of an order: the treatment
+    counts as certain between these days and as possible on them, although an order does not prove administration.
+    Raises `UserError` if a table cannot be read.
     """
     available = set(available)
-    sure: dict[str, Intervals] = {name: defaultdict(list) for name in TREATMENTS}
+    certain: dict[str, Intervals] = {name: defaultdict(list) for name in TREATMENTS}
     possible: dict[str, Intervals] = {name: defaultdict(list) for name in TREATMENTS}
     for table in TREATMENT_TABLES:
         if table not in available:
             continue
         if table == "PRESCRIPTIONS":
-            _add_prescriptions(tables, sure, possible)
+            _add_prescriptions(tables, certain, possible)
         else:
-            _add_events(tables, table, sure)
+            _add_events(tables, table, certain)
     return {
-        name: TreatmentIntervals(sure[name], possible[name], _tables_recording(name) <= available)
+        name: TreatmentIntervals(certain[name], possible[name], _tables_recording(name) <= available)
         for name in TREATMENTS
     }
 
 
 def given_within(treatment: TreatmentIntervals, time: np.ndarray, slices: dict[int, slice], hours: float) -> pa.Array:
-    """Whether a course was under way at some time in the `hours` before each draw; null where that is not known.
+    """Whether a treatment was under way at any time in the `hours` before each draw: bool (n,), null if unknown.
 
-    time: (draws,) datetime64; spans: where each subject's draws lie in it.
+    time: (n,) datetime64 of the draws, sorted by subject. slices: subject -> slice of its draws in `time`.
     """
-    is_sure, is_possible = (
-        _overlaps_window(course, time, slices, np.timedelta64(round(hours * 3_600e6), "us"))
-        for course in (treatment.certain, treatment.possible)
+    is_certain, is_possible = (
+        _overlaps_window(intervals, time, slices, np.timedelta64(round(hours * 3_600e6), "us"))
+        for intervals in (treatment.certain, treatment.possible)
     )
-    is_unknown = ~is_sure & (is_possible | (not treatment.is_complete))
-    return pa.array(is_sure, mask=is_unknown)
+    is_unknown = ~is_certain & (is_possible | (not treatment.is_complete))
+    return pa.array(is_certain, mask=is_unknown)
 
 
 def _overlaps_window(
-    course: Intervals, time: np.ndarray, spans: dict[int, slice], before: np.timedelta64
+    intervals: Intervals, time: np.ndarray, slices: dict[int, slice], window: np.timedelta64
 ) -> np.ndarray:
-    found = np.zeros(len(time), bool)
-    for subject in course.keys() & spans.keys():
-        span = spans[subject]
-        start, stop = np.array(sorted(course[subject]), "datetime64[us]").T
-        latest = np.maximum.accumulate(stop)
-        begun = np.searchsorted(start, time[span], side="left")  # how many began before the draw
-        found[span] = (begun > 0) & (latest[np.maximum(begun - 1, 0)] >= time[span] - before)
-    return found
+    """Whether any interval of the subject overlaps the window before each draw: bool (n,)."""
+    overlaps = np.zeros(len(time), bool)
+    for subject in intervals.keys() & slices.keys():
+        rows = slices[subject]
+        start, stop = np.array(sorted(intervals[subject]), "datetime64[us]").T
+        latest_stop = np.maximum.accumulate(stop)
+        n_started = np.searchsorted(start, time[rows], side="left")  # how many began before the draw
+        overlaps[rows] = (n_started > 0) & (latest_stop[np.maximum(n_started - 1, 0)] >= time[rows] - window)
+    return overlaps
 
 
 def _tables_recording(treatment: str) -> set[str]:
@@ -88,7 +90,7 @@ def _tables_recording(treatment: str) -> set[str]:
     return events | ({"PRESCRIPTIONS"} if treatment in drug_patterns() else set())
 
 
-def _add_events(tables: str | Path, table: str, sure: dict[str, Intervals]) -> None:
+def _add_events(tables: str | Path, table: str, certain: dict[str, Intervals]) -> None:
     items = items_of(table)
     meanings: dict[int, list[str]] = defaultdict(list)
     for item in items:
@@ -96,7 +98,7 @@ def _add_events(tables: str | Path, table: str, sure: dict[str, Intervals]) -> N
     for batch in item_batches(tables, table, sorted(meanings), _COLUMNS[table]):
         for subject, item, start, stop in _event_rows(batch, table):
             for meaning in meanings[item]:
-                sure[meaning][subject].append((start, stop))
+                certain[meaning][subject].append((start, stop))
 
 
 def _event_rows(batch: pa.RecordBatch, table: str) -> Iterable[tuple]:
@@ -112,17 +114,17 @@ def _event_rows(batch: pa.RecordBatch, table: str) -> Iterable[tuple]:
     return zip(batch["SUBJECT_ID"].to_pylist(), batch["ITEMID"].to_pylist(), *times, strict=True)
 
 
-def _add_prescriptions(tables: str | Path, sure: dict[str, Intervals], possible: dict[str, Intervals]) -> None:
+def _add_prescriptions(tables: str | Path, certain: dict[str, Intervals], possible: dict[str, Intervals]) -> None:
     columns = ("SUBJECT_ID", "STARTDATE", "ENDDATE", "DRUG")
     for batch in table_batches(table_path(tables, "PRESCRIPTIONS"), columns):
         drugs = pc.utf8_lower(pc.fill_null(batch["DRUG"], ""))
         for meaning, pattern in drug_patterns().items():
-            is_mine = pc.and_(pc.match_substring_regex(drugs, pattern), pc.is_valid(batch["STARTDATE"]))
-            mine = batch.filter(is_mine)
-            first = mine["STARTDATE"].to_numpy(zero_copy_only=False).astype("datetime64[D]")
-            ends = pc.coalesce(mine["ENDDATE"], mine["STARTDATE"]).to_numpy(zero_copy_only=False)
+            is_match = pc.and_(pc.match_substring_regex(drugs, pattern), pc.is_valid(batch["STARTDATE"]))
+            orders = batch.filter(is_match)
+            first = orders["STARTDATE"].to_numpy(zero_copy_only=False).astype("datetime64[D]")
+            ends = pc.coalesce(orders["ENDDATE"], orders["STARTDATE"]).to_numpy(zero_copy_only=False)
             last = np.maximum(ends.astype("datetime64[D]"), first)
-            for subject, start, stop in zip(mine["SUBJECT_ID"].to_pylist(), first, last, strict=True):
+            for subject, start, stop in zip(orders["SUBJECT_ID"].to_pylist(), first, last, strict=True):
                 possible[meaning][subject].append((start, stop + _DAY))
                 if start + _DAY < stop:
-                    sure[meaning][subject].append((start + _DAY, stop))
+                    certain[meaning][subject].append((start + _DAY, stop))
