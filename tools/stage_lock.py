@@ -21,8 +21,10 @@ from import_walker import SourceTree, parse
 ROOT = Path(__file__).parents[1]
 LOCK = "stages.lock.json"
 VERSIONS = "src/kalemia/core/stage_versions.py"
-# in these modules the declarations of settings do not count: their values are in the digests of the stages
-SETTINGS_MODULES = ("src/kalemia/core/config.py", "src/kalemia/core/settings.py")
+# In these modules the declaration of a setting does not count, because its value is in the digests of the stages that
+# use it; nor do the arguments that only document a table or column.
+DECLARATIONS = ("src/kalemia/core/config.py", "src/kalemia/core/settings/", "src/kalemia/core/schemas/")
+DOCUMENTATION_ARGUMENTS = {"Column": (2, 3), "Table": (2,), "JsonFile": (1,)}
 # the rules name the digest of a stage, or of a stage and an arm
 DIGEST = re.compile(r'study\.(?:digest\("(\w+)"\)|(\w+)_digest)')
 STAGE_OF_DIGEST = {"arm": "personal"}
@@ -146,32 +148,35 @@ def _hashes(root: Path, files: dict[str, dict[str, Path]]) -> dict[str, str]:
 
 def _hash(path: Path, root: Path) -> str:
     if path.suffix == ".py":
-        return _hash_of_code(path.read_text("utf-8"), str(path.relative_to(root)) in SETTINGS_MODULES)
+        return _hash_of_code(path.read_text("utf-8"), str(path.relative_to(root)).startswith(DECLARATIONS))
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 @cache
-def _hash_of_code(text: str, is_settings: bool) -> str:
+def _hash_of_code(text: str, is_declaration: bool) -> str:
     parts: list[str] = []
-    _append_code(parts, parse(text), is_settings)
+    _append_code(parts, parse(text), is_declaration)
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
-def _append_code(parts: list[str], node, is_settings: bool) -> None:
-    """Append a syntax tree as text that has no docstrings and is the same in every version of Python."""
+def _append_code(parts: list[str], node, is_declaration: bool) -> None:
+    """Append a syntax tree as text that has no documentation and is the same in every version of Python."""
     if isinstance(node, list):
         for item in node:
-            _append_code(parts, item, is_settings)
+            _append_code(parts, item, is_declaration)
     elif isinstance(node, ast.AST):
         parts.append(f"({type(node).__name__}")
         for name, value in ast.iter_fields(node):
             if name == "body" and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 value = [part for part in value if not _is_docstring(part)]
-                if is_settings and isinstance(node, ast.ClassDef):
+                if is_declaration and isinstance(node, ast.ClassDef):
                     value = [part for part in value if not isinstance(part, ast.AnnAssign)]
+            if name == "args" and is_declaration and isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                documentation = DOCUMENTATION_ARGUMENTS.get(node.func.id, ())
+                value = [argument for place, argument in enumerate(value) if place not in documentation]
             if value not in (None, []) and name not in ("ctx", "kind", "type_comment"):
                 parts.append(f" {name}=")
-                _append_code(parts, value, is_settings)
+                _append_code(parts, value, is_declaration)
         parts.append(")")
     else:
         parts.append(repr(node))

@@ -128,3 +128,16 @@ def test_a_version_that_is_lowered_is_refused(checkout):
 def test_a_new_setting_is_no_change_of_code(checkout):
     _edit(checkout / "src/kalemia/core/config.py", r"^(class Source:\n)", r"\1    another: float\n")
     assert stage_lock.check_lock(checkout) == []
+
+
+def test_the_documentation_of_a_column_is_no_change_of_code_and_its_type_is(tmp_path):
+    def hash_of(text):
+        path = tmp_path / "src/kalemia/core/schemas/some.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'X = Table("beats", "beats.parquet", {text},))')
+        return stage_lock._hash(path, tmp_path)
+
+    before = hash_of('"Beats.", (Column("rate", float32(), "the rate", "Hz")')
+    assert hash_of('"All beats.", (Column("rate", float32(), "its rate", "1/s")') == before
+    assert hash_of('"Beats.", (Column("rate", float64(), "the rate", "Hz")') != before
+    assert hash_of('"Beats.", (Column("rates", float32(), "the rate", "Hz")') != before
