@@ -81,6 +81,7 @@ def cohort(tmp_path_factory):
     return draws_path, beats_path, hashes(folder / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "epochs"), [("between epochs", 2), ("while a state is written", 2), ("after the last epoch", 5)]
 )
@@ -95,6 +96,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(cohort, tmp_path, caplog, s
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
+@pytest.mark.slow
 def test_a_state_of_another_configuration_is_not_used(cohort, tmp_path, caplog):
     draws_path, beats_path, _ = cohort
     killed("between epochs", draws_path, beats_path, tmp_path)
@@ -104,6 +106,7 @@ def test_a_state_of_another_configuration_is_not_used(cohort, tmp_path, caplog):
     assert "epoch 1 of 5" in " ".join(caplog.messages)
 
 
+@pytest.mark.slow
 def test_a_state_of_other_beats_is_not_used(cohort, tmp_path, caplog):
     draws_path, beats_path, _ = cohort
     killed("between epochs", draws_path, beats_path, tmp_path)
