@@ -61,6 +61,7 @@ def _interval_of_mean_auc(study, random):
     return resampled_people(tuple(range(len(study))), int(random.integers(1 << 30)), "arm", None).interval(resampled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean_apart", "sd_apart", "n_of_class"), [(1.0, 0.8, 6), (1.5, 0.4, 4), (1.0, 1.5, 15)])
 def test_an_interval_for_95_in_100_covers_the_truth_in_90_to_99_at_16_patients(
     mean_apart, sd_apart, n_of_class, monkeypatch

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from kalemia.explanation.gradcam import gradcam_maps
@@ -35,6 +36,7 @@ def test_the_last_level_randomizes_everything():
     assert not differing(fresh, changed)
 
 
+@pytest.mark.slow
 def test_the_map_of_a_t_wave_reader_is_lost_with_its_weights():
     beats_mv, label, model = beats_with_t_wave(np.array([0.5])), np.array([1]), wave_reader()
     (true,) = gradcam_maps(model, beats_mv, label, (2,))[2]

@@ -200,6 +200,7 @@ def test_augmentation_affects_training_and_derives_from_the_seed():
     assert same(noisy, again)
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_as_float32_does():
     losses = {}
     for precision in ("float32", "bfloat16"):

@@ -76,6 +76,7 @@ def masters(waveforms):
     return [waveforms / line for line in (waveforms / "RECORDS-waveforms").read_text().split()]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, settings, study, tmp_path):
     simulate_cohort(tmp_path, settings, study.analyte, SEED, processes=2)
     assert bytes_of_tree(tmp_path) == bytes_of_tree(folder)

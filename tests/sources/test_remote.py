@@ -214,6 +214,7 @@ def test_a_segment_whose_header_disagrees_is_not_read(site, mirror, tmp_path):
     assert [row["reason"] for row in _excerpts(folder, 10)] == [None, "header disagrees"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(site, undisturbed, tmp_path):
     site.delay_s = 0.1
     arguments = [site.url, tmp_path / "cache", tmp_path / "tables", tmp_path / "remote"]
