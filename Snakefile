@@ -1,5 +1,11 @@
 # Kalemia: from bedside ECG and potassium values to personalized networks, and to a test whether personalization works.
 # One study per run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
+import shlex
+import sys
+
+# Snakemake 9.27 writes the path of Python into shell commands without quotes, which fails if a folder has a space in its name
+if " " in sys.executable and not sys.executable.startswith("'"):
+    sys.executable = shlex.quote(sys.executable)
 
 
 configfile: "config.yaml"
