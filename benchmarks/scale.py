@@ -17,6 +17,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from kalemia.core.paths import subject_name
 from kalemia.core.tables import table_from_rows, write_json, write_table
 from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
 
@@ -58,10 +59,10 @@ def write_populations(results: Path, subjects: dict[int, str]) -> None:
     for folder in ("excerpts", "beats"):
         (results / folder).mkdir()
     for subject in subjects:
-        (results / f"excerpts/p{subject:06d}.parquet").touch()
+        (results / f"excerpts/{subject_name(subject)}.parquet").touch()
     for subject in subjects:
-        (results / f"beats/p{subject:06d}.parquet").touch()
-        (results / f"beats/p{subject:06d}.quality.parquet").touch()
+        (results / f"beats/{subject_name(subject)}.parquet").touch()
+        (results / f"beats/{subject_name(subject)}.quality.parquet").touch()
     splits = {subject: ("train", "validation", "test")[subject % 3] for subject in subjects}
     tables = {
         "populations": [

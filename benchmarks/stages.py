@@ -21,6 +21,7 @@ import yaml
 from kalemia.beats.excerpts import write_excerpts
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.core.config import Study, overlaid
+from kalemia.core.paths import subject_id
 from kalemia.sources.registry import describe_source
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +67,7 @@ def work_seconds(study: Study, subjects: list[str], folder: Path) -> dict[str, f
 
     def excerpts(subject: str) -> None:
         draws, minutes = results / "cohort/draws.parquet", study.cohort.min_recorded_minutes
-        write_excerpts(source, draws, int(subject[1:]), study.cohort.lead, minutes, "", folder / "excerpts")
+        write_excerpts(source, draws, subject_id(subject), study.cohort.lead, minutes, "", folder / "excerpts")
 
     def beats(subject: str) -> None:
         excerpt = results / f"excerpts/{subject}.parquet"

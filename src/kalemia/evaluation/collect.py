@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.core.paths import round_of_path
+from kalemia.core.paths import round_of_path, subject_id
 from kalemia.core.tables import empty_table, known, read_table, table_from_rows, write_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import audit, hours_between
@@ -34,7 +34,7 @@ def write_baselines(
         for name in dict.fromkeys(table["baseline"].to_pylist()):
             mine = table.filter(pc.equal(table["baseline"], name))
             metrics = _metrics(*(mine[column].to_numpy() for column in ("label", "score", "decision")))
-            rows.append({"arm": arm, "subject_id": int(subject[1:]), "baseline": name} | metrics)
+            rows.append({"arm": arm, "subject_id": subject_id(subject), "baseline": name} | metrics)
     of_round_0 = {
         (place["arm"], place["subject_id"]): read_table(predictions, "predictions")
         for predictions in prediction_paths

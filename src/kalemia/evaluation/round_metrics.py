@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.core.paths import round_of_path
+from kalemia.core.paths import round_of_path, subject_name
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
 from kalemia.stats.draw_metrics import METRICS, _mean, role_metrics
 
@@ -57,7 +57,7 @@ def _arm_summary(rounds: pa.Table, by_arm: pa.Table, arm: str, n_rounds: int) ->
     curves = carried_forward(rounds, arm, n_rounds)
     return {
         "patients": sum(row["reason"] is None for row in mine),
-        "not_evaluable": {f"p{row['subject_id']:06d}": row["reason"] for row in mine if row["reason"] is not None},
+        "not_evaluable": {subject_name(row["subject_id"]): row["reason"] for row in mine if row["reason"] is not None},
         "rounds": [
             {metric: _mean_sd(curves[metric][:, round_]) for metric in METRICS} for round_ in range(n_rounds + 1)
         ],

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.errors import UserError
-from kalemia.core.paths import subject_name
+from kalemia.core.paths import subject_id, subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EXPLANATION
 from kalemia.core.tables import read_json, read_table
 from kalemia.report.provenance import RuleTime, hashes, rule_times
@@ -190,11 +190,11 @@ def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Exp
 
 def read_patient(results: str | Path, subject: str) -> PatientResults:
     """Read one patient; needs no ECG, and no file that depends on another patient's training."""
-    results, subject_id = Path(results), int(subject[1:])
+    results, number = Path(results), subject_id(subject)
     excerpts = read_table(results / f"mean_beats/{subject}.parquet", "mean_beats")
     shown = excerpts.filter(pc.and_(pc.is_valid(excerpts["label"]), pc.is_valid(excerpts["mean_beat"])))
     values = read_table(results / "cohort/draws.parquet", "draws", columns=["subject_id", "reason"])
-    reasons = values.filter(pc.equal(values["subject_id"], subject_id))["reason"].to_pylist()
+    reasons = values.filter(pc.equal(values["subject_id"], number))["reason"].to_pylist()
     return PatientResults(
         subject=subject,
         excerpts=excerpts.drop_columns("mean_beat").to_pylist(),
@@ -209,7 +209,7 @@ def read_patient(results: str | Path, subject: str) -> PatientResults:
 def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:
     by_arm = read_table(results / "personal/arms.parquet", "arms")
     arms = {}
-    for row in by_arm.filter(pc.equal(by_arm["subject_id"], int(subject[1:]))).to_pylist():
+    for row in by_arm.filter(pc.equal(by_arm["subject_id"], subject_id(subject))).to_pylist():
         rounds = range(row["rounds"] + 1) if row["reason"] is None else ()
         folder = results / "personal" / row["arm"] / subject
         tables = [read_table(folder / f"round-{round_}/predictions.parquet", "predictions") for round_ in rounds]

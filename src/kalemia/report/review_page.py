@@ -11,6 +11,7 @@ from kalemia.beats.review_candidates import closest_to_threshold
 from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.config import Study
+from kalemia.core.paths import subject_name
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.tables import read_table
 from kalemia.ecg.assess_excerpt import ExcerptAssessment, assess_excerpt
@@ -63,7 +64,7 @@ def _grid() -> str:
 
 
 def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> dict:
-    subject = f"p{row['subject_id']:06d}"
+    subject = subject_name(row["subject_id"])
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kalemia.core.paths import subject_name
 from kalemia.core.schemas import RATE_HZ
 
 MISSING = -128  # of format 80; valid values are from -127 to 127
@@ -43,7 +44,7 @@ class Segment:
 
 def record_name(subject_id: int, start: datetime) -> str:
     """The name of a recording, for example ``p200001-2150-03-04-05-17``."""
-    return f"p{subject_id:06d}-{start:%Y-%m-%d-%H-%M}"
+    return f"{subject_name(subject_id)}-{start:%Y-%m-%d-%H-%M}"
 
 
 def digital(values: np.ndarray, channels: tuple[Channel, ...]) -> np.ndarray:

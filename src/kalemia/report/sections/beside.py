@@ -115,12 +115,18 @@ def patient_rows(study: Study, data: StudyResults) -> list[dict]:
 
 def improvement(metric: str, study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> dict:
     """Appendix 2, one metric: the paper's means, a row for each personal patient and arm, a cell for each round."""
-    known = {(row["arm"], row["subject_id"], row["round"]): row[metric] for row in data.rounds.to_pylist()}
+    known = {
+        (row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric] for row in data.rounds.to_pylist()
+    }
     rows = [
-        {"subject": subject, "arm": arm, "cells": [known.get((arm, int(subject[1:]), k)) for k in range(n_rounds + 1)]}
+        {
+            "subject": subject,
+            "arm": arm,
+            "cells": [known.get((arm, subject, k)) for k in range(n_rounds + 1)],
+        }
         for subject in data.personal
         for arm in study.arms
-        if (arm, int(subject[1:]), 0) in known
+        if (arm, subject, 0) in known
     ]
     means = [_published(metric, round_, notes) for round_ in range(n_rounds + 1)]
     return {"metric": metric, "name": METRIC_NAMES[metric], "published": means, "rows": rows}
