@@ -33,7 +33,7 @@ def test_every_arm_and_patient_has_its_rounds_or_a_reason(tmp_path, study):
     assert [row["reason"] is None for row in rows] == [row["rounds"] > 0 for row in rows]
 
 
-def test_a_patient_s_split_file_is_the_one_that_was_counted(tmp_path, study):
+def test_the_split_file_of_a_patient_has_the_rounds_that_were_counted(tmp_path, study):
     draws = _draws(7, [1, 1, 0, 0, None] * 5)
     write_table(tmp_path / "personal.parquet", "personal", table_from_rows("personal", draws))
     excluded = draws[0] | {"draw_id": 1, "reason": "too few good beats"}
@@ -49,7 +49,7 @@ def test_a_patient_s_split_file_is_the_one_that_was_counted(tmp_path, study):
         assert tuple(written["test"]) == counted.test
 
 
-def test_a_subject_none_of_whose_draws_can_be_used_has_no_split(tmp_path, study):
+def test_a_subject_without_usable_draws_cannot_be_personalized(tmp_path, study):
     excluded = _draws(7, [1])[0] | {"reason": "too few good beats"}
     write_table(tmp_path / "q.parquet", "quality", table_from_rows("quality", [excluded]))
     write_table(tmp_path / "b.parquet", "beats", empty_table("beats"))

@@ -46,7 +46,7 @@ def _aucs(train, test, positive=HIGH):
     return {name: area_under_roc(test.labels, scores) for name, (scores, _) in judged.items()}
 
 
-def test_every_baseline_judges_every_test_draw():
+def test_every_baseline_scores_every_test_draw():
     judged = score_baselines(_draws(10), _draws(8, 2), HIGH)
     assert list(judged) == NAMES
     for scores, decisions in judged.values():
@@ -54,7 +54,7 @@ def test_every_baseline_judges_every_test_draw():
         assert np.isfinite(scores).all()
 
 
-def test_recalibration_leaves_the_order_of_the_generic_network():
+def test_recalibrations_keep_the_order_of_the_generic_network():
     aucs = _aucs(_draws(10), _draws(8, 2))
     assert {*RECALIBRATIONS} == {"threshold", "platt_offset", "random_intercept"}
     assert BASELINES.keys() == {*NAMES, CROSS_PATIENT}
@@ -72,7 +72,7 @@ def test_recalibration_leaves_the_order_of_the_generic_network():
     ],
 )
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_baseline_finds_what_is_in_its_column_whichever_way_it_points(column, baseline, sign):
+def test_a_baseline_uses_its_column_in_either_direction(column, baseline, sign):
     def told(n, seed):
         plain = _draws(n, seed)
         values, signal = getattr(plain, column), 8.0 * sign * plain.labels
@@ -82,12 +82,12 @@ def test_a_baseline_finds_what_is_in_its_column_whichever_way_it_points(column, 
     assert _aucs(told(12, 1), told(20, 2))[baseline] > 0.9
 
 
-def test_threshold_and_offset_order_draws_as_the_generic_network_does():
+def test_threshold_and_offset_have_the_auc_of_the_generic_network():
     aucs = _aucs(_draws(10), _draws(20, 2))
     assert aucs["threshold"] == aucs["platt_offset"] == aucs["generic"]
 
 
-def test_a_recalibration_mends_decisions():
+def test_recalibration_corrects_decisions():
     train, test = (_draws(n, logit=20.0 + 2 * (np.arange(n) % 2)) for n in (10, 20))
     for name in ("threshold", "platt_offset"):
         _, decisions = score_baselines(train, test, HIGH)[name]
@@ -101,7 +101,7 @@ def test_the_last_value_is_carried_forward():
     assert decisions.tolist() == [1, 0, 0, 1]
 
 
-def test_the_last_value_counts_downwards_where_too_little_is_positive():
+def test_the_last_value_is_reversed_if_low_values_are_positive():
     values = np.array([3.0, 4.0, np.nan, 3.4])
     scores, _ = score_baselines(_draws(6), _draws(4, last_value=values), Range(below=3.5))["last_value"]
     np.testing.assert_allclose(scores, [0.5, -0.5, 0, 0.1])
@@ -115,7 +115,7 @@ def test_the_last_value_counts_downwards_where_too_little_is_positive():
         (Range(above=5.3), [5.3, 5.4, np.nan], [0, 1, 0]),
     ],
 )
-def test_a_last_value_on_the_bound_is_judged_as_the_label_is(positive, values, said):
+def test_a_last_value_on_the_bound_is_decided_as_the_label(positive, values, said):
     last = np.array(values, np.float32)  # as the table of contexts has it
     _, decisions = score_baselines(_draws(6), _draws(3, last_value=last), positive)["last_value"]
     assert decisions.tolist() == said
@@ -146,18 +146,18 @@ def test_no_threshold_is_better_than_the_best(pairs):
     assert balanced(best_threshold(scores, labels)) >= max(balanced(t) for t in np.arange(-6.5, 6.5)) - 1e-12
 
 
-def test_patients_who_differ_keep_their_offsets_and_alike_ones_are_drawn_together():
+def test_different_patients_keep_their_offsets_and_similar_ones_are_shrunk():
     apart = shrink_intercepts(np.array([-5.0, 0.0, 5.0, 9.0]), np.full(4, 0.01))
     np.testing.assert_allclose(apart, [-5, 0, 5, 9], atol=0.1)
     alike = shrink_intercepts(np.array([-0.3, 0.0, 0.3, 0.1]), np.full(4, 10.0))
     assert np.ptp(alike) < 0.25
 
 
-def test_a_patient_who_is_known_little_about_is_drawn_more():
+def test_an_uncertain_offset_is_shrunk_more():
     offsets, variances = np.array([4.0, 4.0, -2.0, 0.0, 2.0]), np.array([0.1, 10.0, 0.1, 0.1, 0.1])
     shrunk = shrink_intercepts(offsets, variances)
     assert shrunk[1] < shrunk[0] <= 4
 
 
-def test_two_patients_tell_nothing_about_the_others():
+def test_offsets_of_two_patients_are_not_shrunk():
     assert shrink_intercepts(np.array([1.0, 2.0]), np.ones(2)).tolist() == [1, 2]

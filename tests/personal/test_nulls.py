@@ -74,15 +74,15 @@ class Patient:
     def null_runs(self, kind, n):
         return null_runs(kind, n, read_split(self.split), self.arm, PERSONAL, 1)
 
-    def said_after(self, null, generic):
-        """What a network says of all beats after the rounds of a null that begin at `generic`."""
+    def outputs_after(self, null, generic):
+        """Outputs for all beats after the rounds of a run that start from `generic`."""
         beats = read_beats(self.shard, NETWORK)
         after = last_frozen_stage(self.arm, PERSONAL.n_trained_stages)
         inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
         return predict(train_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
 
     def tested(self, outputs, null):
-        """Labels of the null's test draws by themselves and as moved, and the mean logits of their beats."""
+        """Own and moved labels of the run's test draws, and the mean logits of their beats."""
         label_of = {row["draw_id"]: row["label"] for row in read_split(self.split)["draws"]}
         draw_ids = read_beats(self.shard).draw_ids
         logits = np.array([outputs[draw_ids == draw].mean() for draw in null.split.test])
@@ -90,7 +90,7 @@ class Patient:
         return own, moved, logits
 
     def metrics_of(self, network):
-        """Of what a network says of the test draws of the split."""
+        """Metrics of a network on the test draws of the split."""
         beats, test = read_beats(self.shard, NETWORK), read_split(self.split)["test"]
         outputs = beat_logits(network, beats.inputs)
         return role_metrics(draw_predictions(outputs, beats.rows, dict.fromkeys(test, "test"), "vote"), "test")
@@ -123,7 +123,7 @@ def test_every_declared_negative_control_is_made():
     assert {kind for kind in made if NEGATIVE_CONTROLS[kind].trains} == RUNS.keys()
 
 
-def test_each_null_is_repeated_with_a_seed_of_its_own(patient):
+def test_each_run_has_a_seed_of_its_own(patient):
     rows = patient.nulls(shuffled=2, shifted=2, between_beats=1)
     assert [(row["kind"], row["repeat"]) for row in rows] == [
         ("shuffled", 0), ("shuffled", 1), ("shifted", 0), ("shifted", 1), ("between_beats", 0),
@@ -132,7 +132,7 @@ def test_each_null_is_repeated_with_a_seed_of_its_own(patient):
     assert {row["arm"] for row in rows} == {"paper"}
 
 
-def test_the_same_nulls_give_the_same_bytes_and_leave_the_generic_model_alone(patient):
+def test_the_same_runs_give_the_same_bytes_and_do_not_change_the_generic_model(patient):
     before = file_hash(patient.generic)
     patient.nulls("first", shuffled=1, shifted=1)
     patient.nulls("again", shuffled=1, shifted=1)
@@ -140,25 +140,25 @@ def test_the_same_nulls_give_the_same_bytes_and_leave_the_generic_model_alone(pa
     assert file_hash(patient.generic) == before
 
 
-def test_a_repeat_does_not_depend_on_those_before_it(patient):
+def test_a_run_does_not_depend_on_those_before_it(patient):
     assert patient.nulls(shuffled=3)[:1] == patient.nulls(shuffled=1)
 
 
 @pytest.mark.parametrize("trained", ["last_stages", "all"])
-def test_every_repeat_starts_from_the_generic_weights(patient, trained):
+def test_every_run_starts_from_the_generic_weights(patient, trained):
     patient.arm = dataclasses.replace(ARM, train=trained)
     generic, _ = load_generic(patient.generic, NETWORK)
     before = {name: tensor.clone() for name, tensor in generic.state_dict().items()}
     nulls = patient.null_runs("shuffled", 3)
-    last = [patient.said_after(null, generic) for null in nulls][-1]
+    last = [patient.outputs_after(null, generic) for null in nulls][-1]
     assert all(torch.equal(before[name], tensor) for name, tensor in generic.state_dict().items())
-    fresh = patient.said_after(nulls[2], load_generic(patient.generic, NETWORK)[0])
+    fresh = patient.outputs_after(nulls[2], load_generic(patient.generic, NETWORK)[0])
     np.testing.assert_array_equal(last, fresh)
     _, labels, logits = patient.tested(fresh, nulls[2])
     assert patient.nulls(shuffled=3)[2]["auc"] == area_under_roc(labels, logits)
 
 
-def test_every_null_but_between_beats_moves_the_labels(patient):
+def test_only_between_beats_keeps_the_labels(patient):
     split = read_split(patient.split)
     rounds, test = tuple(map(tuple, split["rounds"])), tuple(split["test"])
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
@@ -171,8 +171,8 @@ def test_every_null_but_between_beats_moves_the_labels(patient):
         assert (null.split.rounds, null.split.test, null.relabel(label_of)) == (rounds, test, label_of)
 
 
-def test_a_null_learns_the_labels_that_it_is_given(patient):
-    """With every pair turned round the test draws, which keep their labels, are told apart the wrong way round."""
+def test_a_run_is_trained_on_its_own_labels(patient):
+    """With every pair reversed, the order of the test draws, which keep their labels, is reversed."""
     patient.arm = dataclasses.replace(ARM, train="all", epochs=30)
     (null,) = patient.null_runs("between_beats", 1)
     turned = {draw: other for pair in null.split.rounds for draw, other in zip(pair, pair[::-1], strict=True)}
@@ -180,13 +180,13 @@ def test_a_null_learns_the_labels_that_it_is_given(patient):
     inverted = NullRun(null.seed, Split(rounds, null.split.test), turned)
     aucs = []
     for each in (null, inverted):
-        outputs = patient.said_after(each, load_generic(patient.generic, NETWORK)[0])
+        outputs = patient.outputs_after(each, load_generic(patient.generic, NETWORK)[0])
         _, labels, logits = patient.tested(outputs, each)
         aucs.append(area_under_roc(labels, logits))
     assert aucs == [1, 0]
 
 
-def test_metrics_go_by_the_labels_that_they_are_given(patient):
+def test_metrics_use_the_given_labels(patient):
     beats = read_beats(patient.shard)
     label_of = dict(zip(beats.draw_ids.tolist(), beats.rows["label"].to_pylist(), strict=True))
     outputs = np.array([2.0 * label_of[draw] - 1 for draw in beats.draw_ids.tolist()], np.float32)
@@ -197,11 +197,11 @@ def test_metrics_go_by_the_labels_that_they_are_given(patient):
     assert [metrics["auc"] for metrics in found] == [1, 0, pytest.approx((6 + 5 / 2) / 11)]
 
 
-def test_shifted_runs_are_tested_by_the_moved_labels(patient):
+def test_shifted_runs_are_tested_on_the_moved_labels(patient):
     patient.arm = dataclasses.replace(ARM, train="all", epochs=10)
     generic, _ = load_generic(patient.generic, NETWORK)
     rows, nulls = patient.nulls(shifted=5), patient.null_runs("shifted", 5)
-    tested = [patient.tested(patient.said_after(null, generic), null) for null in nulls]
+    tested = [patient.tested(patient.outputs_after(null, generic), null) for null in nulls]
     for row, (_, moved, logits) in zip(rows, tested, strict=True):
         assert row["n_positive"] == np.sum(moved == 1)
         assert row["auc"] == area_under_roc(moved, logits)
@@ -210,49 +210,49 @@ def test_shifted_runs_are_tested_by_the_moved_labels(patient):
 
 
 @pytest.mark.parametrize("trained", ["head", "all", "from_scratch"])
-def test_every_way_of_training_has_its_nulls(patient, trained):
+def test_every_way_of_training_has_negative_controls(patient, trained):
     patient.arm = dataclasses.replace(ARM, train=trained)
     rows = patient.nulls(shuffled=1, between_beats=1)
     assert all(0 <= row["auc"] <= 1 for row in rows)
 
 
 @pytest.mark.parametrize("protocol", ["paper", "forward"])
-def test_shuffled_labels_change_places_among_the_draws_learned_from(protocol):
-    truth = Split(((0, 2), (4, 6), (1, 3)), (8, 10))
-    nulls = [shuffle_labels(truth, DRAWS, protocol, seed) for seed in range(20)]
+def test_shuffled_labels_are_permuted_among_the_training_draws(protocol):
+    real = Split(((0, 2), (4, 6), (1, 3)), (8, 10))
+    nulls = [shuffle_labels(real, DRAWS, protocol, seed) for seed in range(20)]
     for null in nulls:
-        assert sorted(null.split.training_draws) == sorted(truth.training_draws)
-        assert null.split.test == truth.test
+        assert sorted(null.split.training_draws) == sorted(real.training_draws)
+        assert null.split.test == real.test
         label = null.relabel({draw.draw_id: draw.label for draw in DRAWS})
         for positive, negative in null.split.rounds:
             assert (label[positive], label[negative]) == (1, 0)
-        assert [label[draw] for draw in truth.test] == [DRAWS[draw].label for draw in truth.test]
+        assert [label[draw] for draw in real.test] == [DRAWS[draw].label for draw in real.test]
     assert len({null.split.rounds for null in nulls}) > 10
 
 
 @pytest.mark.parametrize("protocol", ["paper", "episode", "admission"])
-def test_shuffled_pairs_are_in_no_order_of_time_where_the_protocol_has_none(protocol):
+def test_shuffled_pairs_are_in_random_order_if_the_protocol_has_no_order(protocol):
     """Each of four draws of a class is as often in the last round as in another."""
-    truth = Split(((0, 2), (4, 6), (1, 3), (5, 7)), (8, 10))
-    last = [shuffle_labels(truth, DRAWS, protocol, seed).split.rounds[-1] for seed in range(400)]
+    real = Split(((0, 2), (4, 6), (1, 3), (5, 7)), (8, 10))
+    last = [shuffle_labels(real, DRAWS, protocol, seed).split.rounds[-1] for seed in range(400)]
     counts = np.bincount(np.array(last).ravel(), minlength=8)
     assert counts.sum() == 800
     assert (np.abs(counts - 100) < 50).all()
 
 
-def test_shuffled_rounds_go_in_the_order_of_time_under_forward():
-    truth = Split(((0, 2), (1, 3), (4, 6)), (8, 10))
+def test_shuffled_rounds_are_in_the_order_of_time_under_forward():
+    real = Split(((0, 2), (1, 3), (4, 6)), (8, 10))
     for seed in range(20):
-        rounds = shuffle_labels(truth, DRAWS, "forward", seed).split.rounds
+        rounds = shuffle_labels(real, DRAWS, "forward", seed).split.rounds
         for earlier, later in pairwise(rounds):
             assert earlier[0] < later[0]
             assert earlier[1] < later[1]
 
 
 @pytest.mark.parametrize("protocol", ["paper", "forward"])
-def test_shuffled_rounds_are_as_large_as_the_true_ones(protocol):
-    truth = Split(((0, 2, 1, 3), (4, 6)), (8, 10))
-    assert [len(pairs) for pairs in shuffle_labels(truth, DRAWS, protocol, 1).split.rounds] == [4, 2]
+def test_shuffled_rounds_are_as_large_as_the_real_ones(protocol):
+    real = Split(((0, 2, 1, 3), (4, 6)), (8, 10))
+    assert [len(pairs) for pairs in shuffle_labels(real, DRAWS, protocol, 1).split.rounds] == [4, 2]
 
 
 @given(st.lists(st.integers(0, 1), min_size=4, max_size=30), st.integers(0, 30))
@@ -266,7 +266,7 @@ def test_shifted_labels_keep_their_runs(labels, steps):
     )
 
 
-def test_every_shift_comes_before_one_comes_again_and_then_in_another_order():
+def test_shifts_repeat_only_after_all_were_used_and_then_in_another_order():
     rows = [dataclasses.asdict(draw) | {"time": draw.time.isoformat(), "segments": []} for draw in DRAWS]
     split = {"subject_id": SUBJECT, "arm": "paper", "rounds": [], "test": [], "draws": rows}
     n = len(possible_shifts(DRAWS, ARM, PERSONAL, 1, SUBJECT))
@@ -277,7 +277,7 @@ def test_every_shift_comes_before_one_comes_again_and_then_in_another_order():
     assert first != second
 
 
-def test_shifts_are_divided_anew_by_the_protocol():
+def test_shifted_draws_are_split_by_the_protocol():
     arm = dataclasses.replace(ARM, protocol="forward", purge_hours=1.0)
     for null in possible_shifts(DRAWS, arm, PERSONAL, 1, SUBJECT):
         label = null.relabel({draw.draw_id: draw.label for draw in DRAWS})
@@ -287,7 +287,7 @@ def test_shifts_are_divided_anew_by_the_protocol():
             assert (label[positive], label[negative]) == (1, 0)
 
 
-def test_between_beats_nothing_of_the_waves_is_left():
+def test_between_beats_removes_all_waves():
     random = np.random.default_rng(1)
     tall, flat = simulated_beats(1, 5, random), simulated_beats(0, 5, random)
     tall[:, :20] = flat[:, :20]
@@ -295,20 +295,20 @@ def test_between_beats_nothing_of_the_waves_is_left():
     np.testing.assert_allclose(tp_segment(tall)[:, :10].mean(axis=1), 0, atol=1e-6)
 
 
-def test_between_beats_no_interval_tells_the_rate(patient):
+def test_between_beats_hides_the_heart_rate(patient):
     network = dataclasses.replace(NETWORK, rr_intervals=True)
     beats = read_beats(patient.shard, network)
     assert (tp_segment_inputs(beats, network)[:, -2:] == 1).all()
     assert tp_segment_inputs(beats, network).shape == beats.inputs.shape
 
 
-def test_strangers_are_other_patients():
+def test_other_patients_are_sampled_without_the_patient():
     assert sample_other_patients(3, [1, 2, 3, 4], 9, 1) != []
     assert 3 not in sample_other_patients(3, [1, 2, 3, 4], 9, 1)
     assert len(sample_other_patients(3, [1, 2, 3, 4], 2, 1)) == 2
 
 
-def test_the_stranger_is_the_other_patient_s_last_round_on_the_patient_s_own_test_draws(tmp_path, generic):
+def test_a_cross_patient_run_is_the_other_patient_s_last_round_on_the_test_draws(tmp_path, generic):
     arm = dataclasses.replace(ARM, train="all", epochs=10, negative_controls={"stranger": 3})
     patients = [Patient(tmp_path, generic, subject, arm) for subject in (SUBJECT, OTHER)]
     rounds = [patient.last_round() for patient in patients]
@@ -349,7 +349,7 @@ def arm_of_three(tmp_path, generic):
     return patients, rounds, rows
 
 
-def test_a_stranger_s_network_scores_the_patient_s_own_test_draws(arm_of_three):
+def test_every_pair_of_patients_is_scored(arm_of_three):
     patients, rounds, rows_of = arm_of_three
     rows = rows_of(5)
     assert {(row["subject_id"], row["seed"]) for row in rows} == set(itertools.permutations(rounds, 2))
@@ -359,7 +359,7 @@ def test_a_stranger_s_network_scores_the_patient_s_own_test_draws(arm_of_three):
     assert len(rows_of(1)) == 3
 
 
-def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_three):
+def test_a_cross_patient_run_scores_stored_features_as_it_scores_beats(arm_of_three):
     patients, rounds, rows_of = arm_of_three
     split_of = {patient.subject: read_split(patient.split) for patient in patients}
     by_subject = {patient.subject: patient for patient in patients}
@@ -373,12 +373,12 @@ def test_a_stranger_says_of_stored_features_what_it_says_of_the_beats(arm_of_thr
         assert row.items() >= score_with_labels(whole, beats, label_of, "vote").items()
 
 
-def test_an_arm_that_asks_for_no_strangers_is_one_line(arm_of_three):
+def test_an_arm_without_cross_patient_runs_is_refused(arm_of_three):
     with pytest.raises(UserError, match="the arm has no such negative control; add stranger"):
         arm_of_three[2](0)
 
 
-def test_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
+def test_only_one_patient_s_beats_are_in_memory_at_a_time(arm_of_three, monkeypatch):
     held = []
 
     def watched(*arguments):

@@ -71,7 +71,7 @@ def test_paper_depends_on_seed_and_subject(study, arm):
     assert len(splits) == 4
 
 
-def test_what_shares_a_recording_with_the_test_is_on_neither_side(study, arm):
+def test_draws_in_a_test_recording_are_left_out_of_training(study, arm):
     draws = _draws("++--++--++--++--", recordings="aaabbbcccdddeeef")
     split = split_draws(arm("episode"), draws, study.personal, 1, 7)
     assert {draws[i].recording for i in split.test}.isdisjoint({draws[i].recording for i in split.training_draws})
@@ -109,14 +109,14 @@ def test_admission_is_impossible_within_one_stay_or_an_unknown_one(study, arm):
 
 
 @pytest.mark.parametrize("protocol", ["paper", "forward", "episode"])
-def test_where_the_gap_alone_is_in_the_way_the_reason_says_so(study, arm, protocol):
+def test_the_reason_says_if_only_the_gap_makes_a_protocol_impossible(study, arm, protocol):
     draws = _draws("+-" * 9, hours_apart=5)
     assert split_draws(arm(protocol), draws, study.personal, 1, 7).rounds
     split = split_draws(arm(protocol, 96.0), draws, study.personal, 1, 7)
     assert split.reason == "possible only if training draws may lie within 96 hours of the test"
 
 
-def test_a_share_that_is_a_whole_number_of_draws_is_not_rounded_up(study):
+def test_a_whole_number_of_held_out_draws_is_not_rounded_up(study):
     settings = dataclasses.replace(study.personal, test_fraction=0.28)
     assert 0.28 * 25 > 7  # by the last bit
     assert len(paper_split(_draws("+" * 25 + "-" * 25), 0.2, settings, rng(1, "a")).test) == 14
@@ -131,7 +131,7 @@ histories = st.text("+-.", max_size=40)
 
 
 @given(histories, st.text("abc", min_size=40), st.sampled_from(PROTOCOLS), st.integers(0, 3), st.randoms())
-def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, places, protocol, seed, random):
+def test_no_draw_is_in_both_training_and_test(study, labels, places, protocol, seed, random):
     draws = _draws(labels, hours_apart=2, recordings=places, admissions="".join(sorted(places)))
     arm = dataclasses.replace(study.arms["paper"], protocol=protocol, purge_hours=3.0)
     split = split_draws(arm, draws, study.personal, seed, 7)
@@ -156,7 +156,7 @@ def test_no_draw_is_both_learned_and_tested_in_any_order(study, labels, places, 
 
 
 @given(histories)
-def test_forward_learns_only_from_the_past_and_in_its_order(study, labels):
+def test_forward_trains_on_the_past_in_its_order(study, labels):
     split = split_draws(study.arms["forward"], _draws(labels), study.personal, 0, 7)
     if split.training_draws:
         assert max(split.training_draws) < min(split.test)
@@ -165,7 +165,7 @@ def test_forward_learns_only_from_the_past_and_in_its_order(study, labels):
             assert earlier[1] < later[1]
 
 
-def test_draws_of_one_moment_are_never_divided(study):
+def test_simultaneous_draws_are_on_the_same_side(study):
     draws = [Draw(i, START + timedelta(hours=i // 4), i % 2) for i in range(16)]
     split = forward_split(draws, 1.0, study.personal)
     assert min(split.test) % 4 == 0
@@ -175,11 +175,11 @@ def test_draws_of_one_moment_are_never_divided(study):
 def written(tmp_path, study, arm):
     """A forward split on disk, with the beats of each draw in a segment of its own."""
     draws = _draws("--++--++-+-+")
-    heard = {
+    spans = {
         draw.draw_id: BeatSpan((f"s{draw.draw_id}",), 1000 * draw.draw_id, 1000 * draw.draw_id + 900) for draw in draws
     }
     split = forward_split(draws, 5.0, study.personal)
-    write_split(tmp_path / "split.json", split, "forward", arm("forward", 5.0), draws, heard, 7, 1, "d")
+    write_split(tmp_path / "split.json", split, "forward", arm("forward", 5.0), draws, spans, 7, 1, "d")
     return tmp_path / "split.json"
 
 
@@ -209,27 +209,27 @@ def _changed(path, **changes):
     return str(caught.value)
 
 
-def test_a_file_that_tests_on_what_it_learned_is_refused(written):
+def test_a_draw_in_both_training_and_test_is_refused(written):
     assert "draw 6 is used twice" in _changed(written, test=[6, 8, 9])
 
 
-def test_a_file_that_learns_from_the_future_is_refused(written):
+def test_training_on_the_future_is_refused(written):
     assert "violates the protocol 'forward'" in _changed(written, rounds=[[9, 8]], test=[0, 2, 3])
 
 
-def test_a_file_that_learns_too_near_to_the_test_is_refused(written):
+def test_training_too_near_to_the_test_is_refused(written):
     assert "is 4.00 h from a test draw, less than purge_hours (5)" in _changed(written, rounds=[[7, 5]])
 
 
-def test_a_file_that_divides_an_episode_is_refused(written):
+def test_a_divided_episode_is_refused(written):
     assert "share 2 episodes" in _changed(written, protocol="episode", purge_hours=0.2, rounds=[[6, 1]], test=[0, 7, 9])
 
 
-def test_a_file_that_divides_an_admission_is_refused(written):
+def test_a_divided_admission_is_refused(written):
     assert "share 1 admissions" in _changed(written, protocol="admission")
 
 
-def test_a_beat_on_both_sides_is_refused(written):
+def test_shared_beats_are_refused(written):
     draws = read_json(written)["draws"]
     draws[6] |= {"recording": "r8", "r_samples": [8500, 9400]}
     assert "a training draw and a test draw have the same beats" in _changed(written, draws=draws)

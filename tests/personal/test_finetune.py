@@ -85,7 +85,7 @@ class Patient:
         return out
 
     def baseline_scores(self) -> dict[str, list[float]]:
-        """What each baseline says of the test draws."""
+        """The scores of the test draws by each baseline."""
         self.score()
         scores = {}
         for row in read_table(self.folder / "baselines.parquet", "baselines").to_pylist():
@@ -118,7 +118,7 @@ def relabel(shard, label_of):
 
 
 def _contexts(draws):
-    """Rows of the context table in which all that a baseline reads differs from draw to draw."""
+    """Rows of the context table in which every value that a baseline uses differs between draws."""
     random = np.random.default_rng(1)
     return [
         {
@@ -143,7 +143,7 @@ def rewrite_beats(shard, draw_ids, offset_mv):
     write_table(shard, "beats", table.set_column(table.column_names.index("beat"), "beat", column))
 
 
-def test_round_0_is_what_the_generic_network_says(patient):
+def test_round_0_has_the_predictions_of_the_generic_network(patient):
     out = patient.score()
     network, _ = load_generic(patient.generic, NETWORK)
     beats = read_beats(patient.shard)
@@ -155,8 +155,8 @@ def test_round_0_is_what_the_generic_network_says(patient):
     assert not out.model.exists()
 
 
-def test_every_baseline_learns_from_the_draws_learned_from_and_none_from_a_test_draw(patient):
-    """Scores stay as they are when the labels of the test change, and follow those of the draws learned from."""
+def test_baselines_are_trained_on_training_draws_only(patient):
+    """Scores do not change with the labels of the test draws, and change with those of the training draws."""
     write_table(patient.context, "context", table_from_rows("context", _contexts(patient.draws)))
     before = patient.baseline_scores()
     relabel(patient.shard, dict(zip(patient.test, (0, 1, 0), strict=True)))
@@ -168,7 +168,7 @@ def test_every_baseline_learns_from_the_draws_learned_from_and_none_from_a_test_
     assert unchanged == {"generic", "last_value", "last_label"}
 
 
-def test_roles_say_what_has_been_learned_from_so_far(patient):
+def test_roles_follow_the_rounds(patient):
     roles = {0: ["other"] * 4, 1: ["train"] * 2 + ["other"] * 2, 2: ["train"] * 4}
     outputs = [patient.score(), patient.train(1), patient.train(2)]
     for round_, out in enumerate(outputs):
@@ -198,14 +198,14 @@ def test_lineage_is_a_chain_back_to_the_generic_model(patient):
     assert (of_second.subject_id, of_second.arm, of_second.digest) == (SUBJECT, "paper", "a-digest")
 
 
-def test_the_generic_file_is_never_touched(patient):
+def test_the_generic_file_is_never_changed(patient):
     before = file_hash(patient.generic)
     patient.score()
     patient.train(1, dataclasses.replace(ARM, train="all", batch_norm="adapt"))
     assert file_hash(patient.generic) == before
 
 
-def test_same_round_gives_the_same_bytes(patient):
+def test_the_same_round_gives_the_same_bytes(patient):
     first, again = patient.train(1), patient.train(1, name="again")
     for name in ("model", "predictions", "metrics"):
         assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
@@ -242,7 +242,7 @@ def test_a_round_starts_from_no_other_configuration(patient):
         patient.train(2)
 
 
-def test_a_round_starts_from_no_round_that_learned_from_other_draws(patient):
+def test_a_round_starts_from_no_round_with_other_training_draws(patient):
     patient.train(1)
     write_split(patient.split, SUBJECT, patient.rounds[::-1], patient.test)
     with pytest.raises(
@@ -265,7 +265,7 @@ def test_a_draw_on_both_sides_of_the_split_is_refused(patient):
         patient.train(1)
 
 
-def test_beats_that_are_not_of_the_pair_do_not_move_the_weights(patient):
+def test_beats_of_other_draws_do_not_change_the_weights(patient):
     before = patient.train(1)
     rewrite_beats(patient.shard, patient.draws[2:], 3.0)
     assert patient.train(1, name="again").model.read_bytes() == before.model.read_bytes()
@@ -273,7 +273,7 @@ def test_beats_that_are_not_of_the_pair_do_not_move_the_weights(patient):
     assert largest_change(before.model, patient.train(1, name="again").model) > 1e-4
 
 
-def test_replay_learns_from_earlier_pairs_again(patient):
+def test_replay_trains_on_earlier_pairs_again(patient):
     replay = dataclasses.replace(ARM, replay=True)
     patient.train(1)
     alone, replayed = patient.train(2), patient.train(2, replay, name="replay")
@@ -282,8 +282,8 @@ def test_replay_learns_from_earlier_pairs_again(patient):
     assert largest_change(replayed.model, patient.train(2, replay, name="again").model) > 1e-4
 
 
-def test_labels_are_the_places_in_the_pair(patient):
-    """With the pair turned round the same beats teach the opposite."""
+def test_labels_follow_the_order_in_the_pair(patient):
+    """With the pair reversed, the same beats train the opposite."""
     taught = dataclasses.replace(ARM, epochs=30, train="all", batch_norm="adapt")
     straight = patient.train(1, taught)
     write_split(patient.split, SUBJECT, [pair[::-1] for pair in patient.rounds], patient.test)
@@ -300,7 +300,7 @@ def test_labels_are_the_places_in_the_pair(patient):
     ("trained", "n_trained_stages"), [("head", 1), *(("last_stages", n) for n in (1, 2, 3, 4)), ("all", 1)]
 )
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
-def test_a_round_stores_all_that_its_arm_trains_and_no_more(patient, trained, n_trained_stages, batch_norm):
+def test_a_round_stores_exactly_what_its_arm_trains(patient, trained, n_trained_stages, batch_norm):
     arm = dataclasses.replace(ARM, train=trained, batch_norm=batch_norm, epochs=1)
     personal = dataclasses.replace(PERSONAL, n_trained_stages=n_trained_stages)
     stored = weights(patient.train(1, arm, personal=personal).model)
@@ -327,7 +327,7 @@ def test_from_scratch_nothing_is_transferred(patient):
 
 @pytest.mark.parametrize("trained", ["last_stages", "head"])
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
-def test_what_passed_the_frozen_stages_once_trains_as_the_full_forward_pass_does(patient, trained, batch_norm):
+def test_training_on_stored_features_equals_training_with_full_forward_passes(patient, trained, batch_norm):
     arm = dataclasses.replace(ARM, train=trained, batch_norm=batch_norm)
     patient.train(1, arm)
     out = patient.train(2, arm)
@@ -357,7 +357,7 @@ def test_features_of_another_generic_model_or_other_beats_are_refused(patient, t
         read_inputs(patient.features, patient.shard, patient.generic, inputs, 3)
 
 
-def test_somebody_whom_the_generic_network_learned_from_is_no_personal_patient(patient, tmp_path):
+def test_a_subject_in_the_generic_training_cannot_be_personalized(patient, tmp_path):
     tensors, lineage = load_checkpoint(patient.generic)
     patient.generic = tmp_path / "generic.safetensors"
     save_checkpoint(patient.generic, tensors, dataclasses.replace(lineage, draws=(patient.draws[2],)))
@@ -365,7 +365,7 @@ def test_somebody_whom_the_generic_network_learned_from_is_no_personal_patient(p
         patient.pass_through()
 
 
-def test_a_round_goes_on_where_the_one_before_stopped(patient):
+def test_a_round_starts_from_the_weights_of_the_round_before(patient):
     still = dataclasses.replace(ARM, learning_rate=0.0)
     first = patient.train(1)
     second = patient.train(2, still)
@@ -374,7 +374,7 @@ def test_a_round_goes_on_where_the_one_before_stopped(patient):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_first_round_has_a_fresh_head_of_its_own(patient, tmp_path):
+def test_every_first_round_has_its_own_new_head(patient, tmp_path):
     still = dataclasses.replace(ARM, learning_rate=1e-30)
     patients = [
         patient,
@@ -406,7 +406,7 @@ def test_a_round_that_the_split_does_not_have_is_refused(patient):
         patient.train(3)
 
 
-def test_a_pair_without_beats_is_named(patient):
+def test_a_training_draw_without_beats_is_named(patient):
     write_split(patient.split, SUBJECT, [(patient.draws[0], 77)], patient.test)
     with pytest.raises(UserError, match=r"beats\.parquet: has no beats of draw 77"):
         patient.train(1)
