@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo check test slurm-test lint lock bench clean
+.PHONY: help setup demo check test slurm-test lint generate lock bench clean
 
 # markers of the tests that take long or need something that is not part of the checkout
 SLOW := slow or workflow or realdata or slurm or planted or gpu
@@ -42,6 +42,9 @@ lint: setup  ## check the style of code and workflow, and the lock file of stage
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
 	$(BIN)/python tools/stage_lock.py
+
+generate: setup  ## write config.yaml, its schema and the reference pages from what the code declares
+	@$(BIN)/python tools/generate.py
 
 lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review" or all: code changed, output did not)
 	$(BIN)/python tools/stage_lock.py --update --same-output $(SAME_OUTPUT)

@@ -20,7 +20,8 @@ import yaml
 
 from kalemia.beats.excerpts import write_excerpts
 from kalemia.beats.segment_beats import BeatSettings, write_beats
-from kalemia.core.config import Study, overlaid
+from kalemia.core.config import Study
+from kalemia.core.config_files import merge_config
 from kalemia.core.paths import subject_id
 from kalemia.sources.registry import describe_source
 
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=50, help="whose excerpts and beats are made again")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    config = overlaid(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", options.study)))
+    config = merge_config(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", options.study)))
     study = Study.from_config(config)
     results = Path(study.results)
     if not (results / "cohort/populations.parquet").exists():

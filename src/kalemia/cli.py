@@ -63,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
 def _beats(given: argparse.Namespace) -> None:
     from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
+    from kalemia.core.config_files import read_study
 
-    study = _study(given.config)
+    study = read_study(given.config)
     window_minutes = study.cohort.window_minutes
     beats = extract_record_beats(given.record, given.lead, BeatSettings.from_study(study), window_minutes)
     write_record_beats(beats, given.out)
@@ -86,38 +87,12 @@ def _report(given: argparse.Namespace) -> None:
 def _status(given: argparse.Namespace) -> None:
     import dataclasses
 
+    from kalemia.core.config_files import read_study
     from kalemia.status import status_lines
 
     default = [CONFIG] if CONFIG.exists() else []  # missing if only the package is installed
-    study = _study(*default, *given.configfile, settings=given.config)
+    study = read_study(*default, *given.configfile, settings=given.config)
     if given.results:
         study = dataclasses.replace(study, results=given.results.rstrip("/"))
     for line in status_lines(study):
         print(line)
-
-
-def _study(*paths: str | Path, settings: Sequence[str] = ()):
-    """The study of a complete configuration, overlays on it, and KEY=VALUE settings."""
-    import yaml
-
-    from kalemia.core.config import Study, overlaid
-
-    config: dict = {}
-    for path in paths:
-        try:
-            config = overlaid(config, yaml.safe_load(Path(path).read_text()) or {})
-        except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
-            raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
-    for setting in settings:
-        key, is_one, value = setting.partition("=")
-        try:
-            config = overlaid(config, {key: yaml.safe_load(value)})
-        except yaml.YAMLError:
-            is_one = False
-        if not is_one:
-            raise UserError(f"--config {setting}: is not KEY=VALUE")
-    try:
-        return Study.from_config(config)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        where = ", ".join(map(str, [*paths, *settings])) or "--configfile"
-        raise UserError(f"{where}: is not a complete configuration ({error}); name another file") from None

@@ -101,9 +101,7 @@ def _keys_of_type(kind):
     return {name.rstrip("_"): hints[name] for name in hints}
 
 
-def _assert_same_keys(kind, schema, root, value, where):
-    if "$ref" in schema and schema["$ref"].endswith(("arm", "range")):
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+def _assert_same_keys(kind, schema, value, where):
     if not dataclasses.is_dataclass(kind):
         return
     keys = _keys_of_type(kind)
@@ -111,13 +109,19 @@ def _assert_same_keys(kind, schema, root, value, where):
     if kind is not Range:
         assert set(keys) == set(schema["required"]) == set(value), where
     for key in set(keys) & set(value):
-        _assert_same_keys(keys[key], schema["properties"][key], root, value[key], f"{where}{key}.")
+        _assert_same_keys(keys[key], schema["properties"][key], value[key], f"{where}{key}.")
 
 
 def test_types_schema_and_defaults_have_the_same_keys(config, schema):
-    _assert_same_keys(Study, schema, schema, config, "")
+    _assert_same_keys(Study, schema, config, "")
     arm = typing.get_args(typing.get_type_hints(Study)["arms"])[1]
-    _assert_same_keys(arm, {"$ref": "#/$defs/arm"}, schema, config["arms"]["paper"], "arms.")
+    of_arm = schema["properties"]["arms"]["additionalProperties"]
+    for name in ("forward", "paper"):
+        _assert_same_keys(arm, of_arm, config["arms"][name], f"arms.{name}.")
+
+
+def test_the_declared_defaults_are_those_of_config_yaml(config):
+    assert Study.from_config(config) == Study()
 
 
 @pytest.mark.parametrize(("value", "inside"), [(5.5, False), (5.5000001, True), (5.0, False), (float("nan"), False)])

@@ -126,7 +126,11 @@ def test_a_version_that_is_lowered_is_refused(checkout):
 
 
 def test_a_new_setting_is_no_change_of_code(checkout):
-    _edit(checkout / "src/kalemia/core/config.py", r"^(class Source:\n)", r"\1    another: float\n")
+    _edit(
+        checkout / "src/kalemia/core/settings/data.py",
+        r"^(class Source:\n)",
+        r'\1    another: float = setting(1.0, "another setting")\n',
+    )
     assert stage_lock.check_lock(checkout) == []
 
 

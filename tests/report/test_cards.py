@@ -123,4 +123,4 @@ def test_cards_of_simulated_people_say_so(results, study):
 
 
 def test_every_way_of_training_is_put_into_words(schema):
-    assert set(schema["$defs"]["arm"]["properties"]["train"]["enum"]) == set(TRAINED)
+    assert set(schema["properties"]["arms"]["additionalProperties"]["properties"]["train"]["enum"]) == set(TRAINED)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from kalemia.core.config import Study, overlaid
+from kalemia.core.config import Study
+from kalemia.core.config_files import merge_config
 from kalemia.core.config_validation import check_config
 from kalemia.core.tables import known, read_json, read_table
 from kalemia.evaluation.verdict import FEWEST_REPEATS, NEIGHBORS_APART
@@ -19,7 +20,7 @@ CHANCE = (0.4, 0.6)
 
 @pytest.fixture(params=NAMES)
 def planted(request, config, schema):
-    whole = overlaid(config, yaml.safe_load((ROOT / f"studies/{request.param}.yaml").read_text()))
+    whole = merge_config(config, yaml.safe_load((ROOT / f"studies/{request.param}.yaml").read_text()))
     check_config(whole, schema)
     return Study.from_config(whole)
 

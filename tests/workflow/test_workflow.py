@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from kalemia.cli import main
-from kalemia.core.config import Study, overlaid
+from kalemia.core.config import Study
+from kalemia.core.config_files import merge_config
 from kalemia.core.paths import SUBJECTS_PER_BATCH
 from kalemia.core.result_digests import key_tables
 from kalemia.core.seeds import rng
@@ -37,7 +38,7 @@ def _run(folder: Path, *arguments: str, config: dict | None = None):
 
 def _study(**changes) -> Study:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    return Study.from_config(overlaid(overlaid(config, yaml.safe_load((ROOT / TINY[0]).read_text())), changes))
+    return Study.from_config(merge_config(merge_config(config, yaml.safe_load((ROOT / TINY[0]).read_text())), changes))
 
 
 def _planned(run) -> dict[str, int]:

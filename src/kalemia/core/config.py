@@ -1,282 +1,103 @@
-"""The typed configuration of a study, and the digest of the part that each stage uses."""
+"""The typed configuration of a study, and the digest of the settings that each stage uses."""
 
 import dataclasses
 import hashlib
 import json
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from kalemia.core.negative_controls import NEGATIVE_CONTROLS
+from kalemia.core.settings.data import (
+    Analyte,
+    Cohort,
+    Contamination,
+    Context,
+    Populations,
+    Range,
+    Shortcuts,
+    Simulation,
+    Source,
+    Split,
+)
+from kalemia.core.settings.declare import section, setting
+from kalemia.core.settings.ecg import Beats, Ecg, Quality, Review, Rhythm
+from kalemia.core.settings.networks import (
+    Arm,
+    Augmentation,
+    Evaluation,
+    Explanation,
+    Generic,
+    Network,
+    Personal,
+)
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
+__all__ = [
+    "GENERIC",
+    "Analyte",
+    "Arm",
+    "Augmentation",
+    "Beats",
+    "Cohort",
+    "Contamination",
+    "Context",
+    "Ecg",
+    "Evaluation",
+    "Explanation",
+    "Fields",
+    "Generic",
+    "Network",
+    "Personal",
+    "Populations",
+    "Quality",
+    "Range",
+    "Review",
+    "Rhythm",
+    "Shortcuts",
+    "Simulation",
+    "Source",
+    "Split",
+    "Study",
+    "is_url",
+]
+
 Fields = dict[str, typing.Any]
-GENERIC = "generic"  # beside the names of arms: the network before personal training
-
-
-@dataclass(frozen=True)
-class Source:
-    kind: str
-    waveforms: str | None
-    tables: str | None
-    max_connections: int
-    max_attempts: int
-    timeout_s: float
-    optional_tables: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class Shortcuts:
-    electrodes: bool
-    gain: bool
-    drift: bool
-
-
-@dataclass(frozen=True)
-class Simulation:
-    generic_patients: int
-    personal_patients: int
-    single_episode_patients: int
-    draws_per_generic_patient: int
-    draws_per_personal_patient: int
-    hours_between_draws: float
-    potassium_effect: float
-    unresponsive_fraction: float
-    noise: float
-    shortcuts: Shortcuts
-
-
-@dataclass(frozen=True)
-class Range:
-    """Bounds on a value: `above` and `below` exclude their own value, `from` and `to` include it."""
-
-    above: float = float("-inf")
-    from_: float = float("-inf")
-    to: float = float("inf")
-    below: float = float("inf")
-
-    def contains(self, values):
-        """Elementwise, for a number or an array."""
-        return (values > self.above) & (values >= self.from_) & (values <= self.to) & (values < self.below)
-
-    def is_empty(self) -> bool:
-        return self.from_ > self.to or self.above >= self.below or self.from_ >= self.below or self.above >= self.to
-
-    def overlaps(self, other: "Range") -> bool:
-        both = Range(
-            max(self.above, other.above),
-            max(self.from_, other.from_),
-            min(self.to, other.to),
-            min(self.below, other.below),
-        )
-        return not both.is_empty()
-
-
-@dataclass(frozen=True)
-class Contamination:
-    jump: float
-    previous_hours: float
-    undone_hours: float
-    exclude: bool
-
-
-@dataclass(frozen=True)
-class Analyte:
-    name: str
-    condition: str
-    unit: str
-    items: tuple[int, ...]
-    positive: Range
-    negative: Range
-    plausible: Range
-    contamination: Contamination
-
-
-@dataclass(frozen=True)
-class Cohort:
-    lead: str
-    window_minutes: float
-    max_missing_minutes: float
-    min_recorded_minutes: float
-    prefer_recording: str
-    admission_slack_hours: float
-    exclude_codes: bool
-    draws_per_generic_patient: int
-
-
-@dataclass(frozen=True)
-class Ecg:
-    band_hz: tuple[float, ...]
-    transition_hz: float
-    stopband_db: float
-    notch_hz: float | None
-
-
-@dataclass(frozen=True)
-class Quality:
-    rr_range_ms: tuple[float, ...]
-    flat_ms: float
-    clipped_ms: float
-    amplitude_ratio_range: tuple[float, ...]
-    min_correlation: float
-    max_qrs_difference: float
-    min_good_fraction: float
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    max_cosen: float
-    max_ectopic_fraction: float
-    max_pacing_spike_ratio: float
-
-
-@dataclass(frozen=True)
-class Review:
-    decisions: str | None
-    n_excerpts: int
-
-
-@dataclass(frozen=True)
-class Beats:
-    max_per_draw: int
-    min_per_draw: int
-    mask_next_beat: bool
-
-
-@dataclass(frozen=True)
-class Split:
-    train: float
-    validation: float
-    test: float
-
-
-@dataclass(frozen=True)
-class Context:
-    result_delay_hours: float
-    treatment_window_hours: float
-
-
-@dataclass(frozen=True)
-class Populations:
-    personal_min_draws: int
-    generic_sampling: str
-    generic_patients: int | None
-    generic_split: Split
-
-
-@dataclass(frozen=True)
-class Network:
-    """What has a default here goes beyond the paper, and the default leaves it out."""
-
-    depth: int
-    width: int
-    normalization: str = "none"
-    rr_intervals: bool = False
-    auxiliary_head: str = "none"
-    ordinal_thresholds: tuple[float, ...] = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    amplitude: float = 0.0
-    baseline: float = 0.0
-    shift: int = 0
-    noise: float = 0.0
-
-
-@dataclass(frozen=True)
-class Generic:
-    """What has a default here goes beyond the paper, and the default leaves it out."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    lr_patience: int
-    lr_decay_factor: float
-    threads: int
-    precision: str = "auto"
-    compile: bool = False
-    early_stopping_patience: int | None = None
-    sampler: str = "per_beat"
-    label_smoothing: float = 0.0
-    augmentation: Augmentation = Augmentation()
-
-
-@dataclass(frozen=True)
-class Personal:
-    max_rounds: int
-    pairs_per_round: int
-    test_fraction: float
-    min_test_draws: int
-    n_trained_stages: int
-    threads: int
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A protocol with a way of training; `negative_controls` says how many runs each negative control has."""
-
-    protocol: str
-    purge_hours: float
-    train: str
-    batch_norm: str
-    replay: bool
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    negative_controls: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def trains_nulls(self) -> bool:
-        """Whether a negative control of the arm trains networks."""
-        return any(self.control_runs(trained=True).values())
-
-    @property
-    def uses_other_patients(self) -> bool:
-        """Whether a negative control of the arm uses the networks of other patients."""
-        return any(self.control_runs(trained=False).values())
-
-    def control_runs(self, trained: bool) -> dict[str, int]:
-        """The number of runs of each negative control that trains networks, or of each that does not."""
-        return {kind: n for kind, n in self.negative_controls.items() if NEGATIVE_CONTROLS[kind].trains == trained}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    decision: str
-
-
-@dataclass(frozen=True)
-class Explanation:
-    gradcam_stages: tuple[int, ...]
-    beats_per_draw: int
-    perplexity: float
+GENERIC = "generic"  # used like the name of an arm, for the network before personal training
 
 
 @dataclass(frozen=True)
 class Study:
-    """Everything a study's configuration says; built once by `Study.from_config`."""
+    """The whole configuration of a study, built once by `Study.from_config`."""
 
-    study: str
-    results: str
-    seed: int
-    source: Source
-    simulation: Simulation
-    analyte: Analyte
-    cohort: Cohort
-    ecg: Ecg
-    quality: Quality
-    rhythm: Rhythm
-    review: Review
-    beats: Beats
-    context: Context
-    populations: Populations
-    network: Network
-    generic: Generic
-    personal: Personal
-    arms: dict[str, Arm]
-    evaluation: Evaluation
-    explanation: Explanation
+    study: str = setting("demo", "name of the study, printed on every page")
+    results: str = setting("results", "folder of all output; other studies write to results/<study>")
+    seed: int = setting(
+        2026, "random choices derive from it and from the names of subjects, arms and rounds", minimum=0
+    )
+    source: Source = section(Source(), "Where the data come from")
+    simulation: Simulation = section(Simulation(), "The simulated cohort; used if source.kind is simulated")
+    analyte: Analyte = section(Analyte(), "The laboratory value that the networks predict, and its classes")
+    cohort: Cohort = section(Cohort(), "Which draws are included, and which ECG belongs to each")
+    ecg: Ecg = section(Ecg(), "Filters of the ECG")
+    quality: Quality = section(Quality(), "Which beats are good, and how many of them a draw needs")
+    rhythm: Rhythm = section(Rhythm(), "Rhythms that exclude a draw, in addition to the codes of the cohort")
+    review: Review = section(Review(), "Review of excerpts by a person (quality/review.html)")
+    beats: Beats = section(Beats(), "Which beats of a draw are kept")
+    context: Context = section(Context(), "What baselines may know of a draw besides its ECG")
+    populations: Populations = section(Populations(), "Who gets a personalized network, and who trains the generic one")
+    network: Network = section(Network(), "The residual network (docs/training.md)")
+    generic: Generic = section(Generic(), "Training of the generic network")
+    personal: Personal = section(Personal(), "Training of personalized networks, in every arm")
+    arms: dict[str, Arm] = section(
+        {
+            "forward": Arm(negative_controls={"shuffled": 2, "shifted": 2}),
+            "paper": Arm(protocol="paper", purge_hours=0.2, negative_controls={"shuffled": 2, "shifted": 2}),
+        },
+        "Arms: how a patient's draws are divided, and what is trained on them. Set an arm to null to leave it out"
+        " (docs/method.md)",
+    )
+    evaluation: Evaluation = section(Evaluation(), "Evaluation of predictions")
+    explanation: Explanation = section(Explanation(), "Explanation of networks (docs/explanation.md)")
 
     @classmethod
     def from_config(cls, config: Fields) -> "Study":
@@ -286,7 +107,7 @@ class Study:
 
     @property
     def protocols(self) -> tuple[tuple[str, str], ...]:
-        """Every arm and its protocol, in the order that says on which arm the verdict on the study rests."""
+        """Every arm and its protocol; their order decides which arm the verdict on the study is about."""
         return tuple((name, arm.protocol) for name, arm in self.arms.items())
 
     @property
@@ -295,13 +116,13 @@ class Study:
 
     @property
     def cache_folder(self) -> str:
-        """Where what was fetched is kept; Snakemake knows nothing of it, so that it survives a job's restart."""
+        """The folder of downloaded files; it is no output of a job, so that Snakemake keeps it when a job restarts."""
         return f"{self.results}/source/cache"
 
     def digest(self, stage: str) -> str:
-        """Of what the stage's own code and settings put into its output: changes when it must be remade.
+        """Identifies the version and the settings of a stage: if it changes, the stage's output must be remade.
 
-        Upstream changes are not in it: they reach the stage as changed input files.
+        Upstream changes are not part of it: they reach the stage as changed input files.
         """
         stage_version = STAGE_VERSIONS[stage]
         used = {
@@ -311,22 +132,22 @@ class Study:
         return _digest_of([stage, stage_version.version, used])
 
     def arm_digest(self, arm: str) -> str:
-        """As `digest`, of the personal training in one arm; its nulls are not in it."""
+        """As `digest`, for the personal training in one arm without its negative controls."""
         trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], negative_controls={}))
         return _digest_of([self.digest("personal"), arm, trained])
 
     def nulls_digest(self, arm: str) -> str:
-        """As `digest`, of the negative controls of one arm that train networks."""
+        """As `digest`, for the negative controls of one arm that train networks."""
         runs = self.arms[arm].control_runs(trained=True)
         return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), runs])
 
     def strangers_digest(self, arm: str) -> str:
-        """As `digest`, of the negative controls of one arm that use other patients' networks."""
+        """As `digest`, for the negative controls of one arm that use other patients' networks."""
         runs = self.arms[arm].control_runs(trained=False)
         return _digest_of([self.digest("strangers"), self.arm_digest(arm), runs])
 
     def split_digest(self, arm: str) -> str:
-        """As `digest`, of the division of draws in one arm; training settings are not in it."""
+        """As `digest`, for the division of draws in one arm, without its training settings."""
         return _digest_of([self.digest("split"), arm, self.arms[arm].protocol, self.arms[arm].purge_hours])
 
     def _part(self, name: str):
@@ -334,15 +155,6 @@ class Study:
         for key in name.split("."):
             part = getattr(part, key)
         return part
-
-
-def overlaid(config: Fields, overlay: Fields) -> Fields:
-    """A configuration with what an overlay names put in its place, section by section, as Snakemake does it."""
-    merged = dict(config)
-    for key, value in overlay.items():
-        known = merged.get(key)
-        merged[key] = overlaid(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def is_url(place: str) -> bool:

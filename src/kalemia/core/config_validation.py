@@ -12,7 +12,7 @@ def check_config(config: Fields, schema: Fields) -> None:
 
     `schema` is workflow/schemas/config.schema.yaml. An unknown key is answered with the nearest known one.
     """
-    _refuse_unknown_keys(config, schema, schema, "")
+    _check_unknown_keys(config, schema, "")
     from jsonschema import Draft202012Validator
 
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
@@ -68,18 +68,16 @@ def _check_order(study: Study) -> None:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 
 
-def _refuse_unknown_keys(value, schema: Fields, root: Fields, where: str) -> None:
-    while "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+def _check_unknown_keys(value, schema: Fields, where: str) -> None:
     if not isinstance(value, dict):
         return
     known, free = schema.get("properties", {}), schema.get("additionalProperties", True)
     for key, item in value.items():
         if key in known:
-            _refuse_unknown_keys(item, known[key], root, f"{where}{key}.")
+            _check_unknown_keys(item, known[key], f"{where}{key}.")
         elif isinstance(free, dict):
-            _refuse_unknown_keys(item, free, root, f"{where}{key}.")
+            _check_unknown_keys(item, free, f"{where}{key}.")
         elif free is False:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            near = difflib.get_close_matches(str(key), known, n=2, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known here: {', '.join(known)}"
             raise UserError(f"config: unknown key {where}{key}; {hint}")

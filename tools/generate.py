@@ -1,0 +1,32 @@
+"""Write the files that are generated from declarations in the library: `make generate`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from method_lists import method_page
+from settings_page import configuration_page
+from settings_schema import config_schema
+from settings_yaml import config_yaml
+
+ROOT = Path(__file__).parents[1]
+# each generated file, with the function that makes its text
+FILES: dict[str, Callable[[], str]] = {
+    "config.yaml": config_yaml,
+    "workflow/schemas/config.schema.yaml": config_schema,
+    "docs/reference/configuration.md": configuration_page,
+    "docs/method.md": method_page,
+}
+
+
+def main() -> None:
+    """Write each generated file that is not up to date, and print its name."""
+    for name, make_text in FILES.items():
+        path, text = ROOT / name, make_text()
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+            print(name)
+
+
+if __name__ == "__main__":
+    main()
