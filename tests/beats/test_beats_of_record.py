@@ -25,7 +25,7 @@ def record(tmp_path_factory):
     return folder / "walk"
 
 
-def test_the_beats_of_a_record_are_written_and_drawn(record, tmp_path, capsys):
+def test_beats_command_writes_table_and_plot(record, tmp_path, capsys):
     arguments = ["beats", str(record), "--out", str(tmp_path / "b.parquet"), "--plot", str(tmp_path / "b.png")]
     assert main(arguments) == 0
     beats = read_table(tmp_path / "b.parquet", "beats")
@@ -40,13 +40,13 @@ def test_the_beats_of_a_record_are_written_and_drawn(record, tmp_path, capsys):
     ("change", "said"),
     [(("--lead", "aVR"), "has II, V5, not aVR; name one with --lead"), (("--config", "none.yaml"), "none.yaml")],
 )
-def test_a_mistake_is_one_line(record, tmp_path, capsys, change, said):
+def test_beats_command_reports_mistakes_in_one_line(record, tmp_path, capsys, change, said):
     assert main(["beats", str(record), "--out", str(tmp_path / "b.parquet"), *change]) == 1
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
 
 
-def test_a_missing_record_is_refused(tmp_path, study):
+def test_missing_record_raises(tmp_path, study):
     with pytest.raises(UserError, match="cannot be read as a WFDB record"):
         extract_record_beats(str(tmp_path / "none"), "II", BeatSettings.from_study(study), 10.0)

@@ -21,11 +21,11 @@ def means(tmp_path):
     return write
 
 
-def test_draws_stand_in_the_order_of_time_with_the_mean_of_their_own_beats(means):
+def test_draws_are_sorted_by_time_with_the_mean_of_their_own_beats(means):
     first, second = means([0.25, 0.75])
     assert (first["draw_id"], first["mean_beat"], first["reason"]) == (2, None, "too few good beats")
     assert (second["draw_id"], second["mean_beat"], second["reason"]) == (1, [0.5] * 120, None)
 
 
-def test_a_patient_without_any_beat_has_draws_all_the_same(means):
+def test_patient_without_beats_keeps_its_draws(means):
     assert [row["mean_beat"] for row in means([])] == [None, None]

@@ -23,7 +23,7 @@ def moments(values):
     return np.mean(values, dtype=np.float64), np.std(values, dtype=np.float64)
 
 
-def test_none_leaves_the_beats_as_they_are():
+def test_none_leaves_beats_unchanged():
     beats_mv, *of_draws = subject()
     assert normalize_beats(beats_mv, *of_draws, "none") is beats_mv
 
@@ -40,7 +40,7 @@ def test_draw_has_mean_0_and_sd_1_in_every_draw():
         assert moments(scaled[draw_ids == draw]) == pytest.approx((0, 1), abs=1e-5)
 
 
-def test_subject_is_scaled_by_what_was_known_when_the_draw_was_taken():
+def test_subject_is_scaled_by_draws_up_to_this_one():
     beats_mv, draw_ids, times = subject()
     scaled = normalize_beats(beats_mv, draw_ids, times, "subject")
     for draw in np.unique(draw_ids):
@@ -48,7 +48,7 @@ def test_subject_is_scaled_by_what_was_known_when_the_draw_was_taken():
         assert scaled[draw_ids == draw] == pytest.approx((beats_mv[draw_ids == draw] - mean) / sd, abs=1e-4)
 
 
-def test_no_later_draw_changes_an_earlier_one():
+def test_later_draws_do_not_change_earlier_ones():
     beats_mv, draw_ids, times = subject()
     other = beats_mv.copy()
     other[draw_ids == draw_ids.max()] *= 5
@@ -67,7 +67,7 @@ def test_order_of_the_beats_does_not_matter(order, over):
 
 
 @pytest.mark.parametrize("over", ["beat", "draw"])
-def test_gain_and_offset_of_the_amplifier_vanish(over):
+def test_gain_and_offset_are_removed(over):
     beats_mv, draw_ids, times = subject()
     louder = 3 * beats_mv + 0.7
     assert normalize_beats(louder, draw_ids, times, over) == pytest.approx(
@@ -75,6 +75,6 @@ def test_gain_and_offset_of_the_amplifier_vanish(over):
     )
 
 
-def test_a_flat_line_stays_one():
+def test_flat_line_stays_flat():
     flat = np.full((1, 120), 0.3, np.float32)
     assert np.abs(normalize_beats(flat, np.array([1]), np.array([START]), "beat")).max() < 0.01

@@ -23,7 +23,7 @@ def test_no_file_no_decisions():
     assert read_review_decisions(None) == {}
 
 
-def test_the_decisions_on_one_subject_are_read(tmp_path):
+def test_decisions_are_read_by_subject(tmp_path):
     path = _csv(tmp_path, HEAD + '7,1,accept,AB,\n8,2,reject,AB,\n7,3,reject,CD,"noise, mostly"\n')
     decisions = {1: ReviewDecision("accept", "AB", ""), 3: ReviewDecision("reject", "CD", "noise, mostly")}
     assert read_review_decisions(path)[7] == decisions
@@ -40,13 +40,13 @@ def test_the_decisions_on_one_subject_are_read(tmp_path):
         ("", "needs the columns"),
     ],
 )
-def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
+def test_invalid_file_raises_one_line(tmp_path, text, said):
     with pytest.raises(UserError, match=said) as caught:
         read_review_decisions(_csv(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_missing_file_raises(tmp_path):
     with pytest.raises(UserError, match="needs the columns"):
         read_review_decisions(tmp_path / "none.csv")
 
@@ -56,7 +56,7 @@ def _row(draw_id, **other):
     return row | {"ectopic_share": 0.01, "pacing_click": 0.0} | other
 
 
-def test_the_excerpt_on_a_threshold_comes_first(study):
+def test_excerpt_on_a_threshold_comes_first(study):
     rows = [
         _row(1),
         _row(2, irregularity=-1.1),
@@ -69,7 +69,7 @@ def test_the_excerpt_on_a_threshold_comes_first(study):
     assert len(closest_to_threshold(rows, 9, study.quality, study.rhythm, study.beats)) == 4
 
 
-def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
+def test_page_shows_strips_marks_and_verdicts(tmp_path, study):
     settings = BeatSettings.from_study(study)
     quiet = {"ecg_mv": None, "reason": "no lead"}
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
@@ -86,7 +86,7 @@ def test_the_page_shows_strips_marks_and_verdicts(tmp_path, study):
     assert "fit no draw" not in page
 
 
-def test_the_page_tells_decisions_that_fit_no_draw(tmp_path, study):
+def test_page_lists_decisions_without_a_draw(tmp_path, study):
     decisions = _csv(tmp_path, HEAD + "7,1,reject,AB,\n7,11,reject,AB,\n8,1,accept,AB,\n")
     study = replace(study, review=replace(study.review, decisions=str(decisions)))
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1)]))

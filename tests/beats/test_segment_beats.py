@@ -45,13 +45,13 @@ def test_intervals_are_in_milliseconds(tmp_path, study):
     assert quality[0]["heart_rate_bpm"] == 75.0
 
 
-def test_the_shard_has_one_row_group_a_draw(tmp_path, study):
+def test_shard_has_one_row_group_per_draw(tmp_path, study):
     _written(tmp_path, study, excerpt(1), excerpt(2))
     metadata = pq.read_metadata(tmp_path / "b.parquet")
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [200, 200]
 
 
-def test_what_was_kept_and_lost_adds_up(tmp_path, study):
+def test_kept_and_rejected_beats_add_up(tmp_path, study):
     _, (row,) = _written(tmp_path, study, excerpt(1))
     assert row["n_kept"] == 200
     assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
@@ -76,12 +76,12 @@ def test_noise_is_excluded_with_its_reason(tmp_path, study):
     assert (len(shard), row["reason"]) == (0, "too few good beats")
 
 
-def test_a_beat_beyond_the_ecg_is_not_whole():
+def test_beat_beyond_the_ecg_is_incomplete():
     beats_mv = cut_beats(np.ones(200, np.float32), np.array([39, 40, 120, 121]))
     assert np.isfinite(beats_mv).all(axis=1).tolist() == [False, True, True, False]
 
 
-def test_the_best_of_each_stretch_are_chosen():
+def test_best_beats_of_each_tenth_are_chosen():
     quality = np.array([0.9, 0.8, 0.99, 0.97, 0.5])
     position = np.array([0.01, 0.02, 0.55, 0.56, 0.95])
     assert choose_spread_beats(quality, position, 3).tolist() == [0, 2, 4]
@@ -89,7 +89,7 @@ def test_the_best_of_each_stretch_are_chosen():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=50), st.integers(1, 60))
-def test_a_choice_is_of_distinct_items_and_as_large_as_asked_for(items, most):
+def test_chosen_beats_are_distinct_and_as_many_as_allowed(items, most):
     quality, position = np.array(items).reshape(-1, 2).T
     chosen = choose_spread_beats(quality, position, most)
     assert len(set(chosen.tolist())) == len(chosen) == min(most, len(items))
@@ -123,7 +123,7 @@ def test_any_array_gives_beats_or_a_reason(study, ecg_mv):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_polarity_reversal_reverses_the_beats_and_nothing_else(tmp_path, study, sign):
+def test_reversed_polarity_reverses_the_beats_only(tmp_path, study, sign):
     shard, _ = _written(tmp_path, study, excerpt(1, ecg_mv=sign * excerpt(1)["ecg_mv"]))
     assert set((sign * np.array(shard["beat"].to_pylist())).argmax(axis=1)) == {R_INDEX}
     assert (np.array(shard["r_sample"].to_pylist()) - FROM - 60).tolist() == sorted(
@@ -131,7 +131,7 @@ def test_polarity_reversal_reverses_the_beats_and_nothing_else(tmp_path, study, 
     )
 
 
-def test_a_reviewer_s_word_stands_above_the_verdict(tmp_path, study):
+def test_review_decision_overrides_the_verdict(tmp_path, study):
     irregular = np.cumsum(np.random.default_rng(5).integers(50, 130, 900))
     excerpts = [excerpt(1), excerpt(2, ecg_mv=clean_ecg(irregular[irregular < N], N)), excerpt(3)]
     said = {1: ReviewDecision("reject", "AB", "lead off"), 2: ReviewDecision("accept", "AB", "")}
@@ -142,13 +142,13 @@ def test_a_reviewer_s_word_stands_above_the_verdict(tmp_path, study):
     assert [row["n_kept"] for row in rows] == [0, 200, 200]
 
 
-def test_accepting_nothing_keeps_the_reason(tmp_path, study):
+def test_accepting_an_excerpt_without_good_beats_keeps_the_reason(tmp_path, study):
     silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
     _, (row,) = _written(tmp_path, study, silence, decisions={1: ReviewDecision("accept", "AB", "")})
     assert row["reason"] == "too few R peaks"
 
 
-def test_what_follows_the_next_onset_can_be_masked(tmp_path, study):
+def test_samples_after_the_next_onset_can_be_masked(tmp_path, study):
     fast = excerpt(1, ecg_mv=clean_ecg(regular_r_samples(N, 60), N))
     masked, _ = _written(tmp_path, study, fast, mask_next_beat=True)
     beats_mv = np.array(masked["beat"].to_pylist())

@@ -8,7 +8,7 @@ from kalemia.report import chiu2022 as paper
 from mirror import write_tables
 
 
-def test_an_obscured_age_is_that_of_people_over_89():
+def test_obscured_age_becomes_the_median_of_people_over_89():
     assert age_years(datetime(1850, 1, 1), datetime(2150, 6, 1)) == 91.4
     assert age_years(datetime(2090, 1, 1), datetime(2150, 1, 1)) == pytest.approx(60, abs=0.01)
 
@@ -70,11 +70,11 @@ def test_characteristics_by_hand(tmp_path):
         ("MULTI RACE ETHNICITY", "other"),
     ],
 )
-def test_ethnicities_fall_into_the_paper_s_groups(text, group):
+def test_ethnicities_map_to_the_paper_s_groups(text, group):
     assert ethnicity_group(text) == group
 
 
-def test_the_groups_are_those_that_the_paper_s_table_has():
+def test_groups_match_the_paper_s_table():
     for population in paper.CHARACTERISTICS.values():
         assert tuple(population["ethnicity"]) == GROUPS
         assert sum(n for n, _ in population["ethnicity"].values()) == population["n"]

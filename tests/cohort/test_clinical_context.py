@@ -40,14 +40,14 @@ def _context(folder, study, labs, rates=(), **tables):
     return {row["draw_id"]: row for row in read_table(folder / "context.parquet", "context").to_pylist()}
 
 
-def test_a_value_counts_from_when_its_result_is_known(tmp_path, study):
+def test_value_counts_from_the_time_of_its_result(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 6.1), (10, 0.99, 4.0), (10, 1, 5.2), (10, 2, 4.1), (11, 5, 4.2)])
     assert [rows[i]["last_potassium"] for i in (0, 1, 4)] == [None, None, None]
     assert rows[2]["last_potassium"] == pytest.approx(6.1)
     assert (rows[2]["last_label"], rows[2]["hours_since_last"]) == (1, 1)
 
 
-def test_the_last_label_is_carried_over_values_between_the_classes(tmp_path, study):
+def test_last_label_is_carried_over_unlabeled_values(tmp_path, study):
     labs = [(10, 0, 6.1), (10, 2, 5.2), (10, 4, 5.3), (10, 6, 4.0), (10, 8, 5.1), (11, 9, 5.2), (11, 11, 4.0)]
     rows = _context(tmp_path, study, labs)
     assert [rows[i]["last_label"] for i in range(7)] == [None, 1, 1, 1, 0, None, None]
@@ -55,13 +55,13 @@ def test_the_last_label_is_carried_over_values_between_the_classes(tmp_path, stu
     assert rows[3]["hours_since_last"] == 2
 
 
-def test_values_that_cannot_be_relied_on_are_not_known(tmp_path, study):
+def test_unreliable_values_are_not_used(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 4.4), (10, 1, 99.0), (10, 3, 4.1)])
     assert rows[2]["last_potassium"] == pytest.approx(4.4)
 
 
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))
-def test_the_last_value_and_label_are_those_of_a_plain_search(tmp_path_factory, study, drawn):
+def test_last_value_and_label_match_a_plain_search(tmp_path_factory, study, drawn):
     labs = [(subject, hours / 4, value) for subject, hours, value in drawn]
     context = dataclasses.replace(study.context, result_delay_hours=1.5)
     rows = _context(tmp_path_factory.mktemp("c"), dataclasses.replace(study, context=context), labs)
@@ -74,14 +74,14 @@ def test_the_last_value_and_label_are_those_of_a_plain_search(tmp_path_factory, 
         assert rows[i]["last_label"] == (label_of[max(labeled)[2]] if labeled else None)
 
 
-def test_the_admission_is_that_in_which_the_draw_was_taken(tmp_path, study):
+def test_admission_is_the_one_that_contains_the_draw(tmp_path, study):
     stays = [f'1,10,100,{_at(-5)},{_at(10)},"WHITE"', f'2,10,101,{_at(100)},{_at(200)},"WHITE"']
     rows = _context(tmp_path, study, [(10, 0, 4.0), (10, 50, 4.0), (10, 110, 4.0)], ADMISSIONS=stays)
     assert [rows[i]["admission_id"] for i in range(3)] == [100, None, 101]
     assert [rows[i]["hours_since_admission"] for i in range(3)] == [5, None, 10]
 
 
-def test_heart_rate_is_the_excerpt_s(tmp_path, study):
+def test_heart_rate_is_that_of_the_excerpt(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 4.0), (10, 5, 4.0), (10, 9, 4.0)], rates=[(0, 81.5), (1, None)])
     assert [rows[i]["heart_rate_bpm"] for i in range(3)] == [81.5, None, None]
 
@@ -102,7 +102,7 @@ def test_a_treatment_counts_for_the_hours_before_a_draw(tmp_path, study):
     assert not any(row["calcium"] or row["dialysis"] for row in rows.values())
 
 
-def test_a_table_that_is_not_there_makes_no_answer_of_silence(tmp_path, study):
+def test_without_a_table_no_interval_means_unknown(tmp_path, study):
     events = [_bolus(10, 1, 223258)]
     rows = _context(tmp_path, study, [(10, 2, 4.0), (10, 90, 4.0)], INPUTEVENTS_MV=events)
     assert [rows[i]["insulin"] for i in (0, 1)] == [True, None]
@@ -110,7 +110,7 @@ def test_a_table_that_is_not_there_makes_no_answer_of_silence(tmp_path, study):
     assert [_context(tmp_path, study, [(10, 2, 4.0)])[0][name] for name in TREATMENTS] == [None] * 4
 
 
-def test_dialysis_lasts_and_the_older_system_tells_moments(tmp_path, study):
+def test_dialysis_has_a_duration_and_the_older_system_records_single_times(tmp_path, study):
     session = [f'1,10,{_at(0)},{_at(20)},225802,"FinishedRunning"']
     moments = [f"1,11,{_at(1)},30045,,2", f"2,11,{_at(30)},30045,0,", f"3,11,{_at(2)},30023,1000,"]
     tables = EVERY_TABLE | {"PROCEDUREEVENTS_MV": session, "INPUTEVENTS_CV": moments}
@@ -122,7 +122,7 @@ def test_dialysis_lasts_and_the_older_system_tells_moments(tmp_path, study):
     assert rows[3]["calcium"]
 
 
-def test_an_order_is_sure_only_between_its_first_and_last_day(tmp_path, study):
+def test_order_is_certain_only_between_its_first_and_last_day(tmp_path, study):
     order = [f'1,10,{_at(0)},{_at(72)},"Insulin Human Regular"']
     rows = _context(
         tmp_path, study, [(10, h, 4.0) for h in (-1, 5, 25, 60, 80, 110)], **EVERY_TABLE | {"PRESCRIPTIONS": order}
@@ -135,7 +135,7 @@ def test_an_order_is_sure_only_between_its_first_and_last_day(tmp_path, study):
     st.lists(st.integers(0, 60), min_size=1, max_size=6),
     st.integers(1, 8),
 )
-def test_under_way_is_that_of_a_plain_search(courses, draws, hours):
+def test_given_within_matches_a_plain_search(courses, draws, hours):
     times = np.array([_at(h) for h in sorted(draws)], "datetime64[us]")
     spans = [(np.datetime64(_at(start), "us"), np.datetime64(_at(start + length), "us")) for start, length in courses]
     found = given_within(

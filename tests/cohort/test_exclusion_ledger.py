@@ -4,7 +4,7 @@ from kalemia.cohort.exclusion_ledger import write_ledger
 from kalemia.core.tables import read_table, table_from_rows, write_table
 
 
-def test_every_recording_and_draw_that_could_not_be_used_has_its_row(tmp_path):
+def test_every_unusable_recording_and_draw_has_a_row(tmp_path):
     draws = [
         {"subject_id": s, "draw_id": d, "draw_time": datetime(2150, 1, d), "reason": reason, "recording": recording}
         for s, d, reason, recording in [

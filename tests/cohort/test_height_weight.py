@@ -25,10 +25,10 @@ def test_inches_become_centimeters_and_other_items_are_left_out(tmp_path):
     ]
 
 
-def test_errors_and_what_no_adult_can_be_are_left_out(tmp_path):
+def test_errors_and_implausible_values_are_left_out(tmp_path):
     rows = [(10, 226707, 70, 1), (10, 226707, 7, 0), (10, 763, 0, 0), (10, 763, 815, 0), (10, 763, "", 0)]
     assert _body(tmp_path, *rows) == []
 
 
-def test_a_table_without_any_row_is_an_empty_one(tmp_path):
+def test_empty_table_gives_an_empty_table(tmp_path):
     assert _body(tmp_path) == []

@@ -63,7 +63,7 @@ def test_a_renamed_column_is_named_with_its_file(tmp_path):
         analyte_rows(tmp_path, [50971])
 
 
-def test_a_truncated_gzip_is_one_line(tmp_path):
+def test_truncated_gzip_raises_one_line(tmp_path):
     text = "".join(f'{i},10,100,50971,2150-01-01 10:00:00,"4.1",4.1,"mEq/L",\n' for i in range(5000))
     _write(tmp_path, text)
     path = tmp_path / "LABEVENTS.csv.gz"
@@ -74,7 +74,7 @@ def test_a_truncated_gzip_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(("subject", "time"), [("12345678", "2150-01-01 10:00:00"), ("10", "no time")])
-def test_a_mistake_far_down_a_large_table_ends_the_process_in_order(tmp_path, subject, time):
+def test_error_late_in_a_large_table_ends_the_process_cleanly(tmp_path, subject, time):
     row = '{},{},100,50971,{},"4.1",4.1,"mEq/L",\n'
     good = "".join(row.format(i, 10, "2150-01-01 10:00:00") for i in range(300_000))
     _write(tmp_path, good + row.format(9, subject, time))
@@ -84,7 +84,7 @@ def test_a_mistake_far_down_a_large_table_ends_the_process_in_order(tmp_path, su
     assert "LABEVENTS.csv.gz: " in run.stderr.splitlines()[-1]
 
 
-def test_unusable_values_keep_their_row_and_say_why(study):
+def test_unusable_values_keep_their_row_and_reason(study):
     noon = datetime(2150, 1, 1, 12)
     rows = _rows(
         (1, 10, None, 50971, noon, "4.1", 4.1),
@@ -108,7 +108,7 @@ def test_unusable_values_keep_their_row_and_say_why(study):
     assert draws["potassium"].to_pylist()[2] is None
 
 
-def test_of_the_items_of_one_specimen_the_first_of_the_configuration_with_a_value_is_used(study):
+def test_first_configured_item_with_a_value_is_used_for_a_specimen(study):
     noon, later = datetime(2150, 1, 1, 12), datetime(2150, 1, 1, 20)
     rows = _rows(
         (1, 10, None, 50822, noon, "4.4", 4.4),
@@ -140,20 +140,20 @@ def _hourly(*values, minutes=60):
         ((4.4, 6.5), 60, []),  # never undone
     ],
 )
-def test_a_lone_jump_that_the_next_value_undoes_is_flagged(study, values, minutes, flagged):
+def test_isolated_jump_is_flagged(study, values, minutes, flagged):
     draws = build_draws(_hourly(*values, minutes=minutes), study.analyte).to_pylist()
     assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == flagged
     assert {draw["reason"] for draw in draws} == {None}
 
 
-def test_a_jump_from_a_value_long_ago_is_no_jump(study):
+def test_jump_from_an_old_value_is_not_flagged(study):
     rows = _hourly(4.4, 6.5, 4.4)
     early = START - timedelta(hours=24)
     rows = rows.set_column(4, "CHARTTIME", pa.array([early, *rows["CHARTTIME"].to_pylist()[1:]], pa.timestamp("us")))
     assert build_draws(rows, study.analyte)["flags"].to_pylist() == [[], [], []]
 
 
-def test_contaminated_values_are_left_out_if_the_configuration_says_so(study):
+def test_contaminated_values_are_excluded_if_configured(study):
     rule = dataclasses.replace(study.analyte.contamination, exclude=True)
     draws = build_draws(_hourly(4.4, 6.5, 4.4), dataclasses.replace(study.analyte, contamination=rule))
     assert draws["reason"].to_pylist() == [None, "contaminated", None]
@@ -172,7 +172,7 @@ def test_other_values_and_subjects_between_do_not_hide_a_jump(study):
     assert [draw["draw_id"] for draw in draws if "contaminated" in draw["flags"]] == [3]
 
 
-def test_a_row_number_of_two_different_rows_is_an_error(study):
+def test_two_different_rows_with_one_id_raise(study):
     rows = _rows((1, 10, None, 50971, START, "4.0", 4.0), (1, 10, None, 50971, START, "4.1", 4.1))
     with pytest.raises(UserError, match="two different rows have ROW_ID 1"):
         build_draws(rows, study.analyte)
@@ -208,7 +208,7 @@ def test_neither_the_order_of_rows_nor_repeated_rows_change_a_draw(study, drawn,
     ("subject", "said"),
     [("1234567", "1234567"), ("p00010", "'p00010'"), ("", "empty"), ("-3", "-3"), ("99999999999", "99999999999")],
 )
-def test_a_subject_beyond_six_digits_or_not_a_number_is_one_clear_line(tmp_path, subject, said):
+def test_invalid_subject_raises_one_line(tmp_path, subject, said):
     for name in ("LABEVENTS", "DIAGNOSES_ICD", "PATIENTS"):
         write_tables(tmp_path)
         row = {

@@ -62,7 +62,7 @@ def test_who_has_enough_usable_draws_of_both_classes_is_personal(tmp_path, study
     assert 1 not in {row["subject_id"] for row in generic}
 
 
-def test_generic_classes_are_balanced_and_of_different_people(tmp_path, study, people):
+def test_generic_classes_are_balanced_and_from_different_people(tmp_path, study, people):
     _, generic, _, _ = _write(tmp_path, study, people)
     labels = {}
     for row in generic:
@@ -72,7 +72,7 @@ def test_generic_classes_are_balanced_and_of_different_people(tmp_path, study, p
     assert abs(count[0] - count[1]) <= 2
 
 
-def test_everybody_of_one_split_is_in_it_with_every_draw(tmp_path, study, people):
+def test_every_person_is_in_one_split_with_all_draws(tmp_path, study, people):
     _, generic, _, _ = _write(tmp_path, study, people)
     splits = {}
     for row in generic:
@@ -81,14 +81,14 @@ def test_everybody_of_one_split_is_in_it_with_every_draw(tmp_path, study, people
     assert {split for found in splits.values() for split in found} == {"train", "validation", "test"}
 
 
-def test_shares_are_those_of_the_configuration(study):
+def test_split_fractions_match_the_configuration(study):
     count = Counter(assign_split(subject, study.populations, 1) for subject in range(5000))
     assert count["train"] / 5000 == pytest.approx(0.6, abs=0.02)
     assert count["validation"] / 5000 == pytest.approx(0.2, abs=0.02)
 
 
 @given(st.sets(st.integers(100, 200)), st.sets(st.integers(100, 200)))
-def test_nobody_s_split_changes_because_another_joined(study, some, more):
+def test_splits_do_not_change_when_people_join(study, some, more):
     def rows(subjects):
         return usable_draws_by_subject([row for s in subjects for row in _rows(s, [s % 2], s)])
 
@@ -110,19 +110,19 @@ def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
     assert flow["steps"][0]["draws"] == len(people) + 1
 
 
-def test_the_flow_counts_what_the_review_overruled(tmp_path, study, people):
+def test_flow_counts_review_overrides(tmp_path, study, people):
     people[0] |= {"review": "accept", "verdict": "too few good beats"}
     people[1] |= {"review": "accept"}
     people[-1] |= {"review": "reject", "reason": "rejected in review"}
     assert _write(tmp_path, study, people)[3]["reviewed"] == {"accepted": 1, "rejected": 1}
 
 
-def test_nobody_personal_is_one_clear_line(tmp_path, study, people):
+def test_no_personal_patient_raises_one_line(tmp_path, study, people):
     with pytest.raises(UserError, match=r"nobody has 11 usable draws of each class \(the most is 10\)"):
         _write(tmp_path, study, people, personal_min_draws=11)
 
 
-def test_a_generic_split_without_a_class_is_one_clear_line(tmp_path, study, people):
+def test_generic_split_without_a_class_raises_one_line(tmp_path, study, people):
     only_negative = [row for row in people if row["subject_id"] in (1, 3)]
     with pytest.raises(UserError, match=r"the generic .* split has no .* draw"):
         _write(tmp_path, study, only_negative)
@@ -136,7 +136,7 @@ def _both_and_single(seed=0):
     return usable
 
 
-def test_within_people_who_have_both_classes_give_as_many_of_either(study):
+def test_within_patients_people_contribute_equally_many_of_each_class(study):
     settings = dataclasses.replace(study.populations, generic_sampling="within_patients")
     rows = choose_generic_draws(_both_and_single(), settings, 1)
     count = {}
@@ -149,7 +149,7 @@ def test_within_people_who_have_both_classes_give_as_many_of_either(study):
     assert len({row["subject_id"] for row in few}) == 40
 
 
-def test_within_is_balanced_where_nobody_has_both(study):
+def test_within_patients_equals_between_patients_if_nobody_has_both_classes(study):
     usable = {s: mine for s, mine in _both_and_single().items() if s % 4 in (1, 2)}
     for generic_sampling in ("between_patients", "within_patients"):
         settings = dataclasses.replace(study.populations, generic_sampling=generic_sampling)
@@ -157,12 +157,12 @@ def test_within_is_balanced_where_nobody_has_both(study):
 
 
 @pytest.mark.parametrize("generic_sampling", ["between_patients", "within_patients"])
-def test_the_split_has_its_shares_within_either_class(study, generic_sampling):
+def test_split_fractions_hold_within_each_class(study, generic_sampling):
     usable = {s: _rows(s, [1, 0] if s % 3 else [0], 10 * s) for s in range(6000)}
     settings = dataclasses.replace(study.populations, generic_sampling=generic_sampling)
     rows = choose_generic_draws(usable, settings, 1)
     for label in (1, 0):
         people = {row["subject_id"]: row["split"] for row in rows if row["label"] == label}
-        shares = Counter(people.values())
-        assert shares["train"] / len(people) == pytest.approx(0.6, abs=0.03)
-        assert shares["validation"] / len(people) == pytest.approx(0.2, abs=0.03)
+        counts = Counter(people.values())
+        assert counts["train"] / len(people) == pytest.approx(0.6, abs=0.03)
+        assert counts["validation"] / len(people) == pytest.approx(0.2, abs=0.03)

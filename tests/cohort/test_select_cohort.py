@@ -54,7 +54,7 @@ def _match(recordings, cohort, source=None, minutes=30):
     return match
 
 
-def test_of_overlapping_recordings_that_with_more_of_the_lead_is_taken(study):
+def test_overlapping_recording_with_more_of_the_lead_is_taken(study):
     source = _Headers({"a": 5 * MINUTE, "b": 8 * MINUTE})
     longer = _recording("a")
     shorter = _recording("b", ((0, 22 * MINUTE), (23 * MINUTE, 60 * MINUTE)))
@@ -63,7 +63,7 @@ def test_of_overlapping_recordings_that_with_more_of_the_lead_is_taken(study):
     assert _match([shorter, longer], recorded, _Headers()).recording == "a"
 
 
-def test_with_as_much_of_the_lead_more_of_anything_decides_and_then_the_name(study):
+def test_ties_are_broken_by_recorded_samples_then_by_name(study):
     gappy = _recording("a", ((0, 23 * MINUTE), (25 * MINUTE, 60 * MINUTE)))
     source = _Headers(dict.fromkeys("abc", 5 * MINUTE))
     for order in (slice(None), slice(None, None, -1)):
@@ -71,7 +71,7 @@ def test_with_as_much_of_the_lead_more_of_anything_decides_and_then_the_name(stu
         assert _match(recordings, study.cohort, source).recording == "b"
 
 
-def test_segment_headers_are_asked_for_only_where_recordings_overlap(study):
+def test_segment_headers_are_read_only_for_overlapping_recordings(study):
     source = _Headers({"a": 1, "c": 2})
     elsewhere = _recording("b", start=START + timedelta(hours=3))
     assert _match([_recording("a"), elsewhere], study.cohort, source).recording == "a"
@@ -86,7 +86,7 @@ def test_a_recording_with_too_little_of_the_window_is_not_taken(study):
 
 
 @pytest.mark.parametrize(("minutes", "slack", "fits"), [(65, 5, True), (66, 5, False), (62, 1, False), (61, 1, True)])
-def test_the_window_sticks_out_of_the_recording_by_the_slack_at_most(study, minutes, slack, fits):
+def test_window_may_miss_at_most_the_configured_minutes(study, minutes, slack, fits):
     cohort = dataclasses.replace(study.cohort, max_missing_minutes=slack, min_recorded_minutes=2.0)
     assert (_match([_recording()], cohort, minutes=minutes) is not None) == fits
 
@@ -158,7 +158,7 @@ def test_every_draw_is_kept_with_its_candidate_or_its_reason(mirror, study):
     assert subjects == [{"subject_id": 10, "candidate": "personal"}, {"subject_id": 11, "candidate": "generic"}]
 
 
-def test_a_recording_outside_every_admission_is_reported_and_stays_in_use(mirror, study):
+def test_recording_outside_every_admission_is_reported_and_still_used(mirror, study):
     stays = [f'1,10,100,{START - timedelta(days=9)},{START - timedelta(days=2)},"WHITE"']
     stays += [f'2,11,101,{START - timedelta(days=9)},{START - timedelta(hours=20)},"WHITE"']
     stays += [f'3,12,102,{START + timedelta(hours=2)},{START + timedelta(hours=9)},"WHITE"']
@@ -179,18 +179,18 @@ def test_within_patients_both_classes_are_read(mirror, study):
     assert [draws[i]["candidate"] for i in (19, 20)] == ["generic", "generic"]
 
 
-def test_codes_exclude_only_if_asked_to(mirror, study):
+def test_codes_exclude_only_if_configured(mirror, study):
     assert _written(mirror, study, exclude_codes=False)[21]["candidate"] == "generic"
 
 
-def test_an_empty_cohort_is_one_clear_line(mirror, study):
+def test_empty_cohort_raises_one_line(mirror, study):
     with pytest.raises(UserError, match=r"cohort: no draw can be used \(") as caught:
         _written(mirror, study, window_minutes=300.0, min_recorded_minutes=120.0)
     assert "\n" not in str(caught.value)
     assert not (mirror / "draws.parquet").exists()
 
 
-def test_excerpts_hold_the_window_s_samples_or_the_reason(mirror, study):
+def test_excerpts_contain_the_window_or_a_reason(mirror, study):
     _written(mirror, study)
     assert [draw["draw_id"] for draw in read_subject_draws(mirror / "draws.parquet", 11)] == [19]
     for lead, reason in (("II", None), ("V", "no lead")):

@@ -17,7 +17,7 @@ def _measured(rr_ms=800.0, **waves):
     return dict(zip(MEASUREMENTS, measure_beats(_beat(**waves)[None], np.array([rr_ms]))[0], strict=True))
 
 
-def test_heights_and_slope_of_a_known_beat():
+def test_amplitudes_and_slope_of_a_known_beat():
     found = _measured()
     assert found["t_amplitude_mv"] == pytest.approx(0.3, abs=0.01)
     assert found["t_r_ratio"] == pytest.approx(0.3, abs=0.01)
@@ -52,14 +52,14 @@ def test_each_measure_follows_its_wave(wave, low, high, measure):
     assert _measured(**{wave: high})[measure] > _measured(**{wave: low})[measure]
 
 
-def test_the_next_beat_is_no_t_wave():
+def test_next_beat_is_not_measured_as_t_wave():
     beat = _beat() + 0.9 * np.exp(-0.5 * ((T_MS - 480) / 12) ** 2)
     found = measure_beats(beat[None], np.array([480.0]))[0]
     assert found[0] == pytest.approx(0.3, abs=0.02)
 
 
 @given(st.floats(-0.5, 0.5), st.integers(0, 9))
-def test_an_offset_changes_nothing_and_nothing_is_infinite(offset_mv, seed):
+def test_offset_changes_nothing_and_results_are_finite(offset_mv, seed):
     noise = 0.05 * np.random.default_rng(seed).standard_normal((3, 120))
     rr_ms = np.full(3, 700.0)
     found = measure_beats(_beat() + noise, rr_ms)
@@ -67,5 +67,5 @@ def test_an_offset_changes_nothing_and_nothing_is_infinite(offset_mv, seed):
     np.testing.assert_allclose(measure_beats(_beat() + noise + offset_mv, rr_ms), found, atol=1e-9)
 
 
-def test_a_flat_beat_has_no_ratio():
+def test_flat_beat_has_ratio_0():
     assert np.isfinite(measure_beats(np.zeros((1, 120)), np.array([800.0]))).all()

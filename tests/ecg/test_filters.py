@@ -17,13 +17,13 @@ def _sine(hz, n=12_500):
 
 
 @pytest.mark.parametrize("hz", [1.0, 5.0, 20.0, 38.0])
-def test_the_pass_band_passes_without_delay(taps, hz):
+def test_passband_passes_without_delay(taps, hz):
     middle = slice(2000, -2000)
     np.testing.assert_allclose(bandpass(_sine(hz), taps)[middle], _sine(hz)[middle], atol=0.01)
 
 
 @pytest.mark.parametrize("hz", [0.0, 0.05, 0.2, 45.0, 50.0, 60.0])
-def test_wander_and_mains_are_taken_out(taps, hz):
+def test_wander_and_mains_are_removed(taps, hz):
     wave = _sine(hz) + (1.0 if hz == 0 else 0.0)
     assert np.abs(bandpass(wave, taps)[2000:-2000]).max() < 0.01
 
@@ -46,13 +46,13 @@ def test_runs_of_finite_samples():
 
 
 @given(st.lists(st.one_of(st.floats(-10, 10, width=32), st.just(float("nan"))), max_size=60))
-def test_what_was_recorded_stays_and_what_was_not_stays_missing(values):
+def test_missing_samples_stay_missing_and_others_stay_finite(values):
     ecg_mv = np.array(values, np.float32)
     filtered = bandpass(ecg_mv, bandpass_taps(RATE_HZ, (0.5, 40.0), 0.5, 50.0))
     np.testing.assert_array_equal(np.isnan(filtered), np.isnan(ecg_mv))
 
 
-def test_the_st_segment_and_the_t_wave_stay_as_they_are(taps):
+def test_st_segment_and_t_wave_are_preserved(taps):
     """Measured from the PR segment, as one reads an ECG, on a beat with an ST elevation of 0.2 mV."""
     r_samples = regular_r_samples(12_500)
     time_s = np.arange(12_500) / RATE_HZ
@@ -67,12 +67,12 @@ def test_the_st_segment_and_the_t_wave_stay_as_they_are(taps):
 
 
 @pytest.mark.parametrize("hz", [50, 60])
-def test_the_notch_takes_the_mains_out_of_a_wide_band_and_little_else(hz):
+def test_notch_removes_mains_from_a_wide_band_and_little_else(hz):
     taps = bandpass_taps(RATE_HZ, (0.5, 62.0), 0.5, 50.0, hz)
     assert np.abs(bandpass(_sine(hz), taps)[2000:-2000]).max() < 0.01
     middle = slice(2000, -2000)
     np.testing.assert_allclose(bandpass(_sine(hz - 5), taps)[middle], _sine(hz - 5)[middle], atol=0.01)
 
 
-def test_a_band_that_ends_below_the_mains_needs_no_notch(taps):
+def test_no_notch_if_the_band_ends_below_the_mains(taps):
     np.testing.assert_array_equal(bandpass_taps(RATE_HZ, (0.5, 40.0), 0.5, 50.0, 60), taps)

@@ -33,7 +33,7 @@ def _reasons(*arguments, **named):
     return [None if i < 0 else BEAT_REASONS[i] for i in labels.reason_index]
 
 
-def test_beats_of_one_shape_are_all_good(study, beats_mv):
+def test_beats_of_one_morphology_are_all_good(study, beats_mv):
     assert _reasons(study, beats_mv)[1:-1] == [None] * (N - 2)
 
 
@@ -55,7 +55,7 @@ def test_each_fault_is_named(study, beats_mv):
     assert sum(reason is None for reason in reasons) == N - 9
 
 
-def test_a_premature_beat_of_another_shape_is_ectopic(study, beats_mv):
+def test_premature_beat_of_another_morphology_is_ectopic(study, beats_mv):
     rr_ms = np.full(N - 1, 800.0)
     beats_mv[20] = np.roll(-2 * beats_mv[20], 3)
     rr_ms[19:21] = 500, 1100
@@ -71,14 +71,14 @@ def test_bigeminy_is_half_ectopic(study, beats_mv):
     assert labels.is_good[1:-1:2].all()
 
 
-def test_a_second_shape_in_step_is_normal(study):
+def test_second_morphology_at_regular_intervals_is_normal(study):
     shapes = [clean_ecg(np.array([R_INDEX]), 120), clean_ecg(np.array([R_INDEX]), 120)]
     shapes[1] = shapes[1] - 0.6 * np.exp(-0.5 * ((np.arange(120) - 45) / 3) ** 2)
     beats_mv = np.concatenate([np.tile(shapes[0], (30, 1)), np.tile(shapes[1], (15, 1))])
     assert _reasons(study, beats_mv)[1:-1] == [None] * 43
 
 
-def test_what_lies_beyond_the_next_beat_does_not_count(study, beats_mv):
+def test_samples_after_the_next_onset_are_ignored(study, beats_mv):
     beats_mv[10, 116:] += 3
     beats_mv[11, 100:] += 3
     reasons = _reasons(study, beats_mv)

@@ -7,13 +7,13 @@ from kalemia.ecg.rhythm import cosen, median_cosen, pacing_spike_ratio
 RANDOM = np.random.default_rng(8)
 
 
-def test_entropy_of_intervals_by_hand():
+def test_cosen_by_hand():
     """Of 800, 1000, 800, 1000, 800, 1000, 800: six pairs of first intervals alike, and all of them go on alike."""
     rr_ms = np.array([800.0, 1000, 800, 1000, 800, 1000, 800])
     assert cosen(rr_ms) == pytest.approx(np.log(60) - np.log(rr_ms.mean()))
 
 
-def test_intervals_of_which_none_are_alike_have_no_entropy():
+def test_cosen_is_nan_without_matching_intervals():
     assert np.isnan(cosen(200.0 * 2 ** np.arange(5)))
 
 
@@ -23,11 +23,11 @@ def test_sinus_rhythm_is_regular_and_fibrillation_is_not():
     assert median_cosen(RANDOM.uniform(450, 1100, 600)) > -0.7
 
 
-def test_too_few_intervals_say_nothing():
+def test_cosen_is_nan_for_too_few_intervals():
     assert np.isnan(median_cosen(np.full(29, 800.0)))
 
 
-def test_pulses_before_the_r_peak_are_seen():
+def test_pacing_spikes_before_the_r_peak_are_detected():
     r_peaks = regular_r_samples(7500)
     ecg_mv = clean_ecg(r_peaks, 7500) + RANDOM.normal(scale=0.005, size=7500)
     assert pacing_spike_ratio(ecg_mv, r_peaks, RATE_HZ) < 0.01
@@ -36,6 +36,6 @@ def test_pulses_before_the_r_peak_are_seen():
 
 
 @pytest.mark.parametrize("n_peaks", [0, 1])
-def test_without_beats_no_pacing_is_seen(n_peaks):
+def test_no_pacing_without_beats(n_peaks):
     assert pacing_spike_ratio(np.zeros(500), np.arange(n_peaks) + 200, RATE_HZ) == 0
     assert pacing_spike_ratio(np.full(500, np.nan), np.array([200, 300]), RATE_HZ) == 0

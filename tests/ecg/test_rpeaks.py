@@ -14,7 +14,7 @@ def _r_samples():
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_r_peaks_are_found_to_the_sample(sign):
+def test_r_peaks_are_exact_to_the_sample(sign):
     r_samples = _r_samples()
     found = detect_r_peaks(sign * clean_ecg(r_samples, 7500), RATE_HZ)
     expected = r_samples[(r_samples > 10) & (r_samples < N - 10)]
@@ -32,7 +32,7 @@ def test_peaks_after_a_gap_are_found():
 
 
 @pytest.mark.parametrize("ecg_mv", [np.empty(0), np.full(5000, np.nan), np.ones(400)])
-def test_nothing_to_find_is_no_error(ecg_mv):
+def test_ecg_without_beats_has_no_peaks(ecg_mv):
     assert len(detect_r_peaks(ecg_mv.astype(np.float32), RATE_HZ)) == 0
 
 
@@ -47,7 +47,7 @@ def test_neither_scale_nor_polarity_moves_a_peak(factor, sign, seed):
     )
 
 
-def test_a_tall_t_wave_is_no_beat():
+def test_tall_t_wave_is_not_a_beat():
     r_samples = regular_r_samples(N)
     t_wave_mv = sum(np.exp(-0.5 * ((np.arange(N) - r - 35) / 3.5) ** 2) for r in r_samples)
     found = detect_r_peaks((clean_ecg(r_samples, N) + 1.1 * t_wave_mv).astype(np.float32), RATE_HZ)
@@ -55,7 +55,7 @@ def test_a_tall_t_wave_is_no_beat():
     assert len(found) >= len(r_samples) - 2
 
 
-def test_a_weak_beat_in_a_long_interval_is_searched_for():
+def test_weak_beat_in_a_long_interval_is_found_by_search_back():
     r_samples = regular_r_samples(N)
     scale = np.ones(N)
     for r in r_samples[10:70:10]:

@@ -41,18 +41,19 @@ REASONS = tuple(STEP_BY_REASON)
 def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations) -> dict[str, str]:
     """Describe the criteria of the steps that the configuration controls: step -> text."""
     items = ", ".join(map(str, analyte.items))
-    jump = f"a jump of {analyte.contamination.jump:g} {analyte.unit} that the next value undoes is"
-    which = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
+    jump = f"{analyte.contamination.jump:g} {analyte.unit}"
+    outcome = "excluded" if analyte.contamination.exclude else "flagged but kept"
+    preferred_lead = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
     return {
         "value measured": f"{analyte.name}, item {items}",
-        "value usable": f"{jump} {'left out' if analyte.contamination.exclude else 'flagged and kept'}",
+        "value usable": f"values that jump by {jump} and back at the next value are {outcome}",
         "recorded before the draw": f"{cohort.min_recorded_minutes:g} of the {cohort.window_minutes:g} minutes before,"
-        f" at most {cohort.max_missing_minutes:g} outside the recording; where recordings overlap, that with more of"
-        f" {which}",
+        f" at most {cohort.max_missing_minutes:g} outside the recording; if recordings overlap, the one with more of"
+        f" {preferred_lead}",
         "lead present": f"{cohort.min_recorded_minutes:g} minutes of lead {cohort.lead}",
         "in a population": {
-            "between_patients": "generic: positive draws of some people, negative draws of others",
-            "within_patients": "generic: both classes, equally often, of people who have both",
+            "between_patients": "generic: positive and negative draws from different people",
+            "within_patients": "generic: equally many draws of both classes from people who have both",
         }[populations.generic_sampling],
     }
 
