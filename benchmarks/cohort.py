@@ -104,7 +104,7 @@ def run_one(folder: Path) -> None:
     write_cohort(source, analyte, study.cohort, study.populations, 1, "", draws, subjects, unreadable)
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = read_table(draws, "draws", ["candidate"])["candidate"]
+    found = read_table(draws, "draws", ["candidate_population"])["candidate_population"]
     read = len(found) - found.null_count
     print(json.dumps({"draws": len(found), "read": read, "seconds": seconds, "cpu": cpu, "peak_mb": peak_mb}))
 

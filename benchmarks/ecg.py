@@ -55,7 +55,7 @@ def by_kalemia(ecg_mv: np.ndarray, path: Path) -> None:
         "draw_id": 1,
         "hadm_id": None,
         "draw_time": datetime(2150, 1, 1),
-        "potassium": 4.0,
+        "value": 4.0,
         "label": 0,
     }
     segments = [{"name": "segment", "start": 0, "stop": len(ecg_mv), "gain": 200.0, "baseline": 0}]

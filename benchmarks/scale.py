@@ -49,7 +49,7 @@ def write_source(results: Path, _subjects: dict[int, str]) -> None:
 
 def write_cohort(results: Path, subjects: dict[int, str]) -> None:
     """What the first checkpoint leaves behind."""
-    rows = [{"subject_id": subject, "candidate": population} for subject, population in subjects.items()]
+    rows = [{"subject_id": subject, "candidate_population": population} for subject, population in subjects.items()]
     for name, kind, of_kind in (("subjects", "subjects", rows), ("draws", "draws", []), ("unreadable", "ledger", [])):
         write_table(results / f"cohort/{name}.parquet", kind, table_from_rows(kind, of_kind))
 

@@ -89,7 +89,7 @@ if has_heights_and_weights:
         input:
             source.table_path(HEIGHT_WEIGHT_TABLE),
         output:
-            result_path("cohort/body.parquet"),
+            result_path("cohort/height_weight.parquet"),
         log:
             log_path("height_weight"),
         benchmark:
@@ -109,7 +109,11 @@ rule characteristics:
     "Describe both populations, as in the paper's Table 1."
     input:
         people=people_tables,
-        body=result_path("cohort/body.parquet") if has_heights_and_weights else [],
+        body=(
+            result_path("cohort/height_weight.parquet")
+            if has_heights_and_weights
+            else []
+        ),
         populations=result_path("cohort/populations.parquet"),
         generic=result_path("cohort/generic.parquet"),
         quality=per_subject(result_path.quality),

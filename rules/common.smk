@@ -10,7 +10,7 @@ from kalemia.core.config_files import config_text
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import exit_on_user_error
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
-from kalemia.core.schemas import EXPLANATION
+from kalemia.core.schemas import EVALUATION, EXPLANATION
 from kalemia.personal.study_subjects import SubjectIndex
 from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES

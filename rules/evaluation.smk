@@ -1,8 +1,6 @@
-# What the rounds are worth, on draws: against baselines, against nulls, and by how near training came to the test.
+# Evaluate the rounds on test draws: against baselines and negative controls, and by the distance to training draws.
 # Needs:  the predictions of every round, the splits, baselines and nulls, and the generic metrics and predictions.
-# Makes:  evaluation/: rounds, baselines and nulls, one row a patient, arm and one of these; baseline_averages; leakage, one row a split;
-#         patients, every metric; averages over them, tests between rounds and arms, and the resamples under both;
-#         calibration of the last round; periods, prevalence, alerts and decision_curve, at real prevalence; summary.json over patients, and verdict.json.
+# Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
 rule evaluation:
@@ -16,25 +14,7 @@ rule evaluation:
         generic_metrics=result_path("generic/metrics.json"),
         generic_predictions=result_path("generic/predictions.parquet"),
     output:
-        rounds=result_path("evaluation/rounds.parquet"),
-        baselines=result_path("evaluation/baselines.parquet"),
-        baseline_averages=result_path("evaluation/baseline_averages.parquet"),
-        nulls=result_path("evaluation/nulls.parquet"),
-        leakage=result_path("evaluation/leakage.parquet"),
-        distances=result_path("evaluation/distances.parquet"),
-        patients=result_path("evaluation/patients.parquet"),
-        averages=result_path("evaluation/averages.parquet"),
-        tests=result_path("evaluation/tests.parquet"),
-        resampled_draws=result_path("evaluation/resampled_draws.parquet"),
-        resampled_patients=result_path("evaluation/resampled_patients.parquet"),
-        effective=result_path("evaluation/effective.parquet"),
-        periods=result_path("evaluation/periods.parquet"),
-        prevalence=result_path("evaluation/prevalence.parquet"),
-        alerts=result_path("evaluation/alerts.parquet"),
-        calibration=result_path("evaluation/calibration.parquet"),
-        decision_curve=result_path("evaluation/decision_curve.parquet"),
-        summary=result_path("evaluation/summary.json"),
-        verdict=result_path("evaluation/verdict.json"),
+        **{file.name: result_path(file.path) for file in EVALUATION},
     log:
         log_path("evaluation"),
     benchmark:

@@ -5,7 +5,7 @@
 #         Snakemake would then make everything that reads it again whenever one round needs it;
 #         personal/{arm}/{subject}/: split.json; round-{k}/ with the weights, predictions and metrics of a round;
 #         round-0/ with the predictions of the generic network, without weights; baselines.parquet and nulls.parquet;
-#         personal/{arm}/strangers.parquet: every patient under the networks of other patients.
+#         personal/{arm}/cross_patient.parquet: every patient under the networks of other patients.
 # Every job has the checkpoint's personal.parquet as an `ancient` input: once the checkpoint is done, Snakemake checks again
 # what has changed for this patient. Without it, Snakemake would run everything it had planned before, and skip a patient whose
 # split existed. Only outputs of a checkpoint are ancient inputs: while an ancient input waits for another job, Snakemake
@@ -176,7 +176,7 @@ rule strangers:
         generic=result_path("generic/model.safetensors"),
         personal=ancient(result_path("cohort/personal.parquet")),
     output:
-        result_path("personal/{arm}/strangers.parquet"),
+        result_path("personal/{arm}/cross_patient.parquet"),
     log:
         log_path("personal/{arm}/strangers"),
     benchmark:

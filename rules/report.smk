@@ -52,27 +52,13 @@ rule patient_report:
 rule study_report:
     "Draw the study's figures and write its page."
     input:
+        **{file.name: result_path(file.path) for file in EVALUATION if file.on_page},
         flow=result_path("cohort/flow.json"),
         characteristics=result_path("cohort/characteristics.json"),
         populations=result_path("cohort/populations.parquet"),
         arms=result_path("personal/arms.parquet"),
         history=result_path("generic/history.parquet"),
         generic=result_path("generic/predictions.parquet"),
-        rounds=result_path("evaluation/rounds.parquet"),
-        baseline_averages=result_path("evaluation/baseline_averages.parquet"),
-        leakage=result_path("evaluation/leakage.parquet"),
-        distances=result_path("evaluation/distances.parquet"),
-        patients=result_path("evaluation/patients.parquet"),
-        averages=result_path("evaluation/averages.parquet"),
-        tests=result_path("evaluation/tests.parquet"),
-        effective=result_path("evaluation/effective.parquet"),
-        periods=result_path("evaluation/periods.parquet"),
-        prevalence=result_path("evaluation/prevalence.parquet"),
-        alerts=result_path("evaluation/alerts.parquet"),
-        calibration=result_path("evaluation/calibration.parquet"),
-        decision_curve=result_path("evaluation/decision_curve.parquet"),
-        summary=result_path("evaluation/summary.json"),
-        verdict=result_path("evaluation/verdict.json"),
         explanations=files_of(evaluable_rounds, result_path.explanations),
         review=result_path("quality/review.html"),  # linked, not read
     output:

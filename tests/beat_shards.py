@@ -36,7 +36,7 @@ def write_shard(path, subject_id: int, labels: list[int | None], beats_per_draw:
             "subject_id": subject_id,
             "draw_id": draw_id,
             "draw_time": START + timedelta(hours=6 * place),
-            "potassium": {1: 6.2, 0: 4.1, None: 5.2}[label],
+            "value": {1: 6.2, 0: 4.1, None: 5.2}[label],
             "label": label,
             "recording": "simulated",
             "segment": "simulated_0001",

@@ -22,7 +22,7 @@ def excerpt(draw_id: int, **other) -> dict:
         "subject_id": 7,
         "draw_id": draw_id,
         "draw_time": datetime(2150, 1, 1, draw_id),
-        "potassium": 6.0,
+        "value": 6.0,
         "label": 1,
         "hadm_id": 100007,
     }

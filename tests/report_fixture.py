@@ -74,7 +74,7 @@ def _draws(subject: int) -> list[dict]:
                 "subject_id": subject,
                 "draw_id": subject * 100 + i,
                 "draw_time": time,
-                "potassium": potassium,
+                "value": potassium,
                 "label": label,
                 "reason": "too few good beats" if i == 3 else None,
             }
@@ -194,7 +194,7 @@ def _write_generic(results: Path) -> None:
             "subject_id": 20000 + i,
             "draw_id": i,
             "draw_time": START + timedelta(hours=i),
-            "potassium": 6.0 if i % 2 else 4.0,
+            "value": 6.0 if i % 2 else 4.0,
             "label": i % 2,
             "role": "train",
             "n_beats": 200,
@@ -268,7 +268,7 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
             "n_r_peaks": 820,
             "n_good": 700,
             "n_kept": 0 if draw["reason"] else 200,
-            "lost": [("correlation", 100)],
+            "rejection_counts": [("correlation", 100)],
             "quality": 0.95,
         }
         for draw in draws
@@ -276,7 +276,7 @@ def _write_beats(results: Path, subject: int, draws: list[dict]) -> None:
     write_table(
         results / f"beats/{subject_name(subject)}.quality.parquet", "quality", table_from_rows("quality", quality)
     )
-    keys = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+    keys = ("subject_id", "draw_id", "draw_time", "value", "label")
     rows = [
         {
             **{key: draw[key] for key in keys},
@@ -315,7 +315,7 @@ def _write_arm(results: Path, arm: str, protocol: str, subject: int, draws: list
             role = "test" if draw["draw_id"] in test else "train" if draw["draw_id"] in learned else "other"
             rows.append(
                 {
-                    **{key: draw[key] for key in ("subject_id", "draw_id", "draw_time", "potassium", "label")},
+                    **{key: draw[key] for key in ("subject_id", "draw_id", "draw_time", "value", "label")},
                     "role": role,
                     "n_beats": 200,
                     "votes": votes,
@@ -404,7 +404,7 @@ def _write_explanation(folder: Path, subject: int, models: list[str], draws: lis
             places["tsne_x"] += apart * draw["label"]
             role = "train" if model != "generic" and draw["draw_id"] % 100 < 12 else "other"
             about = {"model": model, "role": role, "episode": draw["draw_id"] % 100 // 3}
-            rows["embedding"].append(about | {key: draw[key] for key in ("draw_id", "label", "potassium")} | places)
+            rows["embedding"].append(about | {key: draw[key] for key in ("draw_id", "label", "value")} | places)
         for method, trusted, variance in (("t-SNE", 0.95, None), ("PCA", 0.8, 0.6)):
             about = {"model": model, "method": method, "n_beats": 20 * len(labeled), "variance": variance}
             rows["projections"].append(about | {"trustworthiness": trusted + random.uniform(-0.03, 0.03)})
@@ -432,5 +432,5 @@ def _add_maps(rows: dict[str, list[dict]], about: dict, random: np.random.Genera
     for against in (*levels, "labels") if about["model"] != "generic" else levels:
         alike = 0.95 if against == "halves" else random.uniform(-0.2, 0.4)
         rows["sanity"].append(
-            {**about, "against": against, "attention": map_[::-1].tolist(), "spearman": alike, "ssim": alike}
+            {**about, "reference": against, "attention": map_[::-1].tolist(), "spearman": alike, "ssim": alike}
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from files_page import files_page
 from method_lists import method_page
 from settings_page import configuration_page
 from settings_schema import config_schema
@@ -14,6 +15,7 @@ FILES: dict[str, Callable[[], str]] = {
     "config.yaml": config_yaml,
     "workflow/schemas/config.schema.yaml": config_schema,
     "docs/reference/configuration.md": configuration_page,
+    "docs/reference/files.md": files_page,
     "docs/method.md": method_page,
 }
 

@@ -72,7 +72,7 @@ def _beats(given: argparse.Namespace) -> None:
     if given.plot:
         plot_beats(beats, f"{given.record}, lead {given.lead}", given.plot)
     for row in beats.windows:
-        lost = ", ".join(f"{count} {reason}" for reason, count in row["lost"]) or "none"
+        lost = ", ".join(f"{count} {reason}" for reason, count in row["rejection_counts"]) or "none"
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
         start = row["draw_id"] * window_minutes
         print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")

@@ -54,7 +54,7 @@ def test_shard_has_one_row_group_per_draw(tmp_path, study):
 def test_kept_and_rejected_beats_add_up(tmp_path, study):
     _, (row,) = _written(tmp_path, study, excerpt(1))
     assert row["n_kept"] == 200
-    assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
+    assert row["n_good"] + sum(count for _, count in row["rejection_counts"]) == row["n_r_peaks"]
     assert row["recorded_s"] == (N - 1000) / 125
 
 
@@ -118,7 +118,7 @@ def test_any_array_gives_beats_or_a_reason(study, ecg_mv):
     shard, row = extract_beats(excerpt(1), ecg_mv, everything)
     assert (row["reason"] in REASONS) if not len(shard) else row["reason"] is None
     assert np.isfinite(np.array(shard["beat"].to_pylist(), float)).all()
-    assert row["n_good"] + sum(count for _, count in row["lost"]) == row["n_r_peaks"]
+    assert row["n_good"] + sum(count for _, count in row["rejection_counts"]) == row["n_r_peaks"]
     assert 0 <= row["quality"] <= 1
 
 
@@ -136,7 +136,7 @@ def test_review_decision_overrides_the_verdict(tmp_path, study):
     excerpts = [excerpt(1), excerpt(2, ecg_mv=clean_ecg(irregular[irregular < N], N)), excerpt(3)]
     said = {1: ReviewDecision("reject", "AB", "lead off"), 2: ReviewDecision("accept", "AB", "")}
     _, rows = _written(tmp_path, study, *excerpts, decisions=said)
-    assert [row["verdict"] for row in rows] == [None, "atrial fibrillation in the ECG", None]
+    assert [row["reason_before_review"] for row in rows] == [None, "atrial fibrillation in the ECG", None]
     assert [row["reason"] for row in rows] == ["rejected in review", None, None]
     assert [row["review"] for row in rows] == ["reject", "accept", None]
     assert [row["n_kept"] for row in rows] == [0, 200, 200]

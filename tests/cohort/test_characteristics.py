@@ -15,7 +15,7 @@ def test_obscured_age_becomes_the_median_of_people_over_89():
 
 def test_characteristics_by_hand(tmp_path):
     rows = [
-        {"subject_id": s, "draw_id": 10 * s + i, "draw_time": datetime(2150, 1, 1 + i), "potassium": k, "label": label}
+        {"subject_id": s, "draw_id": 10 * s + i, "draw_time": datetime(2150, 1, 1 + i), "value": k, "label": label}
         for s in (1, 2, 3)
         for i, (k, label) in enumerate([(6.0, 1), (4.0, 0), (6.5, 1)])
     ]
@@ -40,7 +40,7 @@ def test_characteristics_by_hand(tmp_path):
         {"subject_id": 2, "time": datetime(2149, 12, 31), "weight_kg": 70.0},
         {"subject_id": 3, "time": datetime(2150, 1, 2), "weight_kg": 80.0},
     ]
-    write_table(tmp_path / "b.parquet", "body", table_from_rows("body", body))
+    write_table(tmp_path / "b.parquet", "height_weight", table_from_rows("height_weight", body))
     body, populations, quality, generic = (tmp_path / f"{name}.parquet" for name in "bpqg")
     write_characteristics(tmp_path, body, populations, [quality], generic, tmp_path / "c.json")
     result = read_json(tmp_path / "c.json")

@@ -28,7 +28,7 @@ def _context(folder, study, labs, rates=(), **tables):
     rows = [lab_row(i, subject, _at(hours), value) for i, (subject, hours, value) in enumerate(labs)]
     write_tables(folder, LABEVENTS=rows, **tables)
     draws = build_draws(analyte_rows(folder, study.analyte.items), study.analyte)
-    for name in ("recording", "sample_from", "sample_to", "candidate"):
+    for name in ("recording", "sample_from", "sample_to", "candidate_population"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(folder / "draws.parquet", "draws", draws)
     quality = [{"draw_id": draw, "heart_rate_bpm": rate} for draw, rate in rates]
@@ -42,8 +42,8 @@ def _context(folder, study, labs, rates=(), **tables):
 
 def test_value_counts_from_the_time_of_its_result(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 6.1), (10, 0.99, 4.0), (10, 1, 5.2), (10, 2, 4.1), (11, 5, 4.2)])
-    assert [rows[i]["last_potassium"] for i in (0, 1, 4)] == [None, None, None]
-    assert rows[2]["last_potassium"] == pytest.approx(6.1)
+    assert [rows[i]["last_value"] for i in (0, 1, 4)] == [None, None, None]
+    assert rows[2]["last_value"] == pytest.approx(6.1)
     assert (rows[2]["last_label"], rows[2]["hours_since_last"]) == (1, 1)
 
 
@@ -51,13 +51,13 @@ def test_last_label_is_carried_over_unlabeled_values(tmp_path, study):
     labs = [(10, 0, 6.1), (10, 2, 5.2), (10, 4, 5.3), (10, 6, 4.0), (10, 8, 5.1), (11, 9, 5.2), (11, 11, 4.0)]
     rows = _context(tmp_path, study, labs)
     assert [rows[i]["last_label"] for i in range(7)] == [None, 1, 1, 1, 0, None, None]
-    assert rows[3]["last_potassium"] == pytest.approx(5.3)
+    assert rows[3]["last_value"] == pytest.approx(5.3)
     assert rows[3]["hours_since_last"] == 2
 
 
 def test_unreliable_values_are_not_used(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 4.4), (10, 1, 99.0), (10, 3, 4.1)])
-    assert rows[2]["last_potassium"] == pytest.approx(4.4)
+    assert rows[2]["last_value"] == pytest.approx(4.4)
 
 
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))
@@ -69,7 +69,7 @@ def test_last_value_and_label_match_a_plain_search(tmp_path_factory, study, draw
         known = [(h, -k, labs[k][2]) for k, (s, h, _) in enumerate(labs) if s == subject and h + 1.5 <= hours]
         labeled = [found for found in known if found[2] != 5.2]
         expected = max(known)[2] if known else None
-        assert rows[i]["last_potassium"] == (expected and pytest.approx(expected))
+        assert rows[i]["last_value"] == (expected and pytest.approx(expected))
         label_of = {4.0: 0, 6.1: 1}
         assert rows[i]["last_label"] == (label_of[max(labeled)[2]] if labeled else None)
 
@@ -156,7 +156,7 @@ def test_every_item_has_a_source_and_every_treatment_its_items():
 def test_the_real_tables_of_treatments_can_be_read(study, real_data, tmp_path):
     tables = real_data / "mimiciii-demo"
     draws = build_draws(analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822)))
-    for name in ("recording", "sample_from", "sample_to", "candidate"):
+    for name in ("recording", "sample_from", "sample_to", "candidate_population"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(tmp_path / "d.parquet", "draws", draws)
     write_context(tmp_path / "d.parquet", [], tables, TREATMENT_TABLES, study.context, "", tmp_path / "c.parquet")

@@ -12,8 +12,8 @@ NOON = datetime(2150, 1, 1, 12)
 def _body(folder, *rows):
     lines = [f"{i},{s},,,{item},{NOON},{value},{error}" for i, (s, item, value, error) in enumerate(rows)]
     write_tables(folder, CHARTEVENTS=lines)
-    write_heights_and_weights(folder, "", folder / "body.parquet")
-    return read_table(folder / "body.parquet", "body").to_pylist()
+    write_heights_and_weights(folder, "", folder / "height_weight.parquet")
+    return read_table(folder / "height_weight.parquet", "height_weight").to_pylist()
 
 
 def test_inches_become_centimeters_and_other_items_are_left_out(tmp_path):

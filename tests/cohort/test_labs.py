@@ -105,7 +105,7 @@ def test_unusable_values_keep_their_row_and_reason(study):
         ["other unit"], [],
     ]  # fmt: skip
     assert draws["label"].to_pylist() == [0, 0, None, None, None, None, None, 0]
-    assert draws["potassium"].to_pylist()[2] is None
+    assert draws["value"].to_pylist()[2] is None
 
 
 def test_first_configured_item_with_a_value_is_used_for_a_specimen(study):
@@ -247,7 +247,7 @@ def test_counts_of_the_real_demo_tables(study, real_data):
         analyte = dataclasses.replace(study.analyte, items=items)
         draws = build_draws(analyte_rows(real_data / "mimiciii-demo", items), analyte).to_pylist()
         labels_of = {10059: [d["label"] for d in draws if d["subject_id"] == 10059], None: [d["label"] for d in draws]}
-        n_values = sum(draw["potassium"] is not None for draw in draws)
+        n_values = sum(draw["value"] is not None for draw in draws)
         n_labels = [labels_of[of].count(label) for of in (None, 10059) for label in (1, 0)]
         assert (len(draws), n_values, *n_labels) == counts
         assert sum("twin" in draw["flags"] for draw in draws) == (6 if len(items) == 2 else 0)

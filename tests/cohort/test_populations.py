@@ -24,7 +24,7 @@ def _rows(subject, labels, first_id, reasons=()):
             "draw_time": START + timedelta(hours=3 * i),
             "label": label,
         }
-        rows.append(row | {"potassium": {1: 6.0, 0: 4.0, None: 5.2}[label], "reason": dict(reasons).get(i)})
+        rows.append(row | {"value": {1: 6.0, 0: 4.0, None: 5.2}[label], "reason": dict(reasons).get(i)})
     return rows
 
 
@@ -40,7 +40,7 @@ def people():
 def _write(tmp_path, study, rows, **settings):
     quality = tmp_path / "q.parquet"
     write_table(quality, "quality", table_from_rows("quality", rows))
-    names = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+    names = ("subject_id", "draw_id", "draw_time", "value", "label")
     draws = [{name: row[name] for name in names} for row in rows]
     draws.append(draws[-1] | {"draw_id": 1, "reason": "no recording"})
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
@@ -111,7 +111,7 @@ def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
 
 
 def test_flow_counts_review_overrides(tmp_path, study, people):
-    people[0] |= {"review": "accept", "verdict": "too few good beats"}
+    people[0] |= {"review": "accept", "reason_before_review": "too few good beats"}
     people[1] |= {"review": "accept"}
     people[-1] |= {"review": "reject", "reason": "rejected in review"}
     assert _write(tmp_path, study, people)[3]["reviewed"] == {"accepted": 1, "rejected": 1}

@@ -141,9 +141,9 @@ def _written(mirror, study, **cohort):
 def test_every_draw_is_kept_with_its_candidate_or_its_reason(mirror, study):
     draws = _written(mirror, study)
     assert len(draws) == 26
-    assert all((row["candidate"] is None) != (row["reason"] is None) for row in draws.values())
-    assert {draws[i]["candidate"] for i in range(19)} == {"personal"}
-    assert draws[19]["candidate"] == "generic"
+    assert all((row["candidate_population"] is None) != (row["reason"] is None) for row in draws.values())
+    assert {draws[i]["candidate_population"] for i in range(19)} == {"personal"}
+    assert draws[19]["candidate_population"] == "generic"
     reasons = {i: draws[i]["reason"] for i in range(20, 26)}
     assert reasons == {
         20: "class not used for the patient",
@@ -155,7 +155,10 @@ def test_every_draw_is_kept_with_its_candidate_or_its_reason(mirror, study):
     }
     assert (draws[0]["sample_from"], draws[0]["sample_to"]) == (5 * MINUTE, 15 * MINUTE)
     subjects = read_table(mirror / "subjects.parquet", "subjects").to_pylist()
-    assert subjects == [{"subject_id": 10, "candidate": "personal"}, {"subject_id": 11, "candidate": "generic"}]
+    assert subjects == [
+        {"subject_id": 10, "candidate_population": "personal"},
+        {"subject_id": 11, "candidate_population": "generic"},
+    ]
 
 
 def test_recording_outside_every_admission_is_reported_and_still_used(mirror, study):
@@ -168,7 +171,7 @@ def test_recording_outside_every_admission_is_reported_and_still_used(mirror, st
     assert (row["subject_id"], row["reason"]) == (10, "outside every admission")
     for name in ("ADMISSIONS",):
         (mirror / f"{name}.csv.gz").write_bytes((mirror / "t" / f"{name}.csv.gz").read_bytes())
-    assert _written(mirror, study)[0]["candidate"] == "personal"
+    assert _written(mirror, study)[0]["candidate_population"] == "personal"
     reported = read_table(mirror / "unreadable.parquet", "ledger").to_pylist()
     assert [(row["subject_id"], row["reason"]) for row in reported] == [(10, "outside every admission")]
 
@@ -176,11 +179,11 @@ def test_recording_outside_every_admission_is_reported_and_still_used(mirror, st
 def test_within_patients_both_classes_are_read(mirror, study):
     within = dataclasses.replace(study.populations, generic_sampling="within_patients")
     draws = _written(mirror, dataclasses.replace(study, populations=within))
-    assert [draws[i]["candidate"] for i in (19, 20)] == ["generic", "generic"]
+    assert [draws[i]["candidate_population"] for i in (19, 20)] == ["generic", "generic"]
 
 
 def test_codes_exclude_only_if_configured(mirror, study):
-    assert _written(mirror, study, exclude_codes=False)[21]["candidate"] == "generic"
+    assert _written(mirror, study, exclude_codes=False)[21]["candidate_population"] == "generic"
 
 
 def test_empty_cohort_raises_one_line(mirror, study):

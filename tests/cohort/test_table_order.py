@@ -37,9 +37,9 @@ def _outputs(mirror, tables, study, folder):
     write_context(draws, [], tables, TREATMENT_TABLES, study.context, "", context)
     write_heights_and_weights(tables, "", body)
     rows = read_table(subjects, "subjects").to_pylist()
-    people = [{"subject_id": row["subject_id"], "population": row["candidate"]} for row in rows]
-    names = ("subject_id", "draw_id", "draw_time", "potassium", "label")
-    used = [row for row in read_table(draws, "draws").to_pylist() if row["candidate"]]
+    people = [{"subject_id": row["subject_id"], "population": row["candidate_population"]} for row in rows]
+    names = ("subject_id", "draw_id", "draw_time", "value", "label")
+    used = [row for row in read_table(draws, "draws").to_pylist() if row["candidate_population"]]
     tables_of = {
         "populations": people,
         "quality": [{name: row[name] for name in names} for row in used],

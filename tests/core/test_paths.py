@@ -42,7 +42,7 @@ def test_negative_controls_are_one_file_per_patient_or_one_per_arm(study):
     assert nulls[: 2 * len(trained)] == [
         f"x/personal/{name}/{subject}/nulls.parquet" for name in trained for subject in ("p000007", "p000009")
     ]
-    assert all(file.endswith("/strangers.parquet") for file in nulls[2 * len(trained) :])
+    assert all(file.endswith("/cross_patient.parquet") for file in nulls[2 * len(trained) :])
     assert path.nulls([], arms) == []
 
 

@@ -62,14 +62,14 @@ def test_every_kind_can_be_empty(tmp_path, kind):
 
 def test_another_kind_is_refused(tmp_path):
     write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS))
-    with pytest.raises(UserError, match=r"a\.parquet: holds table 'generic' version 1, not 'beats'"):
+    with pytest.raises(UserError, match=r"a\.parquet: holds table 'generic' version 2, not 'beats'"):
         read_table(tmp_path / "a.parquet", "beats")
 
 
 def test_another_version_is_refused(tmp_path):
     metadata = {"kalemia.table": "generic", "kalemia.version": "0"}
     pq.write_table(empty_table("generic").replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    with pytest.raises(UserError, match="version 0, not 'generic' version 1"):
+    with pytest.raises(UserError, match="version 0, not 'generic' version 2"):
         read_table(tmp_path / "a.parquet", "generic")
 
 

@@ -91,6 +91,7 @@ def _section(averages) -> str:
     arm = SimpleNamespace(protocol="forward", train="last_stages")
     study = SimpleNamespace(arms={"forward": arm}, analyte=SimpleNamespace(name="potassium"))
     found = {"patients": 2, "auc": 0.95, "verdict": "cannot be told", "reason": "fewer than 8 patients", "nulls": {}}
-    data = SimpleNamespace(verdict={"primary": None, "arms": {"forward": found}}, baseline_averages=averages)
+    verdict = {"primary": None, "arms": {"forward": found}}
+    data = SimpleNamespace(verdict=verdict, evaluation={"baseline_averages": averages})
     figures = dict.fromkeys(("verdict", "baselines", "arms"), "")
     return rendered("sections/proof.html", study=study, figures=figures, **proof.values(study, data, Notes("proof")))

@@ -118,7 +118,7 @@ def test_intervals_of_paired_differences_of_rounds_and_of_arms_cover_the_truth(m
         times = [times_of_draws(draws_of_trial(trial, seed)) for trial in trials]
         curves = {arm: curves_of(trials, times, arm, None, "auc", 2) for arm in GAINS}
         for row in rows_of_tests(None, "auc", curves, people_of_arms(trials, list(GAINS), seed)):
-            names = row["arm"], row["against"]
+            names = row["arm"], row["reference"]
             if names in truth:
                 covered[names].append(row["low"] <= truth[names] <= row["high"])
     for names, held in covered.items():

@@ -28,11 +28,16 @@ def results(tmp_path_factory, study):
 
 @pytest.fixture(scope="module")
 def tables(results):
-    kinds = {"patients": "patient_metrics"}
-    names = ("patients", "averages", "tests", "resampled_draws", "resampled_patients", "rounds", "effective")
-    return {
-        name: read_table(results / f"evaluation/{name}.parquet", kinds.get(name, name)).to_pylist() for name in names
-    }
+    names = (
+        "patient_metrics",
+        "averages",
+        "comparisons",
+        "resampled_draws",
+        "resampled_patients",
+        "rounds",
+        "effective_sample_size",
+    )
+    return {name: read_table(results / f"evaluation/{name}.parquet", name).to_pylist() for name in names}
 
 
 def _predictions(results, arm, subject, round_):
@@ -49,7 +54,7 @@ def _auc(scores, ids):
 def test_the_patients_table_says_what_the_rounds_table_says(tables):
     found = {
         (row["arm"], row["subject_id"], row["round"], row["metric"]): row["value"]
-        for row in tables["patients"]
+        for row in tables["patient_metrics"]
         if row["decision"] in (None, "vote")
     }
     assert len(tables["rounds"]) == 7 * (N_ROUNDS + 1)
@@ -76,7 +81,7 @@ def test_medians_and_quartiles_are_over_patients(tables):
     ]
     values = [
         one["value"]
-        for one in tables["patients"]
+        for one in tables["patient_metrics"]
         if (one["arm"], one["round"], one["metric"], one["decision"]) == ("paper", 2, "ppv", "threshold")
         and one["value"] is not None
     ]
@@ -110,7 +115,7 @@ def test_anybody_can_recompute_an_interval_from_the_stored_resamples(tables, res
         for row in tables["resampled_draws"]
         if row["arm"] == "forward"
     }
-    people = [row for row in tables["resampled_patients"] if (row["arm"], row["against"]) == ("forward", None)]
+    people = [row for row in tables["resampled_patients"] if (row["arm"], row["other_arm"]) == ("forward", None)]
     people = sorted(people, key=lambda row: row["resample"])
     subjects = sorted({subject for row in people for subject in row["subject_ids"]})
     rounds = {
@@ -124,24 +129,26 @@ def test_anybody_can_recompute_an_interval_from_the_stored_resamples(tables, res
     for row in people:
         of_people = [
             _auc(rounds[4][s], draws[s, turn]) - _auc(rounds[0][s], draws[s, turn])
-            for s, turn in zip(row["subject_ids"], row["turns"], strict=True)
+            for s, turn in zip(row["subject_ids"], row["draw_resamples"], strict=True)
         ]
         differences.append(np.mean(of_people))
     (tested,) = [
         row
-        for row in tables["tests"]
-        if (row["arm"], row["against"], row["round"], row["metric"]) == ("forward", GENERIC, 4, "auc")
+        for row in tables["comparisons"]
+        if (row["arm"], row["reference"], row["round"], row["metric"]) == ("forward", GENERIC, 4, "auc")
     ]
     assert (tested["low"], tested["high"]) == pytest.approx(np.quantile(differences, [0.025, 0.975]))
 
 
 def test_tests_are_scipy_s_on_the_values_of_patients(tables):
     values = {}
-    for row in tables["patients"]:
+    for row in tables["patient_metrics"]:
         if (row["arm"], row["metric"], row["decision"]) == ("paper", "brier", None):
             values.setdefault(row["round"], []).append(row["value"])
     rows = [
-        row for row in tables["tests"] if (row["arm"], row["against"], row["metric"]) == ("paper", GENERIC, "brier")
+        row
+        for row in tables["comparisons"]
+        if (row["arm"], row["reference"], row["metric"]) == ("paper", GENERIC, "brier")
     ]
     assert [row["round"] for row in rows] == list(range(1, N_ROUNDS + 1))
     for row in rows:
@@ -157,10 +164,10 @@ def test_tests_are_scipy_s_on_the_values_of_patients(tables):
 
 
 def test_arms_are_compared_over_the_patients_they_share(tables):
-    rows = [row for row in tables["tests"] if row["against"] == "paper"]
+    rows = [row for row in tables["comparisons"] if row["reference"] == "paper"]
     assert {row["arm"] for row in rows} == {"forward"}
     assert {row["patients"] for row in rows} == {3}
-    shared = [row for row in tables["resampled_patients"] if row["against"] == "paper"]
+    shared = [row for row in tables["resampled_patients"] if row["other_arm"] == "paper"]
     assert {subject for row in shared for subject in row["subject_ids"]} == {10013, 11442, 12108}
 
 
@@ -175,9 +182,9 @@ def test_rounds_that_nobody_in_an_arm_has_are_neither_tested_nor_adjusted_for(ta
     people = {("forward", None): resampled_people(subjects, 1, "forward", None)}
     people |= {(arm, "paper"): resampled_people(subjects, 1, arm, "paper") for arm in ("forward", "paper")}
     rows = rows_of_tests(None, "auc", {"forward": curves(3), "paper": curves(5)}, people)
-    found = {(row["arm"], row["against"]): [] for row in rows}
+    found = {(row["arm"], row["reference"]): [] for row in rows}
     for row in rows:
-        found[row["arm"], row["against"]].append(row)
+        found[row["arm"], row["reference"]].append(row)
     assert [row["round"] for row in found["forward", GENERIC]] == [1, 2, 3]
     assert [row["round"] for row in found["forward", "paper"]] == [1, 2, 3, 4, 5]
     first = found["forward", GENERIC][0]
@@ -209,8 +216,8 @@ def test_what_draws_are_worth_by_hand():
 
 
 def test_draws_are_worth_at_least_as_much_as_their_episodes(tables):
-    assert len(tables["effective"]) == 7
-    for row in tables["effective"]:
+    assert len(tables["effective_sample_size"]) == 7
+    for row in tables["effective_sample_size"]:
         assert row["episodes"] - 1e-9 <= row["effective_draws"] <= row["n_test"]
 
 

@@ -48,7 +48,7 @@ def _write_predictions(folder, arm, subject, round_, right):
     rows = []
     for i, label in enumerate([1, 0, 1, 0, 1]):
         decision = label if i < right else 1 - label
-        row = {"subject_id": subject, "draw_id": i, "draw_time": datetime(2150, 1, 1 + i), "potassium": 4.0 + 2 * label}
+        row = {"subject_id": subject, "draw_id": i, "draw_time": datetime(2150, 1, 1 + i), "value": 4.0 + 2 * label}
         row |= {"label": label, "role": "test" if i < 4 else "train", "n_beats": 9, "votes": 9 * decision}
         logit = 2.0 * decision - 1
         rows.append(row | {"logit": logit, "probability": 1 / (1 + np.exp(-logit)), "decision": decision})

@@ -85,9 +85,9 @@ def test_random_intercepts_by_hand(tmp_path):
 def test_each_test_draw_has_its_distance_to_training_and_its_places(tmp_path):
     ordered = [0.0] * 4 + [3.0, 1.0, 2.0, 2.0]
     patient = Patient(tmp_path, 200001, {0: [0.0] * 8, 2: ordered})
-    files = [patient.split], patient.predictions, tmp_path / "leakage.parquet", tmp_path / "distances.parquet"
+    files = [patient.split], patient.predictions, tmp_path / "leakage.parquet", tmp_path / "training_distances.parquet"
     write_leakage(*files, "")
-    rows = read_table(tmp_path / "distances.parquet", "distances").to_pylist()
+    rows = read_table(tmp_path / "training_distances.parquet", "training_distances").to_pylist()
     assert [row["draw_id"] for row in rows] == patient.draws[4:]
     assert [row["hours_to_training"] for row in rows] == [6, 12, 18, 24]
     assert [row["placement_generic"] for row in rows] == [0.5] * 4

@@ -92,7 +92,7 @@ def test_the_fractions_of_every_map_sum_to_one(patient):
 
 
 def test_every_map_is_compared_with_random_weights_and_the_other_half_of_draws(patient):
-    checks = {(row["model"], row["against"]) for row in patient.rows["sanity"]}
+    checks = {(row["model"], row["reference"]) for row in patient.rows["sanity"]}
     expected = {(model, against) for model in ("generic", "paper") for against in (*CASCADE_LEVELS, "halves")}
     assert checks == expected | {("paper", "labels")}
     assert len(patient.rows["sanity"]) == 4 * len(checks)
@@ -101,7 +101,9 @@ def test_every_map_is_compared_with_random_weights_and_the_other_half_of_draws(p
 
 
 def test_shuffled_labels_are_trained_with_the_arms_settings(patient):
-    (row,) = (row for row in patient.rows["sanity"] if (row["against"], row["stage"], row["label"]) == ("labels", 4, 1))
+    (row,) = (
+        row for row in patient.rows["sanity"] if (row["reference"], row["stage"], row["label"]) == ("labels", 4, 1)
+    )
     generic, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard, NETWORK)
     inputs = read_inputs(patient.features, patient.shard, patient.generic, beats.inputs, last_frozen_stage(ARM, 1))
     (null,) = null_runs("shuffled", 1, read_split(patient.split), ARM, PERSONAL, 2022)

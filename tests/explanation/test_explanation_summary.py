@@ -67,7 +67,7 @@ def test_two_opinions_agree_by_the_order_of_the_four_waves():
 
 def test_likeness_is_of_one_model_stage_and_check():
     rows = [
-        {"model": "paper", "stage": stage, "label": label, "against": against, "spearman": value, "ssim": 0.0}
+        {"model": "paper", "stage": stage, "label": label, "reference": against, "spearman": value, "ssim": 0.0}
         for stage, label, against, value in [
             (4, 0, "stem", 0.1),
             (4, 1, "stem", 0.3),
@@ -139,7 +139,7 @@ class Patient:
 def summary_of(n, **likeness):
     """Patients alike, by model and by what its map of the last stage is held against the rank correlation."""
     rows = [
-        {"model": model, "stage": 4, "label": 1, "against": against, "spearman": value, "ssim": value}
+        {"model": model, "stage": 4, "label": 1, "reference": against, "spearman": value, "ssim": value}
         for model, checks in likeness.items()
         for against, value in checks.items()
     ]

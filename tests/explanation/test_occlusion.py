@@ -22,7 +22,7 @@ def t_wave_beats(labels=(1, 1, 0, 1, 0), beats_per_draw=3) -> BeatSet:
         "subject_id": np.ones(n, np.int32),
         "draw_id": np.repeat(np.arange(len(labels)), beats_per_draw),
         "draw_time": [datetime(2150, 1, 1)] * n,
-        "potassium": np.full(n, 5.0, np.float32),
+        "value": np.full(n, 5.0, np.float32),
         "label": of_beats.astype(np.int8),
     }
     return BeatSet(beats_mv, pa.table(rows), beats_mv)

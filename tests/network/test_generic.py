@@ -183,7 +183,7 @@ def test_beats_of_another_version_are_named(study, tmp_path, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr("kalemia.core.tables.VERSION", 0)
         write_shard(tmp_path / "b.parquet", 100000, [0], beats_per_draw=2)
-    with pytest.raises(UserError, match=r"b\.parquet: holds table 'beats' version 0, not 'beats' version 1; del"):
+    with pytest.raises(UserError, match=r"b\.parquet: holds table 'beats' version 0, not 'beats' version 2; del"):
         read_splits(study.draws, tmp_path / "b.parquet")
 
 

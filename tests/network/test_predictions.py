@@ -27,7 +27,7 @@ def rows(draw_ids: list[int], labels: dict[int, int | None] | None = None) -> pa
                 "subject_id": 7,
                 "draw_id": draw_id,
                 "draw_time": START + timedelta(hours=draw_id),
-                "potassium": 4.0,
+                "value": 4.0,
                 "label": (labels or {}).get(draw_id),
             }
             for draw_id in draw_ids

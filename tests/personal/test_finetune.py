@@ -125,7 +125,7 @@ def _contexts(draws):
             "subject_id": SUBJECT,
             "draw_id": draw,
             "draw_time": START,
-            "last_potassium": random.normal(5, 1),
+            "last_value": random.normal(5, 1),
             "last_label": place % 2,
             "heart_rate_bpm": random.normal(80, 9),
             "hours_since_admission": random.normal(50, 9),

@@ -315,9 +315,9 @@ def test_a_cross_patient_run_is_the_other_patient_s_last_round_on_the_test_draws
     write_strangers(
         [patient.split for patient in patients], [patient.shard for patient in patients],
         [patient.features for patient in patients], rounds, generic, NETWORK, PERSONAL, arm,
-        1, "", "vote", tmp_path / "strangers.parquet",
+        1, "", "vote", tmp_path / "cross_patient.parquet",
     )  # fmt: skip
-    rows = read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
+    rows = read_table(tmp_path / "cross_patient.parquet", "nulls").to_pylist()
     assert [(row["subject_id"], row["seed"], row["repeat"]) for row in rows] == [
         (SUBJECT, OTHER, 0),
         (OTHER, SUBJECT, 0),
@@ -342,9 +342,10 @@ def arm_of_three(tmp_path, generic):
         write_strangers(
             [patient.split for patient in patients], [patient.shard for patient in patients],
             [patient.features for patient in patients], list(rounds.values()), generic, NETWORK, PERSONAL,
-            dataclasses.replace(ARM, negative_controls={"stranger": n}), 1, "", "vote", tmp_path / "strangers.parquet",
+            dataclasses.replace(ARM, negative_controls={"stranger": n}), 1, "", "vote",
+            tmp_path / "cross_patient.parquet",
         )  # fmt: skip
-        return read_table(tmp_path / "strangers.parquet", "nulls").to_pylist()
+        return read_table(tmp_path / "cross_patient.parquet", "nulls").to_pylist()
 
     return patients, rounds, rows
 

@@ -31,7 +31,7 @@ def test_every_round_is_tested_and_every_pair_of_arms_after_the_last(study, data
         for arm in study.arms
         for round_ in range(1, N_ROUNDS + 1)
     ]
-    assert {(row["arm"], row["against"], row["round"]) for row in filled["arms"]} == {("forward", "paper", N_ROUNDS)}
+    assert {(row["arm"], row["reference"], row["round"]) for row in filled["arms"]} == {("forward", "paper", N_ROUNDS)}
     assert [(row["arm"], row["patients"]) for row in filled["worth"]] == [("forward", 3), ("paper", 4)]
     assert len(filled["metrics"]) == 2 * 20
     assert all(row["draws"] >= row["effective"] >= row["episodes"] for row in filled["worth"])

@@ -20,7 +20,7 @@ def test_another_analyte_is_a_change_of_the_configuration(tmp_path):
     run = run_snakemake(tmp_path, studies=("studies/hypokalemia.yaml", TINY), config={"results": "results"})
     assert run.returncode == 0, run.stdout + run.stderr
     draws = read_table(tmp_path / "results/cohort/draws.parquet", "draws").to_pylist()
-    labels = {row["label"]: row["potassium"] for row in draws}
+    labels = {row["label"]: row["value"] for row in draws}
     assert labels[1] < 3.5 <= labels[0]
     subjects = [path.name for path in (tmp_path / "results/patients").iterdir()]
     assert len(subjects) == 2
@@ -57,4 +57,4 @@ def test_an_empty_cohort_is_one_line_and_leaves_nothing_half_written(tmp_path):
     run = _run(tmp_path, {"analyte": {"plausible": {"from": 1.5, "to": 1.6}}})
     one_line(run, "cohort: no draw can be used")
     written = {path.name for path in (tmp_path / "results").glob("cohort/*")}
-    assert written <= {"body.parquet"}  # it needs no cohort
+    assert written <= {"height_weight.parquet"}  # it needs no cohort

@@ -20,7 +20,7 @@ def _touch(*paths):
 
 
 def _write_cohort():
-    rows = [{"subject_id": 7, "candidate": "personal"}, {"subject_id": 9, "candidate": "generic"}]
+    rows = [{"subject_id": 7, "candidate_population": "personal"}, {"subject_id": 9, "candidate_population": "generic"}]
     write_table("results/cohort/subjects.parquet", "subjects", table_from_rows("subjects", rows))
 
 

@@ -122,7 +122,7 @@ def test_the_context_of_every_draw_is_known_to_the_baselines(finished):
     draws = read_table(finished / "results/cohort/draws.parquet", "draws")
     context = read_table(finished / "results/cohort/context.parquet", "context")
     assert context["draw_id"].equals(draws["draw_id"])
-    for name in ("last_potassium", "hours_since_admission", "heart_rate_bpm"):
+    for name in ("last_value", "hours_since_admission", "heart_rate_bpm"):
         assert context[name].null_count < len(context)
     assert {True, False} == set(context["insulin"].drop_null().to_pylist())
 
@@ -345,7 +345,7 @@ def test_every_null_and_baseline_is_told(finished):
     results = finished / "results"
     nulls = read_table(results / "evaluation/nulls.parquet", "nulls").to_pylist()
     assert {row["kind"] for row in nulls} == {"shuffled", "shifted", "stranger", "between_beats"}
-    baselines = read_table(results / "evaluation/baselines.parquet", "baseline_metrics").to_pylist()
+    baselines = read_table(results / "evaluation/baseline_metrics.parquet", "baseline_metrics").to_pylist()
     assert len({row["baseline"] for row in baselines}) == 11
     verdict = read_json(results / "evaluation/verdict.json")
     assert (verdict["primary"], verdict["verdict"]) == ("forward", "cannot be told")
@@ -382,7 +382,7 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     run = _run(copy_of_finished, "--rerun-triggers", "mtime", config=config)  # or the cohort is made again first
     one_line(run, "nobody has 25 usable draws of each class")
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
-        "body.parquet",
+        "height_weight.parquet",
         "characteristics.json",
         "context.parquet",
         "draws.parquet",

@@ -39,7 +39,7 @@ def extract_record_beats(record: str, lead: str, settings: BeatSettings, window_
         segment = {"name": name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
         for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
             ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
-            unknown = dict.fromkeys(("subject_id", "draw_time", "potassium", "label", "hadm_id"))
+            unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
             excerpt = {"draw_id": number, "recording": name, "sample_from": start, "segments": [segment]}
             table, row = extract_beats(unknown | excerpt | {"reason": None}, ecg_mv, settings)
             tables.append(table)

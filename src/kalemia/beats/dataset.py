@@ -15,7 +15,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES
 from kalemia.core.tables import read_row_groups, read_table
 
-DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "potassium", "label"]
+DRAW_COLUMNS = ["subject_id", "draw_id", "draw_time", "value", "label"]
 
 
 RR_COLUMNS = ["rr_before_ms", "rr_after_ms"]

@@ -60,7 +60,7 @@ def _excerpt_row(
     lead: str,
     min_recorded_minutes: float,
 ) -> dict:
-    kept = ("subject_id", "draw_id", "draw_time", "potassium", "label", "hadm_id", "recording", "sample_from")
+    kept = ("subject_id", "draw_id", "draw_time", "value", "label", "hadm_id", "recording", "sample_from")
     row = {name: draw[name] for name in kept} | {"ecg_mv": None, "rate_hz": None, "segments": [], "faults": []}
     if isinstance(recording, UnreadableRecordingError):  # it was readable when the cohort was made
         return row | {"reason": recording.reason, "detail": recording.detail}

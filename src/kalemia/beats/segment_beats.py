@@ -16,7 +16,7 @@ from kalemia.ecg.assess_excerpt import ExcerptAssessment, assess_excerpt
 log = logging.getLogger(__name__)
 
 _N_STRATA = 10  # parts of the window over which the kept beats are spread
-_DRAW_COLUMNS = ("subject_id", "draw_id", "draw_time", "potassium", "label")
+_DRAW_COLUMNS = ("subject_id", "draw_id", "draw_time", "value", "label")
 _QUALITY_COLUMNS = (*_DRAW_COLUMNS, "hadm_id", "recording")
 
 
@@ -84,8 +84,11 @@ def extract_beats(
     """
     row = {name: excerpt[name] for name in _QUALITY_COLUMNS} | {"review": decision.decision if decision else None}
     if excerpt["reason"]:
-        empty = {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "lost": [], "quality": 0.0}
-        return empty_table("beats"), row | empty | {"verdict": excerpt["reason"], "reason": excerpt["reason"]}
+        empty = {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "rejection_counts": [], "quality": 0.0}
+        return empty_table("beats"), row | empty | {
+            "reason_before_review": excerpt["reason"],
+            "reason": excerpt["reason"],
+        }
     assessment = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
     labels = assessment.beat_labels
     good = np.flatnonzero(labels.is_good)
@@ -142,10 +145,10 @@ def _assessment_columns(assessment: ExcerptAssessment) -> dict:
         "heart_rate_bpm": assessment.heart_rate_bpm,
         "n_r_peaks": len(assessment.r_peaks),
         "n_good": int(np.count_nonzero(labels.is_good)),
-        "lost": labels.rejection_counts(),
+        "rejection_counts": labels.rejection_counts(),
         "quality": float(labels.quality.mean()) if len(assessment.r_peaks) else 0.0,
         "irregularity": assessment.median_cosen,
         "ectopic_share": labels.ectopic_fraction,
         "pacing_click": assessment.pacing_spike_ratio,
-        "verdict": assessment.reason,
+        "reason_before_review": assessment.reason,
     }

@@ -41,7 +41,7 @@ def write_characteristics(
     """
     populations = read_table(populations_path, "populations").to_pylist()
     generic_draws = set(read_table(generic_path, "generic")["draw_id"].to_pylist())
-    columns = ["subject_id", "draw_id", "draw_time", "potassium", "label", "reason"]
+    columns = ["subject_id", "draw_id", "draw_time", "value", "label", "reason"]
     draws = [
         row
         for quality in quality_paths
@@ -84,7 +84,7 @@ def _read_people(tables: str | Path | None, body_path: str | Path | None, subjec
             read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"])
         )
     if body_path:
-        for row in read_table(body_path, "body").to_pylist():
+        for row in read_table(body_path, "height_weight").to_pylist():
             for name in ("height_cm", "weight_kg"):
                 if row["subject_id"] in subjects and row[name] is not None:
                     people[name].setdefault(row["subject_id"], []).append((row["time"], row[name]))
@@ -116,7 +116,7 @@ def _describe_population(subjects: set[int], draws: list[dict], people: dict[str
         name: [_closest_in_time(people[name][s], first[s]) for s in sorted(first) if s in people[name]]
         for name in ("height_cm", "weight_kg")
     }
-    potassium = {label: np.array([d["potassium"] for d in draws if d["label"] == label], float) for label in (0, 1)}
+    potassium = {label: np.array([d["value"] for d in draws if d["label"] == label], float) for label in (0, 1)}
     n = len(subjects)
     return {
         "n": n,

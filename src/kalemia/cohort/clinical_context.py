@@ -15,7 +15,7 @@ from kalemia.core.tables import read_table, write_table
 from kalemia.sources.mimic_codes import TREATMENTS
 from kalemia.sources.mimic_tables import admissions
 
-_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "potassium", "label", "flags"]
+_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "value", "label", "flags"]
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -61,14 +61,14 @@ def _last_values(draws: pa.Table, time: np.ndarray, slices: dict[int, slice], re
     The last label may be that of an older draw than the last value.
     """
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
-    values, labels = draws["potassium"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
+    values, labels = draws["value"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
     last_value, last_label = (
         _last_available(_first_of_specimen(subject, time, is_wanted), time, slices, result_delay_hours)
         for is_wanted in (has_value, has_value & (labels >= 0))
     )
     unknown = last_value < 0
     return {
-        "last_potassium": pa.array(values[last_value].astype(np.float32), mask=unknown),
+        "last_value": pa.array(values[last_value].astype(np.float32), mask=unknown),
         "last_label": pa.array(labels[last_label].astype(np.int8), mask=last_label < 0),
         "hours_since_last": pa.array(((time - time[last_value]) / _HOUR).astype(np.float32), mask=unknown),
     }

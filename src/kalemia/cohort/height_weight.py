@@ -25,10 +25,10 @@ def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path)
     items = items_of(HEIGHT_WEIGHT_TABLE)
     batches = item_batches(tables, HEIGHT_WEIGHT_TABLE, [item.item for item in items], COLUMNS)
     kept = [_measurements(batch) for batch in batches]
-    table = pa.concat_tables(kept) if kept else SCHEMAS["body"].empty_table()
-    names = SCHEMAS["body"].names
+    table = pa.concat_tables(kept) if kept else SCHEMAS["height_weight"].empty_table()
+    names = SCHEMAS["height_weight"].names
     table = table.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
-    write_table(path, "body", table, digest)
+    write_table(path, "height_weight", table, digest)
 
 
 def _measurements(batch: pa.RecordBatch) -> pa.Table:
@@ -43,4 +43,4 @@ def _measurements(batch: pa.RecordBatch) -> pa.Table:
         is_plausible = (meaning == name) & (value > low) & (value < high) & ~is_error
         columns[_COLUMN_NAMES[name]] = pa.array(value.astype(np.float32), mask=~is_plausible)
         is_kept |= is_plausible
-    return pa.table(columns, SCHEMAS["body"]).filter(pa.array(is_kept))
+    return pa.table(columns, SCHEMAS["height_weight"]).filter(pa.array(is_kept))

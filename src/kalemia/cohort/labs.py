@@ -62,7 +62,7 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "hadm_id": rows["HADM_ID"],
             "item_id": rows["ITEMID"],
             "draw_time": rows["CHARTTIME"],
-            "potassium": pa.array(values, mask=np.isnan(values)),
+            "value": pa.array(values, mask=np.isnan(values)),
             "label": pa.array(label, mask=(label < 0) | ~has_value),
             "flags": _flag_lists(is_flagged),
             "reason": pa.array(reason, pa.string()),

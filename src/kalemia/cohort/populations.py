@@ -87,8 +87,8 @@ def review_overrides(quality: Iterable[dict]) -> dict[str, int]:
     """Count the draws that the review accepted or rejected against the automatic verdict."""
     rows = [row for row in quality if row["review"]]
     return {
-        "accepted": sum(row["verdict"] is not None and row["reason"] is None for row in rows),
-        "rejected": sum(row["verdict"] is None and row["reason"] is not None for row in rows),
+        "accepted": sum(row["reason_before_review"] is not None and row["reason"] is None for row in rows),
+        "rejected": sum(row["reason_before_review"] is None and row["reason"] is not None for row in rows),
     }
 
 

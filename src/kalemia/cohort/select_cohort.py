@@ -54,15 +54,20 @@ def write_cohort(
         "recording": [match and match.recording for match in matches],
         "sample_from": [match and match.sample_from for match in matches],
         "sample_to": [match and match.sample_to for match in matches],
-        "candidate": candidate,
+        "candidate_population": candidate,
     }
-    types = {"recording": pa.string(), "sample_from": pa.int64(), "sample_to": pa.int64(), "candidate": pa.string()}
+    types = {
+        "recording": pa.string(),
+        "sample_from": pa.int64(),
+        "sample_to": pa.int64(),
+        "candidate_population": pa.string(),
+    }
     for name, values in columns.items():
         draws = draws.append_column(name, pa.array(values, types[name]))
     draws = draws.set_column(draws.column_names.index("reason"), "reason", pa.array(reason, pa.string()))
     write_table(draws_path, "draws", draws, digest)
     write_table(unreadable_path, "ledger", table_from_rows("ledger", unreadable), digest)
-    rows = [{"subject_id": subject, "candidate": candidate} for subject, candidate in subjects]
+    rows = [{"subject_id": subject, "candidate_population": candidate} for subject, candidate in subjects]
     write_table(subjects_path, "subjects", table_from_rows("subjects", rows), digest)
 
 
@@ -149,12 +154,12 @@ def _assign_candidates(
 
 def count_draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
     """Number of draws to read of one subject and of all subjects, from the table of draws."""
-    subjects = read_table(path, "draws", ["subject_id", "candidate"]).drop_null()["subject_id"]
+    subjects = read_table(path, "draws", ["subject_id", "candidate_population"]).drop_null()["subject_id"]
     return pc.sum(pc.equal(subjects, subject_id)).as_py() or 0, len(subjects)
 
 
 def read_subject_draws(path: str | Path, subject_id: int) -> list[dict]:
     """The draws of one subject that are to be read, sorted by time."""
     draws = read_rows_of(path, "draws", subject_id)
-    to_read = draws.filter(pc.is_valid(draws["candidate"]))
+    to_read = draws.filter(pc.is_valid(draws["candidate_population"]))
     return to_read.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")]).to_pylist()

@@ -126,4 +126,4 @@ class ResultPaths:
         trained = self.arm_files([row for row in rounds if arms[row.arm].trains_nulls], "nulls.parquet")
         evaluable_arms = {row.arm for row in rounds}
         strangers = (arm for arm in arms if arm in evaluable_arms and arms[arm].uses_other_patients)
-        return trained + [self(f"personal/{arm}/strangers.parquet") for arm in strangers]
+        return trained + [self(f"personal/{arm}/cross_patient.parquet") for arm in strangers]

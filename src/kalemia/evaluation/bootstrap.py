@@ -102,10 +102,10 @@ def _table_of_people(arm: str, against: str | None, people: People) -> dict:
     n = len(people.places)
     return {
         "arm": [arm] * n,
-        "against": [against] * n,
+        "other_arm": [against] * n,
         "resample": np.arange(n),
         "subject_ids": _lists(np.array(people.subject_ids, np.int32)[people.places]),
-        "turns": _lists(people.turns),
+        "draw_resamples": _lists(people.turns),
     }
 
 

@@ -56,20 +56,20 @@ def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> No
     def tables(*names: str) -> list[Path]:
         return [folder / f"{name}.parquet" for name in names]
 
-    rounds, baselines, nulls = gathered = tables("rounds", "baselines", "nulls")
+    rounds, baselines, nulls = gathered = tables("rounds", "baseline_metrics", "nulls")
     write_rounds(evidence.predictions, rounds, digest)
     write_baselines(evidence.baselines, evidence.splits, evidence.predictions, baselines, digest)
     write_baseline_averages(rounds, baselines, arms, *tables("baseline_averages"), digest)
     write_nulls(evidence.nulls, nulls, digest)
-    write_leakage(evidence.splits, evidence.predictions, *tables("leakage", "distances"), digest)
+    write_leakage(evidence.splits, evidence.predictions, *tables("leakage", "training_distances"), digest)
     summary = folder / "summary.json"
     write_summary(rounds, evidence.generic_metrics, evidence.arms, arms, summary, study.is_simulated)
     write_verdict(*gathered, study.arms, study.seed, folder / "verdict.json")
     trials = read_trials(evidence.predictions, evidence.generic_predictions)
     resamples = tables("resampled_draws", "resampled_patients")
-    compared = tables("patients", "averages", "tests")
+    compared = tables("patient_metrics", "averages", "comparisons")
     write_comparison(trials, arms, study.evaluation.decision, study.seed, digest, *compared, *resamples)
-    write_effective(trials, evidence.splits, arms, *tables("effective"), digest)
+    write_effective(trials, evidence.splits, arms, *tables("effective_sample_size"), digest)
     write_calibration(trials, arms, study.seed, digest, *tables("calibration"))
-    periods = tables("periods", "prevalence", "alerts", "decision_curve")
+    periods = tables("evaluation_periods", "prevalence", "alerts", "decision_curve")
     write_prevalence(trials, evidence.splits, arms, study.seed, digest, *periods)

@@ -72,7 +72,7 @@ def write_leakage(
     write_table(path, "leakage", table_from_rows("leakage", rows), digest)
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]
-    write_table(distances_path, "distances", table_from_rows("distances", distances), digest)
+    write_table(distances_path, "training_distances", table_from_rows("training_distances", distances), digest)
 
 
 def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def write_comparison(
         if metric in TESTED and way in (None, decision):
             tests += rows_of_tests(way, metric, curves, people)
     write_table(averages_path, "averages", table_from_rows("averages", averages), digest)
-    write_table(tests_path, "tests", table_from_rows("tests", tests), digest)
+    write_table(tests_path, "comparisons", table_from_rows("comparisons", tests), digest)
 
 
 def people_of_arms(trials: list[Trial], arms: Sequence[str], seed: int) -> dict[tuple[str, str | None], People]:
@@ -150,7 +150,7 @@ def rows_of_tests(
     for (arm, other), of_people in people.items():
         mine = curves[arm].of(of_people.subject_ids)
         theirs = curves[other].of(of_people.subject_ids) if other else mine
-        about = {"arm": arm, "against": other or GENERIC, "decision": decision, "metric": metric}
+        about = {"arm": arm, "reference": other or GENERIC, "decision": decision, "metric": metric}
         found = []
         for round_ in range(1, max([*mine.last, *theirs.last], default=0) + 1):
             against = round_ if other else 0

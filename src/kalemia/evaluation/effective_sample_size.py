@@ -23,7 +23,7 @@ def write_effective(
         ids = (draw.draw_id for draw in labeled)
         run_of[split["arm"], split["subject_id"]] = dict(zip(ids, run_numbers(labeled), strict=True))
     rows = [row for arm in arms for row in effective_rows([t for t in trials if t.arm == arm], run_of)]
-    write_table(path, "effective", table_from_rows("effective", rows), digest)
+    write_table(path, "effective_sample_size", table_from_rows("effective_sample_size", rows), digest)
 
 
 def effective_rows(trials: list[Trial], run_of: dict[tuple[str, int], dict[int, int]]) -> list[dict]:

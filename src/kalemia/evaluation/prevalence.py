@@ -72,7 +72,7 @@ def write_prevalence(
             alerts += [about | row for row in alert_rows(watch, times)]
             curves += [about | row for row in curve_rows(watch)]
     for path, kind, rows in (
-        (periods_path, "periods", periods),
+        (periods_path, "evaluation_periods", periods),
         (prevalence_path, "prevalence", worth),
         (alerts_path, "alerts", alerts),
         (curve_path, "decision_curve", curves),

@@ -243,7 +243,7 @@ def _similarity_rows(name: str, against: str, labels: np.ndarray, one: Maps, oth
             "model": name,
             "stage": stage,
             "label": label,
-            "against": against,
+            "reference": against,
             "attention": other_map,
             "spearman": spearman(map_, other_map),
             "ssim": structural_similarity(map_, other_map),
@@ -277,7 +277,7 @@ def _occlusion_rows(subject: PatientData) -> list[dict]:
 def _embedding_rows(subject: PatientData, settings: config.Explanation, seed: int) -> tuple[list[dict], list[dict]]:
     """The rows of the tables "embedding" and "projections"."""
     episode_of, embedding, projections = _episode_by_draw(subject), [], []
-    columns = subject.shown.rows.select(["draw_id", "label", "potassium"]).to_pylist()
+    columns = subject.shown.rows.select(["draw_id", "label", "value"]).to_pylist()
     for name, model in subject.models.items():
         features = pooled_features(model, subject.shown.inputs)
         by_tsne = tsne(features, settings.perplexity, seed_of(seed, "t-SNE", subject.subject_id))

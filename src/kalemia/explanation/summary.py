@@ -108,7 +108,7 @@ def attention_share(waves: Rows, model: str, stage: int, wave: str, column: str 
 def similarity(sanity: Rows, model: str, stage: int, against: str, measure: str = "spearman") -> float:
     """One patient's likeness of a model's map with the one it is held against, mean over the labels."""
     return _mean(
-        row[measure] for row in sanity if (row["model"], row["stage"], row["against"]) == (model, stage, against)
+        row[measure] for row in sanity if (row["model"], row["stage"], row["reference"]) == (model, stage, against)
     )
 
 

@@ -117,7 +117,7 @@ def _inputs_and_targets(
     beats: BeatSet, objective: Objective, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Network inputs and training targets, on the device."""
-    targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["potassium"].to_numpy())
+    targets = objective.targets(beats.rows["label"].to_numpy(), beats.rows["value"].to_numpy())
     return beat_tensor(beats.inputs, device), targets.to(device)
 
 
@@ -160,6 +160,6 @@ def _score_split(
         labels, subjects = rows["label"].to_numpy(), rows["subject_id"].to_numpy()
         metrics[unit] = discrimination(labels, *scores, subjects, rng(seed, "bootstrap", split, unit))
     if objective.head != "none":
-        error = draws["estimate"].to_numpy() - draws["potassium"].to_numpy()
+        error = draws["estimate"].to_numpy() - draws["value"].to_numpy()
         metrics["mean_absolute_error"] = float(np.mean(np.abs(error)))
     return draws, metrics

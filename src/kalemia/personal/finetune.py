@@ -69,7 +69,7 @@ def train_round(
     round_seed = seed_of(seed, "personal", split["subject_id"], split["arm"], round_)
     objective = Objective.from_config(network)
     train_on_draws(
-        head, inputs, beats.draw_ids, beats.rows["potassium"].to_numpy(), rounds, arm, round_seed, objective, shard_path
+        head, inputs, beats.draw_ids, beats.rows["value"].to_numpy(), rounds, arm, round_seed, objective, shard_path
     )
     training_draws = training_draws_until(split, round_)
     lineage = Lineage(

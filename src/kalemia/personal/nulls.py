@@ -115,7 +115,7 @@ def _initial_model(generic: ResNet, network: config.Network, arm: config.Arm, se
 def _train_all_rounds(
     head: TrainableHead, inputs: Tensor, beats: BeatSet, run: NullRun, arm: config.Arm, objective: Objective
 ) -> None:
-    real_values = dict(zip(beats.draw_ids.tolist(), beats.rows["potassium"].to_pylist(), strict=True))
+    real_values = dict(zip(beats.draw_ids.tolist(), beats.rows["value"].to_pylist(), strict=True))
     values = run.relabel(real_values)
     analyte = np.array([values[draw] for draw in beats.draw_ids.tolist()])
     for round_ in range(1, len(run.split.rounds) + 1):

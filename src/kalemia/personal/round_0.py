@@ -82,7 +82,7 @@ def _draw_set(
         pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws]),
         measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in beats_of_draws])),
         heart_rate_bpm=context_column("heart_rate_bpm"),
-        last_value=context_column("last_potassium"),
+        last_value=context_column("last_value"),
         last_label=context_column("last_label"),
         hours_since_admission=context_column("hours_since_admission"),
     )

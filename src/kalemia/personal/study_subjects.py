@@ -12,7 +12,7 @@ from kalemia.personal.arms import splits_of_arms
 
 def read_candidates(path: str | Path) -> dict[str, str]:
     """Subject -> candidate population, from ``cohort/subjects.parquet``: everybody with draws to read."""
-    return _column_by_subject(path, "subjects", "candidate")
+    return _column_by_subject(path, "subjects", "candidate_population")
 
 
 def read_populations(path: str | Path) -> dict[str, str | None]:

@@ -22,7 +22,7 @@ SECTION_FIGURES = {  # section of the study's page -> figures/{name}.svg
 }
 STUDY_FIGURES = tuple(name for names in SECTION_FIGURES.values() for name in names)
 # of evaluation/ -> tables/{name}.csv
-STUDY_TABLES = ("rounds", "averages", "tests", "baseline_averages", "prevalence")
+STUDY_TABLES = ("rounds", "averages", "comparisons", "baseline_averages", "prevalence")
 # patients/{subject}/{name}.svg
 PATIENT_FIGURES = ("rounds", "potassium", "beats", "gradcam", "waves", "sanity", "embedding", "embedding-pca")
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id, subject_name
-from kalemia.core.schemas import BEAT_SAMPLES, EXPLANATION
+from kalemia.core.schemas import BEAT_SAMPLES, EVALUATION, EXPLANATION, TABLES, Table
 from kalemia.core.tables import read_json, read_table
 from kalemia.report.provenance import RuleTime, hashes, rule_times
 from kalemia.stats.draw_metrics import role_metrics
@@ -22,26 +22,15 @@ JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "summary": "evaluation/summary.json",
     "verdict": "evaluation/verdict.json",
 }
-TABLE_FILES = {  # field -> file and schema
-    "populations": ("cohort/populations.parquet", "populations"),
-    "arms": ("personal/arms.parquet", "arms"),
-    "history": ("generic/history.parquet", "history"),
-    "generic": ("generic/predictions.parquet", "predictions"),
-    "rounds": ("evaluation/rounds.parquet", "rounds"),
-    "baseline_averages": ("evaluation/baseline_averages.parquet", "baseline_averages"),
-    "leakage": ("evaluation/leakage.parquet", "leakage"),
-    "distances": ("evaluation/distances.parquet", "distances"),
-    "patients": ("evaluation/patients.parquet", "patient_metrics"),
-    "averages": ("evaluation/averages.parquet", "averages"),
-    "tests": ("evaluation/tests.parquet", "tests"),
-    "effective": ("evaluation/effective.parquet", "effective"),
-    "periods": ("evaluation/periods.parquet", "periods"),
-    "prevalence": ("evaluation/prevalence.parquet", "prevalence"),
-    "alerts": ("evaluation/alerts.parquet", "alerts"),
-    "calibration": ("evaluation/calibration.parquet", "calibration"),
-    "decision_curve": ("evaluation/decision_curve.parquet", "decision_curve"),
+TABLE_FILES = {  # field -> kind of table, its file being the first of that kind
+    "populations": "populations",
+    "arms": "arms",
+    "history": "history",
+    "generic": "predictions",
 }
-STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(path for path, _ in TABLE_FILES.values())]))
+EVALUATION_TABLES = {file.name: file for file in EVALUATION if isinstance(file, Table) and file.on_page}
+_TABLES = (*(TABLES[kind] for kind in TABLE_FILES.values()), *EVALUATION_TABLES.values())
+STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(table.path for table in _TABLES)]))
 # the history tells the seconds that each epoch took, so that no two runs have the same
 HASHED_FILES = tuple(path for path in STUDY_FILES if path != "generic/history.parquet")
 REVIEW = "quality/review.html"
@@ -57,19 +46,7 @@ class StudyResults:
     arms: pa.Table
     history: pa.Table
     generic: pa.Table  # predictions of the generic network
-    rounds: pa.Table
-    baseline_averages: pa.Table
-    leakage: pa.Table
-    distances: pa.Table
-    patients: pa.Table
-    averages: pa.Table
-    tests: pa.Table
-    effective: pa.Table
-    periods: pa.Table
-    prevalence: pa.Table
-    alerts: pa.Table
-    calibration: pa.Table  # of the personal networks
-    decision_curve: pa.Table
+    evaluation: dict[str, pa.Table]  # by name: the tables of `EVALUATION_TABLES`
     summary: dict
     verdict: dict
     times: list[RuleTime]
@@ -79,7 +56,7 @@ class StudyResults:
 
     @property
     def n_rounds(self) -> int:
-        return max(self.rounds["round"].to_pylist(), default=0)
+        return max(self.evaluation["rounds"]["round"].to_pylist(), default=0)
 
     @property
     def personal(self) -> list[str]:
@@ -171,7 +148,8 @@ def read_study(results: str | Path) -> StudyResults:
     results = Path(results)
     data = StudyResults(
         **{field: read_json(results / path) for field, path in JSON_FILES.items()},
-        **{field: read_table(results / path, schema) for field, (path, schema) in TABLE_FILES.items()},
+        **{field: read_table(results / TABLES[kind].path, kind) for field, kind in TABLE_FILES.items()},
+        evaluation={name: read_table(results / table.path, table.kind) for name, table in EVALUATION_TABLES.items()},
         times=rule_times(results / "times"),
         hashes=hashes(results, HASHED_FILES),
         review=REVIEW if (results / REVIEW).exists() else None,
@@ -245,7 +223,7 @@ def _embedding(beats: pa.Table) -> Embedding:
     return Embedding(
         labels=beats["label"].to_numpy(),
         learned=pc.equal(beats["role"], "train").to_numpy(),
-        potassium=beats["potassium"].to_numpy(),
+        potassium=beats["value"].to_numpy(),
         episodes=beats["episode"].to_numpy(),
         positions=places,
     )

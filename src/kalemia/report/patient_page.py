@@ -50,7 +50,7 @@ def draw_rows(patient: PatientResults, arms: list[str]) -> list[dict]:
     return [
         {
             "time": f"{row['draw_time']:%Y-%m-%d %H:%M}",
-            "potassium": row["potassium"],
+            "value": row["value"],
             "label": LABELS[row["label"]],
             "heart_rate_bpm": row["heart_rate_bpm"],
             "n_beats": row["n_kept"],

@@ -69,7 +69,7 @@ def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> di
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
     judged = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    return row | {"subject": subject, "lost": dict(row["lost"])} | strip(judged)
+    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | strip(judged)
 
 
 def strip(judged: ExcerptAssessment) -> dict:

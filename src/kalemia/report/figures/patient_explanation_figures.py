@@ -105,9 +105,9 @@ def write_random_maps_figure(path: Path, title: str, found: Explanation, models:
     """The last stage's map for a positive beat beside those of networks made random: a row a model."""
     stage, label = max(found.stages), 1
     others = {
-        (row["model"], row["against"]): row
+        (row["model"], row["reference"]): row
         for row in found.sanity
-        if (row["stage"], row["label"]) == (stage, label) and row["against"] in CHECKS
+        if (row["stage"], row["label"]) == (stage, label) and row["reference"] in CHECKS
     }
     columns = {"true map": None} | {
         name.replace("\n", " "): check for check, name in CHECKS.items() if check != "halves"

@@ -63,7 +63,7 @@ def write_potassium_figure(
         usable = [row for row in patient.excerpts if row["reason"] is None]
         days = _days([row["draw_time"] for row in usable])
         places = shortened_gaps(days)
-        values = np.array([row["potassium"] for row in usable], dtype=float)
+        values = np.array([row["value"] for row in usable], dtype=float)
         grid = figure.subplots(len(arms), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for arm, axes in zip(arms, grid, strict=True):
             _shade_classes(axes, analyte, values)
@@ -111,13 +111,13 @@ def _draw_decision(axes: Axes, place: float, draw: dict, prediction: dict | None
     color = class_color(draw["label"])
     role = prediction["role"] if prediction else "other"
     if role == "test" and prediction["decision"] == draw["label"]:
-        axes.plot(place, draw["potassium"], marker="o", ms=7, mfc=color, mec=LIGHT["paper"], zorder=3)
+        axes.plot(place, draw["value"], marker="o", ms=7, mfc=color, mec=LIGHT["paper"], zorder=3)
     elif role == "test":
-        axes.plot(place, draw["potassium"], marker="X", ms=9.5, mfc=color, mec=LIGHT["ink"], mew=1, zorder=3)
+        axes.plot(place, draw["value"], marker="X", ms=9.5, mfc=color, mec=LIGHT["ink"], mew=1, zorder=3)
     elif role == "train":
-        axes.plot(place, draw["potassium"], marker="s", ms=6, mfc=LIGHT["paper"], mec=color, mew=1.4, zorder=2)
+        axes.plot(place, draw["value"], marker="s", ms=6, mfc=LIGHT["paper"], mec=color, mew=1.4, zorder=2)
     else:
-        axes.plot(place, draw["potassium"], marker="o", ms=3.5, mfc=color, mec="none", zorder=2)
+        axes.plot(place, draw["value"], marker="o", ms=3.5, mfc=color, mec="none", zorder=2)
 
 
 def _decision_legend() -> list[Line2D]:

@@ -21,7 +21,7 @@ HIGHEST_THRESHOLD = 0.8
 def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
     """Each patient's AUC with the generic network and after the last round, with intervals: a column an arm."""
     title = "AUC of every patient before and after personal training, with 95% intervals."
-    rows = [row for row in data.patients.to_pylist() if row["metric"] == "auc"]
+    rows = [row for row in data.evaluation["patient_metrics"].to_pylist() if row["metric"] == "auc"]
     subjects = sorted({row["subject_id"] for row in rows})
     if not subjects:
         write_remark(path, title, NOBODY, is_simulated)
@@ -38,7 +38,7 @@ def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], i
                 _draw_before_and_after(axes, place, of_patient[0], of_patient[-1], color)
             means = [
                 {**row, "value": row["mean"]}
-                for row in data.averages.to_pylist()
+                for row in data.evaluation["averages"].to_pylist()
                 if (row["arm"], row["metric"]) == (arm, "auc")
             ]
             if means and means[0]["patients"]:
@@ -56,12 +56,12 @@ def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], i
 def write_decision_curve_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
     """Net benefit over threshold probabilities, generic and after the last round: a panel an arm."""
     title = "Decision curves over every draw of the test periods, generic network and last round."
-    rows = data.decision_curve.to_pylist()
+    rows = data.evaluation["decision_curve"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
         write_remark(path, title, NOBODY, is_simulated)
         return
-    worth = {(row["arm"], row["round"]): row for row in data.prevalence.to_pylist()}
+    worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
     with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), is_simulated) as figure:
         for arm, axes in zip(told, panels(figure, told), strict=True):
             _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)

@@ -88,7 +88,7 @@ def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool
 def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
     """The share of positives over the last round's predicted probability, of all patients together: a panel an arm."""
     title = "Calibration of the personal networks after the last round, test draws of all patients together, by arm."
-    rows = data.calibration.to_pylist()
+    rows = data.evaluation["calibration"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
         write_remark(path, title, f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw.", is_simulated)
@@ -113,13 +113,13 @@ def write_rounds_figure(
 ) -> None:
     """Metrics over rounds: below each other for an arm, a thin line a patient; the mean, and the paper's."""
     title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
-    if not len(data.rounds):
+    if not len(data.evaluation["rounds"]):
         write_remark(path, title, NOBODY, is_simulated)
         return
     with svg_figure(path, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), is_simulated) as figure:
         for arm, column in zip(arms, columns_of_panels(figure, arms, len(metrics)), strict=True):
-            n_patients = len({row["subject_id"] for row in data.rounds.to_pylist() if row["arm"] == arm})
-            averages = [row for row in data.averages.to_pylist() if row["arm"] == arm]
+            n_patients = len({row["subject_id"] for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm})
+            averages = [row for row in data.evaluation["averages"].to_pylist() if row["arm"] == arm]
             for metric, axes in zip(metrics, column, strict=True):
                 axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
@@ -136,7 +136,7 @@ def write_rounds_figure(
 def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
     """Every metric after the last round, the arms side by side: dots are patients, joined across arms."""
     title = "The four metrics after the last round, arm beside arm."
-    if not len(data.rounds):
+    if not len(data.evaluation["rounds"]):
         write_remark(path, title, NOBODY, is_simulated)
         return
     names = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
@@ -185,7 +185,7 @@ def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
 
 
 def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color: str) -> None:
-    rows = [row for row in data.rounds.to_pylist() if row["arm"] == arm]
+    rows = [row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm]
     for subject in sorted({row["subject_id"] for row in rows}):
         mine = sorted((row["round"], row[metric]) for row in rows if row["subject_id"] == subject)
         line = axes.plot(*zip(*mine, strict=True), color=color, lw=1, alpha=0.45)[0]
@@ -217,7 +217,9 @@ def _sd_bar(axes: Axes, x: float, known: np.ndarray, color: str) -> None:
 
 def _last_round(data: StudyResults, arm: str, metric: str) -> dict[int, float]:
     """Each patient's value after the patient's own last round; patients without one are left out."""
-    rows = sorted((row for row in data.rounds.to_pylist() if row["arm"] == arm), key=lambda row: row["round"])
+    rows = sorted(
+        (row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm), key=lambda row: row["round"]
+    )
     last = {row["subject_id"]: row[metric] for row in rows}
     return {subject: value for subject, value in last.items() if value is not None and np.isfinite(value)}
 

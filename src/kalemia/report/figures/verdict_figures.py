@@ -66,7 +66,7 @@ def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str]
 def write_leakage_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
     """How well test draws are placed by their hours to the nearest training draw, before and after training."""
     title = "AUC by the distance of a test draw to the nearest training draw."
-    rows = data.distances.to_pylist()
+    rows = data.evaluation["training_distances"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
         write_remark(path, title, NOBODY, is_simulated)

@@ -39,7 +39,9 @@ def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dic
 
 def last_aucs(arm: str, data: StudyResults) -> list[float]:
     """The AUC of every patient who has one, after the patient's last round in an arm."""
-    rows = sorted((row for row in data.rounds.to_pylist() if row["arm"] == arm), key=lambda row: row["round"])
+    rows = sorted(
+        (row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm), key=lambda row: row["round"]
+    )
     last = {row["subject_id"]: known(row["auc"]) for row in rows}
     return sorted(auc for auc in last.values() if auc is not None)
 

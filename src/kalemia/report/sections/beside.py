@@ -100,7 +100,9 @@ def mean_rows(study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> 
 def patient_rows(study: Study, data: StudyResults) -> list[dict]:
     """Appendix 1: each personal patient with usable draws, and in each arm how many are learned from and tested on."""
     rounds = {(row["arm"], subject_name(row["subject_id"])): row["rounds"] for row in data.arms.to_pylist()}
-    tested = {(row["arm"], subject_name(row["subject_id"])): row["n_test"] for row in data.rounds.to_pylist()}
+    tested = {
+        (row["arm"], subject_name(row["subject_id"])): row["n_test"] for row in data.evaluation["rounds"].to_pylist()
+    }
     pairs = study.personal.pairs_per_round
     draws = {subject_name(row["subject_id"]): row for row in data.populations.to_pylist()}
     return [
@@ -116,7 +118,8 @@ def patient_rows(study: Study, data: StudyResults) -> list[dict]:
 def improvement(metric: str, study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> dict:
     """Appendix 2, one metric: the paper's means, a row for each personal patient and arm, a cell for each round."""
     known = {
-        (row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric] for row in data.rounds.to_pylist()
+        (row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric]
+        for row in data.evaluation["rounds"].to_pylist()
     }
     rows = [
         {

@@ -26,7 +26,7 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 def leakage_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
     """Each arm: over its splits the smallest gap in hours, and how many splits share what."""
-    table = data.leakage.to_pylist()
+    table = data.evaluation["leakage"].to_pylist()
     rows = []
     for name, arm in arms.items():
         mine = [row for row in table if row["arm"] == name]
@@ -39,7 +39,7 @@ def leakage_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
 
 def distance_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
     """Each distance to the nearest training draw: in each arm the AUC before and after, and the number of draws."""
-    table = data.distances.to_pylist()
+    table = data.evaluation["training_distances"].to_pylist()
     columns = []
     for name in arms:
         mine = [row for row in table if row["arm"] == name]

@@ -19,7 +19,10 @@ def patient_rows(arms: list[str], data: StudyResults) -> list[dict]:
     """Each personal patient: usable draws, and in each arm the AUC before and after, or why there is none."""
     draws = {subject_name(row["subject_id"]): row for row in data.populations.to_pylist()}
     personal = {(row["arm"], subject_name(row["subject_id"])): row for row in data.arms.to_pylist()}
-    auc = {(row["arm"], subject_name(row["subject_id"]), row["round"]): row["auc"] for row in data.rounds.to_pylist()}
+    auc = {
+        (row["arm"], subject_name(row["subject_id"]), row["round"]): row["auc"]
+        for row in data.evaluation["rounds"].to_pylist()
+    }
     rows = []
     for subject in data.personal:
         cells = []

@@ -17,9 +17,9 @@ STAGES = ("generic", "last round")
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Rows an arm, before and after: what the scores are worth, and what alerting by each rule finds and costs."""
-    worth = {(row["arm"], row["round"]): row for row in data.prevalence.to_pylist()}
+    worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
     alerts: dict[tuple[str, int], list[dict]] = {}
-    for row in data.alerts.to_pylist():
+    for row in data.evaluation["alerts"].to_pylist():
         alerts.setdefault((row["arm"], row["round"]), []).append(row)
     places = [
         (arm, stage, (arm, round_))
@@ -32,7 +32,7 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
             {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
             for arm, settings in study.arms.items()
         ],
-        "neither": sum(row["n_neither"] for row in data.periods.to_pylist()),
+        "neither": sum(row["n_neither"] for row in data.evaluation["evaluation_periods"].to_pylist()),
         "worth": [worth_cells(arm, stage, worth[key]) for arm, stage, key in places],
         "alerts": [alert_cells(arm, stage, row) for arm, stage, key in places for row in alerts[key]],
     }

@@ -15,7 +15,7 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
     """A row an arm, and each arm's last round beside its baselines."""
     return {
         "verdict_rows": verdict_rows(study.arms, data.verdict),
-        "baseline_tables": baseline_tables(list(study.arms), data.baseline_averages),
+        "baseline_tables": baseline_tables(list(study.arms), data.evaluation["baseline_averages"]),
     }
 
 

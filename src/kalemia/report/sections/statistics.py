@@ -22,14 +22,14 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 
 def values(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and what the draws are worth."""
-    tests = data.tests.to_pylist()
-    last = {(row["arm"], row["against"]): row["round"] for row in tests}  # rows go by round
+    tests = data.evaluation["comparisons"].to_pylist()
+    last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round
     return {
-        "rounds": [cells_of_test(row) for row in tests if row["against"] == GENERIC and row["metric"] in OVER_ROUNDS],
+        "rounds": [cells_of_test(row) for row in tests if row["reference"] == GENERIC and row["metric"] in OVER_ROUNDS],
         "arms": [
             cells_of_test(row)
             for row in tests
-            if row["against"] != GENERIC and row["round"] == last[row["arm"], row["against"]]
+            if row["reference"] != GENERIC and row["round"] == last[row["arm"], row["reference"]]
         ],
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
@@ -43,7 +43,7 @@ def cells_of_test(row: dict) -> dict:
     """One comparison in words."""
     return {
         "arm": row["arm"],
-        "against": row["against"],
+        "reference": row["reference"],
         "metric": MORE_NAMES[row["metric"]],
         "round": row["round"],
         "patients": row["patients"],
@@ -55,7 +55,9 @@ def cells_of_test(row: dict) -> dict:
 def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     """Every metric and way to decide in an arm, with the generic network and after the last round."""
     found = {
-        (row["decision"], row["metric"], row["round"]): row for row in data.averages.to_pylist() if row["arm"] == arm
+        (row["decision"], row["metric"], row["round"]): row
+        for row in data.evaluation["averages"].to_pylist()
+        if row["arm"] == arm
     }
     rows = []
     for decision, metric in EVERY:
@@ -67,7 +69,7 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
 
 def worth_cells(arm: str, data: StudyResults) -> dict:
     """Of an arm: test draws, their episodes, how alike those of one are, and the independent draws they are worth."""
-    mine = [row for row in data.effective.to_pylist() if row["arm"] == arm]
+    mine = [row for row in data.evaluation["effective_sample_size"].to_pylist() if row["arm"] == arm]
     return {
         "arm": arm,
         "patients": len(mine),

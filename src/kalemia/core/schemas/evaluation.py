@@ -1,0 +1,363 @@
+"""Files of evaluation/: metrics, intervals, comparisons, calibration and real prevalence.
+
+To add a table, add it to `EVALUATION` and write it from `kalemia.evaluation.build_evaluation`; the rules, the report's
+inputs and docs/reference/files.md follow from the entry.
+"""
+
+import pyarrow as pa
+
+from kalemia.core.schemas.declaration import (
+    ACCURACY,
+    ARM,
+    AUC,
+    BASELINE,
+    DECISION,
+    DRAW_ID,
+    HIGH,
+    METRIC,
+    METRICS,
+    N_DRAWS,
+    N_NEGATIVE,
+    N_POSITIVE,
+    N_TEST,
+    PATIENTS,
+    RESAMPLE,
+    ROUND,
+    SENSITIVITY,
+    SPECIFICITY,
+    SUBJECT_ID,
+    Column,
+    JsonFile,
+    Table,
+    with_bounds,
+)
+
+EVALUATION = (
+    Table(
+        "rounds",
+        "evaluation/rounds.parquet",
+        "One row per patient, arm and round, over the test draws.",
+        (
+            ARM,
+            SUBJECT_ID,
+            ROUND,
+            *METRICS,
+        ),
+        on_page=True,
+    ),
+    Table(
+        "baseline_metrics",
+        "evaluation/baseline_metrics.parquet",
+        "One row per patient, arm and baseline, over the test draws. The random intercept is fitted here, because it"
+        " needs all patients of an arm.",
+        (
+            ARM,
+            SUBJECT_ID,
+            BASELINE,
+            *METRICS,
+        ),
+    ),
+    Table(
+        "baseline_averages",
+        "evaluation/baseline_averages.parquet",
+        "One row per arm and baseline, and one for the last round of the arm: means over the patients who have an"
+        " AUC after the last round. These are the same patients in every row of an arm.",
+        (
+            ARM,
+            Column("model", pa.string(), "a baseline, or `last_round`"),
+            PATIENTS,
+            ACCURACY,
+            AUC,
+            SENSITIVITY,
+            SPECIFICITY,
+        ),
+        on_page=True,
+    ),
+    Table(
+        "nulls",
+        "evaluation/nulls.parquet",
+        "Negative controls: one row per run on labels or ECG from which the answer was removed, after its last round.",
+        (
+            ARM,
+            SUBJECT_ID,
+            Column("kind", pa.string(), "shuffled, shifted, stranger (another patient's network), between_beats"),
+            Column("repeat", pa.int32(), "number of the run, from 0"),
+            Column("seed", pa.int64(), "seed of the run; for `stranger`, the patient whose network it is"),
+            *METRICS,
+        ),
+        other_paths=(
+            "personal/{arm}/{subject}/nulls.parquet",
+            "personal/{arm}/cross_patient.parquet",
+        ),
+    ),
+    Table(
+        "leakage",
+        "evaluation/leakage.parquet",
+        "One row per split: how much training and test draws share.",
+        (
+            ARM,
+            SUBJECT_ID,
+            Column("protocol", pa.string(), "paper, forward, episode, admission"),
+            Column("n_train", pa.int32(), "training draws of all rounds"),
+            N_TEST,
+            Column("smallest_gap_hours", pa.float64(), "smallest time between a training and a test draw", "h"),
+            Column("shared_recordings", pa.int32(), "recordings that hold both training and test draws"),
+            Column("shared_segments", pa.int32(), "segments that hold both"),
+            Column("shared_admissions", pa.int32(), "admissions that hold both"),
+            Column("shared_episodes", pa.int32(), "runs of draws of one label that hold both"),
+            Column("shared_beats", pa.int32(), "pairs of draws whose beats overlap in time"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "training_distances",
+        "evaluation/training_distances.parquet",
+        "One row per test draw: its distance in time to the training draws.",
+        (
+            ARM,
+            SUBJECT_ID,
+            DRAW_ID,
+            Column("hours_to_training", pa.float64(), "time to the nearest training draw of any round", "h"),
+            Column(
+                "placement_generic",
+                pa.float64(),
+                "share of the test draws of the other class that the generic network ranks correctly relative to"
+                " this draw",
+            ),
+            Column("placement", pa.float64(), "the same after the last round"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "patient_metrics",
+        "evaluation/patient_metrics.parquet",
+        "One row per patient, arm, round, decision rule and metric, over the test draws. The intervals treat draws"
+        " as independent; `effective_sample_size.parquet` shows how far that is from true.",
+        (
+            ARM,
+            SUBJECT_ID,
+            ROUND,
+            DECISION,
+            METRIC,
+            Column("n_draws", pa.int32(), "draws that the metric is computed from"),
+            Column("value", pa.float64(), "null if undefined: no draw of a class, no alert, or no finite slope"),
+            Column(
+                "low",
+                pa.float64(),
+                "lower 95% bound: exact for shares of draws, a score interval for the AUC, null for other metrics",
+            ),
+            HIGH,
+        ),
+        on_page=True,
+    ),
+    Table(
+        "averages",
+        "evaluation/averages.parquet",
+        "One row per arm, round, decision rule and metric, over patients. A patient with fewer rounds keeps the last"
+        " one.",
+        (
+            ARM,
+            ROUND,
+            DECISION,
+            METRIC,
+            Column("patients", pa.int32(), "patients who have the metric"),
+            Column("mean", pa.float64(), "mean over them"),
+            Column("low", pa.float64(), "lower 95% bound from the stored resamples; null for calibration"),
+            HIGH,
+            Column("sd", pa.float64(), "sample standard deviation (n - 1)"),
+            Column("median", pa.float64(), "median"),
+            Column("lower_quartile", pa.float64(), "lower quartile"),
+            Column("upper_quartile", pa.float64(), "upper quartile"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "comparisons",
+        "evaluation/comparisons.parquet",
+        "One row per arm, reference, round and metric. Accuracy, sensitivity and specificity use the decision rule"
+        " `evaluation.decision`.",
+        (
+            ARM,
+            Column(
+                "reference",
+                pa.string(),
+                "what the arm is compared with: `generic`, round 0 of the same arm; otherwise another arm, in the"
+                " same round",
+            ),
+            Column("round", pa.int32(), "from 1; p values are adjusted over the rounds"),
+            DECISION,
+            METRIC,
+            Column("patients", pa.int32(), "patients who have the metric on both sides"),
+            Column("difference", pa.float64(), "mean difference over them, the arm minus the reference"),
+            Column("low", pa.float64(), "lower 95% bound from the stored resamples"),
+            HIGH,
+            Column("mann_whitney_u", pa.float64(), "U statistic"),
+            Column(
+                "mann_whitney_p",
+                pa.float64(),
+                "two-sided p value, treating the two sides as different people, as in the paper",
+            ),
+            Column("mann_whitney_holm", pa.float64(), "p value adjusted over the rounds (Holm)"),
+            Column("wilcoxon", pa.float64(), "smaller sum of signed ranks"),
+            Column("wilcoxon_p", pa.float64(), "two-sided p value, paired"),
+            Column("wilcoxon_holm", pa.float64(), "p value adjusted over the rounds (Holm)"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "resampled_draws",
+        "evaluation/resampled_draws.parquet",
+        "One row per patient, arm and bootstrap resample of the patient's test draws, drawn within their class.",
+        (
+            ARM,
+            SUBJECT_ID,
+            RESAMPLE,
+            Column("draw_ids", pa.list_(pa.int64()), "repeated as often as drawn"),
+        ),
+    ),
+    Table(
+        "resampled_patients",
+        "evaluation/resampled_patients.parquet",
+        "One row per bootstrap resample of the patients of an arm, or of the patients whom two arms share. The"
+        " replicate of a mean is the mean over `subject_ids` of the metric on the draws of the resample at the same"
+        " position in `draw_resamples`.",
+        (
+            ARM,
+            Column(
+                "other_arm",
+                pa.string(),
+                "the other arm of a comparison; null for one arm and comparisons between its rounds",
+            ),
+            RESAMPLE,
+            Column("subject_ids", pa.list_(pa.int32()), "repeated as often as drawn"),
+            Column(
+                "draw_resamples",
+                pa.list_(pa.int32()),
+                "for each of `subject_ids` its `resample` in `resampled_draws.parquet`",
+            ),
+        ),
+    ),
+    Table(
+        "effective_sample_size",
+        "evaluation/effective_sample_size.parquet",
+        "One row per patient and arm: how many independent draws the test draws are worth.",
+        (
+            ARM,
+            SUBJECT_ID,
+            N_TEST,
+            Column("episodes", pa.int32(), "runs of one label that hold test draws"),
+            Column(
+                "correlation",
+                pa.float64(),
+                "intraclass correlation of scores within an episode, one for all patients of the arm; null if it"
+                " cannot be estimated",
+            ),
+            Column(
+                "effective_draws",
+                pa.float64(),
+                "equivalent number of independent draws; the number of episodes if the correlation is unknown",
+            ),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "evaluation_periods",
+        "evaluation/evaluation_periods.parquet",
+        "One row per patient and arm: the evaluation period ([method.md](../method.md)), in which every scored draw"
+        " counts.",
+        (
+            ARM,
+            SUBJECT_ID,
+            N_DRAWS,
+            N_POSITIVE,
+            N_NEGATIVE,
+            Column("n_neither", pa.int32(), "draws without a label"),
+            Column("patient_days", pa.int32(), "calendar days with a draw"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "prevalence",
+        "evaluation/prevalence.parquet",
+        "One row per arm and round, over all draws of all evaluation periods; draws without a label count as"
+        " negative. The intervals resample patients.",
+        (
+            ARM,
+            ROUND,
+            PATIENTS,
+            Column("patient_days", pa.int32(), "calendar days with a draw, of all patients"),
+            N_DRAWS,
+            N_POSITIVE,
+            *with_bounds(Column("prevalence", pa.float64(), "share of draws that are positive")),
+            Column("mean_probability", pa.float64(), "mean predicted probability"),
+            *with_bounds(Column("auroc", pa.float64(), "over all pairs of draws, also of different patients")),
+            *with_bounds(Column("auprc", pa.float64(), "average precision")),
+            *with_bounds(Column("brier", pa.float64(), "mean squared error of the probability")),
+            Column("calibration_slope", pa.float64(), "1 is ideal, below 1 too extreme; null if not finite"),
+            Column("calibration_intercept", pa.float64(), "0 is ideal, above 0 predictions are too low"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "calibration",
+        "evaluation/calibration.parquet",
+        "One row per arm and bin of the test draws of all its patients, from the lowest predictions after the last"
+        " round to the highest. An arm with fewer than 16 test draws has no rows. The intervals resample patients.",
+        (
+            ARM,
+            Column("patients", pa.int32(), "patients of the whole arm"),
+            Column("n_draws", pa.int32(), "test draws in the bin"),
+            Column("predicted", pa.float64(), "mean predicted probability"),
+            *with_bounds(Column("observed", pa.float64(), "share of draws that are positive")),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "alerts",
+        "evaluation/alerts.parquet",
+        "One row per arm, round and alert rule, over all draws of all evaluation periods. The intervals resample"
+        " patients.",
+        (
+            ARM,
+            ROUND,
+            Column(
+                "rule",
+                pa.string(),
+                "vote, mean_logit, threshold; or `sensitivity 0.8` and `sensitivity 0.9`, the point of the ROC curve"
+                " at which these draws reach it",
+            ),
+            Column("n_alerts", pa.int32(), "draws with an alert"),
+            Column("sensitivity", pa.float64(), "share of positive draws with an alert"),
+            Column("specificity", pa.float64(), "share of negative draws without an alert"),
+            *with_bounds(Column("ppv", pa.float64(), "share of alerts that are correct")),
+            Column("npv", pa.float64(), "share of draws without an alert that are negative"),
+            *with_bounds(Column("alerts_a_day", pa.float64(), "alerts per patient-day", "1/d")),
+            Column("false_alerts_a_day", pa.float64(), "false alerts per patient-day", "1/d"),
+        ),
+        on_page=True,
+    ),
+    Table(
+        "decision_curve",
+        "evaluation/decision_curve.parquet",
+        "One row per arm, round and threshold probability, over all draws of all evaluation periods. Never alerting"
+        " has a net benefit of 0.",
+        (
+            ARM,
+            ROUND,
+            Column("probability", pa.float64(), "threshold: alert from this probability on"),
+            Column(
+                "net_benefit",
+                pa.float64(),
+                "true alerts per draw, minus false alerts weighted by the odds of `probability`",
+            ),
+            Column("treat_all", pa.float64(), "net benefit of always alerting"),
+        ),
+        on_page=True,
+    ),
+    JsonFile("evaluation/summary.json", "mean and SD over patients of each metric, by arm and round", on_page=True),
+    JsonFile(
+        "evaluation/verdict.json",
+        "the verdict on the study and on each arm, with all figures that it rests on ([method.md](../method.md))",
+        on_page=True,
+    ),
+)

@@ -1,0 +1,29 @@
+"""JSON files of the results folder, without those of evaluation/."""
+
+from kalemia.core.schemas.declaration import JsonFile
+
+JSON_FILES = (
+    JsonFile(
+        "cohort/flow.json",
+        "the inclusion flow: each step with its rule, the subjects and draws left, those lost by reason, the decisions"
+        " changed by the review, and the outcome of every subject and draw",
+    ),
+    JsonFile(
+        "cohort/characteristics.json",
+        "age, gender, ethnicity, height, weight, draws and values of both populations, with the number missing of each",
+    ),
+    JsonFile(
+        "generic/metrics.json",
+        "metrics on training, validation and test draws and beats, with intervals ([training.md](../training.md))",
+    ),
+    JsonFile(
+        "personal/{arm}/{subject}/split.json",
+        "the draws of each round and of the test, the seed, the leakage audit, and for every usable draw its time,"
+        " label, recording, admission and segments",
+    ),
+    JsonFile("personal/{arm}/{subject}/round-{k}/metrics.json", "metrics on the test draws"),
+    JsonFile(
+        "source/truth.json",
+        "simulated studies only: the simulated effects and events; only the tests and the report read it",
+    ),
+)
