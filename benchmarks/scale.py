@@ -17,11 +17,15 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import yaml
+
+from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.tables import table_from_rows, write_json, write_table
 from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
 
 ROOT = Path(__file__).parents[1]
+STUDY = Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
 N_DRAWS = 26
 # The command line of Snakemake, which says besides how long it built the graph.
 SNAKEMAKE = """
@@ -51,7 +55,7 @@ def write_cohort(results: Path, subjects: dict[int, str]) -> None:
     """What the first checkpoint leaves behind."""
     rows = [{"subject_id": subject, "candidate_population": population} for subject, population in subjects.items()]
     for name, kind, of_kind in (("subjects", "subjects", rows), ("draws", "draws", []), ("unreadable", "ledger", [])):
-        write_table(results / f"cohort/{name}.parquet", kind, table_from_rows(kind, of_kind))
+        write_table(results / f"cohort/{name}.parquet", kind, table_from_rows(kind, of_kind), STUDY.digest("cohort"))
 
 
 def write_populations(results: Path, subjects: dict[int, str]) -> None:
@@ -77,7 +81,7 @@ def write_populations(results: Path, subjects: dict[int, str]) -> None:
         "personal": [_draw(subject, k) for subject, of in subjects.items() if of == "personal" for k in range(N_DRAWS)],
     }
     for kind, rows in tables.items():
-        write_table(results / f"cohort/{kind}.parquet", kind, table_from_rows(kind, rows))
+        write_table(results / f"cohort/{kind}.parquet", kind, table_from_rows(kind, rows), STUDY.digest("populations"))
     write_json(results / "cohort/flow.json", {"steps": []})
 
 
