@@ -11,7 +11,7 @@ from kalemia.core.paths import round_of_path, subject_id
 from kalemia.core.tables import empty_table, known, read_table, table_from_rows, write_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import audit, hours_between
-from kalemia.personal.splits import parse_draws, read_split
+from kalemia.personal.splits import parse_draws, read_split, training_draws
 from kalemia.stats.draw_metrics import METRICS, draw_metrics
 from kalemia.stats.logistic_regression import fit_offset
 
@@ -66,7 +66,7 @@ def write_leakage(
     splits = [read_split(split_path) for split_path in split_paths]
     rows = []
     for split in splits:
-        learned = [draw for pair in split["rounds"] for draw in pair]
+        learned = training_draws(split)
         about = {name: split[name] for name in ("arm", "subject_id", "protocol")}
         rows.append(about | audit(learned, split["test"], *parse_draws(split)))
     write_table(path, "leakage", table_from_rows("leakage", rows), digest)
@@ -87,7 +87,7 @@ def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[dict]:
     time = {draw.draw_id: draw.time for draw in parse_draws(split)[0]}
-    learned = [draw for pair in split["rounds"] for draw in pair]
+    learned = training_draws(split)
     placed = {}
     for name, round_ in (("placement_generic", 0), ("placement", len(split["rounds"]))):
         table = read_table(predictions[split["arm"], split["subject_id"], round_], "predictions")
@@ -123,7 +123,7 @@ def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int],
 
 def _own_offset(split: dict, table: pa.Table) -> tuple[float, float]:
     """What `fit_offset` says of the draws learned from, on the generic network's logits."""
-    learned = [draw for pair in split["rounds"] for draw in pair]
+    learned = training_draws(split)
     train = table.filter(pc.is_in(table["draw_id"], pa.array(learned)))
     return fit_offset(train["logit"].to_numpy(), train["label"].to_numpy())
 

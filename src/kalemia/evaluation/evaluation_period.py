@@ -7,7 +7,7 @@ import numpy as np
 from kalemia.evaluation.patient_scores import Trial
 from kalemia.personal.episodes import Draw, episodes, labeled_in_time_order
 from kalemia.personal.leakage import hours_between
-from kalemia.personal.splits import parse_draws
+from kalemia.personal.splits import parse_draws, training_draws
 
 _KINDS = {"n_positive": 1, "n_negative": 0, "n_neither": -1}
 
@@ -20,7 +20,7 @@ def draws_of_period(split: dict) -> set[int]:
     learned from, or the admission. The test draws always belong to it.
     """
     draws, _ = parse_draws(split)
-    learned = {draw for pair in split["rounds"] for draw in pair}
+    learned = set(training_draws(split))
     test = set(split["test"])
     if split["protocol"] == "forward":
         first = min(draw.time for draw in draws if draw.draw_id in test)

@@ -195,6 +195,11 @@ def read_split(path) -> dict:
     return split
 
 
+def training_draws(split: dict) -> list[int]:
+    """The training draws of all rounds of a split file."""
+    return [draw for pair in split["rounds"] for draw in pair]
+
+
 def parse_draws(split: dict) -> tuple[list[Draw], dict[int, BeatSpan]]:
     """All usable draws of a split file in the order of time, and the spans of their beats."""
     draws, spans = [], {}
@@ -220,7 +225,7 @@ def _draw_json(draw: Draw, spans: dict[int, BeatSpan]) -> dict:
 
 
 def _raise_on_leak(path, split: dict) -> None:
-    train = [draw for pair in split["rounds"] for draw in pair]
+    train = training_draws(split)
     twice = [draw for draw, n in Counter([*train, *set(split["test"])]).items() if n > 1]
     if twice:
         raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")

@@ -6,6 +6,7 @@ inputs and docs/reference/files.md follow from the entry.
 
 import pyarrow as pa
 
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.schemas.declaration import (
     ACCURACY,
     ARM,
@@ -80,7 +81,7 @@ EVALUATION = (
         (
             ARM,
             SUBJECT_ID,
-            Column("kind", pa.string(), "shuffled, shifted, stranger (another patient's network), between_beats"),
+            Column("kind", pa.string(), f"the negative control: {', '.join(NEGATIVE_CONTROLS)}"),
             Column("repeat", pa.int32(), "number of the run, from 0"),
             Column("seed", pa.int64(), "seed of the run; for `stranger`, the patient whose network it is"),
             *METRICS,
