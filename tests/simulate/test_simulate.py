@@ -218,7 +218,7 @@ def test_drift_changes_the_beat_from_day_to_day_but_not_at_once():
     assert np.abs(later - now).max() > 0.2
 
 
-def test_gain_shortcut_scales_the_ecg_and_no_header_tells(people, settings):
+def test_gain_shortcut_scales_the_ecg_but_is_in_no_header(people, settings):
     person = next(person for person in people if person.population == "personal")
     wrong = replace(settings, shortcuts=Shortcuts(electrodes=False, gain=True, drift=False))
     plain_mv, scaled_mv = (draw_signals(person, 0, -2000, 0, of, SEED)[0]["II"] for of in (settings, wrong))
@@ -227,7 +227,7 @@ def test_gain_shortcut_scales_the_ecg_and_no_header_tells(people, settings):
     np.testing.assert_allclose(scaled_mv, plain_mv * gain)
 
 
-def test_less_noise_makes_a_calmer_baseline(people, settings):
+def test_less_noise_gives_a_smoother_baseline(people, settings):
     person = next(person for person in people if "II" in person.leads)
     still, ordinary = (
         draw_signals(person, 0, -9000, 0, replace(settings, noise=noise), SEED)[0]["II"] for noise in (0.0, 1.0)
@@ -257,7 +257,7 @@ def test_every_cause_of_exclusion_occurs_in_a_larger_cohort(settings):
     assert {draw.coverage for draw in causes["monitor off before every draw"].monitored.draws} == {"off"}
 
 
-def test_codes_of_exclusion_stand_in_the_tables(folder, people):
+def test_codes_of_exclusion_are_in_the_tables(folder, people):
     coded = {person.subject_id for person in people if person.cause == "coded atrial fibrillation"}
     fibrillating = {int(row["SUBJECT_ID"]) for row in rows_of(folder, "DIAGNOSES_ICD") if row["ICD9_CODE"] == "42731"}
     assert fibrillating == coded != set()

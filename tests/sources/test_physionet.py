@@ -49,7 +49,7 @@ def test_a_recording_knows_its_start_and_its_segments(mirror):
     assert recording.sample_at(datetime(2150, 3, 4, 5, 17, 32)) == 62
 
 
-def test_a_lead_is_read_out_of_gaps_and_segments_with_each_one_s_own_gain(mirror, ecg_mv):
+def test_a_lead_is_read_across_gaps_with_the_gain_of_each_segment(mirror, ecg_mv):
     source, name = mirror
     excerpt = source.read_lead(source.recording(name), "II", 400, 2900)
     expected = np.full(2500, np.nan)
@@ -64,7 +64,7 @@ def test_a_lead_is_read_out_of_gaps_and_segments_with_each_one_s_own_gain(mirror
     assert excerpt.problems == []
 
 
-def test_a_missing_file_is_said_and_the_rest_is_read(mirror, tmp_path):
+def test_a_missing_file_is_reported_and_the_rest_is_read(mirror, tmp_path):
     source, name = mirror
     next(tmp_path.rglob("3000001_0002.dat")).unlink()
     excerpt = source.read_lead(source.recording(name), "II", 0, 3000)
@@ -72,7 +72,7 @@ def test_a_missing_file_is_said_and_the_rest_is_read(mirror, tmp_path):
     assert np.isfinite(excerpt.ecg_mv).sum() == 400
 
 
-def test_a_truncated_file_is_said(mirror, tmp_path):
+def test_a_truncated_file_is_reported(mirror, tmp_path):
     source, name = mirror
     path = next(tmp_path.rglob("3000001_0002.dat"))
     path.write_bytes(path.read_bytes()[:700])
@@ -93,7 +93,7 @@ def test_every_unit_of_voltage_becomes_millivolts(tmp_path, ecg_mv, unit, factor
     assert excerpt.segments[0].gain == pytest.approx(50 / factor)
 
 
-def test_a_unit_that_is_no_voltage_is_a_problem(tmp_path, ecg_mv):
+def test_a_unit_that_is_not_a_voltage_is_a_problem(tmp_path, ecg_mv):
     name = write_record(tmp_path, 20, START, 3_000_001, [({"II": ecg_mv["a"]}, 50)])
     header = (tmp_path / DATABASE / name).with_name("3000001_0001.hea")
     header.write_bytes(header.read_bytes().replace(b"/mV", b"/mmHg"))
@@ -101,14 +101,14 @@ def test_a_unit_that_is_no_voltage_is_a_problem(tmp_path, ecg_mv):
     assert _reasons(source.read_lead(source.recording(name), "II", 0, 1000)) == ["not in millivolts"]
 
 
-def test_a_malformed_header_is_said(mirror, tmp_path):
+def test_a_malformed_header_is_reported(mirror, tmp_path):
     source, name = mirror
     (tmp_path / DATABASE / f"{name}.hea").write_text("this is no header\n")
     with pytest.raises(UnreadableRecordingError, match="unreadable header"):
         source.recording(name)
 
 
-def test_a_header_that_was_cut_off_is_said(mirror, tmp_path):
+def test_a_truncated_header_is_reported(mirror, tmp_path):
     source, name = mirror
     path = tmp_path / DATABASE / f"{name}.hea"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
@@ -116,7 +116,7 @@ def test_a_header_that_was_cut_off_is_said(mirror, tmp_path):
         source.recording(name)
 
 
-def test_a_header_that_is_not_there_is_said(mirror):
+def test_a_missing_header_is_reported(mirror):
     source, name = mirror
     with pytest.raises(UnreadableRecordingError, match="no header"):
         source.recording(name[:-2] + "59")
@@ -129,7 +129,7 @@ def test_a_name_that_leaves_the_folder_is_refused(mirror, tmp_path, line):
         mirror[0].recording_names()
 
 
-def test_a_folder_that_is_no_mirror_is_refused(tmp_path):
+def test_a_folder_without_the_list_of_recordings_is_refused(tmp_path):
     with pytest.raises(UserError, match="has no RECORDS-waveforms"):
         PhysioNet(tmp_path).recording_names()
 
@@ -146,7 +146,7 @@ def test_a_real_record_reads_as_wfdb_reads_it(tmp_path, real_data):
 
 
 @pytest.mark.realdata
-def test_a_real_record_with_missing_files_is_read_as_far_as_it_goes(tmp_path, real_data):
+def test_a_real_record_with_missing_files_is_read_as_far_as_possible(tmp_path, real_data):
     name = "p00/p000020/p000020-2183-04-28-17-47"
     shutil.copytree(real_data / "mimic3wdb/p000020", tmp_path / DATABASE / "p00/p000020")
     (tmp_path / DATABASE / "RECORDS-waveforms").write_text(name + "\n")

@@ -59,7 +59,7 @@ def test_only_physionet_is_read_from_urls(config, tmp_path):
     "analyte",
     [{"name": "calcium"}, {"unit": "mg/dL"}, {"positive": {"above": 8.0}}, {"positive": {"above": None, "below": 2.0}}],
 )
-def test_the_simulation_refuses_an_analyte_that_it_does_not_know(config, analyte):
+def test_the_simulation_refuses_an_unknown_analyte(config, analyte):
     config["analyte"] |= analyte
     assert _error(config).startswith("config: analyte: source.kind simulated knows potassium in mEq/L alone")
     _describe(config, kind="physionet", waveforms="https://example.org", tables="https://example.org").check()

@@ -25,7 +25,7 @@ def planted(request, config, schema):
     return Study.from_config(whole)
 
 
-def test_what_is_planted_is_what_the_study_is_named_for(planted):
+def test_each_planted_study_has_the_effect_that_it_is_named_for(planted):
     shortcuts = planted.simulation.shortcuts
     found = planted.simulation.potassium_effect, shortcuts.electrodes, shortcuts.gain, shortcuts.drift
     assert (
@@ -92,7 +92,7 @@ def _is_chance(auc: float) -> bool:
 
 
 @pytest.mark.planted
-def test_where_potassium_can_be_read_the_network_reads_it(finished):
+def test_a_study_with_an_effect_of_potassium_is_learned(finished):
     study = finished("signal")
     assert study.arms["forward"]["interval"][1] >= 0  # within the interval of the best baseline, or better
     runs = study.null_runs("forward", "shifted")
@@ -101,7 +101,7 @@ def test_where_potassium_can_be_read_the_network_reads_it(finished):
 
 
 @pytest.mark.planted
-def test_where_only_the_day_can_be_read_the_paper_s_protocol_alone_shines_and_is_refused(finished):
+def test_shortcut_study_passes_only_random_split_and_verdict_rejects_it(finished):
     study = finished("shortcut")
     truth = study.last_round("paper")
     assert truth >= 0.8
@@ -112,7 +112,7 @@ def test_where_only_the_day_can_be_read_the_paper_s_protocol_alone_shines_and_is
 
 
 @pytest.mark.planted
-def test_where_nothing_can_be_read_everything_is_at_chance(finished):
+def test_a_study_without_effect_stays_at_chance(finished):
     study = finished("nothing")
     for arm, found in study.arms.items():
         assert _is_chance(study.last_round(arm)), arm

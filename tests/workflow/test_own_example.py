@@ -83,7 +83,7 @@ def _stale(capsys, *stages):
     return {stage: int(count or 0) for stage, count in counts.items()}
 
 
-def test_what_is_made_for_one_subject_leaves_its_neighbors_to_be_made(copy):
+def test_making_one_subject_leaves_its_neighbors_to_be_made(copy):
     change = {"cohort": {"min_recorded_minutes": 0.9}, "ecg": {"stopband_db": 60.0}}
     before = _digests("beats"), _digests("excerpts")
     _ran(copy, "results/example/beats/p000001.parquet", config=change)
@@ -121,14 +121,14 @@ def _first_mv(subject):
     return read_table(f"results/example/excerpts/p{subject:06d}.parquet", "excerpts")["ecg_mv"][0].as_py()[100]
 
 
-def test_a_missing_table_of_the_cohort_hides_nothing_else_that_is_missing(copy):
+def test_a_missing_table_of_the_cohort_hides_no_other_missing_file(copy):
     Path("results/example/cohort/unreadable.parquet").unlink()
     shutil.rmtree("results/example/excerpts")
     _ran(copy, "all_excerpts")
     assert len(_digests("excerpts")) == 3
 
 
-def test_what_stops_a_run_that_has_begun_is_told(tmp_path):
+def test_an_error_after_the_start_of_a_run_is_reported(tmp_path):
     shutil.copytree(ROOT / "tests/own", tmp_path / "tests/own")
     run = run_snakemake(tmp_path, "results/example/beats/p000009.parquet", studies=STUDIES)
     assert run.returncode != 0

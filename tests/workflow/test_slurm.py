@@ -114,12 +114,12 @@ def test_an_interrupt_cancels_every_job(story):
     assert any(row["State"].startswith("CANCELLED") for row in story.submissions["beats"])
 
 
-def test_what_was_done_before_an_interruption_is_not_done_again(story):
+def test_jobs_done_before_an_interruption_are_not_done_again(story):
     for rule in ("simulate", "cohort", "height_weight", "populations", "excerpts-0"):
         assert [row["State"] for row in story.study.records_of(rule)] == ["COMPLETED"], rule
 
 
-def test_a_killed_training_goes_on_where_it_was(story):
+def test_a_killed_training_resumes(story):
     assert story.left_behind  # a killed Snakemake cancels nothing
     states = [row["State"].split()[0] for row in story.study.records_of("generic")]
     assert states == ["CANCELLED", "CANCELLED", "COMPLETED"]
@@ -160,7 +160,7 @@ def test_logs_of_failed_submissions_are_found_by_the_patient(story):
     assert any(f"{story.failing}.parquet" in text for text in logs)
 
 
-def test_the_patient_once_mended_alone_is_done(story):
+def test_a_repaired_patient_runs_alone(story):
     assert story.mended == 0, story.said
     for start in (f"rounds_{story.other}_features", f"page_{story.other}"):
         assert [row["State"] for row in story.study.records_of(start)] == ["COMPLETED"]

@@ -84,7 +84,7 @@ def test_the_command_names_each_patient_and_starts_nothing(study, tmp_path, caps
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_overlays_and_another_folder_are_heard(study, tmp_path, capsys):
+def test_status_reads_overlays_and_another_folder(study, tmp_path, capsys):
     _write_cohort()
     (tmp_path / "results").rename(tmp_path / "elsewhere")
     (tmp_path / "overlay.yaml").write_text("study: mine\narms: {paper: null}\n")
@@ -95,7 +95,7 @@ def test_overlays_and_another_folder_are_heard(study, tmp_path, capsys):
     assert "paper, rounds" not in said
 
 
-def test_settings_of_the_command_line_are_heard(study, tmp_path, capsys):
+def test_status_reads_settings_of_the_command_line(study, tmp_path, capsys):
     _write_cohort()
     (tmp_path / "results").rename(tmp_path / "elsewhere")
     assert main(["status", "--config", "study=mine", "results=elsewhere", 'source={"max_attempts": 2}']) == 0
@@ -106,13 +106,13 @@ def test_settings_of_the_command_line_are_heard(study, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["cohort: {window_minutes: ten}\n", b"\xff"])
-def test_a_value_that_is_no_number_and_a_file_that_is_no_text_are_one_line(tmp_path, capsys, text):
+def test_a_wrong_value_and_a_binary_file_are_reported_in_one_line(tmp_path, capsys, text):
     (tmp_path / "overlay.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert main(["status", "--configfile", "overlay.yaml"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_wrong_configuration_is_one_line(tmp_path, capsys):
+def test_a_wrong_configuration_is_reported_in_one_line(tmp_path, capsys):
     (tmp_path / "overlay.yaml").write_text("cohort: 3\n")
     assert main(["status", "--configfile", "overlay.yaml"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -146,7 +146,7 @@ def test_nothing_is_left_to_do(finished):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
-def test_the_status_of_a_finished_study_counts_nothing_as_missing(finished, monkeypatch):
+def test_status_of_a_finished_study_has_no_missing_files(finished, monkeypatch):
     monkeypatch.chdir(finished)
     _, stages, patients, others, last = "\n".join(status_lines(_study())).split("\n\n")
     assert [line[19:].split() == [line.split()[-1]] for line in stages.splitlines()[1:]] == [True] * 10
@@ -211,7 +211,7 @@ def test_the_same_seed_gives_the_same_bytes_on_one_core_as_on_two(finished, tmp_
     assert [name for name in first if first[name] != again[name]] == []
 
 
-def test_a_study_killed_while_a_batch_is_made_goes_on_and_gives_the_same_bytes(finished, tmp_path):
+def test_a_study_killed_while_a_batch_is_made_resumes_and_gives_the_same_bytes(finished, tmp_path):
     target = "results/cohort/populations.parquet"
     for stage in ("excerpts", "beats"):
         command = snakemake_command(tmp_path, target, studies=TINY)
@@ -308,14 +308,14 @@ def test_after_an_interruption_rounds_follow_the_new_generic_network(copy_of_fin
     assert after == {rule: n for rule, n in before.items() if rule != "generic"} | {"total": before["total"] - 1}
 
 
-def test_a_subject_without_a_draw_that_is_read_is_no_target(finished):
+def test_a_subject_without_draws_to_read_is_not_a_target(finished):
     run = _run(finished, "results/beats/p999999.parquet")
     assert run.returncode != 0
     assert "p999999: none of its draws is read" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_a_mistyped_arm_is_no_target(finished):
+def test_a_mistyped_arm_is_not_a_target(finished):
     run = _run(finished, "results/personal/forwrd/p200015/split.json")
     assert run.returncode != 0
     assert "No rule to produce results/personal/forwrd/p200015/split.json" in run.stdout + run.stderr
@@ -341,7 +341,7 @@ def test_more_repeats_of_a_null_retrain_no_round(copy_of_finished):
     assert "finetune" not in planned
 
 
-def test_every_null_and_baseline_is_told(finished):
+def test_every_negative_control_and_baseline_is_reported(finished):
     results = finished / "results"
     nulls = read_table(results / "evaluation/nulls.parquet", "nulls").to_pylist()
     assert {row["kind"] for row in nulls} == {"shuffled", "shifted", "stranger", "between_beats"}
@@ -352,7 +352,7 @@ def test_every_null_and_baseline_is_told(finished):
     assert verdict["sentence"] in (results / "report.html").read_text().replace("&#39;", "'")
 
 
-def test_a_broken_promise_stops_the_build_in_one_line(copy_of_finished):
+def test_leakage_stops_the_build_with_one_line(copy_of_finished):
     results = copy_of_finished / "results"
     split = next(path for path in results.glob("personal/forward/*/split.json") if read_json(path)["rounds"])
     content = read_json(split)

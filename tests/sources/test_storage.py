@@ -84,7 +84,7 @@ def test_only_the_samples_of_the_windows_are_fetched(site, tmp_path):
     assert site.body_bytes("3000003_0001.dat") == 0  # its layout has no lead II
 
 
-def test_only_headers_that_may_count_are_read(site, mirror, tmp_path):
+def test_only_headers_of_possible_matches_are_read(site, mirror, tmp_path):
     late = START + timedelta(days=400)
     write_record(mirror, 10, late, 3_000_009, [({"II": _noise(9, 12)}, 50)])
     _study_of(site, tmp_path)
@@ -101,7 +101,7 @@ def test_nothing_is_fetched_twice(site, tmp_path):
     assert len(site.requests) == n
 
 
-def test_a_damaged_piece_of_the_cache_is_fetched_anew(site, undisturbed, tmp_path):
+def test_a_damaged_piece_of_the_cache_is_fetched_again(site, undisturbed, tmp_path):
     _study_of(site, tmp_path)
     piece = next((tmp_path / "cache").rglob("3000001_0002.samples/*.dat"))
     piece.write_bytes(piece.read_bytes()[:-1] + b"\0")
@@ -111,14 +111,14 @@ def test_a_damaged_piece_of_the_cache_is_fetched_anew(site, undisturbed, tmp_pat
 
 
 @pytest.mark.parametrize("fault", [500, HALF, RESET, STALL, WRONG_RANGE, 429])
-def test_faults_that_pass_leave_no_trace(site, undisturbed, tmp_path, fault):
+def test_temporary_faults_leave_no_trace(site, undisturbed, tmp_path, fault):
     for ending in ("3000001_0001.dat", "3000002_0003.dat"):
         site.faults[ending] = [fault, fault]
     assert _bytes_of(_study_of(site, tmp_path)) == _bytes_of(undisturbed)
 
 
 @pytest.mark.parametrize("fault", [500, HALF, RESET, STALL, WRONG_RANGE])
-def test_faults_that_stay_are_a_reason_and_never_samples(site, undisturbed, tmp_path, fault):
+def test_permanent_faults_are_a_reason_and_never_samples(site, undisturbed, tmp_path, fault):
     site.faults["3000001_0002.dat"], site.forever = [fault], True
     folder = _study_of(site, tmp_path, attempts=2)
     first, second = _excerpts(folder, 10)
@@ -134,7 +134,7 @@ def test_faults_that_stay_are_a_reason_and_never_samples(site, undisturbed, tmp_
     assert _bytes_of(_study_of(site, tmp_path, "later")) == _bytes_of(undisturbed)
 
 
-def test_a_segment_that_is_not_there_is_missing_and_the_run_goes_on(site, mirror, tmp_path):
+def test_a_missing_segment_does_not_stop_the_run(site, mirror, tmp_path):
     next(mirror.rglob("3000001_0002.dat")).unlink()
     folder = _study_of(site, tmp_path)
     assert [row["reason"] for row in _excerpts(folder, 10)] == [None, "file missing"]
@@ -155,7 +155,7 @@ def test_a_server_without_byte_ranges_gives_the_same_samples(site, undisturbed, 
     assert _bytes_of(_study_of(site, tmp_path)) == _bytes_of(undisturbed)
 
 
-def test_a_page_in_place_of_a_header_is_not_kept(site, undisturbed, tmp_path):
+def test_a_web_page_instead_of_a_header_is_not_kept(site, undisturbed, tmp_path):
     site.faults["2150-01-01-00-00.hea"] = [PAGE]
     folder = _study_of(site, tmp_path, connections=1)
     (row,) = read_table(folder / "unreadable.parquet", "ledger").to_pylist()
@@ -215,7 +215,7 @@ def test_a_segment_whose_header_disagrees_is_not_read(site, mirror, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(site, undisturbed, tmp_path):
+def test_a_killed_run_resumes_and_gives_the_same_bytes(site, undisturbed, tmp_path):
     site.delay_s = 0.1
     arguments = [site.url, tmp_path / "cache", tmp_path / "tables", tmp_path / "remote"]
     command = [sys.executable, ROOT / "tests/remote_study.py", *arguments]

@@ -24,14 +24,14 @@ def test_a_range_is_those_bytes_and_no_others_are_sent(site):
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, 408, HALF, RESET, STALL, WRONG_RANGE])
-def test_a_fault_that_passes_is_tried_again(site, fault):
+def test_a_temporary_fault_is_retried(site, fault):
     site.faults["file.dat"] = [fault, fault]
     assert _web(site).span("file.dat", 1000, 1700) == CONTENT[1000:1700]
     assert len(site.requests) == 3
 
 
 @pytest.mark.parametrize("fault", [500, HALF, RESET, STALL, WRONG_RANGE])
-def test_a_fault_that_stays_is_an_http_error_and_never_data(site, fault):
+def test_a_permanent_fault_is_an_http_error_and_never_data(site, fault):
     site.faults["file.dat"], site.forever = [fault], True
     with pytest.raises(FetchError) as caught:
         _web(site, attempts=2).span("file.dat", 1000, 1700)
@@ -40,19 +40,19 @@ def test_a_fault_that_stays_is_an_http_error_and_never_data(site, fault):
 
 
 @pytest.mark.parametrize("fault", [HALF, NO_LENGTH])
-def test_a_whole_file_that_may_be_cut_short_is_refused(site, fault):
+def test_a_file_of_unknown_size_is_refused(site, fault):
     site.faults["file.dat"], site.forever = [fault], True
     with pytest.raises(FetchError, match="HTTP error"):
         _web(site, attempts=2).whole("file.dat")
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(site):
+def test_a_missing_file_is_requested_once(site):
     with pytest.raises(FileNotFoundError):
         _web(site).whole("other.dat")
     assert len(site.requests) == 1
 
 
-def test_a_refusal_is_not_repeated(site):
+def test_a_refused_request_is_not_repeated(site):
     site.faults["file.dat"] = [403]
     with pytest.raises(AccessRefusedError):
         _web(site).whole("file.dat")
@@ -72,7 +72,7 @@ def test_a_server_without_ranges_serves_a_small_file(site):
     assert _web(site).span("file.dat", 1000, 1700) == CONTENT[1000:1700]
 
 
-def test_a_server_without_ranges_is_not_asked_for_all_of_a_large_file(site, monkeypatch):
+def test_a_large_file_is_not_fetched_whole_from_a_server_without_ranges(site, monkeypatch):
     monkeypatch.setattr("kalemia.sources.http_files.MAX_UNREQUESTED_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
@@ -87,7 +87,7 @@ def test_retry_after_is_obeyed(site):
     assert site.times[1] - site.times[0] >= 1
 
 
-def test_the_pauses_grow(site, monkeypatch):
+def test_the_pauses_between_attempts_grow(site, monkeypatch):
     pauses = []
     monkeypatch.setattr("kalemia.sources.http_files.time.sleep", pauses.append)
     site.faults["file.dat"] = [500] * 4
@@ -96,14 +96,14 @@ def test_the_pauses_grow(site, monkeypatch):
     assert [2**i <= pause <= 1.5 * 2**i for i, pause in enumerate(waited)] == [True] * 4
 
 
-def test_a_server_that_is_not_there_ends_the_run_in_one_line(tmp_path):
+def test_an_unreachable_server_ends_the_run_with_one_line(tmp_path):
     with serving(tmp_path) as site:
         pass
     with pytest.raises(UserError, match="does not answer"):
         _web(site, attempts=2).whole("file.dat")
 
 
-def test_an_outage_ends_the_run_instead_of_emptying_it(site):
+def test_an_outage_ends_the_run_instead_of_excluding_all_draws(site):
     site.faults[""], site.forever = [500], True
     web = _web(site, attempts=1)
     for _ in range(7):
@@ -114,7 +114,7 @@ def test_an_outage_ends_the_run_instead_of_emptying_it(site):
 
 
 @pytest.mark.parametrize("fault", [500, 403, 400])
-def test_where_the_landmark_cannot_be_had_either_the_first_file_ends_the_run(site, tmp_path, fault):
+def test_a_failure_ends_the_run_if_the_landmark_cannot_be_fetched_either(site, tmp_path, fault):
     (tmp_path / "RECORDS").write_text("all of them\n")
     site.faults[""], site.forever = [fault], True
     with pytest.raises(UserError, match="does not answer"):
@@ -122,14 +122,14 @@ def test_where_the_landmark_cannot_be_had_either_the_first_file_ends_the_run(sit
 
 
 @pytest.mark.parametrize("fault", [500, 403, 400])
-def test_where_the_landmark_can_be_had_the_file_itself_is_at_fault(site, tmp_path, fault):
+def test_a_failure_is_the_fault_of_the_file_while_the_landmark_can_be_fetched(site, tmp_path, fault):
     (tmp_path / "RECORDS").write_text("all of them\n")
     site.faults["file.dat"], site.forever = [fault], True
     with pytest.raises(FetchError):
         _web(site, attempts=1, landmark="RECORDS").whole("file.dat")
 
 
-def test_refusals_without_end_are_an_outage_too(site):
+def test_repeated_refusals_are_an_outage(site):
     site.faults[""], site.forever = [403], True
     web = _web(site)
     for _ in range(7):
@@ -139,7 +139,7 @@ def test_refusals_without_end_are_an_outage_too(site):
         web.whole("file.dat")
 
 
-def test_the_client_says_who_it_is(site):
+def test_the_client_sends_its_name(site):
     _web(site).whole("file.dat")
     (agent,) = site.agents
     assert agent.startswith("Kalemia/")

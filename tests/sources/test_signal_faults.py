@@ -42,7 +42,7 @@ def test_faults_are_found_in_a_segment_s_own_units(tmp_path, fmt, top):
     assert np.flatnonzero(np.isnan(excerpt.ecg_mv)).tolist() == list(range(200, 300))
 
 
-def test_samples_that_do_not_add_up_are_not_read(tmp_path):
+def test_samples_with_a_wrong_checksum_are_not_read(tmp_path):
     name = write_record(tmp_path, 20, START, 3_000_001, [({"II": np.sin(np.arange(2000) / 7)}, 50)])
     path = next(tmp_path.rglob("*.dat"))
     path.write_bytes(path.read_bytes()[:-1] + b"\x33")

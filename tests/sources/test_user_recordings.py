@@ -59,7 +59,7 @@ def test_microvolts_become_millivolts(tmp_path, kind):
 
 
 @pytest.mark.parametrize("scale", [1000, 0.001])
-def test_an_amplitude_that_no_ecg_has_stops_with_a_word_about_units(tmp_path, scale):
+def test_an_implausible_amplitude_is_an_error_about_units(tmp_path, scale):
     write_csv(tmp_path / "a.csv", 250, scale)
     with pytest.raises(UserError, match=r"a\.csv: the median amplitude of its QRS .* mV, .* check its unit"):
         _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a.csv,II,250,mV\n"))
@@ -74,7 +74,7 @@ def test_a_flat_recording_does_not_stop_a_study(tmp_path):
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(["100", "125", "250", "257.5", "360", "1000"]), st.data())
-def test_a_window_equals_that_part_of_the_whole(rate, data):
+def test_a_window_equals_that_part_of_the_whole_signal(rate, data):
     rate_hz = Fraction(rate)
     native = np.random.default_rng(3).normal(size=3000)
     native[1200:1250] = np.nan
@@ -145,7 +145,7 @@ def test_an_empty_line_of_a_csv_recording_is_a_missing_sample(tmp_path):
 
 
 @pytest.mark.parametrize("frames_hz", [1, 62.5, 125])
-def test_a_lead_with_several_samples_a_frame_has_its_own_rate(tmp_path, frames_hz):
+def test_a_lead_with_several_samples_per_frame_has_its_own_rate(tmp_path, frames_hz):
     n_a_frame, slow = int(250 / frames_hz), np.zeros(int(SECONDS * frames_hz))
     wfdb.wrsamp(
         "a", fs=frames_hz, units=["NU", "mV"], sig_name=["RESP", "MLII"], e_p_signal=[slow, ecg_mv(250)],
@@ -178,7 +178,7 @@ def test_a_record_of_segments_may_begin_without_the_lead(tmp_path, first):
     assert np.isnan(source.read_lead(recording, "II", 0, 1000).ecg_mv).all()
 
 
-def test_segments_in_two_units_are_said(tmp_path):
+def test_segments_in_two_units_are_reported(tmp_path):
     write_wfdb(tmp_path / "s_0001", 125)
     write_wfdb(tmp_path / "s_0002", 125, "uV", 1000)
     n = SECONDS * 125
@@ -236,7 +236,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("broken.csv,II,250,", "unreadable header"),
     ],
 )
-def test_a_recording_that_cannot_be_read_says_why(tmp_path, line, reason):
+def test_an_unreadable_recording_has_a_reason(tmp_path, line, reason):
     write_csv(tmp_path / "a.csv", 250, seconds=10)
     (tmp_path / "broken.edf").write_bytes(b"no EDF at all" * 40)
     (tmp_path / "broken.csv").write_text("II\n1.0\ntwo\n")

@@ -44,19 +44,19 @@ def _download(site, folder, name="LARGE.csv.gz", **settings):
     return (folder / name).read_bytes()
 
 
-def test_a_table_is_downloaded_whole_and_checked(site, published, tmp_path):
+def test_a_table_is_downloaded_and_checked(site, published, tmp_path):
     assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_netrc_serves_as_well(site, tmp_path, monkeypatch):
+def test_credentials_may_come_from_netrc(site, tmp_path, monkeypatch):
     for name in ("USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"PHYSIONET_{name}")
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
     assert _download(site, tmp_path)
 
 
-def test_netrc_travels_encrypted_or_not_at_all(site, tmp_path, monkeypatch):
+def test_credentials_of_netrc_are_never_sent_unencrypted(site, tmp_path, monkeypatch):
     for name in ("USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"PHYSIONET_{name}")
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
@@ -65,7 +65,7 @@ def test_netrc_travels_encrypted_or_not_at_all(site, tmp_path, monkeypatch):
         _download(site, tmp_path)
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_path, monkeypatch):
+def test_an_interrupted_download_resumes(site, published, tmp_path, monkeypatch):
     monkeypatch.setattr("kalemia.sources.download_tables._PART_BYTES", 50_000)
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True
     with pytest.raises(UserError, match="run again"):
@@ -75,7 +75,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(site, published, tmp_p
     assert next(asked for _, asked, _ in site.requests[n:] if asked) == "bytes=100000-149999"
 
 
-def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_path):
+def test_a_table_with_a_wrong_checksum_is_refused_and_not_kept(site, published, tmp_path):
     (published / "LARGE.csv.gz").write_bytes(b"something else")
     with pytest.raises(UserError, match="SHA-256 is not the one"):
         _download(site, tmp_path)
@@ -83,20 +83,20 @@ def test_a_table_with_another_sum_is_refused_and_not_kept(site, published, tmp_p
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_wrong_password_is_said_without_being_shown(site, tmp_path):
+def test_a_wrong_password_is_reported_but_not_shown(site, tmp_path):
     with pytest.raises(UserError, match=r"access to LARGE\.csv\.gz is denied") as caught:
         _download(site, tmp_path, auth=(USER, "wrong-lamp"))
     assert "wrong-lamp" not in str(caught.value)
 
 
-def test_credentials_do_not_travel_unencrypted():
+def test_credentials_are_never_sent_unencrypted():
     with pytest.raises(UserError, match="by https only") as caught:
         credentials("http://example.org/files")
     assert PASSWORD not in str(caught.value)
     assert credentials("https://example.org/files") == (USER, PASSWORD)
 
 
-def test_half_of_the_credentials_is_a_mistake(monkeypatch):
+def test_a_user_name_without_a_password_is_an_error(monkeypatch):
     monkeypatch.delenv("PHYSIONET_PASSWORD")
     with pytest.raises(UserError, match="set both"):
         credentials("https://example.org/files")
