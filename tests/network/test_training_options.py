@@ -17,7 +17,7 @@ from kalemia.network.train_generic import train_generic
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import write_features
 from kalemia.personal.nulls import write_nulls
-from kalemia.personal.round_0 import write_round_0
+from kalemia.personal.score_generic import score_generic
 
 NETWORK = config.Network(18, 4, "draw", rr_intervals=True, auxiliary_head="ordinal", ordinal_thresholds=(4.0, 5.0, 6.0))
 SETTINGS = config.Generic(
@@ -48,7 +48,7 @@ def study(tmp_path_factory):
     features = folder / "features.safetensors"
     write_features(shard, generic["model"], NETWORK, PERSONAL.n_trained_stages, 1, features)
     write_table(folder / "context.parquet", "context", empty_table("context"))
-    write_round_0(
+    score_generic(
         split, shard, features, generic["model"], folder / "context.parquet", NETWORK, config.Range(above=5.5), "vote",
         "a-digest", folder / "0.parquet", folder / "0.json", folder / "baselines.parquet",
     )  # fmt: skip

@@ -17,8 +17,8 @@ from kalemia.network.predictions import beat_logits, draw_predictions
 from kalemia.network.training import train
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import read_inputs, write_features
-from kalemia.personal.round_0 import write_round_0
 from kalemia.personal.round_scores import draw_roles
+from kalemia.personal.score_generic import score_generic
 from kalemia.stats.draw_metrics import role_metrics
 
 ARM = config.Arm(
@@ -65,7 +65,7 @@ class Patient:
     def score(self) -> SimpleNamespace:
         out = self.outputs(0)
         self.pass_through()
-        write_round_0(
+        score_generic(
             self.split, self.shard, self.features, self.generic, self.context, NETWORK, config.Range(above=5.5), "vote",
             "a-digest", out.predictions, out.metrics, self.folder / "baselines.parquet",
         )  # fmt: skip

@@ -4,10 +4,10 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.personal.round_0 import write_round_0
+    from kalemia.personal.score_generic import score_generic
 
     study = Study.from_config(snakemake.config)
-    write_round_0(
+    score_generic(
         split_path=snakemake.input.split,
         shard_path=snakemake.input.shard,
         features_path=snakemake.input.features,

@@ -17,7 +17,7 @@ from kalemia.personal.round_scores import training_draws_until, write_round_pred
 from kalemia.personal.splits import read_split
 
 
-def write_round_0(
+def score_generic(
     split_path: str | Path,
     shard_path: str | Path,
     features_path: str | Path,
