@@ -13,9 +13,9 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 
 # `CI` set: the same examples in every run; HYPOTHESIS_PROFILE=nightly: many more, and new ones each time
-settings.register_profile("local", deadline=None)
+settings.register_profile("local", deadline=None, derandomize=False)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.register_profile("nightly", deadline=None, derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 
