@@ -72,18 +72,18 @@ rule study_report:
         settings=result_path("config.yaml"),
         figures=[
             report(
-                result_path(f"figures/{name}.svg"),
-                caption=f"../workflow/report/{name}.rst",
-                category=section.capitalize(),
-                labels={"figure": name},
+                result_path(f"figures/{figure.name}.svg"),
+                caption=f"../workflow/report/captions/{figure.name}.rst",
+                category=section.title,
+                labels={"figure": figure.name},
             )
-            for section, names in SECTION_FIGURES.items()
-            for name in names
+            for section in SECTIONS.values()
+            for figure in section.figures
         ],
         tables=[
             report(
                 result_path(f"tables/{name}.csv"),
-                caption=f"../workflow/report/table-{name}.rst",
+                caption=f"../workflow/report/captions/table-{name}.rst",
                 category="Tables",
                 labels={"table": name},
             )

@@ -29,12 +29,10 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
 
     `to` becomes a results folder without ECG. Returns the path of the page. Raises `UserError` if a file is missing.
     """
-    from kalemia.report.csv_tables import write_csv_tables
-    from kalemia.report.figures.patient_figures import write_patient_figures
-    from kalemia.report.figures.study_figures import write_study_figures
-    from kalemia.report.inputs import personal_subjects
     from kalemia.report.patient_page import write_patient_page
+    from kalemia.report.results import personal_subjects
     from kalemia.report.study_page import write_page
+    from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 
     results = Path(results)
     study = read_settings(results / SETTINGS)

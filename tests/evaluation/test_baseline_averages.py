@@ -7,8 +7,8 @@ import pytest
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.evaluation.collect import average_rows, write_baseline_averages
 from kalemia.report.html import rendered
-from kalemia.report.notes import Notes
-from kalemia.report.sections import proof
+from kalemia.report.section import Notes
+from kalemia.report.sections import negative_controls
 
 NAMES = ("accuracy", "auc", "sensitivity", "specificity")
 AFTER = {  # of a subject after a round; the third one's test draws are all of one class, so that there is no AUC
@@ -74,7 +74,7 @@ def test_the_page_says_how_much_of_the_accuracy_is_recalibration(rounds, baselin
     tables = [tmp_path / f"{name}.parquet" for name in ("rounds", "baselines")]
     write_baseline_averages(*tables, ["forward", "paper"], tmp_path / "averages.parquet", "")
     averages = read_table(tmp_path / "averages.parquet", "baseline_averages")
-    (filled,) = proof.baseline_tables(["forward", "paper"], averages)
+    (filled,) = negative_controls.baseline_tables(["forward", "paper"], averages)
     assert filled["recalibration"] == (
         "from a mean accuracy of 0.600 with the generic network, recalibration alone leads to 0.850 at best"
         " (threshold), the last round to 0.980, a difference of +0.130"
@@ -94,4 +94,9 @@ def _section(averages) -> str:
     verdict = {"primary": None, "arms": {"forward": found}}
     data = SimpleNamespace(verdict=verdict, evaluation={"baseline_averages": averages})
     figures = dict.fromkeys(("verdict", "baselines", "arms"), "")
-    return rendered("sections/proof.html", study=study, figures=figures, **proof.values(study, data, Notes("proof")))
+    return rendered(
+        "sections/negative_controls.html",
+        study=study,
+        figures=figures,
+        **negative_controls.build(study, data, Notes("negative_controls")),
+    )

@@ -17,7 +17,7 @@ from kalemia.explanation.summary import (
     gradcam_occlusion_agreement,
     similarity,
 )
-from kalemia.report.sections.explanation import sanity_row, verdict, yardstick
+from kalemia.report.explanation_findings import sanity_row, verdict, yardstick
 
 SHARES = {"P": 0.1, "QRS": 0.2, "ST": 0.05, "T": 0.6, "rest": 0.05}
 CHANGE = {"P": 0.1, "QRS": 1.0, "ST": 0.4, "T": 2.5}

@@ -7,7 +7,7 @@ from kalemia.core.schemas import RATE_HZ
 from kalemia.explanation.gradcam import gradcam_maps, samples_per_step
 from kalemia.explanation.wave_windows import wave_fractions, wave_windows
 from kalemia.network.resnet import N_STAGES, resnet
-from kalemia.report.sections.explanation import step_ms
+from kalemia.report.explanation_findings import step_ms
 from wave_reader import T_PEAK, beats_with_t_wave, wave_reader
 
 BEATS_MV = np.concatenate([simulated_beats(label, 1, np.random.default_rng(1)) for label in (1, 0)])

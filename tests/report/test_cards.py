@@ -7,10 +7,9 @@ import pytest
 
 from conftest import ROOT
 from kalemia.core.errors import UserError
-from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card
+from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card, reporting_items
 from kalemia.report.inputs import read_patient, read_study
-from kalemia.report.sections import SECTIONS
-from kalemia.report.tripod import reporting_items
+from kalemia.report.outputs import SECTIONS
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
@@ -65,7 +64,7 @@ def test_what_the_user_has_to_answer_is_said():
 
 
 def test_every_place_that_an_item_names_exists():
-    sections, named = {section.title for section in SECTIONS}, set()
+    sections, named = {section.title for section in SECTIONS.values()}, set()
     for item, _, where in reporting_items():
         for part in re.split(r"; ", where):
             quoted = re.findall("“([^”]+)”", part)
@@ -79,13 +78,17 @@ def test_every_place_that_an_item_names_exists():
             elif docs:
                 headings = re.findall(r"^#+ (.+)$", (ROOT / docs[-1]).read_text(), flags=re.MULTILINE)
                 assert set(quoted) - {"cannot be told"} <= set(headings), item
-    assert {"Patients, intervals and tests", "At real prevalence"} <= named
+    assert {"Patients, intervals and tests", "Calibration and real prevalence"} <= named
 
 
 @pytest.mark.parametrize("item", ["12e", "23a"])
 def test_measures_and_performance_name_every_section_that_gives_them(item):
     (where,) = (where for number, _, where in reporting_items() if number == item)
-    for section in ("Arms and nulls", "Patients, intervals and tests", "Calibration", "At real prevalence"):
+    for section in (
+        "Negative controls and baselines",
+        "Patients, intervals and tests",
+        "Calibration and real prevalence",
+    ):
         assert f"“{section}”" in where
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from browser import MISSING, headless_browser
-from kalemia.report.figures.patient_figures import write_patient_figures
-from kalemia.report.figures.study_figures import write_study_figures
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.study_page import write_page
+from kalemia.report.write_outputs import write_patient_figures, write_study_figures
 from report_fixture import PERSONAL, write_results
 
 pytestmark = pytest.mark.skipif(
@@ -147,7 +146,7 @@ def test_the_keyboard_reaches_the_content_and_the_navigation_marks_the_place(bro
     browser.press(ENTER)
     assert browser.run("return document.activeElement.id") == "main"
     current = "return [...document.querySelectorAll('nav [aria-current]')].map((link) => link.hash)"
-    assert browser.run(current) == ["#answer"]
+    assert browser.run(current) == ["#verdict"]
     browser.run("document.querySelector('nav a[href=\"#generic\"]').focus()")
     assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
     browser.press(ENTER)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kalemia.report import METRIC_NAMES
 from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import METRIC_NAMES
 from kalemia.report.sections.generic import SPLITS
 
 

@@ -8,12 +8,10 @@ from kalemia.core.config import Study
 from kalemia.core.config_files import config_text
 from kalemia.core.tables import read_table, write_text
 from kalemia.rebuild_report import SETTINGS, read_settings
-from kalemia.report import PATIENT_FIGURES
-from kalemia.report.csv_tables import write_csv_tables
-from kalemia.report.figures.patient_figures import write_patient_figures
-from kalemia.report.figures.study_figures import write_study_figures
+from kalemia.report.outputs import PATIENT_FIGURES
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.study_page import write_page
+from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 from report_fixture import PERSONAL, write_results
 
 ECG = ("beats", "excerpts", "features", "source")

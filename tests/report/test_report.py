@@ -27,23 +27,23 @@ from kalemia.core.schemas import EVALUATION
 from kalemia.core.tables import read_json, read_table
 from kalemia.core.wording import plural
 from kalemia.explanation.summary import Summary
-from kalemia.report import METRIC_NAMES, PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report import chiu2022 as paper
-from kalemia.report.csv_tables import write_csv_tables
+from kalemia.report.cards import reporting_items
+from kalemia.report.explanation_findings import against_even, shown, verdict
 from kalemia.report.figures.canvas import columns_of_panels, svg_figure
 from kalemia.report.figures.explanation_drawing import COLORINGS, colored
 from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
-from kalemia.report.figures.patient_figures import LONGEST_GAP_DAYS, shortened_gaps, write_patient_figures
-from kalemia.report.figures.study_figures import side_by_side, write_study_figures
-from kalemia.report.formatting import PROTOCOLS, bounds, count, mean_sd, number, percent
+from kalemia.report.figures.patient_figures import MAX_GAP_DAYS, shortened_gaps
+from kalemia.report.figures.study_figures import dodge
+from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS, bounds, count, mean_sd, number, percent
 from kalemia.report.formatting import published as in_words
 from kalemia.report.html import inline_svg
 from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study
+from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report.patient_page import write_patient_page
-from kalemia.report.sections.answer import answer
-from kalemia.report.sections.explanation import against_even, shown, verdict
+from kalemia.report.sections.verdict import answer
 from kalemia.report.study_page import write_page
-from kalemia.report.tripod import reporting_items
+from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 from kalemia.stats.draw_metrics import role_metrics
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 
@@ -367,12 +367,12 @@ def test_a_pause_of_days_is_shortened_and_the_rest_kept():
 def test_shortening_keeps_the_order_and_never_lengthens(days):
     steps = np.diff(shortened_gaps(np.array(days)))
     assert np.all(steps >= 0)
-    assert np.all(steps <= np.minimum(np.diff(days), LONGEST_GAP_DAYS) + 1e-9)
+    assert np.all(steps <= np.minimum(np.diff(days), MAX_GAP_DAYS) + 1e-9)
 
 
 def test_equal_values_stand_beside_each_other():
-    assert side_by_side([1.0, 0.5, 1.0, 1.0]) == pytest.approx([-0.06, 0, 0, 0.06])
-    assert np.ptp(side_by_side([1.0] * 40)) < 0.4
+    assert dodge([1.0, 0.5, 1.0, 1.0]) == pytest.approx([-0.06, 0, 0, 0.06])
+    assert np.ptp(dodge([1.0] * 40)) < 0.4
 
 
 def test_published_means_that_are_about_or_in_doubt_have_hollow_marks(results):

@@ -3,7 +3,7 @@
 import pytest
 
 from kalemia.report.inputs import read_study
-from kalemia.report.notes import Notes
+from kalemia.report.section import Notes
 from kalemia.report.sections import prevalence, statistics
 from kalemia.report.sections.statistics import p_value, signed_interval
 from report_fixture import N_ROUNDS, write_results

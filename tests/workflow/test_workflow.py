@@ -23,7 +23,7 @@ from kalemia.core.result_digests import key_tables
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, write_json, write_table
 from kalemia.rebuild_report import read_settings
-from kalemia.report import PATIENT_FIGURES, SECTION_FIGURES
+from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS
 from kalemia.stats.discrimination import discrimination
 from kalemia.status import status_lines
 from run_workflow import ROOT, contents_of, one_line, run_snakemake, snakemake_command, without_times
@@ -396,12 +396,11 @@ def test_snakemake_s_own_report_holds_figures_tables_and_cards_with_captions(cop
     run = _run(copy_of_finished, "--report", "snakemake-report.html")
     assert run.returncode == 0, run.stdout + run.stderr
     page = (copy_of_finished / "snakemake-report.html").read_text()
-    for section, names in SECTION_FIGURES.items():
-        assert f'"{section.capitalize()}": {{' in page
-        for name in names:
-            caption = (ROOT / f"workflow/report/{name}.rst").read_text().split("'")[0].strip()
-            assert f"results/figures/{name}.svg" in page
-            assert caption in page
+    for section in SECTIONS.values():
+        for figure in section.figures:
+            assert f'"{section.title}": {{' in page
+            assert f"results/figures/{figure.name}.svg" in page
+            assert figure.caption.split("'")[0].strip() in page
     for category in ("Patients", "Tables", "Model cards"):
         assert f'"{category}": {{' in page
     for path in ("results/tables/rounds.csv", "results/generic/model-card.md"):

@@ -5,8 +5,8 @@ from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.beats.mean_beats import write_mean_beats
-    from kalemia.report.figures.patient_figures import write_patient_figures
     from kalemia.report.patient_page import write_patient_page
+    from kalemia.report.write_outputs import write_patient_figures
 
     study, subject = Study.from_config(snakemake.config), snakemake.wildcards.subject
     shard, quality = snakemake.input.shard, snakemake.input.quality

@@ -5,9 +5,8 @@ from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from kalemia.core.tables import write_text
-    from kalemia.report.csv_tables import write_csv_tables
-    from kalemia.report.figures.study_figures import write_study_figures
     from kalemia.report.study_page import write_page
+    from kalemia.report.write_outputs import write_csv_tables, write_study_figures
 
     study = Study.from_config(snakemake.config)
     write_study_figures(study, study.results)

@@ -3,23 +3,28 @@
 The headings are those of Mitchell et al., Model Cards for Model Reporting, FAT* 2019, doi 10.1145/3287560.3287596.
 """
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from kalemia import __version__
 from kalemia.core.config import Study
 from kalemia.core.tables import write_text
 from kalemia.core.wording import plural
-from kalemia.report import METRIC_NAMES, tripod
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import MISSING, PROTOCOLS, bounds, count, interval, number, percent
-from kalemia.report.inputs import PatientArm, PatientResults, StudyResults
+from kalemia.report.formatting import METRIC_NAMES, MISSING, PROTOCOLS, bounds, count, interval, number, percent
+from kalemia.report.inputs import PatientArm, PatientResults
+from kalemia.report.results import StudyResults
 from kalemia.sources.registry import describe_source
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
+TRIPOD_CITATION = "Collins GS, Moons KGM, Dhiman P, et al. BMJ 2024;385:e078378"
+TRIPOD_DOI = "10.1136/bmj-2023-078378"
 SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
 REPORTING = (
-    f"TRIPOD+AI is the reporting guideline for such models ({tripod.CITATION}, doi {tripod.DOI}). Numbers are its own,"
+    f"TRIPOD+AI is the reporting guideline for such models ({TRIPOD_CITATION}, doi {TRIPOD_DOI}). Numbers are its own,"
     " topics are in our words.",
     "Page: the study's page report.html, with the section's name. Card: this one, or that of a patient. README and"
     f" docs: of Kalemia {__version__}. The user: whoever publishes the study has to answer, a software cannot.",
@@ -235,8 +240,18 @@ def _source(study: Study) -> str:
 
 
 def _reporting_table() -> Table:
-    rows = [list(row) for row in tripod.reporting_items()]
+    rows = [list(row) for row in reporting_items()]
     return Table("reporting", "Where each item is answered", ["Item", "About", "Answered in, or by"], rows, folded=True)
+
+
+@cache
+def reporting_items() -> tuple[tuple[str, str, str], ...]:
+    """(item, topic, where it is answered) in the guideline's order, of which the topic is in our words:
+    data/tripod_ai.csv. What "the user" answers, Kalemia cannot.
+    """
+    with (files("kalemia") / "data/tripod_ai.csv").open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    return tuple(map(tuple, rows))
 
 
 def _median(values: list[float | None]) -> str:

@@ -7,6 +7,7 @@ from kalemia.core.config import Range
 from kalemia.report.chiu2022 import MeanSd
 
 MISSING = "\N{EN DASH}"
+METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
     "paper": "the test draws are picked at random",

@@ -13,7 +13,8 @@ from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id, subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EVALUATION, EXPLANATION, TABLES, Table
 from kalemia.core.tables import read_json, read_table
-from kalemia.report.provenance import RuleTime, hashes, rule_times
+from kalemia.report.provenance import hashes, rule_times
+from kalemia.report.results import Embedding, Explanation, StudyResults
 from kalemia.stats.draw_metrics import role_metrics
 
 JSON_FILES = {  # field of `StudyResults` -> file in the results folder
@@ -34,76 +35,6 @@ STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(table.path for table in _TAB
 # the history tells the seconds that each epoch took, so that no two runs have the same
 HASHED_FILES = tuple(path for path in STUDY_FILES if path != "generic/history.parquet")
 REVIEW = "quality/review.html"
-
-
-@dataclass(frozen=True)
-class StudyResults:
-    """The tables and figures of a whole study."""
-
-    flow: dict
-    characteristics: dict
-    populations: pa.Table
-    arms: pa.Table
-    history: pa.Table
-    generic: pa.Table  # predictions of the generic network
-    evaluation: dict[str, pa.Table]  # by name: the tables of `EVALUATION_TABLES`
-    summary: dict
-    verdict: dict
-    times: list[RuleTime]
-    hashes: dict[str, str]  # of `HASHED_FILES`
-    review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made
-    explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
-
-    @property
-    def n_rounds(self) -> int:
-        return max(self.evaluation["rounds"]["round"].to_pylist(), default=0)
-
-    @property
-    def personal(self) -> list[str]:
-        """The personal patients, as ``p010059``."""
-        return personal_subjects(self.populations)
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """The beats of one patient in the plane, as one model arranges them."""
-
-    labels: np.ndarray  # (beats,)
-    learned: np.ndarray  # (beats,) whether the model has learned from the beat's draw
-    potassium: np.ndarray  # (beats,)
-    episodes: np.ndarray  # (beats,) numbered from 0 in the order of time
-    positions: dict[str, np.ndarray]  # t-SNE, PCA -> (beats, 2)
-
-    def every(self, step: int) -> "Embedding":
-        """One in `step` of the beats."""
-        return Embedding(
-            self.labels[::step],
-            self.learned[::step],
-            self.potassium[::step],
-            self.episodes[::step],
-            {method: positions[::step] for method, positions in self.positions.items()},
-        )
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What the models of one patient look at; a model is `generic` or an arm after its last round.
-
-    waves, sanity, occlusion, projections: the rows of those tables.
-    """
-
-    mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
-    attention: dict[tuple[str, int, int], np.ndarray]  # (model, stage, label) -> (120,), 0 to 1
-    embedding: dict[str, Embedding]
-    waves: list[dict]
-    sanity: list[dict]
-    occlusion: list[dict]
-    projections: list[dict]
-
-    @property
-    def stages(self) -> list[int]:
-        """Those whose maps there are, ascending."""
-        return sorted({stage for _, stage, _ in self.attention})
 
 
 @dataclass(frozen=True)
@@ -135,12 +66,6 @@ class PatientResults:
     draw_beats_mv: np.ndarray  # (draws, 120): the mean beat of every usable labeled draw
     draw_labels: np.ndarray  # (draws,)
     explanation: Explanation | None
-
-
-def personal_subjects(populations: pa.Table) -> list[str]:
-    """The personal patients of the table of populations, as ``p010059``."""
-    rows = zip(populations["subject_id"].to_pylist(), populations["population"].to_pylist(), strict=True)
-    return [subject_name(subject) for subject, population in rows if population == "personal"]
 
 
 def read_study(results: str | Path) -> StudyResults:

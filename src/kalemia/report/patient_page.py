@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from kalemia.core.config import Study
-from kalemia.report import METRIC_NAMES, PATIENT_FIGURES
 from kalemia.report.cards import personal_card, write_personal_card
-from kalemia.report.formatting import PROTOCOLS
+from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS
 from kalemia.report.html import inline_svg, write_html
 from kalemia.report.inputs import PatientArm, PatientResults, read_patient
+from kalemia.report.outputs import PATIENT_FIGURES
 from kalemia.report.provenance import versions
 
 LABELS = {1: "positive", 0: "negative", None: "neither"}

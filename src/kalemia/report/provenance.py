@@ -5,12 +5,12 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
 
 from kalemia import __version__
 from kalemia.core.config import Study
 from kalemia.core.stage_versions import STAGE_VERSIONS
 from kalemia.core.tables import file_hash
+from kalemia.report.results import RuleTime
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
 
@@ -30,16 +30,6 @@ def digests(study: Study) -> dict[str, str]:
 def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
     """The SHA-256 of each of the files `names` of the results folder."""
     return {name: file_hash(Path(results) / name) for name in names}
-
-
-class RuleTime(NamedTuple):
-    """What the jobs of one rule took: seconds in all and at the longest, and the largest memory, where it was seen."""
-
-    rule: str
-    jobs: int
-    total_s: float
-    longest_s: float
-    memory_mb: float | None
 
 
 def rule_times(folder: str | Path) -> list[RuleTime]:

@@ -5,13 +5,13 @@ from pathlib import Path
 from markupsafe import Markup
 
 from kalemia.core.config import Study
-from kalemia.report import STUDY_FIGURES
 from kalemia.report.cards import write_generic_card
 from kalemia.report.html import inline_svg, rendered, write_html
-from kalemia.report.inputs import StudyResults, read_study
-from kalemia.report.notes import Notes
+from kalemia.report.inputs import read_study
+from kalemia.report.outputs import SECTIONS, STUDY_FIGURES
 from kalemia.report.provenance import versions
-from kalemia.report.sections import SECTIONS, Section
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Notes
 
 
 def write_page(path: str | Path, study: Study, results: str | Path) -> None:
@@ -27,13 +27,15 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
         path,
         "study.html",
         study=study,
-        sections=[(section, section_body(section, study, data, figures)) for section in SECTIONS],
+        sections=[
+            (name, section.title, section_body(name, study, data, figures)) for name, section in SECTIONS.items()
+        ],
         versions=versions(),
     )
 
 
-def section_body(section: Section, study: Study, data: StudyResults, figures: dict[str, Markup]) -> Markup:
-    """What stands below the section's heading."""
-    notes = Notes(section.id)
-    values = section.values(study, data, notes)
-    return rendered(f"sections/{section.id}.html", study=study, figures=figures, notes=notes, **values)
+def section_body(name: str, study: Study, data: StudyResults, figures: dict[str, Markup]) -> Markup:
+    """What stands below the heading of the section `name`."""
+    notes = Notes(name)
+    values = SECTIONS[name].build(study, data, notes)
+    return rendered(f"sections/{name}.html", study=study, figures=figures, notes=notes, **values)

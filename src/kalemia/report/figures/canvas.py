@@ -18,6 +18,8 @@ WIDTH_IN = 10.4
 PANELS_A_ROW = 3
 LEGEND_COLUMNS = 5  # of arms or models, at most
 NOTE = "Simulated patients: not a clinical result"
+NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+NOT_EVALUABLE = "This patient could not be evaluated in any arm, so there is nothing to draw."
 
 STYLE = {
     "font.family": "sans-serif",
@@ -114,7 +116,7 @@ def share_axis(axes: Axes) -> None:
     axes.grid(axis="y")
 
 
-def bare(axes: Axes) -> None:
+def hide_ticks(axes: Axes) -> None:
     """No ticks, a faint frame: for pictures whose axes have no unit."""
     axes.set_xticks([])
     axes.set_yticks([])

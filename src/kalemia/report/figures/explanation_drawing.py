@@ -13,9 +13,9 @@ from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
-from kalemia.report.figures.canvas import bare, reserve_head
+from kalemia.report.figures.canvas import hide_ticks, reserve_head
 from kalemia.report.figures.palette import ATTENTION_LEVELS, LIGHT, SCALE_LEVELS, class_color
-from kalemia.report.inputs import Embedding, Explanation
+from kalemia.report.results import Embedding, Explanation
 
 TIME_MS = (np.arange(BEAT_SAMPLES) - R_INDEX) * 1000 / RATE_HZ
 FULL, PALE = 0.85, 0.3  # opacity of beats
@@ -77,7 +77,7 @@ def draw_color_scale(figure: Figure, low: str, high: str) -> None:
 
 def draw_beats(axes: Axes, positions: np.ndarray, groups: Iterable[Group]) -> None:
     """Beats at positions (n, 2), group by group, the last on top."""
-    bare(axes)
+    hide_ticks(axes)
     for mine, color, alpha in groups:
         if np.any(mine):
             axes.add_patch(_dots(positions[mine], color, alpha))

@@ -11,7 +11,7 @@ from kalemia.core.config import Study
 from kalemia.core.wording import plural
 from kalemia.explanation.summary import SAME_MAP_CORRELATION, Estimate, Summary
 from kalemia.explanation.wave_windows import WAVES
-from kalemia.report.figures.canvas import svg_figure, write_remark
+from kalemia.report.figures.canvas import NOBODY, svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import (
     CLASS_NAMES,
     colored,
@@ -25,18 +25,11 @@ from kalemia.report.figures.explanation_drawing import (
     wave_limits_ms,
 )
 from kalemia.report.figures.palette import LIGHT, model_look
-from kalemia.report.inputs import Explanation
+from kalemia.report.results import Explanation, StudyResults
 
-NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
 COLUMNS = 4  # of the Grad-CAM figure, at most
 PANELS_A_ROW = 6  # of the figures of single beats
 THINNED = 4  # one in so many beats is drawn where all patients are
-EMBEDDINGS = {  # figure -> way into the plane, and what colors mean
-    "embedding": ("t-SNE", "class"),
-    "embedding-potassium": ("t-SNE", "potassium"),
-    "embedding-episode": ("t-SNE", "episode"),
-    "embedding-pca": ("PCA", "class"),
-}
 CHECKS = {  # what a map is held against -> how the figures name it
     "halves": "other draws",
     "head": "head",
@@ -48,34 +41,8 @@ CHECKS = {  # what a map is held against -> how the figures name it
     "labels": "labels",
 }
 
-Explanations = dict[str, Explanation]
 
-
-def write_explanation_figures(study: Study, folder: Path, explanations: Explanations) -> None:
-    """Write the figures of the section "explanation"."""
-    titles = {
-        "gradcam": "Grad-CAM on the mean beat, averaged over patients, before and after personal training.",
-        "waves": "Grad-CAM and occlusion, wave by wave, before and after personal training.",
-        "sanity": "Rank correlation of Grad-CAM with that of networks made random.",
-        **{name: f"{by} of the beats of every patient, colored by {of}." for name, (by, of) in EMBEDDINGS.items()},
-    }
-    if not explanations:
-        for name, title in titles.items():
-            write_remark(folder / f"{name}.svg", title, NOBODY, study.is_simulated)
-        return
-    arms, summary = list(study.arms), Summary(list(explanations.values()), study.seed)
-    write_gradcam_figure(folder / "gradcam.svg", titles["gradcam"], explanations, arms, study.is_simulated)
-    write_waves_figure(
-        folder / "waves.svg", titles["waves"], summary, stages_of(explanations), arms, study.is_simulated
-    )
-    write_sanity_figure(
-        folder / "sanity.svg", titles["sanity"], summary, stages_of(explanations), arms, study.is_simulated
-    )
-    for name in EMBEDDINGS:
-        write_embedding_figure(folder / f"{name}.svg", titles[name], explanations, study, *EMBEDDINGS[name])
-
-
-def stages_of(explanations: Explanations) -> list[int]:
+def stages_of(explanations: dict[str, Explanation]) -> list[int]:
     """The stages whose maps there are, the last first."""
     return sorted({stage for one in explanations.values() for stage in one.stages}, reverse=True)
 
@@ -85,14 +52,16 @@ def stage_name(stage: int) -> str:
     return {4: "last stage", 0: "stem"}.get(stage, f"stage {stage}")
 
 
-def write_gradcam_figure(
-    path: Path, title: str, explanations: Explanations, arms: list[str], is_simulated: bool
-) -> None:
+def write_gradcam_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Mean over patients of the mean beat and of the attention: a row a model, a column a stage and class."""
-    models, maps = ["generic", *arms], list(product(stages_of(explanations), (0, 1)))
+    if not data.explanations:
+        write_remark(path, title, NOBODY, study.is_simulated)
+        return
+    explanations = data.explanations
+    models, maps = ["generic", *study.arms], list(product(stages_of(explanations), (0, 1)))
     blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
     limits_ms = wave_limits_ms(explanations.values())
-    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), is_simulated) as figure:
+    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), study.is_simulated) as figure:
         grid = figure.subplots(
             len(models) * len(blocks), min(COLUMNS, len(maps)), sharex=True, sharey=True, squeeze=False
         )
@@ -116,12 +85,15 @@ def write_gradcam_figure(
         draw_attention_scale(figure)
 
 
-def write_waves_figure(
-    path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
-) -> None:
+def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Before and after, wave by wave: attention of each stage, change of the logit and loss of AUC; a row an arm."""
+    if not data.explanations:
+        write_remark(path, title, NOBODY, study.is_simulated)
+        return
+    arms, stages = list(study.arms), stages_of(data.explanations)
+    summary = Summary(list(data.explanations.values()), study.seed)
     columns = [*(f"Grad-CAM, {stage_name(stage)}" for stage in stages), "Occlusion, logit", "Occlusion, AUC lost"]
-    with svg_figure(path, title, 0.75 + 1.9 * len(arms), is_simulated) as figure:
+    with svg_figure(path, title, 0.75 + 1.9 * len(arms), study.is_simulated) as figure:
         grid = figure.subplots(len(arms), len(columns), sharex=True, sharey="col", squeeze=False)
         for arm, row in zip(arms, grid, strict=True):
             for stage, axes in zip(stages, row, strict=False):
@@ -145,12 +117,15 @@ def write_waves_figure(
         figure.legend(handles=_waves_legend(arms), loc="outside upper left", ncols=min(4, 2 + len(arms)))
 
 
-def write_sanity_figure(
-    path: Path, title: str, summary: Summary, stages: list[int], arms: list[str], is_simulated: bool
-) -> None:
+def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """How alike the true map and others are: a row a model, a column a stage."""
+    if not data.explanations:
+        write_remark(path, title, NOBODY, study.is_simulated)
+        return
+    arms, stages = list(study.arms), stages_of(data.explanations)
+    summary = Summary(list(data.explanations.values()), study.seed)
     models = ["generic", *arms]
-    with svg_figure(path, title, 0.9 + 1.6 * len(models), is_simulated) as figure:
+    with svg_figure(path, title, 0.9 + 1.6 * len(models), study.is_simulated) as figure:
         grid = figure.subplots(len(models), len(stages), sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):
             for stage, axes in zip(stages, row, strict=True):
@@ -170,9 +145,13 @@ def write_sanity_figure(
 
 
 def write_embedding_figure(
-    path: Path, title: str, explanations: Explanations, study: Study, method: str, coloring: str
+    path: Path, title: str, study: Study, data: StudyResults, method: str, coloring: str
 ) -> None:
     """Every patient's beats in the plane, before and after: a block of panels a patient, a panel a model."""
+    if not data.explanations:
+        write_remark(path, title, NOBODY, study.is_simulated)
+        return
+    explanations = data.explanations
     models = ["generic", *study.arms]
     blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
     n_rows = -(-len(explanations) // blocks)

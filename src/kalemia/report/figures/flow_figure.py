@@ -7,9 +7,11 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from kalemia.core.config import Study
 from kalemia.core.wording import plural
 from kalemia.report.figures.canvas import WIDTH_IN, svg_figure
 from kalemia.report.figures.palette import LIGHT
+from kalemia.report.results import StudyResults
 
 # inches
 LINE, PADDING = 0.175, 0.08
@@ -20,17 +22,16 @@ RULE_WIDTH = 52  # characters of a line that fit into a box
 LOST_WIDTH = WIDTH_IN - LOST_LEFT - 0.05
 
 
-def write_flow_figure(
-    path: str | Path, flow: list[dict], characteristics: dict, populations: pa.Table, is_simulated: bool
-) -> None:
-    """From every value of the analyte to the two populations; `flow` is the list of steps of cohort/flow.json."""
+def write_flow_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+    """From every value of the analyte to the two populations, by the steps of cohort/flow.json."""
+    flow = data.flow["steps"]
     steps = [_step_lines(step) for step in flow]
     losses = [_loss_lines(step) for step in flow]
-    ends = [_population_lines(name, characteristics[name], populations) for name in ("generic", "personal")]
+    ends = [_population_lines(name, data.characteristics[name], data.populations) for name in ("generic", "personal")]
     gaps = [0.0, *(_gap(above, loss, below) for above, loss, below in zip(steps, losses[1:], steps[1:], strict=False))]
     total = sum(gaps) + sum(map(_height, steps)) + 2 * ARROW + max(map(_height, ends)) + 0.1
-    title = f"Inclusion flow: {count_words(flow[0])} at first, {count_words(flow[-1])} used."
-    with svg_figure(path, title, total + (0.22 if is_simulated else 0), is_simulated) as figure:
+    title = f"{title} {count_words(flow[0])} at first, {count_words(flow[-1])} used."
+    with svg_figure(path, title, total + (0.22 if study.is_simulated else 0), study.is_simulated) as figure:
         axes = figure.add_subplot()
         axes.set(xlim=(0, WIDTH_IN), ylim=(-total + 0.05, 0.05))
         axes.axis("off")

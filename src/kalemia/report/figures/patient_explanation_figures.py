@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from kalemia.core.config import Study
 from kalemia.explanation.summary import attention_share, auc_drop, change_share
 from kalemia.explanation.wave_windows import WAVES
-from kalemia.report.figures.canvas import LEGEND_COLUMNS, svg_figure, write_remark
+from kalemia.report.figures.canvas import LEGEND_COLUMNS, NOT_EVALUABLE, svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import (
     CLASS_NAMES,
     COLORINGS,
@@ -24,40 +24,23 @@ from kalemia.report.figures.explanation_drawing import (
 from kalemia.report.figures.explanation_figures import CHECKS, COLUMNS, draw_model, stage_name
 from kalemia.report.figures.palette import LIGHT, model_look
 from kalemia.report.formatting import number
-from kalemia.report.inputs import Explanation, PatientResults
+from kalemia.report.inputs import PatientResults
+from kalemia.report.results import Explanation
 
-NOT_EVALUABLE = "This patient could not be evaluated in any arm, so there is nothing to draw."
 BAR = 0.8  # breadth of the bars of one wave together
 
 
-def write_patient_explanation_figures(study: Study, folder: Path, patient: PatientResults) -> None:
-    """Write the figures of a patient's networks beside those of the patient."""
-    subject, found, simulated = patient.subject, patient.explanation, study.is_simulated
-    titles = {
-        "gradcam": f"Grad-CAM on the mean beat of {subject}, before and after personal training.",
-        "waves": f"Grad-CAM and occlusion of {subject}, wave by wave, before and after personal training.",
-        "sanity": f"Grad-CAM of {subject} beside that of networks made random.",
-        "embedding": f"t-SNE of the beats of {subject}, before and after, by class, by potassium and by episode.",
-        "embedding-pca": f"PCA of the beats of {subject}, before and after, by class, by potassium and by episode.",
-    }
-    if found is None:
-        for name, title in titles.items():
-            write_remark(folder / f"{name}.svg", title, NOT_EVALUABLE, simulated)
-        return
-    models = [model for model in ("generic", *study.arms) if model in found.embedding]
-    write_maps_figure(folder / "gradcam.svg", titles["gradcam"], found, models, simulated)
-    write_wave_bars_figure(folder / "waves.svg", titles["waves"], found, models, list(study.arms), simulated)
-    write_random_maps_figure(folder / "sanity.svg", titles["sanity"], found, models, simulated)
-    for name, method in (("embedding", "t-SNE"), ("embedding-pca", "PCA")):
-        write_planes_figure(folder / f"{name}.svg", titles[name], found, models, method, study)
-
-
-def write_maps_figure(path: Path, title: str, found: Explanation, models: list[str], is_simulated: bool) -> None:
+def write_maps_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """The mean beats colored by attention: a row a model, a column a stage and class."""
+    found = patient.explanation
+    if found is None:
+        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        return
+    models = _evaluable_models(study, found)
     maps = list(product(sorted(found.stages, reverse=True), (0, 1)))
     blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
     limits_ms = wave_limits_ms([found])
-    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), is_simulated) as figure:
+    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), study.is_simulated) as figure:
         n_rows, n_columns = len(models) * len(blocks), min(COLUMNS, len(maps))
         grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
         for (block, model), row in zip(product(blocks, models), grid, strict=True):
@@ -76,12 +59,16 @@ def write_maps_figure(path: Path, title: str, found: Explanation, models: list[s
         draw_attention_scale(figure)
 
 
-def write_wave_bars_figure(
-    path: Path, title: str, found: Explanation, models: list[str], arms: list[str], is_simulated: bool
-) -> None:
+def write_wave_bars_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """Wave by wave: attention of each stage, a bar a model; and without the wave, of each arm before and after."""
-    stages, mine = sorted(found.stages, reverse=True), [arm for arm in arms if arm in models]
-    with svg_figure(path, title, 0.75 + 1.9 * (1 + len(mine)), is_simulated) as figure:
+    found = patient.explanation
+    if found is None:
+        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        return
+    models = _evaluable_models(study, found)
+    arms, stages = list(study.arms), sorted(found.stages, reverse=True)
+    mine = [arm for arm in arms if arm in models]
+    with svg_figure(path, title, 0.75 + 1.9 * (1 + len(mine)), study.is_simulated) as figure:
         grid = figure.subplots(1 + len(mine), max(2, len(stages)), squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
@@ -101,18 +88,21 @@ def write_wave_bars_figure(
         figure.legend(handles, labels, loc="outside upper left", ncols=min(len(models), LEGEND_COLUMNS))
 
 
-def write_random_maps_figure(path: Path, title: str, found: Explanation, models: list[str], is_simulated: bool) -> None:
+def write_random_maps_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """The last stage's map for a positive beat beside those of networks made random: a row a model."""
+    found = patient.explanation
+    if found is None:
+        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        return
+    models = _evaluable_models(study, found)
     stage, label = max(found.stages), 1
     others = {
         (row["model"], row["reference"]): row
         for row in found.sanity
         if (row["stage"], row["label"]) == (stage, label) and row["reference"] in CHECKS
     }
-    columns = {"true map": None} | {
-        name.replace("\n", " "): check for check, name in CHECKS.items() if check != "halves"
-    }
-    with svg_figure(path, title, 0.75 + 1.1 * len(models), is_simulated) as figure:
+    columns = {"true map": None} | {name: check for check, name in CHECKS.items() if check != "halves"}
+    with svg_figure(path, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure:
         grid = figure.subplots(len(models), len(columns), sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):
             for (name, check), axes in zip(columns.items(), row, strict=True):
@@ -131,10 +121,13 @@ def write_random_maps_figure(path: Path, title: str, found: Explanation, models:
         draw_attention_scale(figure)
 
 
-def write_planes_figure(
-    path: Path, title: str, found: Explanation, models: list[str], method: str, study: Study
-) -> None:
+def write_planes_figure(path: Path, title: str, study: Study, patient: PatientResults, method: str) -> None:
     """The beats in the plane: a row a model, a column a coloring."""
+    found = patient.explanation
+    if found is None:
+        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        return
+    models = _evaluable_models(study, found)
     limits, trusted = potassium_limits([found]), {(row["model"], row["method"]): row for row in found.projections}
     names = {
         "class": "class",
@@ -152,6 +145,10 @@ def write_planes_figure(
             held = "" if about["variance"] is None else f"\n{about['variance']:.0%} of variance"
             row[0].set_ylabel(f"{model}\ntrustworthiness {about['trustworthiness']:.2f}{held}")
         figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
+
+
+def _evaluable_models(study: Study, explanation: Explanation) -> list[str]:
+    return [model for model in ("generic", *study.arms) if model in explanation.embedding]
 
 
 def _draw_bars(axes: Axes, values: dict[str, list[float]], arms: list[str], title: str) -> None:

@@ -1,4 +1,4 @@
-"""The figures of one patient, one function for each, every one a SVG file under results/patients/{subject}."""
+"""Figures of one patient: metrics over rounds, values over time, and mean beats."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,36 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.config import Analyte, Study
-from kalemia.report import METRIC_NAMES
-from kalemia.report.figures.canvas import LEGEND_COLUMNS, share_axis, svg_figure, write_remark
+from kalemia.report.figures.canvas import LEGEND_COLUMNS, NOT_EVALUABLE, share_axis, svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import CLASS_NAMES, TIME_MS
 from kalemia.report.figures.palette import LIGHT, class_color, model_look
-from kalemia.report.figures.patient_explanation_figures import write_patient_explanation_figures
-from kalemia.report.inputs import PatientArm, PatientResults, read_patient
+from kalemia.report.formatting import METRIC_NAMES
+from kalemia.report.inputs import PatientArm, PatientResults
 
-NOT_EVALUABLE = "This patient could not be evaluated in any arm, so there is nothing to draw."
-LONGEST_GAP_DAYS = 5.0  # longer ones are shortened in the picture of potassium over time
+MAX_GAP_DAYS = 5.0  # longer ones are shortened in the picture of potassium over time
 SHORTENED_DAYS = 0.6
 
 
-def write_patient_figures(study: Study, results: str | Path, subject: str) -> None:
-    """Write results/patients/{subject}/{name}.svg for every name of `kalemia.report.PATIENT_FIGURES`."""
-    folder, arms, simulated = Path(results) / "patients" / subject, list(study.arms), study.is_simulated
-    patient = read_patient(results, subject)
-    write_patient_rounds_figure(folder / "rounds.svg", patient, arms, simulated)
-    write_potassium_figure(folder / "potassium.svg", patient, study.analyte, arms, simulated)
-    write_beats_figure(folder / "beats.svg", patient, simulated)
-    write_patient_explanation_figures(study, folder, patient)
-
-
-def write_patient_rounds_figure(path: str | Path, patient: PatientResults, arms: list[str], is_simulated: bool) -> None:
+def write_patient_rounds_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """The four metrics over the patient's own test draws after each round, a line an arm."""
-    title = f"Metrics of {patient.subject} after each round."
+    arms = list(study.arms)
     evaluable = [arm for arm in arms if patient.arms[arm].predictions]
     if not evaluable:
-        write_remark(path, title, NOT_EVALUABLE, is_simulated)
+        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
         return
-    with svg_figure(path, title, 2.7, is_simulated) as figure:
+    with svg_figure(path, title, 2.7, study.is_simulated) as figure:
         n_rounds = max(len(patient.arms[arm].metrics) for arm in evaluable)
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             for arm in evaluable:
@@ -54,12 +42,10 @@ def write_patient_rounds_figure(path: str | Path, patient: PatientResults, arms:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=n_columns)
 
 
-def write_potassium_figure(
-    path: str | Path, patient: PatientResults, analyte: Analyte, arms: list[str], is_simulated: bool
-) -> None:
+def write_potassium_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """Potassium over time, a row an arm: what each draw was for, and whether the last round decides it rightly."""
-    title = f"{analyte.name.capitalize()} of {patient.subject} over time, with the decision after the last round."
-    with svg_figure(path, title, 0.75 + 1.9 * len(arms), is_simulated) as figure:
+    arms, analyte = list(study.arms), study.analyte
+    with svg_figure(path, title, 0.75 + 1.9 * len(arms), study.is_simulated) as figure:
         usable = [row for row in patient.excerpts if row["reason"] is None]
         days = _days([row["draw_time"] for row in usable])
         places = shortened_gaps(days)
@@ -77,13 +63,12 @@ def write_potassium_figure(
         figure.legend(handles=_decision_legend(), loc="outside upper left", ncols=5, columnspacing=1.4)
 
 
-def write_beats_figure(path: str | Path, patient: PatientResults, is_simulated: bool) -> None:
+def write_beats_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
     """The mean beat of every draw as a thin line, and the mean over the draws of each class as a thick one."""
-    title = f"Mean beats of {patient.subject} by class."
     if not len(patient.draw_labels):
-        write_remark(path, title, "No labeled draw of this patient has usable beats.", is_simulated)
+        write_remark(path, title, "No labeled draw of this patient has usable beats.", study.is_simulated)
         return
-    with svg_figure(path, title, 3.2, is_simulated) as figure:
+    with svg_figure(path, title, 3.2, study.is_simulated) as figure:
         axes = figure.add_subplot()
         for label in (0, 1):
             beats_mv, color = patient.draw_beats_mv[patient.draw_labels == label], class_color(label)
@@ -97,9 +82,9 @@ def write_beats_figure(path: str | Path, patient: PatientResults, is_simulated: 
 
 
 def shortened_gaps(days: np.ndarray) -> np.ndarray:
-    """Positions for ascending `days` (draws,), in which a gap above `LONGEST_GAP_DAYS` takes `SHORTENED_DAYS`."""
+    """Positions for ascending `days` (draws,), in which a gap above `MAX_GAP_DAYS` takes `SHORTENED_DAYS`."""
     gaps = np.diff(days, prepend=days[:1])
-    return np.cumsum(np.where(gaps > LONGEST_GAP_DAYS, SHORTENED_DAYS, gaps))
+    return np.cumsum(np.where(gaps > MAX_GAP_DAYS, SHORTENED_DAYS, gaps))
 
 
 def _days(times: list[datetime]) -> np.ndarray:
@@ -142,7 +127,7 @@ def _shade_classes(axes: Axes, analyte: Analyte, values: np.ndarray) -> None:
 
 
 def _mark_gaps(axes: Axes, days: np.ndarray, places: np.ndarray) -> None:
-    for after in np.flatnonzero(np.diff(days) > LONGEST_GAP_DAYS):
+    for after in np.flatnonzero(np.diff(days) > MAX_GAP_DAYS):
         middle = (places[after] + places[after + 1]) / 2
         axes.axvline(middle, color=LIGHT["muted"], lw=1, ls=(0, (1, 2)))
 
@@ -151,13 +136,13 @@ def _label_days(axes: Axes, days: np.ndarray, places: np.ndarray) -> None:
     """Ticks at the first draw of every stretch, and between them at whole days, eight or so in all."""
     step = max(1, round((places[-1] if len(places) else 0) / 8))
     ticks: dict[float, int] = {}
-    for first in np.flatnonzero(np.diff(days, prepend=-np.inf) > LONGEST_GAP_DAYS):
-        after = np.flatnonzero(np.diff(days[first:]) > LONGEST_GAP_DAYS)
+    for first in np.flatnonzero(np.diff(days, prepend=-np.inf) > MAX_GAP_DAYS):
+        after = np.flatnonzero(np.diff(days[first:]) > MAX_GAP_DAYS)
         last = first + after[0] if len(after) else len(days) - 1
         for day in range(int(days[first]), int(days[last]) + 1, step):
             ticks[places[first] + day - days[first]] = day
     axes.set_xticks(list(ticks), [str(day) for day in ticks.values()])
-    shortened = "; dotted: a longer pause, shortened" if np.any(np.diff(days) > LONGEST_GAP_DAYS) else ""
+    shortened = "; dotted: a longer pause, shortened" if np.any(np.diff(days) > MAX_GAP_DAYS) else ""
     axes.set_xlabel(f"days since the first draw{shortened}")
 
 

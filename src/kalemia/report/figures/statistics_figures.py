@@ -6,27 +6,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
-from kalemia.report.figures.canvas import panel_rows, panels, svg_figure, write_remark
+from kalemia.report.figures.canvas import NOBODY, panel_rows, panels, svg_figure, write_remark
 from kalemia.report.figures.palette import LIGHT, model_color
-from kalemia.report.inputs import StudyResults
+from kalemia.report.results import StudyResults
 
-NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
-LOWEST_BENEFIT = -0.1  # what harms more is beyond the axis
+MIN_BENEFIT = -0.1  # what harms more is beyond the axis
 # Beyond it one false alert outweighs more than four true ones, and curves jump with single draws.
-HIGHEST_THRESHOLD = 0.8
+MAX_THRESHOLD = 0.8
 
 
-def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Each patient's AUC with the generic network and after the last round, with intervals: a column an arm."""
-    title = "AUC of every patient before and after personal training, with 95% intervals."
+    arms = list(study.arms)
     rows = [row for row in data.evaluation["patient_metrics"].to_pylist() if row["metric"] == "auc"]
     subjects = sorted({row["subject_id"] for row in rows})
     if not subjects:
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), is_simulated) as figure:
+    with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), study.is_simulated) as figure:
         for arm, axes in zip(arms, panels(figure, arms), strict=True):
             mine = [row for row in rows if row["arm"] == arm]
             color = model_color(arm, arms)
@@ -53,16 +53,16 @@ def write_forest_figure(path: str | Path, data: StudyResults, arms: list[str], i
         figure.legend(handles=_forest_legend(), loc="outside upper left", ncols=3)
 
 
-def write_decision_curve_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_decision_curve_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Net benefit over threshold probabilities, generic and after the last round: a panel an arm."""
-    title = "Decision curves over every draw of the test periods, generic network and last round."
+    arms = list(study.arms)
     rows = data.evaluation["decision_curve"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
-    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), is_simulated) as figure:
+    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), study.is_simulated) as figure:
         for arm, axes in zip(told, panels(figure, told), strict=True):
             _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)
             _draw_curve(axes, rows, arm, data.n_rounds, "net_benefit", color=model_color(arm, arms), lw=2.2)
@@ -70,8 +70,8 @@ def write_decision_curve_figure(path: str | Path, data: StudyResults, arms: list
             axes.axhline(0, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
             about = worth[arm, 0]
             axes.set_title(f"{arm} ({plural(about['n_draws'], 'draw')}, {100 * about['prevalence']:.0f}% positive)")
-            axes.set_xlim(0, HIGHEST_THRESHOLD)
-            axes.set_ylim(LOWEST_BENEFIT, max(0.1, 1.08 * max(row["treat_all"] for row in rows)))
+            axes.set_xlim(0, MAX_THRESHOLD)
+            axes.set_ylim(MIN_BENEFIT, max(0.1, 1.08 * max(row["treat_all"] for row in rows)))
             axes.set_xlabel("threshold probability")
             axes.grid(axis="y")
         figure.axes[0].set_ylabel("net benefit a draw")
@@ -90,7 +90,7 @@ def _draw_before_and_after(axes: Axes, place: float, before: dict, after: dict, 
 def _draw_curve(axes: Axes, rows: list[dict], arm: str, round_: int, column: str, **look) -> None:
     mine = [row for row in rows if (row["arm"], row["round"]) == (arm, round_)]
     values = np.array([row[column] for row in mine])
-    axes.plot([row["probability"] for row in mine], np.maximum(values, LOWEST_BENEFIT - 1), **look)
+    axes.plot([row["probability"] for row in mine], np.maximum(values, MIN_BENEFIT - 1), **look)
 
 
 def _forest_legend() -> list[Line2D]:

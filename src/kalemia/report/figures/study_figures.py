@@ -1,4 +1,4 @@
-"""The figures of a whole study, one function for each, every one a SVG file under results/figures."""
+"""Figures of training: the generic network, its calibration, and the rounds of personal training."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +11,9 @@ from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
 from kalemia.evaluation.calibration import FEWEST_DRAWS
-from kalemia.report import METRIC_NAMES
 from kalemia.report import chiu2022 as paper
 from kalemia.report.figures.canvas import (
+    NOBODY,
     PANELS_A_ROW,
     columns_of_panels,
     panel_rows,
@@ -22,40 +22,15 @@ from kalemia.report.figures.canvas import (
     svg_figure,
     write_remark,
 )
-from kalemia.report.figures.explanation_figures import write_explanation_figures
-from kalemia.report.figures.flow_figure import write_flow_figure
 from kalemia.report.figures.palette import LIGHT, Look, model_color, model_look
-from kalemia.report.figures.statistics_figures import write_decision_curve_figure, write_forest_figure
-from kalemia.report.figures.verdict_figures import write_baselines_figure, write_leakage_figure, write_verdict_figure
-from kalemia.report.inputs import StudyResults, read_study
-
-NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+from kalemia.report.formatting import METRIC_NAMES
+from kalemia.report.results import StudyResults
 
 
-def write_study_figures(study: Study, results: str | Path) -> None:
-    """Write results/figures/{name}.svg for every name of `kalemia.report.STUDY_FIGURES`."""
-    folder, arms, simulated = Path(results) / "figures", list(study.arms), study.is_simulated
-    decision = study.evaluation.decision
-    data = read_study(results)
-    write_flow_figure(folder / "flow.svg", data.flow["steps"], data.characteristics, data.populations, simulated)
-    write_generic_figure(folder / "generic.svg", data, simulated)
-    write_calibration_figure(folder / "calibration.svg", data.summary["generic"], simulated)
-    write_arm_calibration_figure(folder / "calibration-arms.svg", data, arms, simulated)
-    write_verdict_figure(folder / "verdict.svg", data, arms, simulated)
-    write_baselines_figure(folder / "baselines.svg", data, arms, simulated)
-    write_leakage_figure(folder / "leakage.svg", data, arms, simulated)
-    write_rounds_figure(folder / "rounds.svg", data, arms, ("auc", "accuracy"), decision, simulated)
-    write_rounds_figure(folder / "rounds-by-class.svg", data, arms, ("sensitivity", "specificity"), decision, simulated)
-    write_arms_figure(folder / "arms.svg", data, arms, simulated)
-    write_forest_figure(folder / "forest.svg", data, arms, simulated)
-    write_decision_curve_figure(folder / "decision-curve.svg", data, arms, simulated)
-    write_explanation_figures(study, folder, data.explanations)
-
-
-def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: bool) -> None:
+def write_generic_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Loss and accuracy over the epochs of the generic training, with the epoch whose weights were kept."""
     history, best = data.history.to_pydict(), data.summary["generic"]["best_epoch"]
-    with svg_figure(path, f"Generic training; epoch {best} was kept.", 2.9, is_simulated) as figure:
+    with svg_figure(path, f"{title} Epoch {best} was kept.", 2.9, study.is_simulated) as figure:
         for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             for split, color, style in (("train", LIGHT["generic"], "--"), ("validation", LIGHT["ink"], "-")):
                 values = history[f"{split}_{quantity}"]
@@ -68,10 +43,10 @@ def write_generic_figure(path: str | Path, data: StudyResults, is_simulated: boo
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 
-def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool) -> None:
+def write_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """The share of positives over the generic network's predicted probability: a panel a split, draws and beats."""
-    splits = ("train", "validation", "test")
-    with svg_figure(path, "Calibration of the generic network on each split.", 3.3, is_simulated) as figure:
+    metrics, splits = data.summary["generic"], ("train", "validation", "test")
+    with svg_figure(path, title, 3.3, study.is_simulated) as figure:
         for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):
             _calibration_axes(axes)
             for unit, color, marker in (("beats", LIGHT["generic"], "s"), ("draws", LIGHT["ink"], "o")):
@@ -85,15 +60,16 @@ def write_calibration_figure(path: str | Path, metrics: dict, is_simulated: bool
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 
 
-def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_arm_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """The share of positives over the last round's predicted probability, of all patients together: a panel an arm."""
-    title = "Calibration of the personal networks after the last round, test draws of all patients together, by arm."
+    arms = list(study.arms)
     rows = data.evaluation["calibration"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
-        write_remark(path, title, f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw.", is_simulated)
+        remark = f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw."
+        write_remark(path, title, remark, study.is_simulated)
         return
-    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(told), is_simulated) as figure:
+    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(told), study.is_simulated) as figure:
         for arm, axes in zip(told, panels(figure, told), strict=True):
             mine, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
             predicted, share, low, high = (
@@ -108,15 +84,13 @@ def write_arm_calibration_figure(path: str | Path, data: StudyResults, arms: lis
         figure.supylabel("share positive", fontsize=9.5)
 
 
-def write_rounds_figure(
-    path: str | Path, data: StudyResults, arms: list[str], metrics: tuple[str, ...], decision: str, is_simulated: bool
-) -> None:
+def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults, metrics: tuple[str, ...]) -> None:
     """Metrics over rounds: below each other for an arm, a thin line a patient; the mean, and the paper's."""
-    title = f"{' and '.join(METRIC_NAMES[metric] for metric in metrics)} after each round, by arm and patient."
+    arms = list(study.arms)
     if not len(data.evaluation["rounds"]):
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), is_simulated) as figure:
+    with svg_figure(path, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), study.is_simulated) as figure:
         for arm, column in zip(arms, columns_of_panels(figure, arms, len(metrics)), strict=True):
             n_patients = len({row["subject_id"] for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm})
             averages = [row for row in data.evaluation["averages"].to_pylist() if row["arm"] == arm]
@@ -124,7 +98,11 @@ def write_rounds_figure(
                 axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
                 _draw_patients(axes, data, arm, metric, model_color(arm, arms))
-                mine = [row for row in averages if row["metric"] == metric and row["decision"] in (None, decision)]
+                mine = [
+                    row
+                    for row in averages
+                    if row["metric"] == metric and row["decision"] in (None, study.evaluation.decision)
+                ]
                 _draw_mean(axes, mine, model_color(arm, arms))
                 share_axis(axes)
                 axes.set_xticks(range(data.n_rounds + 1), [])
@@ -133,20 +111,20 @@ def write_rounds_figure(
         figure.legend(handles=_rounds_legend(), loc="outside upper left", ncols=3)
 
 
-def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_arms_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Every metric after the last round, the arms side by side: dots are patients, joined across arms."""
-    title = "The four metrics after the last round, arm beside arm."
+    arms = list(study.arms)
     if not len(data.evaluation["rounds"]):
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
     names = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
-    with svg_figure(path, title, 3.6 if names else 2.9, is_simulated) as figure:
+    with svg_figure(path, title, 3.6 if names else 2.9, study.is_simulated) as figure:
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             last = [_last_round(data, arm, metric) for arm in arms]
             _join_patients(axes, last)
             for place, (arm, values) in enumerate(zip(arms, last, strict=True)):
                 look = model_look(arm, arms)
-                places = [place + offset for offset in side_by_side(list(values.values()))]
+                places = [place + offset for offset in dodge(list(values.values()))]
                 axes.scatter(places, list(values.values()), s=20, color=look.color, marker=look.marker, alpha=0.6, lw=0)
                 _draw_mean_beside(axes, place + 0.3, np.array(list(values.values())), look)
             published = paper.ROUNDS[metric].get(5)
@@ -159,7 +137,7 @@ def write_arms_figure(path: str | Path, data: StudyResults, arms: list[str], is_
         figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
 
 
-def side_by_side(values: list[float]) -> list[float]:
+def dodge(values: list[float]) -> list[float]:
     """Offsets around 0, for each value, that put equal values beside each other, the first at the left."""
     offsets = []
     for i, value in enumerate(values):
@@ -226,7 +204,7 @@ def _last_round(data: StudyResults, arm: str, metric: str) -> dict[int, float]:
 
 def _join_patients(axes: Axes, last: list[dict[int, float]]) -> None:
     places = [
-        dict(zip(values, [place + offset for offset in side_by_side(list(values.values()))], strict=True))
+        dict(zip(values, [place + offset for offset in dodge(list(values.values()))], strict=True))
         for place, values in enumerate(last)
     ]
     for (x, one), (x_other, other) in pairwise(zip(places, last, strict=True)):

@@ -6,24 +6,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from kalemia.core.config import Study
 from kalemia.core.wording import display_name, plural
-from kalemia.report.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
-from kalemia.report.figures.canvas import panel_rows, panels, share_axis, svg_figure, write_remark
+from kalemia.report.figures.canvas import NOBODY, panel_rows, panels, share_axis, svg_figure, write_remark
+from kalemia.report.figures.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.figures.palette import LIGHT, model_color
 from kalemia.report.formatting import number
-from kalemia.report.inputs import StudyResults
-
-NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
+from kalemia.report.results import StudyResults
 
 
-def write_verdict_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_verdict_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """For each arm: the mean AUC of the truth and of every run of every null; and the differences by patient."""
-    title = "Each arm among runs without truth, and against its best baseline."
+    arms = list(study.arms)
     told = [arm for arm in arms if "difference" in data.verdict["arms"][arm]]
     if not told:
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.7 + 1.9 * len(told), is_simulated) as figure:
+    with svg_figure(path, title, 0.7 + 1.9 * len(told), study.is_simulated) as figure:
         grid = figure.subplots(len(told), 2, squeeze=False, width_ratios=(1.25, 1))
         for arm, (left, right) in zip(told, grid, strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
@@ -36,15 +35,15 @@ def write_verdict_figure(path: str | Path, data: StudyResults, arms: list[str], 
         figure.legend(handles=_verdict_legend(), loc="outside upper left", ncols=4)
 
 
-def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """For each arm the mean AUC of every baseline, and of the last round."""
-    title = "Mean AUC of every baseline on the same test draws, and of the last round."
+    arms = list(study.arms)
     told = [arm for arm in arms if data.verdict["arms"][arm].get("baselines")]
     if not told:
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
     names = list(data.verdict["arms"][told[0]]["baselines"])
-    with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(told), is_simulated) as figure:
+    with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(told), study.is_simulated) as figure:
         for arm, axes in zip(told, panels(figure, told), strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
             means = [found["baselines"].get(name, np.nan) for name in names]
@@ -63,15 +62,15 @@ def write_baselines_figure(path: str | Path, data: StudyResults, arms: list[str]
         figure.legend(handles=marks, loc="outside upper left", ncols=2)
 
 
-def write_leakage_figure(path: str | Path, data: StudyResults, arms: list[str], is_simulated: bool) -> None:
+def write_leakage_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """How well test draws are placed by their hours to the nearest training draw, before and after training."""
-    title = "AUC by the distance of a test draw to the nearest training draw."
+    arms = list(study.arms)
     rows = data.evaluation["training_distances"].to_pylist()
     told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not told:
-        write_remark(path, title, NOBODY, is_simulated)
+        write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.3 + 2.8 * panel_rows(told), is_simulated) as figure:
+    with svg_figure(path, title, 0.3 + 2.8 * panel_rows(told), study.is_simulated) as figure:
         for arm, axes in zip(told, panels(figure, told), strict=True):
             mine = [row for row in rows if row["arm"] == arm]
             for name, color, style in (

@@ -1,177 +1,69 @@
-"""The section of what the networks look at, by two opinions, and of how far these can be trusted."""
-
-from itertools import product
-
-import numpy as np
+"""Explanations of the networks by Grad-CAM and occlusion, and how far they can be trusted."""
 
 from kalemia.core.config import Study
-from kalemia.core.schemas import RATE_HZ
-from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
-from kalemia.explanation.summary import (
-    MAP_CHANGES,
-    MAP_UNCHANGED,
-    SAME_MAP_CORRELATION,
-    Estimate,
-    Summary,
-    depends_on_training,
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
+
+EMBEDDING = "explanation_figures.write_embedding_figure"
+
+
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Attention and losses by wave, the randomization tests, and the trustworthiness of the embeddings."""
+    from kalemia.report.explanation_findings import explanation_values
+
+    return explanation_values(list(data.explanations.values()), list(study.arms), study.seed)
+
+
+SECTION = Section(
+    place=110,
+    title="Explanations",
+    build=build,
+    figures=(
+        Figure(
+            "gradcam",
+            "Grad-CAM over the mean beat of each class, averaged over patients, before and after personal training, at"
+            " every configured stage; all labeled draws, including training draws (the paper used its test set).",
+            "explanation_figures.write_gradcam_figure",
+        ),
+        Figure(
+            "waves",
+            "Each wave's share of Grad-CAM's attention, and the effect of removing the wave on test draws, before and"
+            " after personal training, with intervals over patients.",
+            "explanation_figures.write_waves_figure",
+        ),
+        Figure(
+            "sanity",
+            "Rank correlation of Grad-CAM with that of networks with random weights or labels, with intervals over"
+            " patients.",
+            "explanation_figures.write_sanity_figure",
+        ),
+        Figure(
+            "embedding",
+            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
+            " training; by class.",
+            EMBEDDING,
+            {"method": "t-SNE", "coloring": "class"},
+        ),
+        Figure(
+            "embedding-potassium",
+            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
+            " training; by value.",
+            EMBEDDING,
+            {"method": "t-SNE", "coloring": "potassium"},
+        ),
+        Figure(
+            "embedding-episode",
+            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
+            " training; by episode.",
+            EMBEDDING,
+            {"method": "t-SNE", "coloring": "episode"},
+        ),
+        Figure(
+            "embedding-pca",
+            "The two principal axes of the features that enter the head, for each patient, before and after personal"
+            " training; by class.",
+            EMBEDDING,
+            {"method": "PCA", "coloring": "class"},
+        ),
+    ),
 )
-from kalemia.explanation.wave_windows import WAVES
-from kalemia.report.formatting import MISSING, interval, number, percent
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
-
-CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
-
-
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Shares and losses by wave, what follows from the randomization tests, and what the planes can be trusted with."""
-    explanations = list(data.explanations.values())
-    stages = sorted({stage for one in explanations for stage in one.stages}, reverse=True)
-    models = [model for model in ("generic", *study.arms) if any(model in one.embedding for one in explanations)]
-    summary = Summary(explanations, study.seed)
-    return {
-        "stages": [stage_words(stage).removeprefix("the ") for stage in stages],
-        "steps": " and ".join(f"{step_ms(stage):.0f} ms in {stage_words(stage)}" for stage in stages),
-        "findings": [
-            *(finding(summary, arm, stages) for arm in models[1:]),
-            *(against_even(summary, models, stage) for stage in stages),
-        ],
-        "wave_rows": [row for arm in models[1:] for row in wave_rows(summary, arm, stages)],
-        "agreement_rows": agreement_rows(summary, models[1:], stages),
-        "sanity_rows": [sanity_row(summary, model, stage) for model in models for stage in stages],
-        "verdicts": [yardstick(summary, models, stages), *(verdict(summary, models, stages, of) for of in CHECKS)]
-        if models
-        else [],
-        "plane_rows": [plane_row(summary, model) for model in models],
-    }
-
-
-def stage_words(stage: int) -> str:
-    """For example ``the last stage``."""
-    return {4: "the last stage", 0: "the stem"}.get(stage, f"stage {stage}")
-
-
-def step_ms(stage: int) -> float:
-    """From one value of a stage's map to the next: 32 ms in the stem and stage 1, and twice as much in every other."""
-    return 1000 / RATE_HZ * 2 ** (max(stage, 1) + 1)
-
-
-def finding(summary: Summary, arm: str, stages: list[int]) -> str:
-    """In words, without which wave an arm loses most, and what Grad-CAM says of that wave."""
-    changes = {wave: summary.change(arm, arm, wave) for wave in WAVES}
-    known = {wave: change for wave, change in changes.items() if change.n}
-    if not known:
-        return f"In the arm {arm} nothing can be said of waves: no network's answer depends on one."
-    wave = max(known, key=lambda name: known[name].mean)
-    shares = " and ".join(f"{shown(summary.share(arm, stage, wave))} in {stage_words(stage)}" for stage in stages)
-    lost, even = shown(summary.auc_drop(arm, arm, wave)), number(summary.even_share(arm, stages[0], wave), 2)
-    return (
-        f"After the last round of {arm}, the mean change of the answer is largest without the {_named(wave)}:"
-        f" {shown(known[wave])} of all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a"
-        f" map that is the same everywhere would give it {even}."
-    )
-
-
-def against_even(summary: Summary, models: list[str], stage: int) -> str:
-    """In words, how far a stage's maps are from one that is the same everywhere."""
-    distances = {
-        f"{wave}, {model}": summary.share(model, stage, wave).mean - summary.even_share(model, stage, wave)
-        for model, wave in product(models, WAVES)
-    }
-    farthest = max(distances, key=lambda name: abs(np.nan_to_num(distances[name])))
-    return (
-        f"Over all networks and waves, the shares of {stage_words(stage)} lie within"
-        f" {100 * abs(distances[farthest]):.0f} percentage points of those of a map that is the same everywhere"
-        f" (farthest: {farthest})."
-    )
-
-
-def wave_rows(summary: Summary, arm: str, stages: list[int]) -> list[dict]:
-    """Before and after, each wave: the share an even map has, Grad-CAM's of each stage, and what is lost without it."""
-    return [
-        {
-            "arm": arm,
-            "when": "before" if model == "generic" else "after",
-            "wave": wave,
-            "even": percent(summary.even_share(model, stages[0], wave)),
-            "shares": [shown(summary.share(model, stage, wave)) for stage in stages],
-            "change": shown(summary.change(arm, model, wave)),
-            "auc": shown(summary.auc_drop(arm, model, wave)),
-        }
-        for model in ("generic", arm)
-        for wave in WAVES
-    ]
-
-
-def agreement_rows(summary: Summary, arms: list[str], stages: list[int]) -> list[dict]:
-    """Each arm, before and after: how alike Grad-CAM of each stage and occlusion order the waves."""
-    return [
-        {"arm": arm, "when": when, "cells": [shown(summary.agreement(arm, model, stage)) for stage in stages]}
-        for arm in arms
-        for when, model in (("before", "generic"), ("after", arm))
-    ]
-
-
-def sanity_row(summary: Summary, model: str, stage: int) -> dict:
-    """How alike one map and others are, and whether it changes."""
-    likeness = {against: summary.similarity(model, stage, against) for against in CHECKS}
-    halves = summary.similarity(model, stage, "halves")
-    return {
-        "model": model,
-        "stage": stage_words(stage).removeprefix("the "),
-        "halves": shown(halves),
-        "likeness": {against: shown(one) for against, one in likeness.items()},
-        "ssim": {against: shown(summary.similarity(model, stage, against, "ssim")) for against in CHECKS},
-        "said": {against: depends_on_training(one, halves) if one.n else MISSING for against, one in likeness.items()},
-    }
-
-
-def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
-    """In words, how alike maps are where nothing was made random, and what must hold before a change is told."""
-    alike = [one.mean for model in models for stage in stages if (one := summary.similarity(model, stage, "halves")).n]
-    if not alike:
-        return f"No network has maps on two halves of the draws, so that whether a map changes {UNKNOWN}."
-    return (
-        "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
-        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
-        f" where the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
-        f" {FEWEST_PATIENTS} patients."
-    )
-
-
-def verdict(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
-    """In words, which maps change with what was made random; those that do not are named."""
-    said = {
-        f"{model} in {stage_words(stage)}": depends_on_training(likeness, summary.similarity(model, stage, "halves"))
-        for model in models
-        for stage in stages
-        if (likeness := summary.similarity(model, stage, against)).n
-    }
-    same = [name for name, word in said.items() if word == MAP_UNCHANGED]
-    unknown = [name for name, word in said.items() if word not in (MAP_UNCHANGED, MAP_CHANGES)]
-    changed = len(said) - len(same) - len(unknown)
-    parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(said)} maps change"]
-    if same:
-        parts.append(f"does not change and so may show the beat rather than what was learned: {', '.join(same)}")
-    if unknown:
-        parts.append(f"{UNKNOWN}: {', '.join(unknown)}")
-    return "; ".join(parts) + "."
-
-
-def plane_row(summary: Summary, model: str) -> dict:
-    """How far the two planes of a model can be trusted, and what PCA's holds."""
-    return {
-        "model": model,
-        "tsne": shown(summary.projection(model, "t-SNE", "trustworthiness")),
-        "pca": shown(summary.projection(model, "PCA", "trustworthiness")),
-        "variance": shown(summary.projection(model, "PCA", "variance")),
-    }
-
-
-def shown(one: Estimate) -> str:
-    """The mean with its interval, where there is one."""
-    return interval((one.mean, one.low, one.high), 2) if one.n > 1 else number(one.mean, 2)
-
-
-def _named(wave: str) -> str:
-    return {"QRS": "QRS complex", "ST": "ST segment"}.get(wave, f"{wave} wave")

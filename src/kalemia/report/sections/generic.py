@@ -1,14 +1,14 @@
-"""The section of the generic network."""
+"""The generic network: its training, and its metrics by split."""
 
 from kalemia.core.config import Study
 from kalemia.report import chiu2022 as paper
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
 
 SPLITS = ("train", "validation", "test")
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Its metrics by split and unit."""
     return {"generic": generic_rows(data.summary["generic"]), "generic_metrics": data.summary["generic"]}
 
@@ -20,3 +20,18 @@ def generic_rows(metrics: dict) -> list[dict]:
         for split in SPLITS
         for unit in ("draws", "beats")
     ]
+
+
+SECTION = Section(
+    place=40,
+    title="The generic network",
+    build=build,
+    figures=(
+        Figure(
+            "generic",
+            "Training of the generic network: loss and accuracy on its training and validation patients; the epoch with"
+            " the lowest validation loss was kept.",
+            "study_figures.write_generic_figure",
+        ),
+    ),
+)

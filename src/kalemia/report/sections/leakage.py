@@ -1,11 +1,11 @@
-"""The section of leakage: what training and test share, and how AUC falls with the distance between them."""
+"""Leakage: what training and test share, and how AUC changes with the time between them."""
 
 import numpy as np
 
 from kalemia.core.config import Arm, Study
-from kalemia.report.distance_bins import by_distance, distance_names
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.figures.distance_bins import by_distance, distance_names
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
 
 LEAKS = {
     "shared_recordings": "recordings",
@@ -15,7 +15,7 @@ LEAKS = {
 }
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Gaps and shares of each arm's splits, and AUC by distance."""
     return {
         "leaks": list(LEAKS.values()),
@@ -48,3 +48,17 @@ def distance_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
     return [
         {"name": name, "cells": [column[place] for column in columns]} for place, name in enumerate(distance_names())
     ]
+
+
+SECTION = Section(
+    place=80,
+    title="Leakage between training and test",
+    build=build,
+    figures=(
+        Figure(
+            "leakage",
+            "AUC of test draws by their distance in time to the nearest training draw.",
+            "verdict_figures.write_leakage_figure",
+        ),
+    ),
+)

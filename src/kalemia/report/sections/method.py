@@ -1,4 +1,4 @@
-"""The section of the method: every step, what the paper says of it and what this study did."""
+"""The method: every step, in the paper and in this study."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ from kalemia.core.config import Study
 from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import PROTOCOLS, bounds
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Notes, Section
 
 NOT_TOLD = "not told"
 
@@ -20,7 +20,7 @@ class Step(NamedTuple):
     ours: str
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """A line a step."""
     return {"steps": steps(study), "protocols": PROTOCOLS, "paper": paper}
 
@@ -102,3 +102,6 @@ def steps(study: Study) -> list[Step]:
             {"vote": "majority of its beats", "mean_logit": "mean logit of its beats"}[study.evaluation.decision],
         ),
     ]
+
+
+SECTION = Section(place=140, title="Method", build=build)

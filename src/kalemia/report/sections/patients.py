@@ -1,4 +1,4 @@
-"""The section that lists the personal patients, each with a link to a page of their own."""
+"""The personal patients, each with a link to the patient's own page."""
 
 from collections import Counter
 
@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Notes, Section
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """A row a patient, and why other subjects are in neither population."""
     return {"patients": patient_rows(list(study.arms), data), "outside": reasons_outside(data.populations)}
 
@@ -39,3 +39,6 @@ def reasons_outside(populations: pa.Table) -> dict[str, int]:
     """Why subjects whose ECG was read belong to no population -> how many."""
     rows = populations.to_pylist()
     return dict(sorted(Counter(row["reason"] for row in rows if row["population"] is None).items()))
+
+
+SECTION = Section(place=120, title="Patients", build=build)

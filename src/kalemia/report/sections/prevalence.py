@@ -1,9 +1,9 @@
-"""The section of real prevalence: every draw of the test periods, and what alerts would find and cost."""
+"""Calibration, and every draw of the test periods at real prevalence with the alerts it would cause."""
 
 from kalemia.core.config import Study
 from kalemia.report.formatting import interval
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
 from kalemia.report.sections.statistics import WAYS
 
 PERIODS = {
@@ -15,8 +15,11 @@ PERIODS = {
 STAGES = ("generic", "last round")
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Rows an arm, before and after: what the scores are worth, and what alerting by each rule finds and costs."""
+    from kalemia.evaluation.calibration import FEWEST_DRAWS
+    from kalemia.stats.discrimination import FEWEST_IN_BIN
+
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
     alerts: dict[tuple[str, int], list[dict]] = {}
     for row in data.evaluation["alerts"].to_pylist():
@@ -28,6 +31,8 @@ def values(study: Study, data: StudyResults, notes: Notes) -> dict:
         if (arm, round_) in worth
     ]
     return {
+        "fewest": FEWEST_DRAWS,
+        "fewest_in_part": FEWEST_IN_BIN,
         "periods": [
             {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
             for arm, settings in study.arms.items()
@@ -53,3 +58,33 @@ def alert_cells(arm: str, stage: str, row: dict) -> dict:
 
 
 _WITH_BOUNDS = ("prevalence", "auroc", "auprc", "brier")
+
+
+SECTION = Section(
+    place=90,
+    title="Calibration and real prevalence",
+    build=build,
+    figures=(
+        Figure(
+            "calibration",
+            "Calibration of the generic network: the fraction of positive draws and beats against the predicted"
+            " probability, with 95% intervals that resample patients.",
+            "study_figures.write_calibration_figure",
+        ),
+        Figure(
+            "calibration-arms",
+            "Calibration of the personal networks after the last round, by arm: the fraction of positive test draws"
+            " against the predicted probability, all patients together, with 95% intervals that resample patients.",
+            "study_figures.write_arm_calibration_figure",
+        ),
+        Figure(
+            "decision-curve",
+            "Net benefit of alerts by the predicted probability, over every draw of the test periods, compared with"
+            " always and never alerting.",
+            "statistics_figures.write_decision_curve_figure",
+        ),
+    ),
+    tables={
+        "prevalence": "Every draw of the test periods at real prevalence: discrimination, predictive values and alerts."
+    },
+)

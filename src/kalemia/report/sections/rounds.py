@@ -1,14 +1,13 @@
-"""The section of metrics after every round, arm beside arm."""
+"""Metrics after every round of personal training, for all arms."""
 
 from kalemia.core.config import Study
-from kalemia.report import METRIC_NAMES
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import PROTOCOLS, mean_sd, published
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS, mean_sd, published
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """A table a metric, and how many patients each arm is possible for."""
     return {
         "paper": paper,
@@ -35,3 +34,26 @@ def metric_table(metric: str, study: Study, summary: dict, notes: Notes) -> dict
             }
         )
     return {"metric": metric, "name": METRIC_NAMES[metric], "rows": rows}
+
+
+SECTION = Section(
+    place=50,
+    title="Round by round",
+    build=build,
+    figures=(
+        Figure(
+            "rounds",
+            "Accuracy and AUC on each patient's test draws after every round of personal training: one line per"
+            " patient, the mean over patients, and the paper's means (dashed; hollow: approximate or in doubt).",
+            "study_figures.write_rounds_figure",
+            {"metrics": ("auc", "accuracy")},
+        ),
+        Figure(
+            "rounds-by-class",
+            "Sensitivity and specificity on each patient's test draws after every round of personal training.",
+            "study_figures.write_rounds_figure",
+            {"metrics": ("sensitivity", "specificity")},
+        ),
+    ),
+    tables={"rounds": "Metrics on each patient's test draws after every round: one row per arm, patient and round."},
+)

@@ -1,12 +1,9 @@
-"""The section of intervals and tests: how sure the figures are, and whether rounds and arms differ."""
+"""Intervals and tests: how certain the metrics are, and whether rounds and arms differ."""
 
 from kalemia.core.config import GENERIC, Study
-from kalemia.evaluation.metrics import EVERY
-from kalemia.evaluation.verdict import FEWEST_PATIENTS
-from kalemia.report import METRIC_NAMES
-from kalemia.report.formatting import MISSING, interval, mean_sd, number
-from kalemia.report.inputs import StudyResults
-from kalemia.report.notes import Notes
+from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Figure, Notes, Section
 
 WAYS = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "threshold of training"}
 MORE_NAMES = METRIC_NAMES | {
@@ -20,8 +17,10 @@ MORE_NAMES = METRIC_NAMES | {
 OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the file
 
 
-def values(study: Study, data: StudyResults, notes: Notes) -> dict:
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and what the draws are worth."""
+    from kalemia.evaluation.verdict import FEWEST_PATIENTS
+
     tests = data.evaluation["comparisons"].to_pylist()
     last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round
     return {
@@ -54,6 +53,8 @@ def cells_of_test(row: dict) -> dict:
 
 def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     """Every metric and way to decide in an arm, with the generic network and after the last round."""
+    from kalemia.evaluation.metrics import EVERY
+
     found = {
         (row["decision"], row["metric"], row["round"]): row
         for row in data.evaluation["averages"].to_pylist()
@@ -97,3 +98,21 @@ def _spread(row: dict) -> dict:
     quartiles = row["median"], row["lower_quartile"], row["upper_quartile"]
     bounds = MISSING if row["low"] is None else f"{number(row['low'], 2)} to {number(row['high'], 2)}"
     return {"mean": mean_sd((row["mean"], row["sd"]), 2), "bounds": bounds, "median": interval(quartiles, 2)}
+
+
+SECTION = Section(
+    place=70,
+    title="Patients, intervals and tests",
+    build=build,
+    figures=(
+        Figure(
+            "forest",
+            "AUC on every patient's test draws before and after personal training, with 95% intervals.",
+            "statistics_figures.write_forest_figure",
+        ),
+    ),
+    tables={
+        "averages": "Each metric averaged over patients after every round, with intervals that resample patients.",
+        "comparisons": "Tests of every round against the generic network, and of arms against each other.",
+    },
+)

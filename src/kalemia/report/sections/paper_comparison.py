@@ -1,0 +1,149 @@
+"""Every table and figure of the paper and its appendices, with this study's row under the paper's."""
+
+from kalemia.core.config import Study
+from kalemia.core.paths import subject_name
+from kalemia.report import chiu2022 as paper
+from kalemia.report.formatting import METRIC_NAMES, MISSING, PROTOCOLS, interval, mean_sd, number, published
+from kalemia.report.results import StudyResults
+from kalemia.report.section import Notes, Section
+from kalemia.report.sections.generic import SPLITS
+
+THEIRS, OURS = "Chiu 2022", "this study"
+BY_RULE = (
+    "Where the paper looked at excerpts by eye, Kalemia excludes by rule: codes and the ECG itself for fibrillation and"
+    " pacing, thresholds for the quality of beats."
+)
+BEATS_KEPT = (
+    "Kalemia keeps at most the configured number of beats of a draw, the best ones spread over the window; the paper"
+    " gives no rule, and its counts of beats and draws make about 200 a draw."
+)
+MEASURED = "Subjects with a value measured; the paper's number is that of the patients in its database."
+MEAN_BEATS = (
+    "Kalemia's mean beats are those of all labeled draws of the patient, those learned from included; the paper's are"
+    " of its test set."
+)
+
+
+def build(study: Study, data: StudyResults, notes: Notes) -> dict:
+    """Tables of inclusion, generic network, rounds, personal patients and their improvement."""
+    n_rounds = max(data.n_rounds, *(max(of) for of in paper.ROUNDS.values()))
+    return {
+        "paper": paper,
+        "mean_beats": notes.mark(MEAN_BEATS),
+        "inclusion": inclusion_rows(data, notes),
+        "generic": generic_rows(data, notes),
+        "rounds": list(range(n_rounds + 1)),
+        "means": mean_rows(study, data, n_rounds, notes),
+        "patients": patient_rows(study, data),
+        "improvements": [improvement(metric, study, data, n_rounds, notes) for metric in METRIC_NAMES],
+    }
+
+
+def inclusion_rows(data: StudyResults, notes: Notes) -> list[dict]:
+    """The paper's row and ours: patients and draws from the database down to the two populations."""
+    everybody = data.populations.to_pylist()
+    known = [row for row in everybody if row["n_positive"] or row["n_negative"]]
+    draws = data.generic.to_pylist()
+    of_class = {label: [row["subject_id"] for row in draws if row["label"] == label] for label in (1, 0)}
+    n_personal = len(data.personal)
+    ours = {
+        "patients": data.flow["steps"][0]["subjects"],
+        "eligible": len(known),
+        "personal": n_personal,
+        "eligible_generic": len(known) - n_personal,
+        "generic": len({row["subject_id"] for row in draws}),
+        "positive_draws": len(of_class[1]),
+        "positive_patients": len(set(of_class[1])),
+        "negative_draws": len(of_class[0]),
+        "negative_patients": len(set(of_class[0])),
+    }
+    return [
+        {"who": THEIRS, "mark": None, "patients_mark": None, **paper.INCLUSION},
+        {"who": OURS, "mark": notes.mark(BY_RULE), "patients_mark": notes.mark(MEASURED), **ours},
+    ]
+
+
+def generic_rows(data: StudyResults, notes: Notes) -> list[dict]:
+    """For each split the paper's row and ours: patients, beats by class, and accuracy."""
+    draws, rows = data.generic.to_pylist(), []
+    for split in SPLITS:
+        mine = [row for row in draws if row["role"] == split]
+        beats = [sum(row["n_beats"] for row in mine if row["label"] == label) for label in (1, 0)]
+        patients, positive, negative = paper.GENERIC_SPLITS[split]
+        metrics = data.summary["generic"][split]
+        theirs = {"patients": patients, "positive": positive, "negative": negative, "draws": MISSING, "beats": MISSING}
+        theirs |= {"who": THEIRS, "mark": None, "published": number(paper.GENERIC_ACCURACY[split])}
+        ours = {"patients": len({row["subject_id"] for row in mine}), "positive": beats[0], "negative": beats[1]}
+        ours |= {unit: interval(metrics[unit]["accuracy"]) for unit in ("draws", "beats")}
+        ours |= {"who": OURS, "mark": notes.mark(BEATS_KEPT), "published": MISSING}
+        rows += [{"split": split, **theirs}, {"split": split, **ours}]
+    return rows
+
+
+def mean_rows(study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> list[dict]:
+    """For each metric the paper's row of means (SD) after each round, and one row an arm under it."""
+    rows = []
+    for metric, name in METRIC_NAMES.items():
+        cells = [_published(metric, round_, notes) for round_ in range(n_rounds + 1)]
+        rows.append({"metric": name, "who": THEIRS, "mark": None, "cells": cells})
+        for arm, settings in study.arms.items():
+            means = [of[metric] for of in data.summary["arms"][arm]["rounds"]]
+            texts = [mean_sd((of["mean"], of["sd"])) for of in means]
+            texts += [MISSING] * (n_rounds + 1 - len(texts))
+            how = notes.mark(f"In the “{arm}” arm {PROTOCOLS[settings.protocol]}; {_purge(settings.purge_hours)}.")
+            row = {"metric": name, "who": f"{OURS}, {arm}", "mark": how}
+            rows.append(row | {"cells": [{"text": text, "marks": []} for text in texts]})
+    return rows
+
+
+def patient_rows(study: Study, data: StudyResults) -> list[dict]:
+    """Appendix 1: each personal patient with usable draws, and in each arm how many are learned from and tested on."""
+    rounds = {(row["arm"], subject_name(row["subject_id"])): row["rounds"] for row in data.arms.to_pylist()}
+    tested = {
+        (row["arm"], subject_name(row["subject_id"])): row["n_test"] for row in data.evaluation["rounds"].to_pylist()
+    }
+    pairs = study.personal.pairs_per_round
+    draws = {subject_name(row["subject_id"]): row for row in data.populations.to_pylist()}
+    return [
+        {
+            "subject": subject,
+            **{key: draws[subject][key] for key in ("n_positive", "n_negative", "n_draws")},
+            "arms": [(2 * pairs * rounds.get((arm, subject), 0), tested.get((arm, subject), 0)) for arm in study.arms],
+        }
+        for subject in data.personal
+    ]
+
+
+def improvement(metric: str, study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> dict:
+    """Appendix 2, one metric: the paper's means, a row for each personal patient and arm, a cell for each round."""
+    known = {
+        (row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric]
+        for row in data.evaluation["rounds"].to_pylist()
+    }
+    rows = [
+        {
+            "subject": subject,
+            "arm": arm,
+            "cells": [known.get((arm, subject, k)) for k in range(n_rounds + 1)],
+        }
+        for subject in data.personal
+        for arm in study.arms
+        if (arm, subject, 0) in known
+    ]
+    means = [_published(metric, round_, notes) for round_ in range(n_rounds + 1)]
+    return {"metric": metric, "name": METRIC_NAMES[metric], "published": means, "rows": rows}
+
+
+def _published(metric: str, round_: int, notes: Notes) -> dict:
+    result = paper.ROUNDS[metric].get(round_)
+    marks = [notes.mark(result.doubt)] if result and result.doubt else []
+    if (metric, round_) in paper.P_VALUES:
+        marks.append(notes.mark(f"{paper.P_VALUES[metric, round_]} against the generic network, {paper.UNPAIRED}"))
+    return {"text": published(result), "marks": marks}
+
+
+def _purge(hours: float) -> str:
+    return f"no training draw lies within {hours:g} h of a test draw, which the paper does not ask for"
+
+
+SECTION = Section(place=130, title="Comparison with the paper", build=build)

@@ -1,0 +1,59 @@
+"""Writing what the sections declare: figures, CSV tables, and the captions of Snakemake's own report.
+
+``python -m kalemia.report.write_outputs workflow/report`` writes the caption files.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from pyarrow import csv
+
+from kalemia.core.config import Study
+from kalemia.core.tables import read_table, whole_file, write_text
+from kalemia.report.inputs import read_patient, read_study
+from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES, STUDY_TABLES
+
+
+def write_study_figures(study: Study, results: str | Path) -> None:
+    """Write results/figures/{name}.svg for every figure of a section."""
+    data = read_study(results)
+    for figure in STUDY_FIGURES.values():
+        figure.write(Path(results) / "figures", study, data)
+
+
+def write_patient_figures(study: Study, results: str | Path, subject: str) -> None:
+    """Write results/patients/{subject}/{name}.svg for every figure of a patient's page."""
+    patient = read_patient(results, subject)
+    for figure in PATIENT_FIGURES.values():
+        named = replace(figure, caption=f"Patient {subject}: {figure.caption}")
+        named.write(Path(results) / "patients" / subject, study, patient)
+
+
+def write_csv_tables(results: str | Path) -> None:
+    """Write results/tables/{name}.csv for every CSV table of a section."""
+    for name in STUDY_TABLES:
+        table = read_table(Path(results) / f"evaluation/{name}.parquet", name)
+        with whole_file(Path(results) / f"tables/{name}.csv") as beside:
+            csv.write_csv(table, beside)
+
+
+def caption_files() -> dict[str, str]:
+    """The text of each file of workflow/report/captions, by file name: Snakemake takes captions only as files."""
+    captions = {name: figure.caption for name, figure in STUDY_FIGURES.items()}
+    captions |= {f"table-{name}": caption for name, caption in STUDY_TABLES.items()}
+    return {f"{name}.rst": f"{caption}\n" for name, caption in captions.items()}
+
+
+def write_captions(folder: str | Path) -> None:
+    """Write every caption file, and remove those of figures and tables that are gone."""
+    files = caption_files()
+    for path in Path(folder).glob("*.rst"):
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
+        write_text(Path(folder) / name, text)
+
+
+if __name__ == "__main__":
+    write_captions(sys.argv[1])

@@ -1,0 +1,38 @@
+"""The registry of sections: what it names exists, and naming it loads nothing slow."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from conftest import ROOT
+from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_FIGURES
+from kalemia.report.write_outputs import caption_files
+
+SLOW = {"matplotlib", "torch", "scipy", "sklearn", "pyarrow.parquet", "pyarrow.compute"}
+
+
+def test_names_of_figures_and_tables_load_nothing_slow():
+    code = "import sys, kalemia.report.outputs; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "kalemia.report.outputs" in loaded
+    assert not (SLOW | {"kalemia.evaluation", "kalemia.explanation", "kalemia.core.tables"}) & set(loaded)
+
+
+@pytest.mark.parametrize("figure", [*STUDY_FIGURES.values(), *PATIENT_FIGURES.values()], ids=lambda figure: figure.name)
+def test_the_function_that_draws_a_figure_exists(figure):
+    module, function = figure.draw.split(".")
+    assert callable(getattr(import_module(f"kalemia.report.figures.{module}"), function))
+
+
+def test_every_section_has_its_own_place_and_template():
+    assert len({section.place for section in SECTIONS.values()}) == len(SECTIONS)
+    templates = {path.stem for path in (ROOT / "src/kalemia/report/sections").glob("*.html")}
+    assert templates == set(SECTIONS)
+    assert next(iter(SECTIONS)) == "verdict"
+
+
+def test_caption_files_follow_from_the_sections():
+    written = {path.name: path.read_text() for path in (ROOT / "workflow/report/captions").iterdir()}
+    assert written == caption_files(), "make generate writes them"
