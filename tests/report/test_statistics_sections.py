@@ -24,7 +24,7 @@ def test_p_values_and_differences_in_words():
 
 
 def test_every_round_is_tested_and_every_pair_of_arms_after_the_last(study, data):
-    filled = statistics.values(study, data, Notes("statistics"))
+    filled = statistics.build(study, data, Notes("statistics"))
     assert [(row["arm"], row["metric"], row["round"]) for row in filled["rounds"]] == [
         (arm, metric, round_)
         for metric in ("AUC", "Accuracy")
@@ -38,7 +38,7 @@ def test_every_round_is_tested_and_every_pair_of_arms_after_the_last(study, data
 
 
 def test_alerts_are_told_before_and_after_by_every_rule(study, data):
-    filled = prevalence.values(study, data, Notes("prevalence"))
+    filled = prevalence.build(study, data, Notes("prevalence"))
     rules = ["majority vote", "mean logit", "threshold of training", "at sensitivity 0.8", "at sensitivity 0.9"]
     assert [(row["arm"], row["stage"], row["rule"]) for row in filled["alerts"]] == [
         (arm, stage, rule) for arm in study.arms for stage in ("generic", "last round") for rule in rules
