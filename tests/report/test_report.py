@@ -609,8 +609,8 @@ def test_page_names_the_hash_of_every_table_it_rests_on(results):
 
 def test_page_rests_on_what_its_rule_declares_and_on_nothing_beside_it(results, study, tmp_path):
     rule = (ROOT / "rules/report.smk").read_text().split("rule study_report:")[1].split("output:")[0]
-    assert "out(file.path) for file in EVALUATION if file.on_page" in rule
-    declared = {*re.findall(r'out\("([^"]+)"\)', rule), *(file.path for file in EVALUATION if file.on_page)}
+    assert "result_path(file.path) for file in EVALUATION if file.on_page" in rule
+    declared = {*re.findall(r'result_path\("([^"]+)"\)', rule), *(file.path for file in EVALUATION if file.on_page)}
     assert {*STUDY_FILES, REVIEW} == declared
     again = tmp_path / "again"
     shutil.copytree(results, again)
