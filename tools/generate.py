@@ -1,8 +1,10 @@
 """Write the files that are generated from declarations in the library: `make generate`."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from captions import caption_files
 from files_page import files_page
 from method_lists import method_page
 from settings_page import configuration_page
@@ -17,6 +19,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/files.md": files_page,
     "docs/method.md": method_page,
+    **{path: partial(str, text) for path, text in caption_files().items()},
 }
 
 

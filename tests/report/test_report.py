@@ -638,7 +638,7 @@ def test_with_nobody_evaluable_the_pages_say_so(nobody):
 
 
 def test_every_protocol_of_the_configuration_is_explained(schema):
-    assert set(schema["$defs"]["arm"]["properties"]["protocol"]["enum"]) == set(PROTOCOLS)
+    assert set(schema["properties"]["arms"]["additionalProperties"]["properties"]["protocol"]["enum"]) == set(PROTOCOLS)
 
 
 # A patient's page

@@ -1,16 +1,12 @@
-"""Writing what the sections declare: figures, CSV tables, and the captions of Snakemake's own report.
+"""Writing what the sections declare: figures and CSV tables."""
 
-``python -m kalemia.report.write_outputs workflow/report`` writes the caption files.
-"""
-
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from pyarrow import csv
 
 from kalemia.core.config import Study
-from kalemia.core.tables import read_table, whole_file, write_text
+from kalemia.core.tables import read_table, whole_file
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES, STUDY_TABLES
 
@@ -36,24 +32,3 @@ def write_csv_tables(results: str | Path) -> None:
         table = read_table(Path(results) / f"evaluation/{name}.parquet", name)
         with whole_file(Path(results) / f"tables/{name}.csv") as beside:
             csv.write_csv(table, beside)
-
-
-def caption_files() -> dict[str, str]:
-    """The text of each file of workflow/report/captions, by file name: Snakemake takes captions only as files."""
-    captions = {name: figure.caption for name, figure in STUDY_FIGURES.items()}
-    captions |= {f"table-{name}": caption for name, caption in STUDY_TABLES.items()}
-    return {f"{name}.rst": f"{caption}\n" for name, caption in captions.items()}
-
-
-def write_captions(folder: str | Path) -> None:
-    """Write every caption file, and remove those of figures and tables that are gone."""
-    files = caption_files()
-    for path in Path(folder).glob("*.rst"):
-        if path.name not in files:
-            path.unlink()
-    for name, text in files.items():
-        write_text(Path(folder) / name, text)
-
-
-if __name__ == "__main__":
-    write_captions(sys.argv[1])
