@@ -1,4 +1,4 @@
-"""The cohort stage on made-up tables of MIMIC-III's size, in one process: under three minutes and 2 GB.
+"""The cohort stage on synthetic tables of the size of MIMIC-III, in one process: under three minutes and 2 GB.
 
     python benchmarks/cohort.py [ROWS]
 

@@ -1,4 +1,4 @@
-"""Speed from the raw ECG to a Parquet file of beats, one core, the same excerpts, beside two usual routes.
+"""Speed from raw ECG to a Parquet file of beats on one core, compared with two common routes on the same excerpts.
 
 python benchmarks/ecg.py [path/to/data]. Excerpts: the ten-minute windows of some MIT-BIH records at 125 Hz, or
 simulated ones where the folder is absent. Needs NeuroKit2, which `make bench` installs.

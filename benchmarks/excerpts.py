@@ -1,4 +1,4 @@
-"""Ten minutes of lead II out of a long recording: Kalemia beside wfdb reading the whole record, and bytes by HTTP.
+"""Read ten minutes of lead II from a long recording: Kalemia, wfdb reading the whole record, and bytes by HTTP.
 
     python benchmarks/excerpts.py [HOURS]
 

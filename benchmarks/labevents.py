@@ -1,4 +1,4 @@
-"""Filtering LABEVENTS for potassium: Kalemia beside pandas, polars and duckdb, on a made-up table of the real size.
+"""Filter LABEVENTS for potassium: Kalemia compared with pandas, polars and duckdb on a synthetic table of full size.
 
     python benchmarks/labevents.py [ROWS]
 

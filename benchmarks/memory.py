@@ -1,4 +1,4 @@
-"""How much host memory the generic training takes for 535,000 beats, beyond what it takes for a few.
+"""Host memory of the generic training for 535,000 beats, compared with a few beats.
 
 python benchmarks/memory.py. The beats of the paper's size, in one file; reading, training and scoring as in a study, in
 a process of its own.

@@ -1,4 +1,4 @@
-"""What computing the frozen stages once saves: rounds and nulls of one patient, beside the same with full passes.
+"""Time saved by computing the frozen stages once, for rounds and negative controls of one patient.
 
     python benchmarks/personal.py
 

@@ -1,4 +1,4 @@
-"""How long Snakemake takes to plan a study of many people, and in how much memory: `snakemake --dry-run`, all of it.
+"""Time and memory that Snakemake needs to plan a study of many people: the whole of `snakemake --dry-run`.
 
     python benchmarks/scale.py --subjects 5400 --personal 300 --profile slurm
 
@@ -27,7 +27,7 @@ from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
 ROOT = Path(__file__).parents[1]
 STUDY = Study.from_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
 N_DRAWS = 26
-# The command line of Snakemake, which says besides how long it built the graph.
+# Snakemake's command line, which also prints how long it built the graph.
 SNAKEMAKE = """
 import time
 from snakemake.cli import main
@@ -130,9 +130,9 @@ def main() -> None:
     subjects = {200_001 + i: "personal" if i < options.personal else "generic" for i in range(options.subjects)}
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        stands = {"source": write_source, "cohort": write_cohort, "populations": write_populations}
+        writers = {"source": write_source, "cohort": write_cohort, "populations": write_populations}
         print(f"{options.subjects} subjects, {options.personal} of them personal, profiles/{options.profile}")
-        for name, write in stands.items():
+        for name, write in writers.items():
             write(folder / "results", subjects)
             print(f"{name + ' done':<18}", end="", flush=True)
             said = plan(folder, options.profile)

@@ -1,4 +1,4 @@
-"""What the stages from the source to the populations took in a study that was run, and how much of it was start-up.
+"""Time of the stages from the source to the populations in a finished study, and how much of it was start-up.
 
     snakemake --cores 2 --configfile studies/paper-scale.yaml --until populations
     python benchmarks/stages.py studies/paper-scale.yaml

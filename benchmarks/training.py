@@ -1,4 +1,4 @@
-"""How fast the generic network trains, beside a plain PyTorch loop and Keras, on the CPU or GPU that is there.
+"""Training speed of the generic network, compared with a plain PyTorch loop and Keras, on the available CPU or GPU.
 
     python benchmarks/training.py --keras /path/to/python/with/tensorflow
 

@@ -7,14 +7,14 @@ from kalemia.core.jobs import set_visible_gpus
 from run_workflow import ROOT
 
 
-@pytest.mark.parametrize(("n_asked", "seen"), [(0, ""), (1, "3")])
-def test_a_job_that_asked_for_no_gpu_sees_none(monkeypatch, n_asked, seen):
+@pytest.mark.parametrize(("n_requested", "seen"), [(0, ""), (1, "3")])
+def test_a_job_that_requested_no_gpu_sees_none(monkeypatch, n_requested, seen):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    set_visible_gpus(n_asked)
+    set_visible_gpus(n_requested)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
 
 
-def test_every_script_of_a_rule_that_trains_or_scores_hides_gpus_before_it_works():
+def test_every_script_that_may_use_a_gpu_sets_visible_gpus_first():
     scripts = set()
     for rules in ROOT.glob("rules/*.smk"):
         for rule in re.split(r"\n(?:rule|checkpoint) ", rules.read_text()):

@@ -16,7 +16,7 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
     assert "Traceback" not in text
 
 
-def test_a_bug_keeps_its_traceback(tmp_path):
+def test_an_unexpected_error_keeps_its_traceback(tmp_path):
     with pytest.raises(ZeroDivisionError), job_log(tmp_path / "a.log"):
         raise ZeroDivisionError
     assert "Traceback" in (tmp_path / "a.log").read_text()
@@ -28,7 +28,7 @@ def test_messages_of_the_package_are_logged(tmp_path):
     assert (tmp_path / "a.log").read_text().endswith(" 200 beats\n")
 
 
-def test_an_unexpected_error_says_whose_work_it_came_from(tmp_path):
+def test_an_unexpected_error_names_the_subject(tmp_path):
     with pytest.raises(RuntimeError), job_log(str(tmp_path / "a.log")), error_context("p000017"):
         raise RuntimeError("odd")
     assert "p000017" in (tmp_path / "a.log").read_text()
