@@ -77,7 +77,7 @@ rule context:
         runtime=scale_with_attempt(60),
     params:
         recipe=study.digest("context"),
-        given=treatment_tables,
+        available=treatment_tables,
     script:
         "../workflow/scripts/context.py"
 

@@ -13,9 +13,9 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalem
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a `UserError` becomes one line on standard error and exit status 1."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        given.run(given)
+        options.run(options)
     except UserError as error:
         print(f"kalemia: {error}", file=sys.stderr)
         return 1
@@ -60,17 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _beats(given: argparse.Namespace) -> None:
+def _beats(options: argparse.Namespace) -> None:
     from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
     from kalemia.core.config_files import read_study
 
-    study = read_study(given.config)
+    study = read_study(options.config)
     window_minutes = study.cohort.window_minutes
-    beats = extract_record_beats(given.record, given.lead, BeatSettings.from_study(study), window_minutes)
-    write_record_beats(beats, given.out)
-    if given.plot:
-        plot_beats(beats, f"{given.record}, lead {given.lead}", given.plot)
+    beats = extract_record_beats(options.record, options.lead, BeatSettings.from_study(study), window_minutes)
+    write_record_beats(beats, options.out)
+    if options.plot:
+        plot_beats(beats, f"{options.record}, lead {options.lead}", options.plot)
     for row in beats.windows:
         lost = ", ".join(f"{count} {reason}" for reason, count in row["rejection_counts"]) or "none"
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
@@ -78,21 +78,21 @@ def _beats(given: argparse.Namespace) -> None:
         print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")
 
 
-def _report(given: argparse.Namespace) -> None:
+def _report(options: argparse.Namespace) -> None:
     from kalemia.rebuild_report import rebuild_report
 
-    print(rebuild_report(given.results, given.to))
+    print(rebuild_report(options.results, options.to))
 
 
-def _status(given: argparse.Namespace) -> None:
+def _status(options: argparse.Namespace) -> None:
     import dataclasses
 
     from kalemia.core.config_files import read_study
     from kalemia.status import status_lines
 
     default = [CONFIG] if CONFIG.exists() else []  # missing if only the package is installed
-    study = read_study(*default, *given.configfile, settings=given.config)
-    if given.results:
-        study = dataclasses.replace(study, results=given.results.rstrip("/"))
+    study = read_study(*default, *options.configfile, settings=options.config)
+    if options.results:
+        study = dataclasses.replace(study, results=options.results.rstrip("/"))
     for line in status_lines(study):
         print(line)

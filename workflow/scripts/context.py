@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,
         tables=describe_source(study).clinical_folder,
-        available=snakemake.params.given,
+        available=snakemake.params.available,
         context=study.context,
         digest=study.digest("context"),
         path=snakemake.output[0],

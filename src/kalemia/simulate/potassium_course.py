@@ -161,9 +161,9 @@ def _draws(
     mean_hours: float = MEAN_HOURS,
 ) -> list[Draw]:
     hours = _draw_hours(n, random, mean_hours)
-    share = np.array(list(COVERAGE.values()))
-    share[list(COVERAGE).index("poor")] *= min(noise, 3)
-    coverage = random.choice(list(COVERAGE), n, p=share / share.sum())
+    probabilities = np.array(list(COVERAGE.values()))
+    probabilities[list(COVERAGE).index("poor")] *= min(noise, 3)
+    coverage = random.choice(list(COVERAGE), n, p=probabilities / probabilities.sum())
     return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), classes, random)
 
 
