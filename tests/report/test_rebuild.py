@@ -14,6 +14,7 @@ from kalemia.report.study_page import write_page
 from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 from report_fixture import PERSONAL, write_results
 
+pytestmark = pytest.mark.slow
 ECG = ("beats", "excerpts", "features", "source")
 MADE_AGAIN = ("evaluation", "figures", "patients", "tables", "report.html", "model-card.md")
 REVIEW = "quality/review.html"

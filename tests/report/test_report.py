@@ -228,6 +228,7 @@ def test_text_and_lines_stand_out_from_the_ground(palette):
         assert _contrast(palette[name], palette["paper"]) >= 3
 
 
+@pytest.mark.slow
 def test_words_in_figures_have_colors_that_can_be_read(results, many_arms):
     name_of = {color: name for name, color in LIGHT.items()}
     words = [
@@ -291,6 +292,7 @@ def test_figures_are_vectors_with_text_in_a_generic_font(results):
         assert "DejaVu" not in svg
 
 
+@pytest.mark.slow
 def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_path):
     again = tmp_path / "again"
     ignored = shutil.ignore_patterns("*.svg", "*.html")
@@ -327,6 +329,7 @@ def test_every_figure_and_page_of_simulated_patients_says_so(results):
         assert "Simulated patients: nothing here is a clinical result." in Page(path).words
 
 
+@pytest.mark.slow
 def test_nothing_of_recorded_patients_says_simulated(study, tmp_path):
     recorded = dataclasses.replace(study, source=dataclasses.replace(study.source, kind="physionet"))
     write_results(tmp_path, recorded, personal=PERSONAL[:1], unevaluable=())
@@ -387,6 +390,7 @@ def _texts(path):
     return [element.text for element in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
 
 
+@pytest.mark.slow
 def test_legends_and_titles_name_every_arm(many_arms, six_arms):
     patient = many_arms / "patients" / f"p{PERSONAL[0]:06d}"
     for path in (patient / "rounds.svg", patient / "waves.svg"):
@@ -428,6 +432,7 @@ def test_pages_ask_nothing_of_the_network_or_of_other_files(results):
         assert set(re.findall(r"url\((.)", text)) <= {"#"}
 
 
+@pytest.mark.slow
 def test_the_page_of_a_study_of_the_papers_size_is_below_10_mb(study, tmp_path):
     write_results(tmp_path, study, personal=tuple(range(10000, 10000 + paper.PATIENTS)))
     write_study_figures(study, tmp_path)
