@@ -14,9 +14,12 @@ from kalemia.report.study_page import write_page
 from kalemia.report.write_outputs import write_patient_figures, write_study_figures
 from report_fixture import PERSONAL, write_results
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"{' and '.join(MISSING)} not found (Debian packages chromium, chromium-driver)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"{' and '.join(MISSING)} not found (Debian packages chromium, chromium-driver)"
+    ),
+]
 AXE = find_spec("axe_core_python")
 WIDE, NARROW = 1280, 390
 TAB, ENTER = "\ue004", "\ue007"
