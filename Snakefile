@@ -41,7 +41,8 @@ localrules:
 
 onstart:
     # With Snakemake 9.27's default limit of 100 jobs per second, each finished job wakes the scheduler every second from
-    # then on, and some hundreds of finished jobs keep a core busy. Any other limit is kept.
+    # then on, and some hundreds of finished jobs keep a core busy
+    # (https://github.com/snakemake/snakemake/pull/3744). Any other limit is kept.
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None

@@ -39,7 +39,7 @@ def benchmark_path(path):
 
 
 def with_cached_signature(function):
-    """Store the signature of a function: Snakemake inspects it for every job, which costs more than the call."""
+    """Store the signature of a function: Snakemake inspects it for every job, a tenth of a plan of 5,400 subjects."""
     function.__signature__ = signature(function)
     return function
 

@@ -1,4 +1,4 @@
-"""Recordings of one's own in three formats, for tests: the same ECG at several rates."""
+"""User recordings in three formats, for tests: the same ECG at several rates."""
 
 from pathlib import Path
 
