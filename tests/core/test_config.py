@@ -18,30 +18,30 @@ def _error(config, schema):
     return message
 
 
-def test_the_default_configuration_is_valid(config, schema):
+def test_default_configuration_is_valid(config, schema):
     check_config(config, schema)
 
 
-def test_an_unknown_key_is_answered_with_the_nearest_known_one(config, schema):
+def test_unknown_key_is_answered_with_the_nearest_known_one(config, schema):
     config["generic"]["epoch"] = 3
     assert _error(config, schema) == "config: unknown key generic.epoch; did you mean epochs?"
 
 
-def test_an_unknown_key_of_an_arm_is_refused(config, schema):
+def test_unknown_key_of_an_arm_is_refused(config, schema):
     config["arms"]["paper"]["freeze"] = 3
     assert "unknown key arms.paper.freeze" in _error(config, schema)
 
 
-def test_a_value_of_the_wrong_kind_names_its_key(config, schema):
+def test_error_for_a_wrong_type_names_the_key(config, schema):
     config["beats"]["max_per_draw"] = "many"
     assert _error(config, schema).startswith("config: beats.max_per_draw: 'many'")
 
 
-def test_a_slash_at_the_end_of_results_is_not_doubled_in_paths(config):
+def test_trailing_slash_of_results_is_removed(config):
     assert Study.from_config(config | {"results": "results/x/"}).results == "results/x"
 
 
-def test_overlapping_label_ranges_are_out_of_order(config, schema):
+def test_overlapping_label_ranges_are_refused(config, schema):
     config["analyte"]["positive"] = {"above": 4.5}
     assert "out of order" in _error(config, schema)
 
@@ -59,17 +59,17 @@ def test_overlapping_label_ranges_are_out_of_order(config, schema):
         ("simulation", "single_episode_patients", 7),
     ],
 )
-def test_values_that_contradict_each_other_are_refused(config, schema, section, key, value):
+def test_contradictory_settings_are_refused(config, schema, section, key, value):
     config[section][key] = value
     assert _error(config, schema).startswith(f"config: {section}.")
 
 
-def test_an_arm_may_not_be_called_as_the_generic_network_is(config, schema):
+def test_generic_is_no_name_for_an_arm(config, schema):
     config["arms"]["generic"] = config["arms"].pop("paper")
     assert _error(config, schema).startswith("config: arms.generic: ")
 
 
-def test_a_whole_number_may_be_written_with_a_point(config, schema):
+def test_whole_number_may_be_written_with_a_decimal_point(config, schema):
     config["generic"]["batch_size"] = 256.0
     check_config(config, schema)
     assert type(Study.from_config(config).generic.batch_size) is int
@@ -83,14 +83,14 @@ def test_a_whole_number_may_be_written_with_a_point(config, schema):
         ("cohort", "window_minutes", 8.0, {"cohort", "populations"}),
     ],
 )
-def test_a_setting_remakes_the_stages_that_use_it_and_no_other(config, section, key, value, stages):
+def test_setting_remakes_only_the_stages_that_use_it(config, section, key, value, stages):
     before = Study.from_config(config)
     config[section][key] = value
     after = Study.from_config(config)
     assert {stage for stage in STAGE_VERSIONS if before.digest(stage) != after.digest(stage)} == stages
 
 
-def test_an_arm_set_to_null_is_left_out(config, schema):
+def test_arm_set_to_null_is_left_out(config, schema):
     config["arms"]["paper"] = None
     check_config(config, schema)
     assert list(Study.from_config(config).arms) == ["forward"]
@@ -139,7 +139,7 @@ def test_ranges_that_touch_at_an_excluded_bound_do_not_overlap():
     assert Range(from_=5.0).overlaps(Range(from_=3.5, to=5.0))
 
 
-def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(config):
+def test_digest_changes_only_with_the_settings_that_its_stage_uses(config):
     before = Study.from_config(config)
     config["beats"]["max_per_draw"] = 100
     after = Study.from_config(config)
@@ -147,7 +147,7 @@ def test_a_digest_changes_with_the_settings_its_stage_uses_and_with_no_others(co
     assert changed == {"beats", "review"}
 
 
-def test_an_arm_s_digest_knows_no_other_arm(config):
+def test_digest_of_an_arm_does_not_depend_on_other_arms(config):
     before = Study.from_config(config)
     config["arms"]["paper"]["epochs"] = 7
     after = Study.from_config(config)
@@ -156,7 +156,7 @@ def test_an_arm_s_digest_knows_no_other_arm(config):
     assert before.arm_digest("forward") == after.arm_digest("forward")
 
 
-def test_another_arm_leaves_the_generic_network_s_input_alone(config):
+def test_another_arm_does_not_change_the_input_of_the_generic_network(config):
     before = Study.from_config(config)
     config["arms"]["third"] = config["arms"]["paper"]
     after = Study.from_config(config)
@@ -164,7 +164,7 @@ def test_another_arm_leaves_the_generic_network_s_input_alone(config):
     assert before.digest("arms") != after.digest("arms")
 
 
-def test_another_stranger_leaves_trained_nulls_alone_and_the_reverse(config):
+def test_trained_and_cross_patient_controls_have_independent_digests(config):
     def digests(**nulls):
         config["arms"]["paper"]["negative_controls"] = nulls
         study = Study.from_config(config)
@@ -175,7 +175,7 @@ def test_another_stranger_leaves_trained_nulls_alone_and_the_reverse(config):
     assert (more_trained[0] == few[0], more_trained[1] == few[1]) == (False, True)
 
 
-def test_the_evaluation_s_digest_knows_the_order_of_arms_and_their_protocols(config):
+def test_digest_of_evaluation_depends_on_the_order_and_protocols_of_arms(config):
     def digest(arms):
         return Study.from_config(config | {"arms": arms}).digest("evaluation")
 
@@ -187,7 +187,7 @@ def test_the_evaluation_s_digest_knows_the_order_of_arms_and_their_protocols(con
     assert len({digest(arms), digest(other), digest(backwards)}) == 3
 
 
-def test_where_the_data_lie_is_no_part_of_any_digest(config):
+def test_no_digest_depends_on_where_the_data_are(config):
     config["source"] |= {"kind": "physionet", "waveforms": "/a", "tables": "/a"}
     before = Study.from_config(config)
     config["source"] |= {"kind": "physionet", "waveforms": "/b", "tables": "/b"}
@@ -195,7 +195,7 @@ def test_where_the_data_lie_is_no_part_of_any_digest(config):
     assert [before.digest(stage) for stage in STAGE_VERSIONS] == [after.digest(stage) for stage in STAGE_VERSIONS]
 
 
-def test_null_lifts_a_bound_of_the_default(config, schema):
+def test_null_removes_a_bound_of_the_default(config, schema):
     config["analyte"]["positive"] |= {"above": None, "below": 3.5}
     check_config(config, schema)
     assert Study.from_config(config).analyte.positive == Range(below=3.5)

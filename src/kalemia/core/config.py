@@ -173,7 +173,7 @@ def _typed(kind, value):
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         given = {f"{key}_" if key == "from" else key: item for key, item in value.items()}
-        if kind is Range:  # null lifts a bound of the default configuration
+        if kind is Range:  # null removes a bound of the default configuration
             given = {key: item for key, item in given.items() if item is not None}
         return kind(**{key: _typed(hints[key], item) for key, item in given.items()})
     if origin is dict:

@@ -1,4 +1,4 @@
-"""Whether a configuration is one of Kalemia's: known keys, the schema, and what one key's schema cannot see."""
+"""Check a configuration: known keys, the schema, and what depends on several settings."""
 
 import difflib
 import itertools
@@ -8,9 +8,9 @@ from kalemia.core.errors import UserError
 
 
 def check_config(config: Fields, schema: Fields) -> None:
-    """Raise `UserError`, in one line, where a configuration is not one of Kalemia's.
+    """Raise a `UserError` of one line for the first mistake in a configuration.
 
-    `schema` is workflow/schemas/config.schema.yaml. An unknown key is answered with the nearest known one.
+    `schema` is workflow/schemas/config.schema.yaml. The message for an unknown key names the nearest known ones.
     """
     _check_unknown_keys(config, schema, "")
     from jsonschema import Draft202012Validator
@@ -19,51 +19,47 @@ def check_config(config: Fields, schema: Fields) -> None:
     if errors:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
         raise UserError(f"config: {where}: {errors[0].message}")
-    _check_order(Study.from_config(config))
+    _check_combinations(Study.from_config(config))
 
 
-def _check_order(study: Study) -> None:
-    """What one key's schema cannot see: the order of several, and a name that is taken."""
+def _check_combinations(study: Study) -> None:
+    """Check what the schema of one setting cannot see: several settings together, and a reserved name."""
     if GENERIC in study.arms:
-        raise UserError(
-            f"config: arms.{GENERIC}: is what the network before personal training is called; rename the arm"
-        )
+        raise UserError(f"config: arms.{GENERIC}: is the name of the generic network; rename the arm")
     analyte, split = study.analyte, study.populations.generic_split
     for name in ("positive", "negative", "plausible"):
         if getattr(analyte, name).is_empty():
-            raise UserError(f"config: analyte.{name}: its bounds are out of order, no value lies within")
+            raise UserError(f"config: analyte.{name}: its bounds are out of order, so no value is between them")
     if analyte.positive.overlaps(analyte.negative):
         raise UserError(
             "config: analyte.positive and analyte.negative are out of order: they overlap,"
             " and a value in both would have two labels"
         )
     if study.ecg.band_hz[0] >= study.ecg.band_hz[1]:
-        raise UserError("config: ecg.band_hz: the lower edge must lie below the upper")
+        raise UserError("config: ecg.band_hz: the lower edge must be below the upper edge")
     if study.ecg.transition_hz > 2 * study.ecg.band_hz[0]:
         raise UserError("config: ecg.transition_hz: wider than twice the lower edge of ecg.band_hz, so 0 Hz would pass")
     if study.quality.rr_range_ms[0] >= study.quality.rr_range_ms[1]:
-        raise UserError("config: quality.rr_range_ms: the shortest interval must lie below the longest")
+        raise UserError("config: quality.rr_range_ms: the shortest interval must be below the longest")
     if study.quality.amplitude_ratio_range[0] >= study.quality.amplitude_ratio_range[1]:
-        raise UserError("config: quality.amplitude_ratio_range: the smallest must lie below the largest")
+        raise UserError("config: quality.amplitude_ratio_range: the smallest ratio must be below the largest")
     if study.beats.min_per_draw > study.beats.max_per_draw:
-        raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so no draw could be used")
+        raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so every draw would be excluded")
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
-        raise UserError("config: populations.generic_split: the three shares must add up to 1")
+        raise UserError("config: populations.generic_split: the three fractions must add up to 1")
     for name, arm in study.arms.items():
         if arm.train == "from_scratch" and arm.batch_norm == "frozen":
-            raise UserError(
-                f"config: arms.{name}.batch_norm: nothing is transferred in from_scratch, so it must be adapt"
-            )
+            raise UserError(f"config: arms.{name}.batch_norm: must be adapt if train is from_scratch")
         if arm.purge_hours * 60 < study.cohort.window_minutes:
             raise UserError(
                 f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
-                " could hold the same beats"
+                " could share beats"
             )
-    cuts = study.network.ordinal_thresholds
-    if any(low >= high for low, high in itertools.pairwise(cuts)):
-        raise UserError("config: network.ordinal_thresholds: must ascend")
+    thresholds = study.network.ordinal_thresholds
+    if any(low >= high for low, high in itertools.pairwise(thresholds)):
+        raise UserError("config: network.ordinal_thresholds: must be in ascending order")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 
