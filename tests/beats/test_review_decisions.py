@@ -95,5 +95,5 @@ def test_page_lists_decisions_without_a_draw(tmp_path, study):
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
-    assert "2 of the decisions fit no draw" in page
+    assert "2 of the decisions match no draw" in page
     assert "subject 7, draw 11; subject 8, draw 1." in page

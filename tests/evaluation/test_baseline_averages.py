@@ -76,8 +76,8 @@ def test_the_page_says_how_much_of_the_accuracy_is_recalibration(rounds, baselin
     averages = read_table(tmp_path / "averages.parquet", "baseline_averages")
     (filled,) = negative_controls.baseline_tables(["forward", "paper"], averages)
     assert filled["recalibration"] == (
-        "from a mean accuracy of 0.600 with the generic network, recalibration alone leads to 0.850 at best"
-        " (threshold), the last round to 0.980, a difference of +0.130"
+        "the generic network has a mean accuracy of 0.600, recalibration alone reaches 0.850 at best"
+        " (threshold), and the last round 0.980, a difference of +0.130"
     )
     page = _section(averages)
     assert '<th scope="row">threshold</th><td class="n">0.700</td><td class="n">0.850</td>\n' in page

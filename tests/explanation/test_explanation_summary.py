@@ -17,7 +17,7 @@ from kalemia.explanation.summary import (
     gradcam_occlusion_agreement,
     similarity,
 )
-from kalemia.report.explanation_findings import sanity_row, verdict, yardstick
+from kalemia.report.explanation_findings import change_sentence, reference_sentence, sanity_row
 
 SHARES = {"P": 0.1, "QRS": 0.2, "ST": 0.05, "T": 0.6, "rest": 0.05}
 CHANGE = {"P": 0.1, "QRS": 1.0, "ST": 0.4, "T": 2.5}
@@ -152,20 +152,20 @@ def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():
         "paper": {"halves": 0.4, "stem": 0.1},
         "forward": {"halves": 0.9, "stem": 0.8},
     }
-    said = verdict(summary_of(8, **checks), list(checks), [4], "stem")
-    assert said.startswith("All weights made random: 1 of 3 maps change; does not change")
+    said = change_sentence(summary_of(8, **checks), list(checks), [4], "stem")
+    assert said.startswith("All weights random: 1 of 3 maps change; unchanged")
     assert said.endswith(": forward in the last stage; cannot be told: paper in the last stage.")
-    assert [sanity_row(summary_of(8, **checks), model, 4)["said"]["stem"] for model in checks] == [
+    assert [sanity_row(summary_of(8, **checks), model, 4)["outcome"]["stem"] for model in checks] == [
         MAP_CHANGES,
         UNKNOWN,
         MAP_UNCHANGED,
     ]
-    few = verdict(summary_of(7, **checks), list(checks), [4], "stem")
-    assert few.startswith("All weights made random: 0 of 3 maps change; cannot be told: generic")
+    few = change_sentence(summary_of(7, **checks), list(checks), [4], "stem")
+    assert few.startswith("All weights random: 0 of 3 maps change; cannot be told: generic")
 
 
 def test_the_yardstick_is_over_the_networks_that_have_one():
     summary = summary_of(8, generic={"stem": 0.1}, paper={"halves": 0.6}, forward={"halves": 0.9})
     assert np.isnan(summary.similarity("generic", 4, "halves").mean)
-    assert "rank correlation of 0.60 to 0.90" in yardstick(summary, ["generic", "paper", "forward"], [4])
-    assert "nan" not in yardstick(summary, ["generic"], [4])
+    assert "rank correlation of 0.60 to 0.90" in reference_sentence(summary, ["generic", "paper", "forward"], [4])
+    assert "nan" not in reference_sentence(summary, ["generic"], [4])

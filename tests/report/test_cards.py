@@ -40,7 +40,7 @@ def test_both_cards_have_the_usual_headings(results, study):
     for card, headings in ((generic, [*HEADINGS, "TRIPOD+AI"]), (personal, HEADINGS)):
         assert [part.heading for part in card.parts] == headings
         assert [line[3:] for line in card.markdown.splitlines() if line.startswith("## ")] == headings
-        assert "no medical device" in card.markdown
+        assert "not a medical device" in card.markdown
 
 
 def test_generic_card_says_where_each_item_of_tripod_ai_is_answered(results, study):
@@ -101,7 +101,7 @@ def test_generic_card_gives_each_split_with_intervals(results, study):
 def test_personal_card_says_what_was_learned_from_and_tested_on(results, study):
     card = personal_card(study, read_patient(results, FIRST)).markdown
     assert f"in {N_ROUNDS} rounds" in card
-    assert f"learned from {2 * N_ROUNDS} draws, {N_ROUNDS} of them positive" in card
+    assert f"trained on {2 * N_ROUNDS} draws, {N_ROUNDS} of them positive" in card
     assert "tested on 8 others" in card
 
 
@@ -122,7 +122,7 @@ def test_a_patient_without_an_arm_has_a_card_that_says_why(results, study):
 
 def test_cards_of_simulated_people_say_so(results, study):
     for card in (generic_card(study, read_study(results)), personal_card(study, read_patient(results, FIRST))):
-        assert "Everybody in these data is simulated" in card.markdown
+        assert "All patients in these data are simulated" in card.markdown
 
 
 def test_every_way_of_training_is_put_into_words(schema):

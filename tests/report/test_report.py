@@ -29,7 +29,7 @@ from kalemia.core.wording import plural
 from kalemia.explanation.summary import Summary
 from kalemia.report import chiu2022 as paper
 from kalemia.report.cards import reporting_items
-from kalemia.report.explanation_findings import against_even, shown, verdict
+from kalemia.report.explanation_findings import change_sentence, distance_from_uniform, shown
 from kalemia.report.figures.canvas import columns_of_panels, svg_figure
 from kalemia.report.figures.explanation_drawing import COLORINGS, colored
 from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
@@ -41,7 +41,7 @@ from kalemia.report.html import inline_svg
 from kalemia.report.inputs import REVIEW, STUDY_FILES, read_explanations, read_patient, read_study
 from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES
 from kalemia.report.patient_page import write_patient_page
-from kalemia.report.sections.verdict import answer
+from kalemia.report.sections.verdict import auc_change
 from kalemia.report.study_page import write_page
 from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 from kalemia.stats.draw_metrics import role_metrics
@@ -476,9 +476,9 @@ def test_page_answers_with_the_mean_auc_of_both_arms(results, study):
 def test_answer_names_the_forward_arm_first_and_a_missing_value_as_such(study):
     missing = {"patients": 0, "rounds": [{"auc": {"mean": None, "sd": None, "n": 0}}]}
     known = {"patients": 1, "rounds": [{"auc": {"mean": m, "sd": None, "n": 1}} for m in (0.5, 0.75)]}
-    assert answer(study, {"arms": {"paper": known, "forward": missing}}) == (
+    assert auc_change(study, {"arms": {"paper": known, "forward": missing}}) == (
         "No patient could be evaluated in the “forward” arm, in which every training draw precedes every test draw;"
-        " in the “paper” arm, in which the test draws are picked at random, the mean AUC over 1 patient went from"
+        " in the “paper” arm, in which the test draws are chosen at random, the mean AUC over 1 patient went from"
         " 0.500 with the generic network to 0.750 after the last round."
     )
 
@@ -511,9 +511,9 @@ def test_every_published_figure_stands_above_ours(results, study):
 
 def test_what_was_obtained_in_another_way_has_a_note(results):
     words = Page(results / "report.html").words
-    assert "has the patient\N{RIGHT SINGLE QUOTATION MARK}s own a" in words
-    assert "a Kalemia's mean beats are those of all labeled draws of the patient, those learned from included" in words
-    assert "Grad-CAM on the mean beat of all labeled draws, those learned from included" in words
+    assert "has the patient\N{RIGHT SINGLE QUOTATION MARK}s own map a" in words
+    assert "a Kalemia's mean beats are those of all labeled draws of the patient, including training draws" in words
+    assert "Grad-CAM on the mean beat of all labeled draws, including training draws" in words
     assert "c Subjects with a value measured; the paper's number is that of the patients in its database." in words
 
 
@@ -529,9 +529,9 @@ def test_the_papers_means_beside_each_patients_improvement_keep_their_doubts(res
 def test_the_method_says_what_of_the_paper_is_a_reading(results):
     words = Page(results / "report.html").words
     assert "Adam, batches of 1024, 50 epochs Adam" in words
-    assert "Beats of a draw about 200, worked out from its counts" in words
-    assert "Generic split 6:2:2 at random; by patient, to judge from its counts" in words
-    assert "25% of the draws; how chosen is not told, and taken as random" in words
+    assert "Beats per draw about 200, estimated from its counts" in words
+    assert "Generic split 6:2:2 at random; by patient, judging from its counts" in words
+    assert "25% of the draws; how they are chosen is not reported; assumed random" in words
     assert "published for a random split" not in words
     assert "16 patients, random split" not in words
 
@@ -559,8 +559,8 @@ def test_page_tells_recalibration_from_personalization(results):
     four = " ".join(f"{means[metric]:.3f}" for metric in ("auc", "accuracy", "sensitivity", "specificity"))
     assert "threshold 0.875 0.875 1.000 0.750 4" in words
     assert (
-        f"last round {four} 4 paper: from a mean accuracy of 0.500 with the generic network, recalibration alone leads"
-        f" to 0.875 at best (threshold), the last round to {means['accuracy']:.3f}, a difference of"
+        f"last round {four} 4 paper: the generic network has a mean accuracy of 0.500, recalibration alone reaches"
+        f" 0.875 at best (threshold), and the last round {means['accuracy']:.3f}, a difference of"
         f" {means['accuracy'] - 0.875:+.3f}."
     ) in words
 
@@ -583,7 +583,7 @@ def test_page_says_who_is_not_evaluable_and_why(results):
 
 def test_draws_between_the_classes_count_at_real_prevalence(results):
     words = Page(results / "report.html").words
-    assert "beyond the negative one too (4 over all arms)" in words  # one of each patient in the arm divided at random
+    assert "beyond the negative class (4 over all arms)" in words  # one of each patient in the arm divided at random
 
 
 def test_page_links_every_personal_patient(results):
@@ -601,7 +601,7 @@ def test_page_tells_what_was_run(results, study):
 
 def test_page_tells_how_long_each_rule_took(results):
     words = Page(results / "report.html").words
-    assert "Time by rule: 3 jobs, 1.3 minutes of work in all" in words
+    assert "Time by rule: 3 jobs, 1.3 minutes in total" in words
     assert "generic 1 75.2 75.2 410" in words  # the one that took most first
     assert "nulls 2 3.8 2.2 210" in words
 
@@ -706,24 +706,24 @@ def test_the_page_says_what_each_wave_gets_and_what_is_lost_without_it(results, 
     words, summary = Page(results / "report.html").words, Summary(list(_explanations(results).values()), study.seed)
     share, change = summary.share("paper", 4, "T"), summary.change("paper", "paper", "T")
     assert change.mean > 0.5
-    assert f"the mean change of the answer is largest without the T wave: {shown(change)} of all change" in words
+    assert f"removing the T wave changes the output most: {shown(change)} of the total change" in words
     assert f"paper after T 32.5% {shown(share)}" in words
     assert shown(change) in words
 
 
 def test_the_page_of_a_few_patients_cannot_tell_whether_a_map_changes(results):
     words = Page(results / "report.html").words
-    assert "All weights made random: 0 of 6 maps change; cannot be told: generic in the last stage," in words
+    assert "All weights random: 0 of 6 maps change; cannot be told: generic in the last stage," in words
     assert "Trained on shuffled labels: 0 of 4 maps change; cannot be told:" in words
 
 
 def test_the_page_says_how_far_maps_are_from_an_even_one(results, study):
     summary = Summary(list(_explanations(results).values()), study.seed)
     distance = summary.share("paper", 4, "T").mean - summary.even_share("paper", 4, "T")
-    said = against_even(summary, ["generic", "paper"], 4)
-    assert f"the last stage lie within {100 * distance:.0f} percentage points of" in said
+    said = distance_from_uniform(summary, ["generic", "paper"], 4)
+    assert f"the last stage are within {100 * distance:.0f} percentage points of" in said
     assert said.endswith("(farthest: T, paper).")
-    assert against_even(summary, ["generic", "forward", "paper"], 2) in Page(results / "report.html").words
+    assert distance_from_uniform(summary, ["generic", "forward", "paper"], 2) in Page(results / "report.html").words
 
 
 def test_a_map_that_does_not_change_is_named(results, study):
@@ -733,9 +733,9 @@ def test_a_map_that_does_not_change_is_named(results, study):
             if (row["model"], row["stage"], row["reference"]) == ("paper", 4, "stem"):
                 row["spearman"] = 0.9
     twice = [*explanations.values()] * 2  # eight patients, enough to tell
-    said = verdict(Summary(twice, study.seed), ["generic", "paper"], [4, 2], "stem")
+    said = change_sentence(Summary(twice, study.seed), ["generic", "paper"], [4, 2], "stem")
     assert "3 of 4 maps change" in said
-    assert "does not change and so may show the beat rather than what was learned: paper in the last stage" in said
+    assert "unchanged, so they may show the beat rather than what was learned: paper in the last stage" in said
 
 
 def test_beats_are_colored_by_class_value_and_episode(results):

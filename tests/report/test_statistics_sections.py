@@ -39,7 +39,7 @@ def test_every_round_is_tested_and_every_pair_of_arms_after_the_last(study, data
 
 def test_alerts_are_told_before_and_after_by_every_rule(study, data):
     filled = prevalence.build(study, data, Notes("prevalence"))
-    rules = ["majority vote", "mean logit", "threshold of training", "at sensitivity 0.8", "at sensitivity 0.9"]
+    rules = ["majority vote", "mean logit", "training threshold", "at sensitivity 0.8", "at sensitivity 0.9"]
     assert [(row["arm"], row["stage"], row["rule"]) for row in filled["alerts"]] == [
         (arm, stage, rule) for arm in study.arms for stage in ("generic", "last round") for rule in rules
     ]

@@ -22,43 +22,41 @@ from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 TRIPOD_CITATION = "Collins GS, Moons KGM, Dhiman P, et al. BMJ 2024;385:e078378"
 TRIPOD_DOI = "10.1136/bmj-2023-078378"
-SIMULATED = "Everybody in these data is simulated: nothing here is a clinical result."
+SIMULATED = "All patients in these data are simulated: nothing here is a clinical result."
 REPORTING = (
-    f"TRIPOD+AI is the reporting guideline for such models ({TRIPOD_CITATION}, doi {TRIPOD_DOI}). Numbers are its own,"
-    " topics are in our words.",
+    f"TRIPOD+AI is the reporting guideline for such models ({TRIPOD_CITATION}, doi {TRIPOD_DOI}). The item numbers are"
+    " the guideline's, the topics are paraphrased.",
     "Page: the study's page report.html, with the section's name. Card: this one, or that of a patient. README and"
-    f" docs: of Kalemia {__version__}. The user: whoever publishes the study has to answer, a software cannot.",
+    f" docs: of Kalemia {__version__}. The user: the authors of the study must answer this; the software cannot.",
 )
-REPORTING_ELSEWHERE = (
-    "Where each item of TRIPOD+AI is answered stands in generic/model-card.md and on the study's page."
-)
+REPORTING_ELSEWHERE = "generic/model-card.md and the study's page list where each item of TRIPOD+AI is answered."
 INTENDED = "Research on whether {analyte} can be read from bedside ECG, and on how personalization should be tested."
 OUT_OF_SCOPE = (
-    "Any use in the care of a patient: it is no medical device, and no clinical trial stands behind it.",
-    "Leads, monitors and sampling other than those it has learned from; children; fibrillation and paced rhythms, which"
-    " were left out.",
-    "Values between the two classes, of which it has learned nothing.",
+    "Any use in the care of a patient: it is not a medical device, and it has not been evaluated in a clinical trial.",
+    "Leads, monitors and sampling rates other than those in the training data; children; fibrillation and paced"
+    " rhythms, which were excluded.",
+    "Values between the two classes, which were not in the training data.",
 )
 TRAINED = {
     "last_stages": "the generic network with its last stages and a fresh head trained",
     "head": "the generic network with a fresh head trained",
     "all": "the generic network with all layers and a fresh head trained",
-    "from_scratch": "a network that starts from nothing",
+    "from_scratch": "a network trained from random weights",
 }
 GENERIC_ETHICS = (
-    "Both classes were made equally frequent, so that predictive values in a ward, where positive draws are rare, are"
-    " far lower than accuracy here suggests.",
-    "Metrics were not computed by sex, age or ethnicity; with groups as small as these, none should be claimed to be"
-    " served equally well.",
-    "Weights can tell of those they were learned from. Where data are under an agreement, as MIMIC-III is, the weights"
-    " are under it too and are not to be passed on.",
-    "A false alarm costs a blood draw and attention; a missed one may cost a life. Neither cost is in the training.",
+    "Both classes were made equally frequent. Predictive values on a ward, where positive draws are rare, are far lower"
+    " than the accuracy here suggests.",
+    "Metrics were not computed by sex, age or ethnicity; with groups this small, equal performance must not be claimed"
+    " for any of them.",
+    "Weights can leak information about the people in the training data. If the data are under an agreement, as"
+    " MIMIC-III is, the weights are too and must not be passed on.",
+    "A false alarm costs a blood draw and attention; a missed case may cost a life. Training weighs neither cost.",
 )
 PERSONAL_ETHICS = (
-    "It has learned from one person's blood draws and ECG, and is that person's data: keep it as such.",
-    "With so few test draws the intervals are wide; one patient's good figure is no evidence of the next one's.",
-    "Electrodes, drugs and the day change. It was tested on draws of the same stay or stays, and ages from the time of"
-    " the last draw that it has learned from.",
+    "It was trained on one person's blood draws and ECG, and is that person's data: protect it as such.",
+    "With so few test draws the intervals are wide; a good result for one patient says nothing about the next.",
+    "Electrodes, drugs and conditions change from day to day. It was tested on draws of the same stay or stays, and"
+    " becomes outdated from its last training draw on.",
 )
 
 
@@ -75,7 +73,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """What stands under one heading."""
+    """Sentences and perhaps a table under one heading."""
 
     heading: str
     sentences: list[str]
@@ -117,10 +115,11 @@ def generic_card(study: Study, data: StudyResults) -> Card:
     model = [
         f"ResNet-{network.depth} in one dimension with pre-activation, {plural(network.width, 'channel')} at first,"
         f" {count(metrics['n_parameters'])} parameters, after {paper.CITATION}.",
-        f"In: a beat of 120 samples at 125 Hz around the R peak of lead {study.cohort.lead}. Out: the probability that"
-        f" it is of a positive draw, {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit}.",
-        f"Trained at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
-        f" {metrics['best_epoch']} had the least validation loss. Seed {study.seed}, recipe {study.digest('generic')}.",
+        f"Input: a beat of 120 samples at 125 Hz around the R peak of lead {study.cohort.lead}. Output: the probability"
+        f" that it is of a positive draw, {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit}.",
+        f"Trained for at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
+        f" {metrics['best_epoch']} had the lowest validation loss. Seed {study.seed}, digest"
+        f" {study.digest('generic')}.",
         f"Kalemia {__version__}, MIT license, research use only.",
     ]
     populations = [
@@ -128,8 +127,8 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         " positive.",
         f"Age {_median(people['age_median_iqr'])} years; men {_share(people['men'])}.",
         _source(study),
-        "The report's inclusion flow says who was left out."
-        f" The {plural(len(data.personal), 'personal patient')} had no part in it.",
+        "The report's inclusion flow gives the reasons for exclusion."
+        f" The {plural(len(data.personal), 'personal patient')} are not part of these data.",
     ]
     rows = [
         [
@@ -146,11 +145,13 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         f"Generic model of {study.analyte.condition} from bedside ECG, study {study.study}",
         [
             Part("Model", model),
-            Part("Data", _told(study, populations)),
-            Part("Intended use", _intended(study, "As what personal models start from.")),
+            Part("Data", _with_simulated_note(study, populations)),
+            Part("Intended use", _intended(study, "Starting point for personalized models.")),
             Part("Out of scope", list(OUT_OF_SCOPE)),
             Part(
-                "Metrics", ["Weights were chosen on the validation patients; the test patients chose nothing."], table
+                "Metrics",
+                ["Weights were chosen on the validation patients; the test patients had no influence."],
+                table,
             ),
             Part("Ethical notes", list(GENERIC_ETHICS)),
             Part("TRIPOD+AI", list(REPORTING), _reporting_table()),
@@ -159,22 +160,22 @@ def generic_card(study: Study, data: StudyResults) -> Card:
 
 
 def personal_card(study: Study, patient: PatientResults) -> Card:
-    """The card of one patient's models, one an arm."""
+    """The card of one patient's models, one per arm."""
     possible = {arm: of for arm, of in patient.arms.items() if of.reason is None}
     model = [_personal_model(study, arm, of) for arm, of in patient.arms.items()]
-    learned = [_learned(arm, of) for arm, of in possible.items()]
+    learned = [_training_draws(arm, of) for arm, of in possible.items()]
     rows = [row for arm, of in possible.items() for row in metric_rows(arm, of)]
     head = ["Arm", "Metric", "Test draws", "Generic network", "After the last round", "95% interval"]
     caption = "Metrics over the patient's own test draws; intervals exact (Clopper-Pearson), of AUC Newcombe's"
-    none = ["No arm is possible for this patient, so there is no personal model."]
+    none = ["This patient is not evaluable in any arm, so there is no personal model."]
     return Card(
         f"Personal models of patient {patient.subject}, study {study.study}",
         [
             Part("Model", model),
-            Part("Data", _told(study, [*learned, _source(study)]) if possible else none),
-            Part("Intended use", _intended(study, "For this one person, and nobody else.")),
+            Part("Data", _with_simulated_note(study, [*learned, _source(study)]) if possible else none),
+            Part("Intended use", _intended(study, "For this one person only.")),
             Part("Out of scope", ["Any other person.", *OUT_OF_SCOPE]),
-            Part("Metrics", ["What is tested on was never learned from."], Table("metrics", caption, head, rows))
+            Part("Metrics", ["Test draws were never used for training."], Table("metrics", caption, head, rows))
             if possible
             else Part("Metrics", none),
             Part("Ethical notes", [*PERSONAL_ETHICS, REPORTING_ELSEWHERE]),
@@ -197,8 +198,10 @@ def metric_rows(arm: str, of: PatientArm) -> list[list[str]]:
             limits = auc_interval(value, n_positive, n_negative)
         else:
             limits = clopper_pearson(round(value * sizes[metric]), sizes[metric])
-        told = MISSING if limits[0] != limits[0] else f"{number(limits[0])} to {number(limits[1])}"
-        rows.append([arm, name, str(sizes.get(metric, after["n_test"])), number(before[metric]), number(value), told])
+        limits_text = MISSING if limits[0] != limits[0] else f"{number(limits[0])} to {number(limits[1])}"
+        rows.append(
+            [arm, name, str(sizes.get(metric, after["n_test"])), number(before[metric]), number(value), limits_text]
+        )
     return rows
 
 
@@ -208,17 +211,17 @@ def _personal_model(study: Study, arm: str, of: PatientArm) -> str:
         return f"{arm}: none, because {of.reason}."
     return (
         f"{arm}: {TRAINED[settings.train]}, in {plural(len(of.predictions) - 1, 'round')};"
-        f" {PROTOCOLS[settings.protocol]}. Recipe {study.arm_digest(arm)}; the checkpoints name their parents."
+        f" {PROTOCOLS[settings.protocol]}. Digest {study.arm_digest(arm)}; the checkpoints name their parents."
     )
 
 
-def _learned(arm: str, of: PatientArm) -> str:
+def _training_draws(arm: str, of: PatientArm) -> str:
     rows = of.predictions[-1].to_pylist()
     learned = [row for row in rows if row["role"] == "train"]
     n_positive, last = sum(row["label"] == 1 for row in learned), max(row["draw_time"] for row in learned)
     n_test = sum(row["role"] == "test" and row["label"] is not None for row in rows)
     return (
-        f"{arm}: learned from {plural(len(learned), 'draw')}, {n_positive} of them positive, the latest of"
+        f"{arm}: trained on {plural(len(learned), 'draw')}, {n_positive} of them positive, the latest of"
         f" {last:%Y-%m-%d %H:%M}; tested on {plural(n_test, 'other')}."
     )
 
@@ -227,7 +230,7 @@ def _intended(study: Study, what_for: str) -> list[str]:
     return [INTENDED.format(analyte=study.analyte.name), what_for, "By researchers who read this card and the report."]
 
 
-def _told(study: Study, sentences: list[str]) -> list[str]:
+def _with_simulated_note(study: Study, sentences: list[str]) -> list[str]:
     return [SIMULATED, *sentences] if study.is_simulated else sentences
 
 

@@ -18,11 +18,11 @@ from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.formatting import MISSING, interval, number, percent
 from kalemia.report.results import Explanation
 
-CHECKS = {"stem": "all weights made random", "labels": "trained on shuffled labels"}
+CHECKS = {"stem": "all weights random", "labels": "trained on shuffled labels"}
 
 
 def explanation_values(explanations: list[Explanation], arms: list[str], seed: int) -> dict:
-    """Shares and losses by wave, what follows from the randomization tests, and what the planes can be trusted with."""
+    """Shares and losses by wave, the results of the randomization tests, and the trustworthiness of the planes."""
     stages = sorted({stage for one in explanations for stage in one.stages}, reverse=True)
     models = [model for model in ("generic", *arms) if any(model in one.embedding for one in explanations)]
     summary = Summary(explanations, seed)
@@ -31,12 +31,15 @@ def explanation_values(explanations: list[Explanation], arms: list[str], seed: i
         "steps": " and ".join(f"{step_ms(stage):.0f} ms in {stage_words(stage)}" for stage in stages),
         "findings": [
             *(finding(summary, arm, stages) for arm in models[1:]),
-            *(against_even(summary, models, stage) for stage in stages),
+            *(distance_from_uniform(summary, models, stage) for stage in stages),
         ],
         "wave_rows": [row for arm in models[1:] for row in wave_rows(summary, arm, stages)],
         "agreement_rows": agreement_rows(summary, models[1:], stages),
         "sanity_rows": [sanity_row(summary, model, stage) for model in models for stage in stages],
-        "verdicts": [yardstick(summary, models, stages), *(verdict(summary, models, stages, of) for of in CHECKS)]
+        "verdicts": [
+            reference_sentence(summary, models, stages),
+            *(change_sentence(summary, models, stages, of) for of in CHECKS),
+        ]
         if models
         else [],
         "plane_rows": [plane_row(summary, model) for model in models],
@@ -54,37 +57,36 @@ def step_ms(stage: int) -> float:
 
 
 def finding(summary: Summary, arm: str, stages: list[int]) -> str:
-    """In words, without which wave an arm loses most, and what Grad-CAM says of that wave."""
+    """In words, the wave whose removal changes an arm's output most, and Grad-CAM's share of that wave."""
     changes = {wave: summary.change(arm, arm, wave) for wave in WAVES}
     known = {wave: change for wave, change in changes.items() if change.n}
     if not known:
-        return f"In the arm {arm} nothing can be said of waves: no network's answer depends on one."
+        return f"In the {arm} arm no conclusion about waves is possible: no network's output depends on one."
     wave = max(known, key=lambda name: known[name].mean)
     shares = " and ".join(f"{shown(summary.share(arm, stage, wave))} in {stage_words(stage)}" for stage in stages)
     lost, even = shown(summary.auc_drop(arm, arm, wave)), number(summary.even_share(arm, stages[0], wave), 2)
     return (
-        f"After the last round of {arm}, the mean change of the answer is largest without the {_named(wave)}:"
-        f" {shown(known[wave])} of all change of the logit, and a loss of {lost} of AUC. Grad-CAM gives it {shares}; a"
-        f" map that is the same everywhere would give it {even}."
+        f"After the last round of {arm}, removing the {_named(wave)} changes the output most:"
+        f" {shown(known[wave])} of the total change of the logit, and a loss of AUC of {lost}. Grad-CAM gives it"
+        f" {shares}; a uniform map would give it {even}."
     )
 
 
-def against_even(summary: Summary, models: list[str], stage: int) -> str:
-    """In words, how far a stage's maps are from one that is the same everywhere."""
+def distance_from_uniform(summary: Summary, models: list[str], stage: int) -> str:
+    """In words, how far a stage's maps are from a uniform map."""
     distances = {
         f"{wave}, {model}": summary.share(model, stage, wave).mean - summary.even_share(model, stage, wave)
         for model, wave in product(models, WAVES)
     }
     farthest = max(distances, key=lambda name: abs(np.nan_to_num(distances[name])))
     return (
-        f"Over all networks and waves, the shares of {stage_words(stage)} lie within"
-        f" {100 * abs(distances[farthest]):.0f} percentage points of those of a map that is the same everywhere"
-        f" (farthest: {farthest})."
+        f"Over all networks and waves, the shares of {stage_words(stage)} are within"
+        f" {100 * abs(distances[farthest]):.0f} percentage points of those of a uniform map (farthest: {farthest})."
     )
 
 
 def wave_rows(summary: Summary, arm: str, stages: list[int]) -> list[dict]:
-    """Before and after, each wave: the share an even map has, Grad-CAM's of each stage, and what is lost without it."""
+    """Each wave before and after: its share in a uniform map and in Grad-CAM by stage, and the effect of removal."""
     return [
         {
             "arm": arm,
@@ -119,37 +121,39 @@ def sanity_row(summary: Summary, model: str, stage: int) -> dict:
         "halves": shown(halves),
         "likeness": {against: shown(one) for against, one in likeness.items()},
         "ssim": {against: shown(summary.similarity(model, stage, against, "ssim")) for against in CHECKS},
-        "said": {against: depends_on_training(one, halves) if one.n else MISSING for against, one in likeness.items()},
+        "outcome": {
+            against: depends_on_training(one, halves) if one.n else MISSING for against, one in likeness.items()
+        },
     }
 
 
-def yardstick(summary: Summary, models: list[str], stages: list[int]) -> str:
-    """In words, how alike maps are where nothing was made random, and what must hold before a change is told."""
+def reference_sentence(summary: Summary, models: list[str], stages: list[int]) -> str:
+    """In words, the similarity of maps without randomization, and when a change can be stated."""
     alike = [one.mean for model in models for stage in stages if (one := summary.similarity(model, stage, "halves")).n]
     if not alike:
-        return f"No network has maps on two halves of the draws, so that whether a map changes {UNKNOWN}."
+        return f"No network has maps on two halves of the draws, so whether a map changes {UNKNOWN}."
     return (
-        "Where nothing is made random, the maps of one network on two halves of the draws have a rank correlation of"
+        "Without randomization, the maps of one network on two halves of the draws have a rank correlation of"
         f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
-        f" where the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
+        f" if the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
         f" {FEWEST_PATIENTS} patients."
     )
 
 
-def verdict(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
-    """In words, which maps change with what was made random; those that do not are named."""
-    said = {
+def change_sentence(summary: Summary, models: list[str], stages: list[int], against: str) -> str:
+    """In words, which maps change with the randomization; those that do not are named."""
+    outcomes = {
         f"{model} in {stage_words(stage)}": depends_on_training(likeness, summary.similarity(model, stage, "halves"))
         for model in models
         for stage in stages
         if (likeness := summary.similarity(model, stage, against)).n
     }
-    same = [name for name, word in said.items() if word == MAP_UNCHANGED]
-    unknown = [name for name, word in said.items() if word not in (MAP_UNCHANGED, MAP_CHANGES)]
-    changed = len(said) - len(same) - len(unknown)
-    parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(said)} maps change"]
+    same = [name for name, word in outcomes.items() if word == MAP_UNCHANGED]
+    unknown = [name for name, word in outcomes.items() if word not in (MAP_UNCHANGED, MAP_CHANGES)]
+    changed = len(outcomes) - len(same) - len(unknown)
+    parts = [f"{CHECKS[against][:1].upper()}{CHECKS[against][1:]}: {changed} of {len(outcomes)} maps change"]
     if same:
-        parts.append(f"does not change and so may show the beat rather than what was learned: {', '.join(same)}")
+        parts.append(f"unchanged, so they may show the beat rather than what was learned: {', '.join(same)}")
     if unknown:
         parts.append(f"{UNKNOWN}: {', '.join(unknown)}")
     return "; ".join(parts) + "."

@@ -1,4 +1,4 @@
-"""Numbers and names as a reader wants them."""
+"""Numbers and names as the pages print them."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ MISSING = "\N{EN DASH}"
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
-    "paper": "the test draws are picked at random",
-    "episode": "no run of draws of one label and no recording is divided",
-    "admission": "no admission is divided",
+    "paper": "the test draws are chosen at random",
+    "episode": "no run of draws of one label and no recording is split",
+    "admission": "no admission is split",
 }
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Fixed digits; a dash for what is not known (None or NaN)."""
+    """Fixed digits; a dash if unknown (None or NaN)."""
     return MISSING if _unknown(value) else f"{value:.{digits}f}"
 
 
@@ -32,7 +32,7 @@ def percent(share: float | None) -> str:
 
 
 def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
-    """For example ``0.604 (0.211)``; a dash for a part that is not known."""
+    """For example ``0.604 (0.211)``; a dash for an unknown part."""
     mean, sd = pair
     return MISSING if _unknown(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
 
@@ -45,7 +45,7 @@ def published(result: MeanSd | None) -> str:
 
 
 def interval(values: Sequence[float | None], digits: int = 3) -> str:
-    """For example ``0.627 (0.581 to 0.669)``; a dash for what is not known."""
+    """For example ``0.627 (0.581 to 0.669)``; a dash if unknown."""
     value, low, high = values
     return MISSING if _unknown(value) else f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 

@@ -1,4 +1,4 @@
-"""The page on which a person reviews the excerpts that lie nearest the thresholds."""
+"""The page on which a person reviews the excerpts that are closest to the thresholds."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def write_review(
         versions=versions(),
         n_excerpts=len(rows),
         decided=Counter(row["review"] for row in rows if row["review"]),
-        unfit=unfit_decisions(read_review_decisions(study.review.decisions), rows),
+        unmatched=unmatched_decisions(read_review_decisions(study.review.decisions), rows),
         excerpts=[_entry(row, excerpts_folder, settings) for row in chosen],
         width=_WIDTH,
         height=_HEIGHT,
@@ -50,7 +50,7 @@ def write_review(
     )
 
 
-def unfit_decisions(decisions: dict[int, dict[int, ReviewDecision]], rows: list[dict]) -> list[tuple[int, int]]:
+def unmatched_decisions(decisions: dict[int, dict[int, ReviewDecision]], rows: list[dict]) -> list[tuple[int, int]]:
     """(subject, draw) of each decision on a draw that is in no row of a quality table."""
     judged = {(row["subject_id"], row["draw_id"]) for row in rows}
     return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - judged)
@@ -69,10 +69,10 @@ def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> di
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
     judged = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | strip(judged)
+    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | ecg_strip(judged)
 
 
-def strip(judged: ExcerptAssessment) -> dict:
+def ecg_strip(judged: ExcerptAssessment) -> dict:
     """The ten seconds around the middle R peak: `line`, the points of a polyline, and `marks`, (x, good) of R peaks."""
     middle = int(judged.r_peaks[len(judged.r_peaks) // 2])
     length = round(_STRIP_S * RATE_HZ)

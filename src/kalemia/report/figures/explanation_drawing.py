@@ -125,11 +125,11 @@ def set_class_title(axes: Axes, title: str, label: int) -> None:
 
 
 def class_legend() -> list[Line2D]:
-    """Handles of the two classes, learned from or not."""
+    """Handles of the two classes, training or not."""
     return [
         Line2D([], [], color=class_color(k), marker="o", ls="none", alpha=alpha, label=f"{CLASS_NAMES[k]}{addition}")
         for k in (0, 1)
-        for alpha, addition in ((FULL, ""), (PALE, ", learned from"))
+        for alpha, addition in ((FULL, ""), (PALE, ", training"))
     ]
 
 

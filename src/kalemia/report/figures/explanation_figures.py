@@ -139,7 +139,7 @@ def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults
                 axes.set_xlim(-0.6, len(CHECKS) - 0.4)
                 axes.set_yticks([-1, -0.5, 0, 0.5, 1])
                 axes.grid(axis="y")
-            row[0].set_ylabel("rank correlation\nwith the true map")
+            row[0].set_ylabel("rank correlation\nwith the original map")
         for axes in grid[-1]:
             axes.set_xticks(range(len(CHECKS)), CHECKS.values(), rotation=50, ha="right", rotation_mode="anchor")
 
@@ -206,5 +206,5 @@ def _waves_legend(arms: list[str]) -> list[Line2D]:
     def handle(model: str, label: str) -> Line2D:
         return Line2D([], [], color=model_look(model, arms).color, lw=1.8, label=label, **_mark(model, arms))
 
-    even = Line2D([], [], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)), label="a map that is the same everywhere")
+    even = Line2D([], [], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)), label="uniform map")
     return [handle("generic", "before: generic"), *(handle(arm, f"after: {arm}") for arm in arms), even]

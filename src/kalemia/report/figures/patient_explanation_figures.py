@@ -101,7 +101,7 @@ def write_random_maps_figure(path: Path, title: str, study: Study, patient: Pati
         for row in found.sanity
         if (row["stage"], row["label"]) == (stage, label) and row["reference"] in CHECKS
     }
-    columns = {"true map": None} | {name: check for check, name in CHECKS.items() if check != "halves"}
+    columns = {"original map": None} | {name: check for check, name in CHECKS.items() if check != "halves"}
     with svg_figure(path, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure:
         grid = figure.subplots(len(models), len(columns), sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):

@@ -109,7 +109,7 @@ def _decision_legend() -> list[Line2D]:
     ink, paper = LIGHT["ink"], LIGHT["paper"]
     common = {"color": ink, "ls": "none"}
     return [
-        Line2D([], [], marker="s", ms=6, mfc=paper, mec=ink, mew=1.4, label="learned from", **common),
+        Line2D([], [], marker="s", ms=6, mfc=paper, mec=ink, mew=1.4, label="training", **common),
         Line2D([], [], marker="o", ms=7, label="test, right", **common),
         Line2D([], [], marker="X", ms=9, label="test, wrong", **common),
         Line2D([], [], marker="o", ms=3.5, label="neither", **common),

@@ -28,10 +28,12 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
         return
     with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), study.is_simulated) as figure:
         for arm, axes in zip(arms, panels(figure, arms), strict=True):
-            mine = [row for row in rows if row["arm"] == arm]
+            arm_rows = [row for row in rows if row["arm"] == arm]
             color = model_color(arm, arms)
             for place, subject in enumerate(subjects):
-                of_patient = sorted((row for row in mine if row["subject_id"] == subject), key=lambda row: row["round"])
+                of_patient = sorted(
+                    (row for row in arm_rows if row["subject_id"] == subject), key=lambda row: row["round"]
+                )
                 if not of_patient:
                     axes.text(0.0, place, "not evaluable", va="center", color=LIGHT["muted"])
                     continue
@@ -45,7 +47,7 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
                 _draw_before_and_after(axes, len(subjects) + 0.4, means[0], means[-1], color, marker="D")
             axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
             axes.axhline(len(subjects) - 0.3, color=LIGHT["faint"], lw=0.8)
-            axes.set_title(f"{arm} ({plural(len({row['subject_id'] for row in mine}), 'patient')})")
+            axes.set_title(f"{arm} ({plural(len({row['subject_id'] for row in arm_rows}), 'patient')})")
             axes.set_xlim(-0.03, 1.03)
             axes.set_xlabel("AUC over the test draws of the patient")
             axes.set_yticks([*range(len(subjects)), len(subjects) + 0.4], [*map(subject_name, subjects), "mean"])
@@ -57,24 +59,26 @@ def write_decision_curve_figure(path: Path, title: str, study: Study, data: Stud
     """Net benefit over threshold probabilities, generic and after the last round: a panel an arm."""
     arms = list(study.arms)
     rows = data.evaluation["decision_curve"].to_pylist()
-    told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
-    if not told:
+    shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
-    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(told), study.is_simulated) as figure:
-        for arm, axes in zip(told, panels(figure, told), strict=True):
+    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
+        for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
             _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)
             _draw_curve(axes, rows, arm, data.n_rounds, "net_benefit", color=model_color(arm, arms), lw=2.2)
             _draw_curve(axes, rows, arm, 0, "treat_all", color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.2)
             axes.axhline(0, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
-            about = worth[arm, 0]
-            axes.set_title(f"{arm} ({plural(about['n_draws'], 'draw')}, {100 * about['prevalence']:.0f}% positive)")
+            prevalence = worth[arm, 0]
+            axes.set_title(
+                f"{arm} ({plural(prevalence['n_draws'], 'draw')}, {100 * prevalence['prevalence']:.0f}% positive)"
+            )
             axes.set_xlim(0, MAX_THRESHOLD)
             axes.set_ylim(MIN_BENEFIT, max(0.1, 1.08 * max(row["treat_all"] for row in rows)))
             axes.set_xlabel("threshold probability")
             axes.grid(axis="y")
-        figure.axes[0].set_ylabel("net benefit a draw")
+        figure.axes[0].set_ylabel("net benefit per draw")
         figure.legend(handles=_curve_legend(), loc="outside upper left", ncols=4)
 
 
@@ -88,9 +92,9 @@ def _draw_before_and_after(axes: Axes, place: float, before: dict, after: dict, 
 
 
 def _draw_curve(axes: Axes, rows: list[dict], arm: str, round_: int, column: str, **look) -> None:
-    mine = [row for row in rows if (row["arm"], row["round"]) == (arm, round_)]
-    values = np.array([row[column] for row in mine])
-    axes.plot([row["probability"] for row in mine], np.maximum(values, MIN_BENEFIT - 1), **look)
+    arm_rows = [row for row in rows if (row["arm"], row["round"]) == (arm, round_)]
+    values = np.array([row[column] for row in arm_rows])
+    axes.plot([row["probability"] for row in arm_rows], np.maximum(values, MIN_BENEFIT - 1), **look)
 
 
 def _forest_legend() -> list[Line2D]:

@@ -56,7 +56,7 @@ def write_calibration_figure(path: Path, title: str, study: Study, data: StudyRe
                 axes.vlines(predicted, low, high, color=color, lw=1.4)
                 axes.plot(predicted, share, color=color, lw=1.2, marker=marker, ms=4.5, label=unit)
             axes.set_title(split)
-        figure.axes[0].set_ylabel("share positive")
+        figure.axes[0].set_ylabel("fraction positive")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 
 
@@ -64,24 +64,24 @@ def write_arm_calibration_figure(path: Path, title: str, study: Study, data: Stu
     """The share of positives over the last round's predicted probability, of all patients together: a panel an arm."""
     arms = list(study.arms)
     rows = data.evaluation["calibration"].to_pylist()
-    told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
-    if not told:
+    shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    if not shown_arms:
         remark = f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw."
         write_remark(path, title, remark, study.is_simulated)
         return
-    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(told), study.is_simulated) as figure:
-        for arm, axes in zip(told, panels(figure, told), strict=True):
-            mine, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
+    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
+        for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
+            arm_rows, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
             predicted, share, low, high = (
-                np.array([row[name] for row in mine], float)
+                np.array([row[name] for row in arm_rows], float)
                 for name in ("predicted", "observed", "observed_low", "observed_high")
             )
             _calibration_axes(axes)
             axes.vlines(predicted, low, high, color=look.color, lw=1.4)
             axes.plot(predicted, share, color=look.color, lw=1.6, marker=look.marker, ms=5.5)
-            n_draws = plural(sum(row["n_draws"] for row in mine), "test draw")
-            axes.set_title(f"{arm} ({n_draws}, {plural(mine[0]['patients'], 'patient')})")
-        figure.supylabel("share positive", fontsize=9.5)
+            n_draws = plural(sum(row["n_draws"] for row in arm_rows), "test draw")
+            axes.set_title(f"{arm} ({n_draws}, {plural(arm_rows[0]['patients'], 'patient')})")
+        figure.supylabel("fraction positive", fontsize=9.5)
 
 
 def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults, metrics: tuple[str, ...]) -> None:
@@ -98,12 +98,12 @@ def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults
                 axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
                 _draw_patients(axes, data, arm, metric, model_color(arm, arms))
-                mine = [
+                arm_rows = [
                     row
                     for row in averages
                     if row["metric"] == metric and row["decision"] in (None, study.evaluation.decision)
                 ]
-                _draw_mean(axes, mine, model_color(arm, arms))
+                _draw_mean(axes, arm_rows, model_color(arm, arms))
                 share_axis(axes)
                 axes.set_xticks(range(data.n_rounds + 1), [])
             axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
@@ -165,8 +165,8 @@ def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
 def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color: str) -> None:
     rows = [row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm]
     for subject in sorted({row["subject_id"] for row in rows}):
-        mine = sorted((row["round"], row[metric]) for row in rows if row["subject_id"] == subject)
-        line = axes.plot(*zip(*mine, strict=True), color=color, lw=1, alpha=0.45)[0]
+        arm_rows = sorted((row["round"], row[metric]) for row in rows if row["subject_id"] == subject)
+        line = axes.plot(*zip(*arm_rows, strict=True), color=color, lw=1, alpha=0.45)[0]
         line.set_gid(f"line-{subject_name(subject)}-{arm}-{metric}")
 
 

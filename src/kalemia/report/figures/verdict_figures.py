@@ -1,4 +1,4 @@
-"""The figures of the proof: arms among their nulls, against their baselines, and by distance to training."""
+"""Figures of the verdict: arms against their negative controls and baselines, and by distance to training."""
 
 from pathlib import Path
 
@@ -16,20 +16,20 @@ from kalemia.report.results import StudyResults
 
 
 def write_verdict_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
-    """For each arm: the mean AUC of the truth and of every run of every null; and the differences by patient."""
+    """For each arm: the mean AUC of the real run and of every negative-control run; and the differences by patient."""
     arms = list(study.arms)
-    told = [arm for arm in arms if "difference" in data.verdict["arms"][arm]]
-    if not told:
+    shown_arms = [arm for arm in arms if "difference" in data.verdict["arms"][arm]]
+    if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.7 + 1.9 * len(told), study.is_simulated) as figure:
-        grid = figure.subplots(len(told), 2, squeeze=False, width_ratios=(1.25, 1))
-        for arm, (left, right) in zip(told, grid, strict=True):
+    with svg_figure(path, title, 0.7 + 1.9 * len(shown_arms), study.is_simulated) as figure:
+        grid = figure.subplots(len(shown_arms), 2, squeeze=False, width_ratios=(1.25, 1))
+        for arm, (left, right) in zip(shown_arms, grid, strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
             _draw_nulls(left, found, color)
             left.set_title(f"{arm}: {found['verdict']}")
             _draw_forest(right, found, color)
-            right.set_title(f"{arm}, less {display_name(found['best_baseline'])}, by patient")
+            right.set_title(f"{arm}, minus {display_name(found['best_baseline'])}, by patient")
         grid[-1, 0].set_xlabel("mean AUC over patients after the last round")
         grid[-1, 1].set_xlabel("difference in AUC")
         figure.legend(handles=_verdict_legend(), loc="outside upper left", ncols=4)
@@ -38,13 +38,13 @@ def write_verdict_figure(path: Path, title: str, study: Study, data: StudyResult
 def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """For each arm the mean AUC of every baseline, and of the last round."""
     arms = list(study.arms)
-    told = [arm for arm in arms if data.verdict["arms"][arm].get("baselines")]
-    if not told:
+    shown_arms = [arm for arm in arms if data.verdict["arms"][arm].get("baselines")]
+    if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    names = list(data.verdict["arms"][told[0]]["baselines"])
-    with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(told), study.is_simulated) as figure:
-        for arm, axes in zip(told, panels(figure, told), strict=True):
+    names = list(data.verdict["arms"][shown_arms[0]]["baselines"])
+    with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(shown_arms), study.is_simulated) as figure:
+        for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
             found, color = data.verdict["arms"][arm], model_color(arm, arms)
             means = [found["baselines"].get(name, np.nan) for name in names]
             axes.barh(range(len(names)), means, height=0.62, color=LIGHT["generic"], alpha=0.55)
@@ -63,21 +63,21 @@ def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResu
 
 
 def write_leakage_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
-    """How well test draws are placed by their hours to the nearest training draw, before and after training."""
+    """AUC of test draws by their hours to the nearest training draw, before and after training."""
     arms = list(study.arms)
     rows = data.evaluation["training_distances"].to_pylist()
-    told = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
-    if not told:
+    shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.3 + 2.8 * panel_rows(told), study.is_simulated) as figure:
-        for arm, axes in zip(told, panels(figure, told), strict=True):
-            mine = [row for row in rows if row["arm"] == arm]
+    with svg_figure(path, title, 0.3 + 2.8 * panel_rows(shown_arms), study.is_simulated) as figure:
+        for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
+            arm_rows = [row for row in rows if row["arm"] == arm]
             for name, color, style in (
                 ("placement_generic", LIGHT["generic"], "--"),
                 ("placement", model_color(arm, arms), "-"),
             ):
-                bins = by_distance(mine, name)
+                bins = by_distance(arm_rows, name)
                 places = [place for place, n, _ in bins if n]
                 axes.plot(places, [mean for _, n, mean in bins if n], color=color, ls=style, lw=2, marker="o", ms=6)
             for place, n, _ in bins:
@@ -107,7 +107,7 @@ def _draw_nulls(axes: Axes, found: dict, color: str) -> None:
     axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
     if not kinds:
         axes.plot([found["auc"]] * 2, [-0.36, 0.36], color=color, lw=2.6)
-    axes.set_yticks(range(max(1, len(kinds))), [display_name(kind) for kind in kinds] or ["no nulls"])
+    axes.set_yticks(range(max(1, len(kinds))), [display_name(kind) for kind in kinds] or ["no negative controls"])
     axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
 
@@ -128,8 +128,8 @@ def _draw_forest(axes: Axes, found: dict, color: str) -> None:
 
 def _verdict_legend() -> list[Line2D]:
     return [
-        Line2D([], [], color=LIGHT["ink"], lw=2.6, label="truth (color of the arm)"),
-        Line2D([], [], color=LIGHT["generic"], marker="o", lw=0, ms=5, label="a run without truth"),
+        Line2D([], [], color=LIGHT["ink"], lw=2.6, label="real run (color of the arm)"),
+        Line2D([], [], color=LIGHT["generic"], marker="o", lw=0, ms=5, label="negative-control run"),
         Line2D([], [], color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.3, label="best baseline"),
         Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="chance; no difference"),
     ]

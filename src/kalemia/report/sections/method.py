@@ -9,7 +9,7 @@ from kalemia.report.formatting import PROTOCOLS, bounds
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Notes, Section
 
-NOT_TOLD = "not told"
+NOT_REPORTED = "not reported"
 
 
 class Step(NamedTuple):
@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """A line a step."""
+    """One line per step."""
     return {"steps": steps(study), "protocols": PROTOCOLS, "paper": paper}
 
 
@@ -42,14 +42,14 @@ def steps(study: Study) -> list[Step]:
             "10 minutes, lead II",
             f"{study.cohort.window_minutes:g} minutes, lead {study.cohort.lead}",
         ),
-        Step("Recorded of it, at least", NOT_TOLD, f"{study.cohort.min_recorded_minutes:g} minutes"),
+        Step("Recorded part of it, at least", NOT_REPORTED, f"{study.cohort.min_recorded_minutes:g} minutes"),
         Step(
             "Filter", "finite impulse response", f"finite impulse response, {ecg.band_hz[0]:g} to {ecg.band_hz[1]:g} Hz"
         ),
         Step("Beat", "120 samples, R peak the 41st", "120 samples at 125 Hz, R peak the 41st"),
         Step(
-            "Beats of a draw",
-            "about 200, worked out from its counts",
+            "Beats per draw",
+            "about 200, estimated from its counts",
             f"at most {study.beats.max_per_draw}, at least {study.beats.min_per_draw}",
         ),
         Step("Excluded excerpts", "by inspection", "by rule (docs/beats.md), with a page for review"),
@@ -60,7 +60,7 @@ def steps(study: Study) -> list[Step]:
         ),
         Step(
             "Generic split",
-            "6:2:2 at random; by patient, to judge from its counts",
+            "6:2:2 at random; by patient, judging from its counts",
             ":".join(f"{10 * share:g}" for share in (split.train, split.validation, split.test))
             + " of patients, at random",
         ),
@@ -76,14 +76,14 @@ def steps(study: Study) -> list[Step]:
         ),
         Step(
             "Learning rate",
-            "5e-5, halved after 3 epochs without gain",
+            "5e-5, halved after 3 epochs without improvement",
             f"{generic.learning_rate:g}, times {generic.lr_decay_factor:g} after {generic.lr_patience} epochs"
-            " without gain",
+            " without improvement",
         ),
-        Step("Weights kept", "least validation loss", "least validation loss"),
+        Step("Weights kept", "lowest validation loss", "lowest validation loss"),
         Step(
             "Held out of a patient",
-            "25% of the draws; how chosen is not told, and taken as random",
+            "25% of the draws; how they are chosen is not reported; assumed random",
             f"{personal.test_fraction:.0%}, by the protocol of the arm",
         ),
         Step(
@@ -92,7 +92,7 @@ def steps(study: Study) -> list[Step]:
             f"{plural(personal.pairs_per_round, 'pair')} of draws, {personal.max_rounds} rounds at most",
         ),
         Step(
-            "Trained of the network",
+            "Trained part of the network",
             "a fresh last layer and the last blocks",
             f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains last_stages",
         ),

@@ -10,17 +10,17 @@ from kalemia.report.sections.generic import SPLITS
 
 THEIRS, OURS = "Chiu 2022", "this study"
 BY_RULE = (
-    "Where the paper looked at excerpts by eye, Kalemia excludes by rule: codes and the ECG itself for fibrillation and"
-    " pacing, thresholds for the quality of beats."
+    "The paper's authors inspected excerpts by eye; Kalemia excludes them by rule: diagnosis codes and the ECG itself"
+    " for fibrillation and pacing, thresholds for beat quality."
 )
 BEATS_KEPT = (
-    "Kalemia keeps at most the configured number of beats of a draw, the best ones spread over the window; the paper"
-    " gives no rule, and its counts of beats and draws make about 200 a draw."
+    "Kalemia keeps at most the configured number of beats per draw, the best ones spread over the window; the paper"
+    " gives no rule, and its counts of beats and draws imply about 200 per draw."
 )
 MEASURED = "Subjects with a value measured; the paper's number is that of the patients in its database."
 MEAN_BEATS = (
-    "Kalemia's mean beats are those of all labeled draws of the patient, those learned from included; the paper's are"
-    " of its test set."
+    "Kalemia's mean beats are those of all labeled draws of the patient, including training draws; the paper's are of"
+    " its test set."
 )
 
 
@@ -40,7 +40,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 
 def inclusion_rows(data: StudyResults, notes: Notes) -> list[dict]:
-    """The paper's row and ours: patients and draws from the database down to the two populations."""
+    """The paper's row and ours: patients and draws, from the database to the two populations."""
     everybody = data.populations.to_pylist()
     known = [row for row in everybody if row["n_positive"] or row["n_negative"]]
     draws = data.generic.to_pylist()
@@ -143,7 +143,7 @@ def _published(metric: str, round_: int, notes: Notes) -> dict:
 
 
 def _purge(hours: float) -> str:
-    return f"no training draw lies within {hours:g} h of a test draw, which the paper does not ask for"
+    return f"no training draw is within {hours:g} h of a test draw (not a rule of the paper)"
 
 
 SECTION = Section(place=130, title="Comparison with the paper", build=build)

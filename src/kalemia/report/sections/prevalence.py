@@ -4,19 +4,19 @@ from kalemia.core.config import Study
 from kalemia.report.formatting import interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
-from kalemia.report.sections.statistics import WAYS
+from kalemia.report.sections.statistics import DECISION_RULES
 
 PERIODS = {
     "forward": "every draw from the first test draw on",
-    "paper": "every draw of the stay but those learned from and those within the purge of one",
-    "episode": "the same, without the recordings and the episodes of draws learned from",
-    "admission": "the same, without the admissions of draws learned from",
+    "paper": "every draw of the stay except training draws and draws within the purge time of one",
+    "episode": "the same, without the recordings and episodes of training draws",
+    "admission": "the same, without the admissions of training draws",
 }
 STAGES = ("generic", "last round")
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Rows an arm, before and after: what the scores are worth, and what alerting by each rule finds and costs."""
+    """For each arm, before and after: performance of the scores, and of alerts by each rule."""
     from kalemia.evaluation.calibration import FEWEST_DRAWS
     from kalemia.stats.discrimination import FEWEST_IN_BIN
 
@@ -31,8 +31,8 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         if (arm, round_) in worth
     ]
     return {
-        "fewest": FEWEST_DRAWS,
-        "fewest_in_part": FEWEST_IN_BIN,
+        "min_draws": FEWEST_DRAWS,
+        "min_in_bin": FEWEST_IN_BIN,
         "periods": [
             {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
             for arm, settings in study.arms.items()
@@ -44,17 +44,17 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 
 def worth_cells(arm: str, stage: str, row: dict) -> dict:
-    """What the scores are worth over all draws, in words."""
+    """Performance of the scores over all draws, as text."""
     shares = {name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in _WITH_BOUNDS}
     return {"arm": arm, "stage": stage, **row} | shares
 
 
 def alert_cells(arm: str, stage: str, row: dict) -> dict:
-    """What one rule finds and costs, in words."""
+    """Performance of one alert rule, as text."""
     words = {
         name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in ("ppv", "alerts_a_day")
     }
-    return {"arm": arm, "stage": stage, **row} | words | {"rule": WAYS.get(row["rule"], f"at {row['rule']}")}
+    return {"arm": arm, "stage": stage, **row} | words | {"rule": DECISION_RULES.get(row["rule"], f"at {row['rule']}")}
 
 
 _WITH_BOUNDS = ("prevalence", "auroc", "auprc", "brier")

@@ -8,7 +8,7 @@ from kalemia.report.section import Figure, Notes, Section
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """A table a metric, and how many patients each arm is possible for."""
+    """One table per metric, and the number of patients evaluable in each arm."""
     return {
         "paper": paper,
         "protocols": PROTOCOLS,
@@ -19,7 +19,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 
 def metric_table(metric: str, study: Study, summary: dict, notes: Notes) -> dict:
-    """One metric: a row a round, a cell an arm, and the paper's figure with its doubt."""
+    """One metric: one row per round, one cell per arm, and the paper's value with its doubt."""
     n_rounds = max(len(summary["arms"][arm]["rounds"]) for arm in study.arms)
     rows = []
     for round_ in range(n_rounds):

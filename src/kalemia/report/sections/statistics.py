@@ -5,7 +5,7 @@ from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, 
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
-WAYS = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "threshold of training"}
+DECISION_RULES = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "training threshold"}
 MORE_NAMES = METRIC_NAMES | {
     "auprc": "AUPRC",
     "brier": "Brier score",
@@ -18,7 +18,7 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Tests by round and by arm, every metric before and after, and what the draws are worth."""
+    """Tests by round and by arm, every metric before and after, and the effective sample size."""
     from kalemia.evaluation.verdict import FEWEST_PATIENTS
 
     tests = data.evaluation["comparisons"].to_pylist()
@@ -32,9 +32,9 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         ],
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
-        "decision": WAYS[study.evaluation.decision],
+        "decision": DECISION_RULES[study.evaluation.decision],
         "few": any(row["patients"] < FEWEST_PATIENTS for row in tests),
-        "fewest": FEWEST_PATIENTS,
+        "min_patients": FEWEST_PATIENTS,
     }
 
 
@@ -52,7 +52,7 @@ def cells_of_test(row: dict) -> dict:
 
 
 def metric_rows(arm: str, data: StudyResults) -> list[dict]:
-    """Every metric and way to decide in an arm, with the generic network and after the last round."""
+    """Every metric and decision rule in an arm, with the generic network and after the last round."""
     from kalemia.evaluation.metrics import EVERY
 
     found = {
@@ -63,13 +63,13 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     rows = []
     for decision, metric in EVERY:
         before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
-        about = {"arm": arm, "metric": MORE_NAMES[metric], "way": WAYS.get(decision, "")}
+        about = {"arm": arm, "metric": MORE_NAMES[metric], "way": DECISION_RULES.get(decision, "")}
         rows.append(about | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
     return rows
 
 
 def worth_cells(arm: str, data: StudyResults) -> dict:
-    """Of an arm: test draws, their episodes, how alike those of one are, and the independent draws they are worth."""
+    """One arm: test draws, their episodes, the correlation within an episode, and the effective number of draws."""
     mine = [row for row in data.evaluation["effective_sample_size"].to_pylist() if row["arm"] == arm]
     return {
         "arm": arm,
@@ -82,12 +82,12 @@ def worth_cells(arm: str, data: StudyResults) -> dict:
 
 
 def p_value(p: float | None) -> str:
-    """Three digits, or that it is smaller; a dash where nothing was tested."""
+    """Three digits, or that it is smaller; a dash if nothing was tested."""
     return MISSING if p is None else "< 0.001" if p < 0.001 else number(p)
 
 
 def signed_interval(values: tuple[float | None, float | None, float | None]) -> str:
-    """For example ``+0.12 (-0.01 to +0.25)``; a dash for what is not known."""
+    """For example ``+0.12 (-0.01 to +0.25)``; a dash if unknown."""
     value, low, high = values
     if value is None:
         return MISSING

@@ -11,14 +11,14 @@ from kalemia.report.section import Notes, Section
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """The verdict, what training did to the mean AUC, and a row an arm of the picture, that which decides first."""
+    """The verdict, the change of the mean AUC, and one row of the picture per arm, the deciding arm first."""
     arms = sorted(study.arms, key=lambda arm: arm != data.verdict["primary"])
     rows = [arm_row(arm, list(study.arms), study.arms[arm].protocol, data) for arm in arms]
-    return {"sentence": data.verdict["sentence"], "told": answer(study, data.summary), "rows": rows}
+    return {"sentence": data.verdict["sentence"], "auc_change": auc_change(study, data.summary), "rows": rows}
 
 
 def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dict:
-    """One arm: AUC before and after, of each patient, of the best baseline, and of every run without truth."""
+    """One arm: AUC before and after, of each patient, of the best baseline, and of every negative-control run."""
     found, rounds = data.verdict["arms"][arm], data.summary["arms"][arm]["rounds"]
     best = found.get("best_baseline")
     return {
@@ -28,9 +28,9 @@ def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dic
         "protocol": PROTOCOLS[protocol],
         "patients": found["patients"],
         "verdict": found["verdict"],
-        "before": known(rounds[0]["auc"]["mean"]),
-        "after": known(found["auc"]),
-        "each": stacked(last_aucs(arm, data)),
+        "before": nan_to_none(rounds[0]["auc"]["mean"]),
+        "after": nan_to_none(found["auc"]),
+        "each": dodge(last_aucs(arm, data)),
         "best": display_name(best) if best else None,
         "best_auc": found["baselines"][best] if best else None,
         "nulls": [auc for null in found["nulls"].values() for auc in null["aucs"]],
@@ -38,31 +38,31 @@ def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dic
 
 
 def last_aucs(arm: str, data: StudyResults) -> list[float]:
-    """The AUC of every patient who has one, after the patient's last round in an arm."""
+    """The AUC of every patient after the last round in an arm, of those who have one."""
     rows = sorted(
         (row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm), key=lambda row: row["round"]
     )
-    last = {row["subject_id"]: known(row["auc"]) for row in rows}
+    last = {row["subject_id"]: nan_to_none(row["auc"]) for row in rows}
     return sorted(auc for auc in last.values() if auc is not None)
 
 
-def stacked(values: list[float], height: float = 18.0) -> list[tuple[float, float]]:
-    """Each value with how far up it stands, so that equal ones stand on each other, `height` at most."""
+def dodge(values: list[float], height: float = 18.0) -> list[tuple[float, float]]:
+    """Each value with its height above the axis, so that equal values stack, at most `height` high."""
     steps = {value: min(6.0, height / max(1, values.count(value) - 1)) for value in values}
     return [(value, steps[value] * values[:place].count(value)) for place, value in enumerate(values)]
 
 
-def known(value: float | None) -> float | None:
-    """None for what is not a number."""
+def nan_to_none(value: float | None) -> float | None:
+    """The value; None if it is NaN."""
     return None if value is None or math.isnan(value) else value
 
 
-def answer(study: Study, summary: dict) -> str:
-    """In one sentence, what personal training did to the mean AUC in the first forward and the first paper arm."""
+def auc_change(study: Study, summary: dict) -> str:
+    """In one sentence, the change of the mean AUC by personal training, in the first forward and first paper arm."""
     first = {study.arms[arm].protocol: arm for arm in reversed(study.arms)}
     arms = [first[protocol] for protocol in ("forward", "paper") if protocol in first]
     if not arms:
-        return "No arm is divided by time or at random."
+        return "No arm divides draws by time or at random."
     sentence = "; ".join(_arm_clause(arm, PROTOCOLS[study.arms[arm].protocol], summary["arms"][arm]) for arm in arms)
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
