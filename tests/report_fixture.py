@@ -13,7 +13,7 @@ from kalemia.core.paths import subject_name
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
-from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
+from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows
 from kalemia.stats.draw_metrics import draw_decisions
 
@@ -43,7 +43,7 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
             _write_arm(results, arm, study.arms[arm].protocol, subject, draws)
         if arms:
             _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
-    write_evaluation(study, evidence_of(results, study), results / "evaluation")
+    write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
     _write_times(results / "times")
     return [subject_name(subject) for subject in personal]
 

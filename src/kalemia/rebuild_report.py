@@ -8,7 +8,7 @@ import yaml
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
-from kalemia.evaluation.build_evaluation import evidence_of, write_evaluation
+from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 
 SETTINGS = "config.yaml"  # in the results folder
 # The inputs of the evaluation and the report; their only ECG is mean beats.
@@ -38,7 +38,7 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
     study = read_settings(results / SETTINGS)
     if to is not None and Path(to).resolve() != results.resolve():
         results = copy_without_ecg(results, Path(to))
-    write_evaluation(study, evidence_of(results, study), results / "evaluation")
+    write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
     write_study_figures(study, results)
     write_csv_tables(results)
     write_page(results / "report.html", study, results)

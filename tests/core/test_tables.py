@@ -6,12 +6,12 @@ from kalemia.core import tables
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import SCHEMAS
 from kalemia.core.tables import (
+    atomic_file,
     empty_table,
     read_json,
-    read_rows_of,
+    read_subject_rows,
     read_table,
     table_from_rows,
-    whole_file,
     write_json,
     write_table,
 )
@@ -38,7 +38,7 @@ def test_each_value_of_the_grouping_column_is_a_row_group(tmp_path):
 
 
 def test_one_subject_is_read_without_the_row_groups_of_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    monkeypatch.setattr(tables, "_MAX_ROWS_PER_GROUP", 2)
     rows = [{"subject_id": s, "draw_id": d, "label": 0, "split": "test"} for d, s in enumerate((3, 5, 5, 5, 8, 9, 9))]
     write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", rows))
     assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 4
@@ -48,9 +48,9 @@ def test_one_subject_is_read_without_the_row_groups_of_others(tmp_path, monkeypa
         "read_row_groups",
         lambda file, groups, of=pq.ParquetFile.read_row_groups: read.append(groups) or of(file, groups),
     )
-    assert read_rows_of(tmp_path / "a.parquet", "generic", 5)["draw_id"].to_pylist() == [1, 2, 3]
-    assert read_rows_of(tmp_path / "a.parquet", "generic", 9)["draw_id"].to_pylist() == [5, 6]
-    assert len(read_rows_of(tmp_path / "a.parquet", "generic", 6)) == 0
+    assert read_subject_rows(tmp_path / "a.parquet", "generic", 5)["draw_id"].to_pylist() == [1, 2, 3]
+    assert read_subject_rows(tmp_path / "a.parquet", "generic", 9)["draw_id"].to_pylist() == [5, 6]
+    assert len(read_subject_rows(tmp_path / "a.parquet", "generic", 6)) == 0
     assert read == [[0, 1], [2, 3], []]
 
 
@@ -93,8 +93,8 @@ def test_a_column_that_the_schema_lacks_is_an_error():
 
 def test_nothing_is_left_of_a_file_whose_writing_failed(tmp_path):
     def write_and_fail():
-        with whole_file(tmp_path / "a") as beside:
-            beside.write_text("half")
+        with atomic_file(tmp_path / "a") as part:
+            part.write_text("half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kalemia.core.tables import read_table
-from kalemia.evaluation.calibration import FEWEST_DRAWS, calibration_rows, write_calibration
-from kalemia.evaluation.patient_scores import Draws, Trial
+from kalemia.evaluation.calibration import MIN_DRAWS, calibration_rows, write_calibration
+from kalemia.evaluation.patient_scores import PatientArmScores, ScoredDraws
 
 
 def trial(labels, first, last, is_test=None, arm="forward", subject=1):
@@ -13,8 +13,8 @@ def trial(labels, first, last, is_test=None, arm="forward", subject=1):
     labels, probability = np.array(labels), np.array([first, last], float)
     said = dict.fromkeys(("vote", "mean_logit", "threshold"), (probability > 0.5).astype(np.int8))
     ids, logit = np.arange(len(labels)), np.log(probability / (1 - probability))
-    draws = Draws(ids, labels, ids, logit, probability, said)
-    return Trial(arm, subject, draws, np.ones(len(labels), bool) if is_test is None else np.array(is_test))
+    draws = ScoredDraws(ids, labels, ids, logit, probability, said)
+    return PatientArmScores(arm, subject, draws, np.ones(len(labels), bool) if is_test is None else np.array(is_test))
 
 
 def _rows(trials):
@@ -52,10 +52,10 @@ def test_resampling_patients_says_nothing_of_draws_of_one():
 
 
 def test_few_draws_have_no_curve(tmp_path):
-    n = FEWEST_DRAWS - 1
+    n = MIN_DRAWS - 1
     few = trial([0, 1] * (n // 2) + [1], [0.5] * n, [0.5] * n)
     enough = trial([0, 1] * (n // 2) + [1, 0], [0.5] * (n + 1), [0.5] * (n + 1), arm="paper")
     assert _rows([few]) == _rows([]) == []
-    write_calibration([few, enough], ["forward", "paper", "nobody"], 1, "", tmp_path / "calibration.parquet")
+    write_calibration([few, enough], ["forward", "paper", "nobody"], 1, "", tmp_path)
     table = read_table(tmp_path / "calibration.parquet", "calibration")
     assert set(table["arm"].to_pylist()) == {"paper"}

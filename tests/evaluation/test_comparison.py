@@ -9,11 +9,11 @@ from scipy import stats
 
 from kalemia.core.config import GENERIC
 from kalemia.core.tables import read_json, read_table
-from kalemia.evaluation.bootstrap import resampled_people
-from kalemia.evaluation.build_evaluation import evidence_of
-from kalemia.evaluation.comparison import Curves, rows_of_tests
-from kalemia.evaluation.effective_sample_size import effective_rows
-from kalemia.evaluation.patient_scores import read_trials
+from kalemia.evaluation.bootstrap import resample_patients
+from kalemia.evaluation.build_evaluation import find_evaluation_inputs
+from kalemia.evaluation.comparison import MetricCurves, comparison_rows
+from kalemia.evaluation.effective_sample_size import effective_sample_size_rows
+from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.stats.draw_metrics import METRICS, best_threshold
 from kalemia.stats.tests_and_intervals import holm
 from report_fixture import N_ROUNDS, write_results
@@ -90,7 +90,9 @@ def test_medians_and_quartiles_are_over_patients(tables):
 
 
 def test_all_three_decisions_are_told(tables, results, study):
-    trials = read_trials(evidence_of(results, study).predictions, results / "generic/predictions.parquet")
+    trials = read_patient_scores(
+        find_evaluation_inputs(results, study).predictions, results / "generic/predictions.parquet"
+    )
     (trial,) = [trial for trial in trials if (trial.arm, trial.subject_id) == ("paper", 10013)]
     rows = _predictions(results, "paper", 10013, 3)
     train = [row for row in rows if row["role"] == "train"]
@@ -104,7 +106,9 @@ def test_the_first_threshold_is_that_of_the_generic_network_s_own_training(resul
     generic = read_table(results / "generic/predictions.parquet", "predictions").to_pylist()
     scores, labels = (np.array([row[name] for row in generic]) for name in ("logit", "label"))
     threshold = best_threshold(scores, labels)
-    trials = read_trials(evidence_of(results, study).predictions, results / "generic/predictions.parquet")
+    trials = read_patient_scores(
+        find_evaluation_inputs(results, study).predictions, results / "generic/predictions.parquet"
+    )
     for trial in trials:
         assert trial.draws.decisions["threshold"][0].tolist() == (trial.draws.logit[0] > threshold).astype(int).tolist()
 
@@ -177,11 +181,11 @@ def test_rounds_that_nobody_in_an_arm_has_are_neither_tested_nor_adjusted_for(ta
 
     def curves(last):
         kept = np.minimum(np.arange(6), last)
-        return Curves(subjects, np.full(7, last), values[:, kept], None)
+        return MetricCurves(subjects, np.full(7, last), values[:, kept], None)
 
-    people = {("forward", None): resampled_people(subjects, 1, "forward", None)}
-    people |= {(arm, "paper"): resampled_people(subjects, 1, arm, "paper") for arm in ("forward", "paper")}
-    rows = rows_of_tests(None, "auc", {"forward": curves(3), "paper": curves(5)}, people)
+    people = {("forward", None): resample_patients(subjects, 1, "forward", None)}
+    people |= {(arm, "paper"): resample_patients(subjects, 1, arm, "paper") for arm in ("forward", "paper")}
+    rows = comparison_rows(None, "auc", {"forward": curves(3), "paper": curves(5)}, people)
     found = {(row["arm"], row["reference"]): [] for row in rows}
     for row in rows:
         found[row["arm"], row["reference"]].append(row)
@@ -209,7 +213,7 @@ def test_what_draws_are_worth_by_hand():
         for subject, scale in ((1, 1.0), (2, 7.0))
     ]
     run_of = {("forward", subject): dict(enumerate("aabbccdd")) for subject in (1, 2)}
-    for row in effective_rows(trials, run_of):
+    for row in effective_sample_size_rows(trials, run_of):
         assert (row["n_test"], row["episodes"]) == (8, 4)
         assert row["correlation"] == pytest.approx(1 / 3)
         assert row["effective_draws"] == pytest.approx(6)

@@ -61,7 +61,7 @@ def _write_predictions(folder, arm, subject, round_, right):
 def rounds(tmp_path):
     paths = [_write_predictions(tmp_path, "paper", 7, k, right) for k, right in enumerate([2, 3, 4])]
     paths += [_write_predictions(tmp_path, "paper", 8, k, right) for k, right in enumerate([0, 2])]
-    write_rounds(paths, tmp_path / "rounds.parquet", "")
+    write_rounds(paths, tmp_path, "")
     return read_table(tmp_path / "rounds.parquet", "rounds")
 
 

@@ -70,10 +70,9 @@ def test_random_intercepts_by_hand(tmp_path):
         Patient(tmp_path, subject, {0: [c] * 4 + [-intercept + 0.01, -intercept - 0.01] * 2})
         for subject, (c, intercept) in enumerate(intercepts.items(), start=200001)
     ]
-    path = tmp_path / "baselines.parquet"
     files = ([getattr(patient, name) for patient in patients] for name in ("baselines", "split"))
-    write_baselines(*files, [path for patient in patients for path in patient.predictions], path, "")
-    rows = read_table(path, "baseline_metrics").to_pylist()
+    write_baselines(*files, [path for patient in patients for path in patient.predictions], tmp_path, "")
+    rows = read_table(tmp_path / "baseline_metrics.parquet", "baseline_metrics").to_pylist()
     assert [(row["subject_id"], row["baseline"]) for row in rows] == [
         (subject, "random_intercept") for subject in (200001, 200002, 200003)
     ]
@@ -85,8 +84,7 @@ def test_random_intercepts_by_hand(tmp_path):
 def test_each_test_draw_has_its_distance_to_training_and_its_places(tmp_path):
     ordered = [0.0] * 4 + [3.0, 1.0, 2.0, 2.0]
     patient = Patient(tmp_path, 200001, {0: [0.0] * 8, 2: ordered})
-    files = [patient.split], patient.predictions, tmp_path / "leakage.parquet", tmp_path / "training_distances.parquet"
-    write_leakage(*files, "")
+    write_leakage([patient.split], patient.predictions, tmp_path, "")
     rows = read_table(tmp_path / "training_distances.parquet", "training_distances").to_pylist()
     assert [row["draw_id"] for row in rows] == patient.draws[4:]
     assert [row["hours_to_training"] for row in rows] == [6, 12, 18, 24]

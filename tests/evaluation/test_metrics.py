@@ -13,20 +13,29 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kalemia.evaluation.metrics import EVERY, OF_DECISIONS, calibration_intercept, exact_interval, value, weighted
-from kalemia.evaluation.patient_scores import DECISIONS, Draws
+from kalemia.evaluation.metrics import (
+    ALL_METRICS,
+    DECISION_METRICS,
+    calibration_intercept,
+    exact_interval,
+    metric_value,
+    weighted_metric,
+)
+from kalemia.evaluation.patient_scores import DECISION_RULES, ScoredDraws
 from kalemia.stats.draw_metrics import best_threshold, draw_metrics
 from kalemia.stats.logistic_regression import fit_slope
 from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 
-def draws_of(labels, logit, decisions=None) -> Draws:
+def draws_of(labels, logit, decisions=None) -> ScoredDraws:
     """Draws of one round, decided alike in every way."""
     logit = np.array([logit], float)
     said = np.array([decisions], np.int8) if decisions is not None else (logit > 0).astype(np.int8)
     days = np.full(len(labels), np.datetime64("2150-01-01"))
     probability = 1 / (1 + np.exp(-logit))
-    return Draws(np.arange(len(labels)), np.array(labels), days, logit, probability, dict.fromkeys(DECISIONS, said))
+    return ScoredDraws(
+        np.arange(len(labels)), np.array(labels), days, logit, probability, dict.fromkeys(DECISION_RULES, said)
+    )
 
 
 cases = st.lists(
@@ -41,7 +50,7 @@ def test_metrics_are_scikit_learn_s_for_draws_that_count_several_times(rows):
     draws = draws_of(labels, logit, said)
 
     def ours(metric):
-        return weighted(metric, draws, 0, "vote" if metric in OF_DECISIONS else None, times[None, :])[0]
+        return weighted_metric(metric, draws, 0, "vote" if metric in DECISION_METRICS else None, times[None, :])[0]
 
     repeated = [np.repeat(one, times) for one in (labels, logit, draws.probability[0], said)]
     truth, scores, probability, decided = repeated
@@ -64,12 +73,12 @@ def test_each_draw_once_is_what_the_rounds_say():
     draws = draws_of(labels, logit)
     for metric, expected in draw_metrics(labels, logit, draws.decisions["vote"][0]).items():
         decision = None if metric == "auc" else "vote"
-        assert value(metric, draws, 0, decision) == pytest.approx(expected)
+        assert metric_value(metric, draws, 0, decision) == pytest.approx(expected)
 
 
 def test_every_metric_has_a_value_where_both_classes_overlap():
     draws = draws_of([1, 1, 0, 0], [1.0, -1.0, 0.5, -2.0])
-    assert all(np.isfinite(value(metric, draws, 0, decision)) for decision, metric in EVERY)
+    assert all(np.isfinite(metric_value(metric, draws, 0, decision)) for decision, metric in ALL_METRICS)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -108,7 +117,7 @@ def test_probabilities_that_are_right_have_slope_one_and_intercept_zero():
 )
 def test_draws_that_a_threshold_tells_apart_have_no_slope_and_raise_no_warning(labels, logit):
     assert np.isnan(fit_slope(np.array(logit), np.array(labels)))
-    assert np.isnan(value("calibration_slope", draws_of(labels, logit), 0, None))
+    assert np.isnan(metric_value("calibration_slope", draws_of(labels, logit), 0, None))
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(-300, 300)), min_size=2, max_size=12))
@@ -128,7 +137,7 @@ def test_intervals_of_a_patient_are_exact_on_the_draws_that_the_metric_rests_on(
         ("npv", 1, 2),
     ):
         assert exact_interval(metric, draws, 0, "vote", right / n) == (n, *clopper_pearson(right, n))
-    auc = value("auc", draws, 0, None)
+    auc = metric_value("auc", draws, 0, None)
     assert exact_interval("auc", draws, 0, None, auc) == (5, *auc_interval(auc, 3, 2))
     assert np.isnan(exact_interval("brier", draws, 0, None, 0.2)[1:]).all()
 

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kalemia.evaluation.evaluation_period import draws_of_period
+from kalemia.evaluation.evaluation_period import draws_in_period
 
 START = datetime(2150, 1, 1)
 
@@ -46,26 +46,26 @@ DRAWS = [
 
 def test_forward_in_time_it_begins_with_the_test_and_leaves_nothing_out():
     split = split_of("forward", [[1, 2]], [5, 7, 9], DRAWS)
-    assert draws_of_period(split) == {5, 6, 7, 8, 9}
+    assert draws_in_period(split) == {5, 6, 7, 8, 9}
 
 
 def test_at_random_it_is_the_stay_without_what_was_learned_from_and_its_neighbors():
     split = split_of("paper", [[5, 2]], [1, 7], DRAWS)
-    assert draws_of_period(split) == {1, 3, 4, 7, 8, 9}  # 6 lies half an hour from 5
-    assert draws_of_period(split_of("paper", [[5, 2]], [1, 7], DRAWS, purge_hours=0.25)) == {1, 3, 4, 6, 7, 8, 9}
+    assert draws_in_period(split) == {1, 3, 4, 7, 8, 9}  # 6 lies half an hour from 5
+    assert draws_in_period(split_of("paper", [[5, 2]], [1, 7], DRAWS, purge_hours=0.25)) == {1, 3, 4, 6, 7, 8, 9}
 
 
 def test_by_episode_no_stretch_and_no_recording_is_divided():
     split = split_of("episode", [[1, 2]], [7, 9], [*DRAWS, (10, 3, None, None, 1), (11, 10, 0, None, 1)])
     # 3 is in the recording of 1 and 2; 11 in the run of 2; 10 between two runs, in no recording
-    assert draws_of_period(split) == {4, 5, 6, 7, 8, 9, 10}
+    assert draws_in_period(split) == {4, 5, 6, 7, 8, 9, 10}
 
 
 def test_by_admission_no_admission_is_divided():
-    assert draws_of_period(split_of("admission", [[1, 2]], [7, 9], DRAWS)) == {7, 8, 9}
+    assert draws_in_period(split_of("admission", [[1, 2]], [7, 9], DRAWS)) == {7, 8, 9}
 
 
 @pytest.mark.parametrize("protocol", ["forward", "paper", "episode", "admission"])
 def test_what_was_learned_from_is_never_in_it_and_the_test_always(protocol):
     split = split_of(protocol, [[1, 2]], [7, 9], DRAWS)
-    assert {7, 9} <= draws_of_period(split) <= {3, 4, 5, 6, 7, 8, 9}
+    assert {7, 9} <= draws_in_period(split) <= {3, 4, 5, 6, 7, 8, 9}

@@ -5,34 +5,34 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from kalemia.evaluation.evaluation_period import period_row
-from kalemia.evaluation.patient_scores import DECISIONS, Draws, Trial
+from kalemia.evaluation.patient_scores import DECISION_RULES, PatientArmScores, ScoredDraws
 from kalemia.evaluation.prevalence import (
     SENSITIVITIES,
-    Watch,
+    PooledDraws,
     alert_rows,
-    curve_rows,
+    decision_curve_rows,
     net_benefit,
-    score_at,
-    watch_of,
-    worth_row,
+    pool_draws,
+    prevalence_row,
+    threshold_at_sensitivity,
 )
-from kalemia.stats.tests_and_intervals import times_drawn
+from kalemia.stats.tests_and_intervals import bootstrap_counts
 
 
-def watch(positive, score, person=None, days=None, alerts=None) -> Watch:
+def pooled(positive, score, person=None, days=None, alerts=None) -> PooledDraws:
     positive, score = np.array(positive, bool), np.array(score, float)
     person = np.zeros(len(positive), int) if person is None else np.array(person)
     days = np.ones(person.max(initial=0) + 1, int) if days is None else np.array(days)
     said = score > 0 if alerts is None else np.array(alerts, bool)
-    return Watch(positive, person, score, 1 / (1 + np.exp(-score)), dict.fromkeys(DECISIONS, said), days)
+    return PooledDraws(positive, person, score, 1 / (1 + np.exp(-score)), dict.fromkeys(DECISION_RULES, said), days)
 
 
-def _times(of: Watch) -> np.ndarray:
-    return times_drawn(len(of.patient_days), 1000, np.random.default_rng(1))
+def _times(of: PooledDraws) -> np.ndarray:
+    return bootstrap_counts(len(of.patient_days), 1000, np.random.default_rng(1))
 
 
 def test_alerts_by_hand():
-    of = watch([1, 1, 0, 0, 0, 0], [3, -1, 2, -2, -3, -4], person=[0, 0, 0, 1, 1, 1], days=[2, 3])
+    of = pooled([1, 1, 0, 0, 0, 0], [3, -1, 2, -2, -3, -4], person=[0, 0, 0, 1, 1, 1], days=[2, 3])
     row = alert_rows(of, _times(of))[0]
     assert (row["rule"], row["n_alerts"], row["sensitivity"], row["specificity"]) == ("vote", 2, 0.5, 0.75)
     assert (row["ppv"], row["npv"]) == (0.5, 0.75)
@@ -42,8 +42,8 @@ def test_alerts_by_hand():
 
 
 def test_what_is_paid_for_a_sensitivity_is_read_off_the_curve():
-    of = watch([1, 0, 1, 1, 0, 1, 1, 0], [8, 7, 6, 5, 4, 3, 2, 1])
-    assert [score_at(s, of) for s in (0.2, 0.8, 0.9, 1.0)] == [8, 3, 2, 2]
+    of = pooled([1, 0, 1, 1, 0, 1, 1, 0], [8, 7, 6, 5, 4, 3, 2, 1])
+    assert [threshold_at_sensitivity(s, of) for s in (0.2, 0.8, 0.9, 1.0)] == [8, 3, 2, 2]
     rows = {row["rule"]: row for row in alert_rows(of, _times(of))}
     assert rows["sensitivity 0.8"]["ppv"] == pytest.approx(4 / 6)
     assert rows["sensitivity 0.9"]["ppv"] == pytest.approx(5 / 7)
@@ -57,12 +57,12 @@ def test_what_is_paid_for_a_sensitivity_is_read_off_the_curve():
 @settings(deadline=None)
 def test_the_ppv_at_a_sensitivity_is_on_scikit_learn_s_curve(rows):
     positive, score = zip(*rows, strict=True)
-    of = watch(positive, score)
+    of = pooled(positive, score)
     precision, recall, thresholds = precision_recall_curve(positive, score)
     found = {row["rule"]: row for row in alert_rows(of, _times(of))}
     for sensitivity in SENSITIVITIES:
         at = np.flatnonzero(recall[:-1] >= sensitivity - 1e-9)[-1]  # thresholds ascend
-        assert score_at(sensitivity, of) == thresholds[at]
+        assert threshold_at_sensitivity(sensitivity, of) == thresholds[at]
         assert found[f"sensitivity {sensitivity}"]["ppv"] == pytest.approx(precision[at])
 
 
@@ -70,8 +70,8 @@ def test_scores_over_all_draws_are_scikit_learn_s():
     random = np.random.default_rng(2)
     person = np.repeat(np.arange(10), 30)
     positive = random.random(300) < 0.15
-    of = watch(positive, random.normal(positive - 0.7, 1), person, np.full(10, 5))
-    row = worth_row(of, _times(of))
+    of = pooled(positive, random.normal(positive - 0.7, 1), person, np.full(10, 5))
+    row = prevalence_row(of, _times(of))
     assert row["auroc"] == pytest.approx(roc_auc_score(positive, of.score))
     assert row["auprc"] == pytest.approx(average_precision_score(positive, of.score))
     assert row["brier"] == pytest.approx(np.mean((of.probability - positive) ** 2))
@@ -91,7 +91,7 @@ def test_net_benefit_counts_false_alerts_by_the_odds(rows, probability):
 
 def test_alerting_always_pays_up_to_the_prevalence():
     positive = np.arange(100) < 20
-    rows = curve_rows(watch(positive, np.zeros(100)))
+    rows = decision_curve_rows(pooled(positive, np.zeros(100)))
     paying = [row["probability"] for row in rows if row["treat_all"] > 1e-12]
     assert max(paying) == 0.19
     assert all(row["net_benefit"] == row["treat_all"] for row in rows if row["probability"] <= 0.5)
@@ -102,22 +102,22 @@ def test_right_probabilities_are_never_worse_than_alerting_always_or_never():
     random = np.random.default_rng(4)
     score = random.normal(-1.5, 2, 100_000)
     positive = random.random(len(score)) < 1 / (1 + np.exp(-score))
-    for row in curve_rows(watch(positive, score)):
+    for row in decision_curve_rows(pooled(positive, score)):
         assert row["net_benefit"] >= max(0, row["treat_all"]) - 2e-3
 
 
 def _trial(subject_id, labels, logits_of_rounds):
     n, logit = len(labels), np.array(logits_of_rounds, float)
-    said = dict.fromkeys(DECISIONS, (logit > 0).astype(np.int8))
+    said = dict.fromkeys(DECISION_RULES, (logit > 0).astype(np.int8))
     days = np.datetime64("2150-01-01") + np.arange(n) // 2
-    draws = Draws(np.arange(n) + 10 * subject_id, np.array(labels), days, logit, 1 / (1 + np.exp(-logit)), said)
-    return Trial("paper", subject_id, draws, np.zeros(n, bool))
+    draws = ScoredDraws(np.arange(n) + 10 * subject_id, np.array(labels), days, logit, 1 / (1 + np.exp(-logit)), said)
+    return PatientArmScores("paper", subject_id, draws, np.zeros(n, bool))
 
 
 def test_draws_without_a_label_count_as_negative_and_rounds_are_carried_forward():
     trials = [_trial(1, [1, -1, 0], [[1, 2, 3], [4, 5, 6]]), _trial(2, [0, 1], [[7, 8]])]
     kept = [np.array([True, True, False]), np.array([True, True])]
-    of = watch_of(trials, kept, 1)
+    of = pool_draws(trials, kept, 1)
     assert of.positive.tolist() == [True, False, False, True]
     assert of.score.tolist() == [4, 5, 7, 8]
     assert of.person.tolist() == [0, 0, 1, 1]
@@ -134,9 +134,9 @@ def test_draws_without_a_label_count_as_negative_and_rounds_are_carried_forward(
 
 
 def test_no_positive_draw_leaves_what_needs_one_unknown():
-    of = watch([0, 0, 0], [1.0, 0.0, -1.0])
+    of = pooled([0, 0, 0], [1.0, 0.0, -1.0])
     rows = alert_rows(of, _times(of))
     assert all(np.isnan(row["sensitivity"]) for row in rows)
-    assert np.isnan(worth_row(of, _times(of))["auroc"])
+    assert np.isnan(prevalence_row(of, _times(of))["auroc"])
     assert rows[0]["alerts_a_day"] == 1
     assert rows[-1]["n_alerts"] == 0

@@ -5,13 +5,13 @@ import pytest
 
 from kalemia.core.tables import read_json, table_from_rows, write_table
 from kalemia.evaluation.verdict import (
-    FEWEST_PATIENTS,
+    MIN_PATIENTS,
     NOT_SUPPORTED,
     SUPPORTED,
     UNKNOWN,
     arm_verdict,
-    judge,
-    null_place,
+    decide_verdict,
+    rank_among_nulls,
     sentence,
     study_verdict,
     write_verdict,
@@ -29,7 +29,7 @@ FOUND = {
 
 
 def _judged(**changes):
-    return judge(FOUND | changes)[0]
+    return decide_verdict(FOUND | changes)[0]
 
 
 def test_better_than_baselines_and_than_all_nulls_is_supported():
@@ -40,18 +40,21 @@ def test_a_null_that_does_as_well_refuses():
     nulls = FOUND["nulls"] | {"shifted": {"patients": 12, "runs": 19, "rank": 2, "p": 0.1}}
     assert _judged(nulls=nulls) == NOT_SUPPORTED
     assert _judged(nulls=nulls, protocol="paper") == NOT_SUPPORTED
-    assert judge(FOUND | {"nulls": nulls})[1] == "among the negative controls, 1 of 19 shifted-label runs did as well"
+    assert (
+        decide_verdict(FOUND | {"nulls": nulls})[1]
+        == "among the negative controls, 1 of 19 shifted-label runs did as well"
+    )
 
 
 def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counted():
     counts = "0 of 19 shifted-label and 1 of 39 shuffled-label runs did as well"
     said = f"better than the best baseline; among the negative controls, {counts}"
-    assert judge(FOUND) == (SUPPORTED, said)
+    assert decide_verdict(FOUND) == (SUPPORTED, said)
     few = {
         "stranger": {"patients": 12, "runs": 5, "rank": 6, "p": 1.0},
         "between_beats": {"patients": 1, "runs": 19, "rank": 20, "p": 1.0},
     }
-    assert judge(FOUND | {"nulls": FOUND["nulls"] | few}) == (
+    assert decide_verdict(FOUND | {"nulls": FOUND["nulls"] | few}) == (
         SUPPORTED,
         f"{said} (too few to count: 5 cross-patient runs in 12 patients and 19 TP-segment runs in 1 patient)",
     )
@@ -64,13 +67,13 @@ def test_worse_than_the_best_baseline_refuses():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"patients": FEWEST_PATIENTS - 1},
+        {"patients": MIN_PATIENTS - 1},
         {"interval": [-0.01, 0.2]},
         {"nulls": {}},
         {"nulls": {"between_beats": {"patients": 12, "runs": 19, "rank": 1, "p": 0.05}}},
         {"nulls": {"stranger": {"patients": 12, "runs": 19, "rank": 1, "p": 0.05}}},
         {"nulls": {"shifted": {"patients": 12, "runs": 18, "rank": 18, "p": 0.9}}},
-        {"nulls": {"shifted": {"patients": FEWEST_PATIENTS - 1, "runs": 19, "rank": 19, "p": 0.95}}},
+        {"nulls": {"shifted": {"patients": MIN_PATIENTS - 1, "runs": 19, "rank": 19, "p": 0.95}}},
         {"protocol": "paper"},
     ],
 )
@@ -105,7 +108,7 @@ def _row(subject, repeat, auc):
 
 def test_the_place_among_a_null_by_hand():
     rows = [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9), _row(8, 1, 0.9), _row(7, 2, 0.6), _row(8, 2, 0.8)]
-    place = null_place({7: 0.6, 8: 0.8, 9: 0.1}, rows)
+    place = rank_among_nulls({7: 0.6, 8: 0.8, 9: 0.1}, rows)
     assert (place["patients"], place["runs"], place["rank"], place["p"]) == (2, 3, 3, 0.75)
     assert place["truth"] == pytest.approx(0.7)
     assert place["aucs"] == pytest.approx([0.5, 0.9, 0.7])
@@ -114,12 +117,12 @@ def test_the_place_among_a_null_by_hand():
 def test_a_run_with_the_same_areas_in_another_order_did_as_well():
     areas, swapped = np.array([1, 1, 1, 2]) / 15, np.array([1, 1, 2, 1]) / 15
     assert np.mean(swapped) < np.mean(areas)
-    place = null_place(dict(enumerate(areas)), [_row(subject, 0, auc) for subject, auc in enumerate(swapped)])
+    place = rank_among_nulls(dict(enumerate(areas)), [_row(subject, 0, auc) for subject, auc in enumerate(swapped)])
     assert place["rank"] == 2
 
 
 def test_a_repeat_that_a_patient_lacks_is_not_averaged_over_the_others():
-    place = null_place({7: 0.6, 8: 0.8}, [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9)])
+    place = rank_among_nulls({7: 0.6, 8: 0.8}, [_row(7, 0, 0.4), _row(8, 0, 0.6), _row(7, 1, 0.9)])
     assert place["runs"] == 1
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
 from kalemia.explanation.summary import (
     MAP_CHANGES,
     MAP_UNCHANGED,
@@ -104,7 +104,7 @@ def test_an_interval_over_few_patients_holds_the_mean_of_all(n, at_least):
     assert at_least <= np.mean([one.low <= 0.5 <= one.high for one in found]) <= 0.98
 
 
-AGREEING = Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS)
+AGREEING = Estimate(0.9, 0.8, 0.95, MIN_PATIENTS)
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,15 @@ AGREEING = Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS)
     [(-0.2, 0.4, MAP_CHANGES), (0.5, 0.9, MAP_UNCHANGED), (0.2, 0.7, UNKNOWN), (np.nan, np.nan, UNKNOWN)],
 )
 def test_a_map_that_does_not_change_is_called_so(low, high, said):
-    assert depends_on_training(Estimate((low + high) / 2, low, high, FEWEST_PATIENTS), AGREEING) == said
+    assert depends_on_training(Estimate((low + high) / 2, low, high, MIN_PATIENTS), AGREEING) == said
 
 
 @pytest.mark.parametrize("likeness", [Estimate(0.1, -0.2, 0.4, 12), Estimate(0.8, 0.6, 0.9, 12)])
 def test_of_few_patients_or_of_halves_that_do_not_agree_no_change_is_told(likeness):
     assert depends_on_training(likeness, AGREEING) != UNKNOWN
-    few = Estimate(likeness.mean, likeness.low, likeness.high, FEWEST_PATIENTS - 1)
+    few = Estimate(likeness.mean, likeness.low, likeness.high, MIN_PATIENTS - 1)
     assert depends_on_training(few, AGREEING) == UNKNOWN
-    assert depends_on_training(likeness, Estimate(0.9, 0.8, 0.95, FEWEST_PATIENTS - 1)) == UNKNOWN
+    assert depends_on_training(likeness, Estimate(0.9, 0.8, 0.95, MIN_PATIENTS - 1)) == UNKNOWN
     assert depends_on_training(likeness, Estimate(0.7, 0.49, 0.9, 12)) == UNKNOWN
     assert depends_on_training(likeness, Estimate(0.7, 0.5, 0.9, 12)) == depends_on_training(likeness, AGREEING)
     assert depends_on_training(likeness, estimate([], 1)) == UNKNOWN

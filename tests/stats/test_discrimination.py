@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from kalemia.core.seeds import rng
-from kalemia.stats.discrimination import CALIBRATION_BINS, FEWEST_IN_BIN, areas, discrimination, within_auroc
+from kalemia.stats.discrimination import (
+    CALIBRATION_BINS,
+    MIN_DRAWS_PER_BIN,
+    discrimination,
+    roc_and_pr_auc,
+    within_auroc,
+)
 from kalemia.stats.draw_metrics import area_under_roc
 
 
@@ -27,7 +33,9 @@ def measured(labels, logits, subjects, seed=1):
 def test_areas_are_those_of_scikit_learn_with_ties_and_weights(rows):
     labels, scores, weights = (np.array(column) for column in zip(*rows, strict=True))
     groups = [scores == score for score in np.unique(scores)[::-1]]
-    found = areas(*(np.array([w[group].sum() for group in groups], float) for w in (weights * labels, weights)))
+    found = roc_and_pr_auc(
+        *(np.array([w[group].sum() for group in groups], float) for w in (weights * labels, weights))
+    )
     if not weights[labels == 1].sum() or not weights[labels == 0].sum():
         assert np.isnan(found).all()
         return
@@ -94,10 +102,10 @@ def test_calibration_has_tenths_that_hold_what_they_predict():
     random = np.random.default_rng(3)
     logits = random.normal(0, 2, 20_000)
     labels = (random.random(20_000) < 1 / (1 + np.exp(-logits))).astype(int)
-    tenths = measured(labels, logits, np.arange(20_000) // 10)["calibration"]
-    assert len(tenths) == CALIBRATION_BINS
-    assert sum(tenth["n"] for tenth in tenths) == 20_000
-    for tenth in tenths:
+    probability_deciles = measured(labels, logits, np.arange(20_000) // 10)["calibration"]
+    assert len(probability_deciles) == CALIBRATION_BINS
+    assert sum(tenth["n"] for tenth in probability_deciles) == 20_000
+    for tenth in probability_deciles:
         assert tenth["observed"][0] == pytest.approx(tenth["predicted"], abs=0.03)
         assert tenth["observed"][1] <= tenth["observed"][0] <= tenth["observed"][2]
 
@@ -122,4 +130,4 @@ def test_calibration_of_few_draws_has_few_parts():
         found = measured(labels, logits, np.arange(n))["calibration"]
         assert len(found) == parts
         assert sum(part["n"] for part in found) == n
-        assert min(part["n"] for part in found) >= min(n, FEWEST_IN_BIN)
+        assert min(part["n"] for part in found) >= min(n, MIN_DRAWS_PER_BIN)

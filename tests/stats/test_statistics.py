@@ -12,15 +12,15 @@ from scipy.optimize import brentq
 from kalemia.stats.draw_metrics import area_under_roc
 from kalemia.stats.tests_and_intervals import (
     auc_interval,
+    bootstrap_counts,
+    bootstrap_indices,
     clopper_pearson,
-    drawn,
-    effective_number,
+    effective_sample_size,
     expanded_interval,
     holm,
     intraclass_correlation,
     mann_whitney,
     percentile_interval,
-    times_drawn,
     wilcoxon,
 )
 
@@ -168,7 +168,10 @@ def test_intervals_of_single_areas_cover_with_four_draws_of_a_class(apart):
 
 
 def test_places_and_counts_are_the_same_resampling():
-    places, counts = drawn(5, 20_000, np.random.default_rng(1)), times_drawn(5, 20_000, np.random.default_rng(2))
+    places, counts = (
+        bootstrap_indices(5, 20_000, np.random.default_rng(1)),
+        bootstrap_counts(5, 20_000, np.random.default_rng(2)),
+    )
     of_places = np.array([(places == i).sum(axis=1) for i in range(5)]).T
     assert (of_places.sum(axis=1) == 5).all()
     assert (counts.sum(axis=1) == 5).all()
@@ -180,7 +183,8 @@ def test_the_percentile_interval_holds_the_mean_and_shrinks_with_people():
     random = np.random.default_rng(1)
     few, many = random.normal(0.1, 0.2, 10), random.normal(0.1, 0.2, 400)
     (low, high), (lower, higher) = (
-        percentile_interval(one[drawn(len(one), 10_000, np.random.default_rng(2))].mean(axis=1)) for one in (few, many)
+        percentile_interval(one[bootstrap_indices(len(one), 10_000, np.random.default_rng(2))].mean(axis=1))
+        for one in (few, many)
     )
     assert low < few.mean() < high
     assert higher - lower < (high - low) / 3
@@ -190,7 +194,7 @@ def test_the_percentile_interval_holds_the_mean_and_shrinks_with_people():
 @pytest.mark.parametrize("n", [5, 16, 200])
 def test_the_expanded_interval_is_as_wide_as_that_of_t(n):
     people = np.random.default_rng(n).normal(0, 1, n)
-    replicates = people[drawn(n, 200_000, np.random.default_rng(2))].mean(axis=1)
+    replicates = people[bootstrap_indices(n, 200_000, np.random.default_rng(2))].mean(axis=1)
     low, high = expanded_interval(replicates, n)
     t = stats.t.isf(0.025, n - 1) * people.std(ddof=1) / np.sqrt(n)
     assert (high - low) / 2 == pytest.approx(t, rel=0.06 if n > 5 else 0.25)
@@ -231,10 +235,10 @@ def test_where_groups_cannot_be_told_from_strata_the_correlation_is_not_known():
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.floats(0, 1))
 def test_draws_are_worth_something_between_one_an_episode_and_each_its_own(sizes, correlation):
-    worth = effective_number(sizes, correlation)
+    worth = effective_sample_size(sizes, correlation)
     assert len(sizes) - 1e-9 <= worth <= sum(sizes) + 1e-9
-    assert effective_number(sizes, 0.0) == sum(sizes)
-    assert effective_number(sizes, float("nan")) == pytest.approx(len(sizes))
+    assert effective_sample_size(sizes, 0.0) == sum(sizes)
+    assert effective_sample_size(sizes, float("nan")) == pytest.approx(len(sizes))
 
 
 def test_the_variance_of_a_mean_is_that_of_so_many_independent_draws():
@@ -242,4 +246,4 @@ def test_the_variance_of_a_mean_is_that_of_so_many_independent_draws():
     groups = np.repeat(np.arange(6), 4)
     shared = random.normal(0, np.sqrt(alike), (40_000, 6))[:, groups]
     means = (shared + random.normal(0, np.sqrt(1 - alike), (40_000, 24))).mean(axis=1)
-    assert 1 / means.var() == pytest.approx(effective_number(sizes, alike), rel=0.03)
+    assert 1 / means.var() == pytest.approx(effective_sample_size(sizes, alike), rel=0.03)

@@ -11,8 +11,8 @@ from conftest import ROOT
 from kalemia.core.config import Study
 from kalemia.core.config_files import merge_config
 from kalemia.core.config_validation import check_config
-from kalemia.core.tables import known, read_json, read_table
-from kalemia.evaluation.verdict import FEWEST_REPEATS, NEIGHBORS_APART
+from kalemia.core.tables import nan_to_none, read_json, read_table
+from kalemia.evaluation.verdict import MIN_REPEATS, NEIGHBORS_APART
 
 NAMES = ("signal", "shortcut", "nothing")
 CHANCE = (0.4, 0.6)
@@ -45,7 +45,7 @@ def test_every_arm_that_may_be_judged_has_a_null_that_can_refuse_it(planted):
         judged = planted.arms
     assert judged
     for name, arm in judged.items():
-        assert max(arm.negative_controls.values()) >= FEWEST_REPEATS == 19, name
+        assert max(arm.negative_controls.values()) >= MIN_REPEATS == 19, name
 
 
 class Finished:
@@ -55,8 +55,8 @@ class Finished:
         folder = results / "evaluation"
         self.verdict = read_json(folder / "verdict.json")
         self.arms = self.verdict["arms"]
-        self._rounds = [known(row) for row in read_table(folder / "rounds.parquet", "rounds").to_pylist()]
-        self._nulls = [known(row) for row in read_table(folder / "nulls.parquet", "nulls").to_pylist()]
+        self._rounds = [nan_to_none(row) for row in read_table(folder / "rounds.parquet", "rounds").to_pylist()]
+        self._nulls = [nan_to_none(row) for row in read_table(folder / "nulls.parquet", "nulls").to_pylist()]
 
     def last_round(self, arm: str) -> float:
         """The mean AUC over patients."""
@@ -96,7 +96,7 @@ def test_a_study_with_an_effect_of_potassium_is_learned(finished):
     study = finished("signal")
     assert study.arms["forward"]["interval"][1] >= 0  # within the interval of the best baseline, or better
     runs = study.null_runs("forward", "shifted")
-    assert len(runs) >= FEWEST_REPEATS
+    assert len(runs) >= MIN_REPEATS
     assert _is_chance(np.mean(runs))
 
 

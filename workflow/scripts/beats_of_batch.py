@@ -7,11 +7,11 @@ with job_log(snakemake.log[0]):
     from kalemia.beats.review_decisions import read_review_decisions
     from kalemia.beats.segment_beats import BeatSettings, write_beats
     from kalemia.core.paths import subject_id
-    from kalemia.core.tables import whole_folder
+    from kalemia.core.tables import atomic_folder
 
     study = Study.from_config(snakemake.config)
     decisions = read_review_decisions(study.review.decisions)
-    with whole_folder(snakemake.output[0]) as folder:
+    with atomic_folder(snakemake.output[0]) as folder:
         for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
             with error_context(subject):
                 write_beats(

@@ -6,8 +6,8 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.evaluation.build_evaluation import Evidence, write_evaluation
+    from kalemia.evaluation.build_evaluation import EvaluationInputs, write_evaluation
 
-    names = Evidence.__dataclass_fields__
-    evidence = Evidence(**{name: getattr(snakemake.input, name) for name in names})
-    write_evaluation(Study.from_config(snakemake.config), evidence, Path(snakemake.output[0]).parent)
+    names = EvaluationInputs.__dataclass_fields__
+    inputs = EvaluationInputs(**{name: getattr(snakemake.input, name) for name in names})
+    write_evaluation(Study.from_config(snakemake.config), inputs, Path(snakemake.output[0]).parent)

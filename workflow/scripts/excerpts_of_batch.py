@@ -9,7 +9,7 @@ with job_log(snakemake.log[0]):
     from kalemia.beats.excerpts import write_excerpts
     from kalemia.cohort.select_cohort import count_draws_to_read
     from kalemia.core.paths import subject_id
-    from kalemia.core.tables import whole_folder
+    from kalemia.core.tables import atomic_folder
     from kalemia.sources.fetch_progress import record_progress
     from kalemia.sources.registry import describe_source
 
@@ -17,7 +17,7 @@ with job_log(snakemake.log[0]):
     lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")
     description = describe_source(study)
     source, tally = description.open(), f"{study.cache_folder}/tally"
-    with whole_folder(snakemake.output[0]) as folder:
+    with atomic_folder(snakemake.output[0]) as folder:
         for subject in snakemake.params.subjects:
             number = subject_id(subject)
             with error_context(subject):

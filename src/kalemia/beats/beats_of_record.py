@@ -11,7 +11,7 @@ import pyarrow as pa
 from kalemia.beats.segment_beats import BeatSettings, extract_beats
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
-from kalemia.core.tables import empty_table, whole_file, write_table
+from kalemia.core.tables import atomic_file, empty_table, write_table
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_files import open_signal
@@ -70,7 +70,7 @@ def plot_beats(record_beats: RecordBeats, title: str, path: str | Path) -> None:
     if len(beats_mv):
         axes.plot(since_r_ms, np.median(beats_mv, axis=0), color="black")
     axes.set(xlabel="ms after the R peak", ylabel="mV", title=f"{title}: {len(beats_mv)} beats and their median")
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=150)
 
 

@@ -14,7 +14,7 @@ from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordi
 from kalemia.core.config import Analyte, Cohort, Populations
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
-from kalemia.core.tables import read_rows_of, read_table, table_from_rows, write_table
+from kalemia.core.tables import read_subject_rows, read_table, table_from_rows, write_table
 from kalemia.sources import Recording, Source, recordings_named
 
 log = logging.getLogger(__name__)
@@ -160,6 +160,6 @@ def count_draws_to_read(path: str | Path, subject_id: int) -> tuple[int, int]:
 
 def read_subject_draws(path: str | Path, subject_id: int) -> list[dict]:
     """The draws of one subject that are to be read, sorted by time."""
-    draws = read_rows_of(path, "draws", subject_id)
+    draws = read_subject_rows(path, "draws", subject_id)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"]))
     return to_read.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")]).to_pylist()

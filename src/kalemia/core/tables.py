@@ -13,40 +13,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kalemia.core.errors import UserError
-from kalemia.core.schemas import SCHEMAS, VERSION
+from kalemia.core.schemas import SCHEMAS, TABLES, VERSION
 
-_MOST_ROWS = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
+_MAX_ROWS_PER_GROUP = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to, renamed onto it at the end; on an error nothing is left."""
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """A path part `path` to write to, renamed onto it at the end; on an error nothing is left."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield beside
-        os.replace(beside, path)
+        yield part
+        os.replace(part, path)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
-    """A folder beside `path` to fill, renamed to `path` at the end; on an error nothing is left.
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A folder part `path` to fill, renamed to `path` at the end; on an error nothing is left.
 
     After a kill the part folder stays, and the next writer of the same `path` removes it.
     """
     path = Path(path)
     for left_over in path.parent.glob(f".{path.name}.*.part"):
         shutil.rmtree(left_over)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    beside.mkdir(parents=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part.mkdir(parents=True)
     try:
-        yield beside
-        os.rename(beside, path)
+        yield part
+        os.rename(part, path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", group_by: str | None = None) -> None:
@@ -54,7 +54,7 @@ def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", 
 
     `group_by` names a column by which the table is sorted; each of its values becomes a row group.
     """
-    groups = _runs(table[group_by]) if group_by and len(table) else _pieces(len(table))
+    groups = _equal_runs(table[group_by]) if group_by and len(table) else _row_ranges(len(table))
     write_row_groups(path, kind, (table.slice(start, stop - start) for start, stop in groups), digest)
 
 
@@ -62,7 +62,7 @@ def write_row_groups(path: str | Path, kind: str, tables: Iterable[pa.Table], di
     """As `write_table`, one table after another, each a row group; no more than one is held in memory."""
     metadata = {"kalemia.table": kind, "kalemia.version": str(VERSION), "kalemia.digest": digest}
     schema = SCHEMAS[kind].with_metadata(metadata)
-    with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+    with atomic_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.select(schema.names).cast(schema), row_group_size=max(1, len(table)))
 
@@ -73,23 +73,23 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None, di
     Raises `UserError` if the file is not such a table, has another version, or (when `digest` is given) was made by
     another recipe than the one in force.
     """
-    with _opened(path, kind, digest) as file:
+    with _open_table(path, kind, digest) as file:
         return file.read(columns=columns)
 
 
 def read_row_groups(path: str | Path, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of a table, one after another; raises `UserError` as `read_table`."""
-    with _opened(path, kind) as file:
+    with _open_table(path, kind) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=columns)
 
 
-def read_rows_of(path: str | Path, kind: str, subject_id: int) -> pa.Table:
+def read_subject_rows(path: str | Path, kind: str, subject_id: int) -> pa.Table:
     """The rows of one subject out of a table sorted by subject; only row groups that can hold some are read.
 
     Raises `UserError` as `read_table`.
     """
-    with _opened(path, kind) as file:
+    with _open_table(path, kind) as file:
         column = file.schema_arrow.names.index("subject_id")
         groups = [
             i
@@ -100,7 +100,7 @@ def read_rows_of(path: str | Path, kind: str, subject_id: int) -> pa.Table:
     return table.filter(pa.array(table["subject_id"].to_numpy() == subject_id))
 
 
-def _opened(path: str | Path, kind: str, digest: str | None = None) -> pq.ParquetFile:
+def _open_table(path: str | Path, kind: str, digest: str | None = None) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
@@ -130,15 +130,21 @@ def table_from_rows(kind: str, rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
 
 
-def known(row: dict) -> dict:
+def write_evaluation_table(folder: str | Path, kind: str, rows: list[dict] | pa.Table, digest: str) -> None:
+    """Write rows as the table of `kind` into the folder of the evaluation, under the name that the table declares."""
+    table = rows if isinstance(rows, pa.Table) else table_from_rows(kind, rows)
+    write_table(Path(folder) / f"{TABLES[kind].name}.parquet", kind, table, digest)
+
+
+def nan_to_none(row: dict) -> dict:
     """A row in which null, as tables have it, stands for every NaN."""
     return {name: None if isinstance(item, float) and item != item else item for name, item in row.items()}
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
-    with whole_file(path) as beside:
-        beside.write_text(text, "utf-8")
+    with atomic_file(path) as part:
+        part.write_text(text, "utf-8")
 
 
 def write_json(path: str | Path, value: dict) -> None:
@@ -168,12 +174,14 @@ def _finite(value):
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
 
 
-def _pieces(n_rows: int) -> list[tuple[int, int]]:
-    """Half-open ranges of `_MOST_ROWS` or fewer rows; one of a table without any."""
-    return [(start, min(start + _MOST_ROWS, n_rows)) for start in range(0, max(1, n_rows), _MOST_ROWS)]
+def _row_ranges(n_rows: int) -> list[tuple[int, int]]:
+    """Half-open ranges of `_MAX_ROWS_PER_GROUP` or fewer rows; one of a table without any."""
+    return [
+        (start, min(start + _MAX_ROWS_PER_GROUP, n_rows)) for start in range(0, max(1, n_rows), _MAX_ROWS_PER_GROUP)
+    ]
 
 
-def _runs(column: pa.ChunkedArray) -> list[tuple[int, int]]:
+def _equal_runs(column: pa.ChunkedArray) -> list[tuple[int, int]]:
     """Half-open ranges of equal neighbours."""
     values = column.to_numpy()
     starts = [0, *(i + 1 for i in (values[1:] != values[:-1]).nonzero()[0])]

@@ -1,4 +1,4 @@
-"""The files of evaluation/, made from what predictions, splits and tables say."""
+"""Write the files of evaluation/ from the predictions, splits and tables of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from kalemia.core.tables import read_table
 from kalemia.evaluation.calibration import write_calibration
 from kalemia.evaluation.collect import write_baseline_averages, write_baselines, write_leakage, write_nulls
 from kalemia.evaluation.comparison import write_comparison
-from kalemia.evaluation.effective_sample_size import write_effective
-from kalemia.evaluation.patient_scores import read_trials
+from kalemia.evaluation.effective_sample_size import write_effective_sample_size
+from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.evaluation.prevalence import write_prevalence
 from kalemia.evaluation.round_metrics import write_rounds, write_summary
 from kalemia.evaluation.verdict import write_verdict
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvaluationInputs:
     """The files that the evaluation is made from; each list in the order of arms and, within one, of patients."""
 
     predictions: Sequence[str | Path]
@@ -30,7 +30,7 @@ class Evidence:
     generic_predictions: str | Path
 
 
-def evidence_of(results: str | Path, study: Study) -> Evidence:
+def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInputs:
     """The files of a finished study in its results folder; raises `UserError` as `tables.read_table`."""
     path = ResultPaths(results)
     arms = path("personal/arms.parquet")
@@ -38,7 +38,7 @@ def evidence_of(results: str | Path, study: Study) -> Evidence:
     rounds = [
         SubjectRounds(row["arm"], subject_name(row["subject_id"]), row["rounds"]) for row in rows if row["rounds"]
     ]
-    return Evidence(
+    return EvaluationInputs(
         predictions=path.round_predictions(rounds),
         splits=path.arm_files(rounds, "split.json"),
         baselines=path.arm_files(rounds, "baselines.parquet"),
@@ -49,27 +49,20 @@ def evidence_of(results: str | Path, study: Study) -> Evidence:
     )
 
 
-def write_evaluation(study: Study, evidence: Evidence, folder: str | Path) -> None:
-    """Write every file of evaluation/ into `folder`; raises `UserError` where a file is missing or does not fit."""
-    folder, digest, arms = Path(folder), study.digest("evaluation"), list(study.arms)
-
-    def tables(*names: str) -> list[Path]:
-        return [folder / f"{name}.parquet" for name in names]
-
-    rounds, baselines, nulls = gathered = tables("rounds", "baseline_metrics", "nulls")
-    write_rounds(evidence.predictions, rounds, digest)
-    write_baselines(evidence.baselines, evidence.splits, evidence.predictions, baselines, digest)
-    write_baseline_averages(rounds, baselines, arms, *tables("baseline_averages"), digest)
-    write_nulls(evidence.nulls, nulls, digest)
-    write_leakage(evidence.splits, evidence.predictions, *tables("leakage", "training_distances"), digest)
+def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path) -> None:
+    """Write every file of evaluation/ into `folder`; raises `UserError` if a file is missing or does not fit."""
+    folder, digest, arms, seed = Path(folder), study.digest("evaluation"), list(study.arms), study.seed
+    rounds, baselines, nulls = (folder / f"{name}.parquet" for name in ("rounds", "baseline_metrics", "nulls"))
+    write_rounds(inputs.predictions, folder, digest)
+    write_baselines(inputs.baselines, inputs.splits, inputs.predictions, folder, digest)
+    write_baseline_averages(rounds, baselines, arms, folder, digest)
+    write_nulls(inputs.nulls, folder, digest)
+    write_leakage(inputs.splits, inputs.predictions, folder, digest)
     summary = folder / "summary.json"
-    write_summary(rounds, evidence.generic_metrics, evidence.arms, arms, summary, study.is_simulated)
-    write_verdict(*gathered, study.arms, study.seed, folder / "verdict.json")
-    trials = read_trials(evidence.predictions, evidence.generic_predictions)
-    resamples = tables("resampled_draws", "resampled_patients")
-    compared = tables("patient_metrics", "averages", "comparisons")
-    write_comparison(trials, arms, study.evaluation.decision, study.seed, digest, *compared, *resamples)
-    write_effective(trials, evidence.splits, arms, *tables("effective_sample_size"), digest)
-    write_calibration(trials, arms, study.seed, digest, *tables("calibration"))
-    periods = tables("evaluation_periods", "prevalence", "alerts", "decision_curve")
-    write_prevalence(trials, evidence.splits, arms, study.seed, digest, *periods)
+    write_summary(rounds, inputs.generic_metrics, inputs.arms, arms, summary, study.is_simulated)
+    write_verdict(rounds, baselines, nulls, study.arms, seed, folder / "verdict.json")
+    patient_scores = read_patient_scores(inputs.predictions, inputs.generic_predictions)
+    write_comparison(patient_scores, arms, study.evaluation.decision, seed, digest, folder)
+    write_effective_sample_size(patient_scores, inputs.splits, arms, folder, digest)
+    write_calibration(patient_scores, arms, seed, digest, folder)
+    write_prevalence(patient_scores, inputs.splits, arms, seed, digest, folder)

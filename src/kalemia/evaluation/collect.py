@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.paths import round_of_path, subject_id
-from kalemia.core.tables import empty_table, known, read_table, table_from_rows, write_table
+from kalemia.core.tables import empty_table, nan_to_none, read_table, write_evaluation_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import audit, hours_between
 from kalemia.personal.splits import parse_draws, read_split, training_draws
@@ -20,10 +20,10 @@ def write_baselines(
     baseline_paths: Iterable[str | Path],
     split_paths: Iterable[str | Path],
     prediction_paths: Iterable[str | Path],
-    path: str | Path,
+    folder: str | Path,
     digest: str,
 ) -> None:
-    """Write one row for each arm, patient and baseline: its metrics on the test draws.
+    """Write one row per arm, patient and baseline: its metrics on the test draws.
 
     The random intercept, which needs all patients of an arm, is added here from the predictions of round 0.
     """
@@ -42,24 +42,23 @@ def write_baselines(
     }
     rows += _random_intercepts([read_split(split) for split in split_paths], of_round_0)
     rows.sort(key=lambda row: (row["arm"], row["subject_id"]))
-    write_table(path, "baseline_metrics", table_from_rows("baseline_metrics", rows), digest)
+    write_evaluation_table(folder, "baseline_metrics", rows, digest)
 
 
-def write_nulls(null_paths: Iterable[str | Path], path: str | Path, digest: str) -> None:
+def write_nulls(null_paths: Iterable[str | Path], folder: str | Path, digest: str) -> None:
     """Write the nulls of all arms and patients as one table."""
     order = [(name, "ascending") for name in ("arm", "subject_id", "kind", "repeat")]
     tables = [read_table(null_path, "nulls") for null_path in null_paths]
-    write_table(path, "nulls", pa.concat_tables([empty_table("nulls"), *tables]).sort_by(order), digest)
+    write_evaluation_table(folder, "nulls", pa.concat_tables([empty_table("nulls"), *tables]).sort_by(order), digest)
 
 
 def write_leakage(
     split_paths: Iterable[str | Path],
     prediction_paths: Iterable[str | Path],
-    path: str | Path,
-    distances_path: str | Path,
+    folder: str | Path,
     digest: str,
 ) -> None:
-    """Write the audit of every split, and how well each test draw is placed by its distance to training.
+    """Write the leakage audit of every split, and the distance to training and the placement of each test draw.
 
     Raises `UserError` if a split violates its protocol.
     """
@@ -69,14 +68,14 @@ def write_leakage(
         learned = training_draws(split)
         about = {name: split[name] for name in ("arm", "subject_id", "protocol")}
         rows.append(about | audit(learned, split["test"], *parse_draws(split)))
-    write_table(path, "leakage", table_from_rows("leakage", rows), digest)
+    write_evaluation_table(folder, "leakage", rows, digest)
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]
-    write_table(distances_path, "training_distances", table_from_rows("training_distances", distances), digest)
+    write_evaluation_table(folder, "training_distances", distances, digest)
 
 
 def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """For each draw the share of the draws of the other class that the score orders rightly against it, ties half.
+    """For each draw the share of the draws of the other class that the score ranks correctly relative to it, ties half.
 
     Their mean over either class is the area under the ROC curve (DeLong et al., Biometrics 1988;44:837).
     """
@@ -111,7 +110,7 @@ def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int],
     for arm in dict.fromkeys(split["arm"] for split in splits):
         mine = [split for split in splits if split["arm"] == arm]
         scored = [of_round_0[arm, split["subject_id"]] for split in mine]
-        fits = [_own_offset(split, table) for split, table in zip(mine, scored, strict=True)]
+        fits = [_patient_offset(split, table) for split, table in zip(mine, scored, strict=True)]
         intercepts = shrink_intercepts(*np.array(fits).T)
         for split, table, intercept in zip(mine, scored, intercepts, strict=True):
             test = table.filter(pc.equal(table["role"], "test"))
@@ -121,7 +120,7 @@ def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int],
     return rows
 
 
-def _own_offset(split: dict, table: pa.Table) -> tuple[float, float]:
+def _patient_offset(split: dict, table: pa.Table) -> tuple[float, float]:
     """What `fit_offset` says of the draws learned from, on the generic network's logits."""
     learned = training_draws(split)
     train = table.filter(pc.is_in(table["draw_id"], pa.array(learned)))
@@ -136,12 +135,12 @@ LAST_ROUND = "last_round"  # beside the names of the baselines
 
 
 def write_baseline_averages(
-    rounds_path: str | Path, baselines_path: str | Path, arms: Iterable[str], path: str | Path, digest: str
+    rounds_path: str | Path, baselines_path: str | Path, arms: Iterable[str], folder: str | Path, digest: str
 ) -> None:
     """Write `average_rows` of every arm; raises `UserError` as `tables.read_table`."""
     rounds, baselines = read_table(rounds_path, "rounds"), read_table(baselines_path, "baseline_metrics")
     rows = [row for arm in arms for row in average_rows(arm, rounds, baselines)]
-    write_table(path, "baseline_averages", table_from_rows("baseline_averages", rows), digest)
+    write_evaluation_table(folder, "baseline_averages", rows, digest)
 
 
 def average_rows(arm: str, rounds: pa.Table, baselines: pa.Table) -> list[dict]:
@@ -163,4 +162,4 @@ def average_rows(arm: str, rounds: pa.Table, baselines: pa.Table) -> list[dict]:
 
 
 def _rows_of(arm: str, table: pa.Table) -> list[dict]:
-    return [known(row) for row in table.to_pylist() if row["arm"] == arm]
+    return [nan_to_none(row) for row in table.to_pylist() if row["arm"] == arm]

@@ -1,4 +1,4 @@
-"""How many independent draws a patient's test is worth: draws of one episode are alike."""
+"""The effective number of test draws of a patient, given that draws of one episode are correlated."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,54 +6,60 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.core.tables import known, table_from_rows, write_table
-from kalemia.evaluation.patient_scores import Trial
+from kalemia.core.tables import nan_to_none, write_evaluation_table
+from kalemia.evaluation.patient_scores import PatientArmScores
 from kalemia.personal.episodes import labeled_in_time_order, run_numbers
 from kalemia.personal.splits import parse_draws, read_split
-from kalemia.stats.tests_and_intervals import effective_number, intraclass_correlation
+from kalemia.stats.tests_and_intervals import effective_sample_size, intraclass_correlation
 
 
-def write_effective(
-    trials: list[Trial], split_paths: Sequence[str | Path], arms: Sequence[str], path: str | Path, digest: str
+def write_effective_sample_size(
+    trials: list[PatientArmScores],
+    split_paths: Sequence[str | Path],
+    arms: Sequence[str],
+    folder: str | Path,
+    digest: str,
 ) -> None:
-    """Write how many test draws, episodes and effective draws every patient has in every arm."""
+    """Write the number of test draws, episodes and effective draws of every patient in every arm."""
     run_of = {}
     for split in map(read_split, split_paths):
         labeled = labeled_in_time_order(parse_draws(split)[0])
         ids = (draw.draw_id for draw in labeled)
         run_of[split["arm"], split["subject_id"]] = dict(zip(ids, run_numbers(labeled), strict=True))
-    rows = [row for arm in arms for row in effective_rows([t for t in trials if t.arm == arm], run_of)]
-    write_table(path, "effective_sample_size", table_from_rows("effective_sample_size", rows), digest)
+    rows = [row for arm in arms for row in effective_sample_size_rows([t for t in trials if t.arm == arm], run_of)]
+    write_evaluation_table(folder, "effective_sample_size", rows, digest)
 
 
-def effective_rows(trials: list[Trial], run_of: dict[tuple[str, int], dict[int, int]]) -> list[dict]:
+def effective_sample_size_rows(
+    trials: list[PatientArmScores], run_of: dict[tuple[str, int], dict[int, int]]
+) -> list[dict]:
     """The rows of one arm; run_of: by arm and patient the episode of each labeled draw.
 
-    The correlation within episodes is that of mean logits after the last round, in units of the patient's own spread
-    within a class, and one for all patients: no single one has draws enough.
+    The correlation within episodes is that of mean logits after the last round, in units of the patient's own SD
+    within a class. It is one for all patients, because no single patient has enough draws.
     """
     episodes = [[run_of[t.arm, t.subject_id][draw] for draw in t.test.ids.tolist()] for t in trials]
     groups = [f"{t.subject_id} {run}" for t, of in zip(trials, episodes, strict=True) for run in of]
     strata = [f"{t.subject_id} {label}" for t in trials for label in t.test.labels]
-    scores = np.concatenate([standard_scores(t) for t in trials]) if trials else np.empty(0)
+    scores = np.concatenate([standardized_scores(t) for t in trials]) if trials else np.empty(0)
     correlation = intraclass_correlation(scores, np.array(groups), np.array(strata)) if trials else float("nan")
     return [
-        known(
+        nan_to_none(
             {
                 "arm": trial.arm,
                 "subject_id": trial.subject_id,
                 "n_test": len(trial.test),
                 "episodes": len(set(of)),
                 "correlation": correlation,
-                "effective_draws": effective_number(list(Counter(of).values()), correlation),
+                "effective_draws": effective_sample_size(list(Counter(of).values()), correlation),
             }
         )
         for trial, of in zip(trials, episodes, strict=True)
     ]
 
 
-def standard_scores(trial: Trial) -> np.ndarray:
-    """Mean logits (n,) of the test draws after the last round, less the mean of their class, over the SD of that."""
+def standardized_scores(trial: PatientArmScores) -> np.ndarray:
+    """Mean logits (n,) of the test draws after the last round, centered within their class and scaled to SD 1."""
     logit, labels = trial.test.logit[-1], trial.test.labels
     centered = logit.copy()
     for label in (0, 1):

@@ -1,71 +1,80 @@
-"""Metrics of a patient's draws, each of which may count several times, as resamples have it."""
+"""Metrics of a patient's draws, in which each draw may count several times, as in a bootstrap resample."""
 
 import numpy as np
 
-from kalemia.evaluation.patient_scores import DECISIONS, Draws
-from kalemia.stats.discrimination import areas
+from kalemia.evaluation.patient_scores import DECISION_RULES, ScoredDraws
+from kalemia.stats.discrimination import roc_and_pr_auc
 from kalemia.stats.logistic_regression import fit_offset, fit_slope
-from kalemia.stats.tests_and_intervals import UNKNOWN, Bounds, auc_interval, clopper_pearson
+from kalemia.stats.summaries import ratios
+from kalemia.stats.tests_and_intervals import NO_BOUNDS, Bounds, auc_interval, clopper_pearson
 
-OF_SCORES = ("auc", "auprc", "brier")  # need no decision
-OF_CALIBRATION = ("calibration_slope", "calibration_intercept")  # of whole sets of draws alone
-OF_DECISIONS = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
-EVERY = (
-    *((None, metric) for metric in (*OF_SCORES, *OF_CALIBRATION)),
-    *((decision, metric) for decision in DECISIONS for metric in OF_DECISIONS),
-)  # (way to decide or None, metric)
+SCORE_METRICS = ("auc", "auprc", "brier")  # need no decision
+CALIBRATION_METRICS = ("calibration_slope", "calibration_intercept")  # not bootstrapped
+DECISION_METRICS = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
+ALL_METRICS = (
+    *((None, metric) for metric in (*SCORE_METRICS, *CALIBRATION_METRICS)),
+    *((decision, metric) for decision in DECISION_RULES for metric in DECISION_METRICS),
+)  # (decision rule or None, metric)
 
 
-def weighted(metric: str, draws: Draws, round_: int, decision: str | None, times: np.ndarray) -> np.ndarray:
-    """A metric of `OF_SCORES` or `OF_DECISIONS` after a round, (replicates,), when draws count `times` (replicates, n).
+def weighted_metric(
+    metric: str, draws: ScoredDraws, round_: int, decision: str | None, times: np.ndarray
+) -> np.ndarray:
+    """A metric of `SCORE_METRICS` or `DECISION_METRICS` after a round, (replicates,).
+
+    times: (replicates, n), how often each draw counts.
 
     auc: the area under the ROC curve; auprc: average precision; brier: the mean squared error of the probability
-    (Brier, Mon Weather Rev 1950;78:1). NaN where nothing counts, say the PPV without an alert.
+    (Brier, Mon Weather Rev 1950;78:1). NaN if no draw counts, for example the PPV without an alert.
     """
     times = times.astype(np.float64)
-    if metric in OF_DECISIONS:
-        right, among = _hits(metric, draws.labels, draws.decisions[decision][round_])
-        return _share(times @ right, times @ among)
+    if metric in DECISION_METRICS:
+        right, among = _correct_and_counted(metric, draws.labels, draws.decisions[decision][round_])
+        return ratios(times @ right, times @ among)
     if metric == "brier":
-        return _share(times @ (draws.probability[round_] - draws.labels) ** 2, times.sum(axis=1))
+        return ratios(times @ (draws.probability[round_] - draws.labels) ** 2, times.sum(axis=1))
     _, group = np.unique(-draws.logit[round_], return_inverse=True)
     member = np.equal.outer(group, np.arange(group.max(initial=-1) + 1)).astype(np.float64)
-    auc, auprc = areas((times * (draws.labels == 1)) @ member, times @ member)
+    auc, auprc = roc_and_pr_auc((times * (draws.labels == 1)) @ member, times @ member)
     return auc if metric == "auc" else auprc
 
 
-def value(metric: str, draws: Draws, round_: int, decision: str | None) -> float:
+def metric_value(metric: str, draws: ScoredDraws, round_: int, decision: str | None) -> float:
     """Any metric of `EVERY` of labeled draws after a round, each counting once."""
     logit = draws.logit[round_]
     if metric == "calibration_slope":
         return fit_slope(logit, draws.labels)
     if metric == "calibration_intercept":
         return calibration_intercept(logit, draws.labels)
-    return float(weighted(metric, draws, round_, decision, np.ones((1, len(draws))))[0])
+    return float(weighted_metric(metric, draws, round_, decision, np.ones((1, len(draws))))[0])
 
 
 def calibration_intercept(logit: np.ndarray, labels: np.ndarray) -> float:
-    """The constant that makes the mean prediction right: calibration in the large (Van Calster et al., J Clin
-    Epidemiol 2016;74:167), above 0 where too little was predicted; NaN without one of the classes.
+    """The offset that makes the mean prediction correct: calibration in the large (Van Calster et al., J Clin
+    Epidemiol 2016;74:167). Above 0 if predictions are too low; NaN if one of the classes is missing.
     """
     return fit_offset(logit, labels)[0] if 0 < np.sum(labels == 1) < len(labels) else float("nan")
 
 
-def exact_interval(metric: str, draws: Draws, round_: int, decision: str | None, of: float) -> tuple[int, *Bounds]:
-    """How many draws one patient's metric of value `of` rests on, and its 95% interval as if they were independent.
+def exact_interval(
+    metric: str, draws: ScoredDraws, round_: int, decision: str | None, of: float
+) -> tuple[int, *Bounds]:
+    """The number of draws that one patient's metric of value `of` is computed from, and its 95% interval.
+
+    The interval treats the draws as independent.
 
     Exact for shares of draws (`statistics.clopper_pearson`), `statistics.auc_interval` for the AUC, NaN for others.
     """
-    if metric in OF_DECISIONS:
-        right, among = _hits(metric, draws.labels, draws.decisions[decision][round_])
+    if metric in DECISION_METRICS:
+        right, among = _correct_and_counted(metric, draws.labels, draws.decisions[decision][round_])
         return int(among.sum()), *clopper_pearson(int(right.sum()), int(among.sum()))
     n_positive = int(np.sum(draws.labels == 1))
-    bounds = auc_interval(of, n_positive, len(draws) - n_positive) if metric == "auc" else UNKNOWN
+    bounds = auc_interval(of, n_positive, len(draws) - n_positive) if metric == "auc" else NO_BOUNDS
     return len(draws), *bounds
 
 
-def _hits(metric: str, labels: np.ndarray, decisions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which draws (n,) the metric asks for, as 1.0, and which of them are right."""
+def _correct_and_counted(metric: str, labels: np.ndarray, decisions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The draws (n,) that are decided correctly and those that the metric counts, as 1.0."""
     among = {
         "accuracy": np.ones(len(labels), bool),
         "sensitivity": labels == 1,
@@ -74,7 +83,3 @@ def _hits(metric: str, labels: np.ndarray, decisions: np.ndarray) -> tuple[np.nd
         "npv": decisions == 0,
     }[metric]
     return (among & (decisions == labels)).astype(np.float64), among.astype(np.float64)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -1,4 +1,4 @@
-"""One patient in one arm, round by round: what every way to decide says of the draws, from prediction files alone."""
+"""The scores and decisions of one patient's draws in one arm, round by round, from prediction files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from kalemia.core.paths import round_of_path
 from kalemia.core.tables import read_table
 from kalemia.stats.draw_metrics import best_threshold, draw_decisions
 
-DECISIONS = ("vote", "mean_logit", "threshold")  # threshold: on the mean logit, fixed on draws learned from
+DECISION_RULES = ("vote", "mean_logit", "threshold")  # threshold: on the mean logit, fixed on training draws
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Some draws (n,) of a patient, in the order of time, and what is said of them after each round from 0 on.
+class ScoredDraws:
+    """Draws (n,) of a patient in the order of time, and their scores after each round from 0 on.
 
     labels: 1 positive, 0 negative, -1 neither. days: the calendar day of each. logit and probability: (rounds, n);
-    decisions: by way to decide, int8 (rounds, n).
+    decisions: by decision rule, int8 (rounds, n).
     """
 
     ids: np.ndarray
@@ -35,24 +35,24 @@ class Draws:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, keep: np.ndarray) -> "Draws":
-        """The draws under a mask (n,)."""
+    def take(self, keep: np.ndarray) -> "ScoredDraws":
+        """The draws that a mask (n,) selects."""
         decisions = {name: said[:, keep] for name, said in self.decisions.items()}
         of_draws, of_rounds = (self.ids, self.labels, self.days), (self.logit, self.probability)
-        return Draws(*(one[keep] for one in of_draws), *(one[:, keep] for one in of_rounds), decisions)
+        return ScoredDraws(*(one[keep] for one in of_draws), *(one[:, keep] for one in of_rounds), decisions)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """All scored draws of a patient in an arm, and which of them (n,) are the test."""
+class PatientArmScores:
+    """All scored draws of a patient in an arm; is_test (n,) marks the test draws."""
 
     arm: str
     subject_id: int
-    draws: Draws
+    draws: ScoredDraws
     is_test: np.ndarray
 
     @cached_property
-    def test(self) -> Draws:
+    def test(self) -> ScoredDraws:
         """The labeled test draws."""
         return self.draws.take(self.is_test)
 
@@ -62,24 +62,24 @@ class Trial:
         return len(self.draws.logit) - 1
 
 
-def read_trials(prediction_paths: Iterable[str | Path], generic_path: str | Path) -> list[Trial]:
+def read_patient_scores(prediction_paths: Iterable[str | Path], generic_path: str | Path) -> list[PatientArmScores]:
     """The patients of every arm, in the order of arm and id, from the predictions of their rounds.
 
-    The threshold of a round is the one of `best_threshold` on the draws learned from so far, as that round's network
-    scores them; that of round 0 is the one on the generic network's own training draws (`generic_path`). Raises
-    `UserError` where a round is missing or does not score the draws of the others.
+    The threshold of a round is `best_threshold` on the training draws so far, as the network of that round scores them;
+    that of round 0 is `best_threshold` on the training draws of the generic network (`generic_path`). Raises
+    `UserError` if a round is missing or scores other draws than round 0.
     """
     tables: dict[tuple[str, int], dict[int, tuple[str | Path, pa.Table]]] = {}
     for path in prediction_paths:
         place = round_of_path(path)
         of_patient = tables.setdefault((place["arm"], place["subject_id"]), {})
         of_patient[place["round"]] = path, read_table(path, "predictions")
-    generic = threshold_of_training(read_table(generic_path, "predictions"))
+    generic = training_threshold(read_table(generic_path, "predictions"))
     return [_trial(arm, subject, rounds, generic) for (arm, subject), rounds in sorted(tables.items())]
 
 
-def threshold_of_training(predictions: pa.Table) -> float:
-    """`best_threshold` on the mean logits of the draws whose role is train; NaN where one of the classes is missing."""
+def training_threshold(predictions: pa.Table) -> float:
+    """`best_threshold` on the mean logits of the training draws; NaN if one of the classes is missing."""
     train = predictions.filter(pc.equal(predictions["role"], "train"))
     labels = train["label"].to_numpy(zero_copy_only=False)
     if set(labels) != {0, 1}:
@@ -87,9 +87,9 @@ def threshold_of_training(predictions: pa.Table) -> float:
     return best_threshold(train["logit"].to_numpy(), labels)
 
 
-def _trial(arm: str, subject: int, rounds: dict[int, tuple[str | Path, pa.Table]], generic: float) -> Trial:
+def _trial(arm: str, subject: int, rounds: dict[int, tuple[str | Path, pa.Table]], generic: float) -> PatientArmScores:
     (path, first), ids = next(iter(rounds.values())), None
-    logit, probability, said = [], [], {name: [] for name in DECISIONS}
+    logit, probability, said = [], [], {name: [] for name in DECISION_RULES}
     for round_ in range(max(rounds) + 1):
         if round_ not in rounds:
             raise UserError(f"{path}: round {round_} of the same patient and arm is missing; run again")
@@ -98,7 +98,7 @@ def _trial(arm: str, subject: int, rounds: dict[int, tuple[str | Path, pa.Table]
         if not table["draw_id"].equals(ids):
             raise UserError(f"{path}: scores other draws than round 0; delete it and run again")
         votes, n_beats, mean = (table[name].to_numpy() for name in ("votes", "n_beats", "logit"))
-        threshold = threshold_of_training(table) if round_ else generic
+        threshold = training_threshold(table) if round_ else generic
         logit.append(mean)
         probability.append(table["probability"].to_numpy())
         for name in ("vote", "mean_logit"):
@@ -108,5 +108,5 @@ def _trial(arm: str, subject: int, rounds: dict[int, tuple[str | Path, pa.Table]
     is_test = pc.equal(first["role"], "test").to_numpy() & (labels >= 0)
     days = first["draw_time"].to_numpy().astype("datetime64[D]")
     decisions = {name: np.array(rows) for name, rows in said.items()}
-    draws = Draws(ids.to_numpy(), labels, days, np.array(logit), np.array(probability), decisions)
-    return Trial(arm, subject, draws, is_test)
+    draws = ScoredDraws(ids.to_numpy(), labels, days, np.array(logit), np.array(probability), decisions)
+    return PatientArmScores(arm, subject, draws, is_test)

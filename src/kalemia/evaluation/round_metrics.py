@@ -1,4 +1,4 @@
-"""The metrics of every round and the study's summary, from prediction files alone."""
+"""The metrics of every round, and the summary of the study, from prediction files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,18 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.paths import round_of_path, subject_name
-from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
-from kalemia.stats.draw_metrics import METRICS, _mean, role_metrics
+from kalemia.core.tables import read_json, read_table, write_evaluation_table, write_json
+from kalemia.stats.draw_metrics import METRICS, role_metrics
+from kalemia.stats.summaries import mean
 
 
-def write_rounds(prediction_paths: Iterable[str | Path], path: str | Path, digest: str) -> None:
-    """Write one row for each round's predictions: its metrics over the test draws."""
+def write_rounds(prediction_paths: Iterable[str | Path], folder: str | Path, digest: str) -> None:
+    """Write one row per round: its metrics over the test draws."""
     rows = [
         round_of_path(predictions) | role_metrics(read_table(predictions, "predictions"), "test")
         for predictions in prediction_paths
     ]
     rows.sort(key=lambda row: (row["arm"], row["subject_id"], row["round"]))
-    write_table(path, "rounds", table_from_rows("rounds", rows), digest)
+    write_evaluation_table(folder, "rounds", rows, digest)
 
 
 def carried_forward(rounds: pa.Table, arm: str, n_rounds: int) -> dict[str, np.ndarray]:
@@ -53,11 +54,11 @@ def write_summary(
 
 
 def _arm_summary(rounds: pa.Table, by_arm: pa.Table, arm: str, n_rounds: int) -> dict:
-    mine = by_arm.filter(pc.equal(by_arm["arm"], arm)).to_pylist()
+    rows = by_arm.filter(pc.equal(by_arm["arm"], arm)).to_pylist()
     curves = carried_forward(rounds, arm, n_rounds)
     return {
-        "patients": sum(row["reason"] is None for row in mine),
-        "not_evaluable": {subject_name(row["subject_id"]): row["reason"] for row in mine if row["reason"] is not None},
+        "patients": sum(row["reason"] is None for row in rows),
+        "not_evaluable": {subject_name(row["subject_id"]): row["reason"] for row in rows if row["reason"] is not None},
         "rounds": [
             {metric: _mean_sd(curves[metric][:, round_]) for metric in METRICS} for round_ in range(n_rounds + 1)
         ],
@@ -65,10 +66,10 @@ def _arm_summary(rounds: pa.Table, by_arm: pa.Table, arm: str, n_rounds: int) ->
 
 
 def _mean_sd(values: np.ndarray) -> dict[str, float | int]:
-    """Over the patients who have a value; the SD is the sample's (n - 1)."""
+    """Over the patients who have a value; sample SD (n - 1)."""
     known = values[np.isfinite(values)]
     return {
-        "mean": _mean(known),
+        "mean": mean(known),
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else float("nan"),
         "n": len(known),
     }

@@ -13,10 +13,11 @@ from kalemia.core.negative_controls import FALSE_LABELS
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_table, write_json
 from kalemia.core.wording import display_name, join_with_and, plural
-from kalemia.stats.tests_and_intervals import LEVEL, comparable, drawn, percentile_interval
+from kalemia.stats.summaries import mean
+from kalemia.stats.tests_and_intervals import SIGNIFICANCE_LEVEL, bootstrap_indices, percentile_interval, round_for_ties
 
-FEWEST_PATIENTS = 8
-FEWEST_REPEATS = round(1 / LEVEL) - 1  # fewer cannot place the truth that far out
+MIN_PATIENTS = 8
+MIN_REPEATS = round(1 / SIGNIFICANCE_LEVEL) - 1  # fewer cannot place the truth that far out
 RESAMPLES = 10_000
 SUPPORTED, NOT_SUPPORTED, UNKNOWN = "supported", "not supported", "cannot be told"
 NEIGHBORS_APART = ("forward", "episode", "admission")  # protocols under which a verdict may be "supported"
@@ -56,45 +57,47 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
     truth = _last_auc(rounds, name)
     subjects = sorted(truth)
     values = np.array([truth[subject] for subject in subjects])
-    found = {"protocol": arm.protocol, "patients": len(subjects), "auc": _mean(values)}
+    found = {"protocol": arm.protocol, "patients": len(subjects), "auc": mean(values)}
     table = _pivot([row for row in baselines.to_pylist() if row["arm"] == name], "baseline", subjects)
     if not subjects or not table:
         return found | {"verdict": UNKNOWN, "reason": "no patient could be evaluated", "nulls": {}, "baselines": {}}
-    means = {baseline: _mean(of_patients) for baseline, of_patients in table.items()}
+    means = {baseline: mean(of_patients) for baseline, of_patients in table.items()}
     best = max(means, key=means.get)
     differences = values - table[best]
-    places = drawn(len(differences), RESAMPLES, rng(seed, "verdict", name))
-    low, high = percentile_interval(comparable(differences[places].mean(axis=1)))
+    places = bootstrap_indices(len(differences), RESAMPLES, rng(seed, "verdict", name))
+    low, high = percentile_interval(round_for_ties(differences[places].mean(axis=1)))
     found |= {
         "baselines": means,
         "best_baseline": best,
-        "difference": _mean(differences),
+        "difference": mean(differences),
         "interval": [low, high],
-        "difference_chosen_elsewhere": _mean(values - _chosen_elsewhere(table)),
+        "difference_chosen_elsewhere": mean(values - _leave_one_patient_out_best(table)),
         "by_patient": dict(zip(map(str, subjects), differences.tolist(), strict=True)),
         "nulls": {
-            kind: null_place(truth, [row for row in nulls.to_pylist() if (row["arm"], row["kind"]) == (name, kind)])
+            kind: rank_among_nulls(
+                truth, [row for row in nulls.to_pylist() if (row["arm"], row["kind"]) == (name, kind)]
+            )
             for kind in dict.fromkeys(row["kind"] for row in nulls.to_pylist() if row["arm"] == name)
         },
     }
-    verdict, reason = judge(found)
+    verdict, reason = decide_verdict(found)
     return found | {"verdict": verdict, "reason": reason}
 
 
-def judge(found: dict) -> tuple[str, str]:
+def decide_verdict(found: dict) -> tuple[str, str]:
     """Apply the rule: from the figures of an arm to its verdict and the reason in words."""
     (low, high), nulls = found["interval"], found["nulls"]
-    telling = {kind: null for kind, null in nulls.items() if _tells(null)}
-    matching = {kind: null for kind, null in telling.items() if null["p"] > LEVEL}
-    if found["patients"] < FEWEST_PATIENTS:
+    telling = {kind: null for kind, null in nulls.items() if _has_enough_runs(null)}
+    matching = {kind: null for kind, null in telling.items() if null["p"] > SIGNIFICANCE_LEVEL}
+    if found["patients"] < MIN_PATIENTS:
         evaluated = plural(found["patients"], "patient")
-        return UNKNOWN, f"only {evaluated} could be evaluated, and at least {FEWEST_PATIENTS} are needed"
+        return UNKNOWN, f"only {evaluated} could be evaluated, and at least {MIN_PATIENTS} are needed"
     if matching:
         return NOT_SUPPORTED, f"among the negative controls, {count_matching_runs(matching)} did as well"
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
     if telling.keys().isdisjoint(FALSE_LABELS):
-        needed = f"at least {FEWEST_REPEATS} runs in at least {FEWEST_PATIENTS} patients"
+        needed = f"at least {MIN_REPEATS} runs in at least {MIN_PATIENTS} patients"
         return (
             UNKNOWN,
             f"no negative control with false labels ({' or '.join(map(display_name, FALSE_LABELS))}) has {needed}",
@@ -112,9 +115,9 @@ def judge(found: dict) -> tuple[str, str]:
     return SUPPORTED, f"{reason} (too few to count: {join_with_and(uncounted)})" if uncounted else reason
 
 
-def _tells(null: dict) -> bool:
+def _has_enough_runs(null: dict) -> bool:
     """Whether there are runs enough to place the truth among, and patients enough to speak for the arm."""
-    return null["runs"] >= FEWEST_REPEATS and null["patients"] >= FEWEST_PATIENTS
+    return null["runs"] >= MIN_REPEATS and null["patients"] >= MIN_PATIENTS
 
 
 def count_matching_runs(nulls: dict[str, dict]) -> str:
@@ -123,7 +126,7 @@ def count_matching_runs(nulls: dict[str, dict]) -> str:
     return f"{join_with_and(counts)} runs"
 
 
-def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
+def rank_among_nulls(truth: dict[int, float], rows: list[dict]) -> dict:
     """Where the truth stands among the repeats of one null, by the mean AUC over the patients who have the null.
 
     truth: AUC by patient. rows: of a table of kind "nulls". `rank` 1 means that no run did as well; p is that of a
@@ -135,17 +138,17 @@ def null_place(truth: dict[int, float], rows: list[dict]) -> dict:
     by_repeat: dict[int, dict[int, float]] = {}
     for row in known:
         by_repeat.setdefault(row["repeat"], {})[row["subject_id"]] = row["auc"]
-    runs = [_mean(np.array(list(of.values()))) for _, of in sorted(by_repeat.items()) if len(of) == len(subjects)]
-    true_mean = _mean(np.array([truth[subject] for subject in subjects]))
-    as_good = int(np.sum(comparable(np.array(runs)) >= comparable(true_mean)))
+    runs = [mean(np.array(list(of.values()))) for _, of in sorted(by_repeat.items()) if len(of) == len(subjects)]
+    true_mean = mean(np.array([truth[subject] for subject in subjects]))
+    count_matching_runs = int(np.sum(round_for_ties(np.array(runs)) >= round_for_ties(true_mean)))
     return {
         "patients": len(subjects),
         "truth": true_mean,
         "runs": len(runs),
         "aucs": runs,
-        "mean": _mean(np.array(runs)),
-        "rank": as_good + 1,
-        "p": (as_good + 1) / (len(runs) + 1),
+        "mean": mean(np.array(runs)),
+        "rank": count_matching_runs + 1,
+        "p": (count_matching_runs + 1) / (len(runs) + 1),
     }
 
 
@@ -189,12 +192,8 @@ def _pivot(rows: list[dict], key: str, subjects: list[int]) -> dict[str, np.ndar
     return {name: np.array([of[s] for s in subjects]) for name, of in found.items() if of.keys() >= set(subjects)}
 
 
-def _chosen_elsewhere(table: dict[str, np.ndarray]) -> np.ndarray:
+def _leave_one_patient_out_best(table: dict[str, np.ndarray]) -> np.ndarray:
     """For each patient the AUC of the baseline that is best over the other patients."""
     values = np.array(list(table.values()))
     others = values.sum(axis=1, keepdims=True) - values
     return values[np.argmax(others, axis=0), np.arange(values.shape[1])]
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from kalemia.core.seeds import rng
-from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
 from kalemia.explanation.map_similarity import spearman
 from kalemia.explanation.wave_windows import WAVES
-from kalemia.stats.tests_and_intervals import drawn, expanded_interval
+from kalemia.stats.tests_and_intervals import bootstrap_indices, expanded_interval
 
 RESAMPLES = 2000
 SAME_MAP_CORRELATION = 0.5  # rank correlation from which a map counts as the same
@@ -96,7 +96,7 @@ def estimate(values: Iterable[float], seed: int, *names: str | int) -> Estimate:
     known = np.array([value for value in values if value is not None and np.isfinite(value)], dtype=np.float64)
     if not len(known):
         return Estimate(np.nan, np.nan, np.nan, 0)
-    places = drawn(len(known), RESAMPLES, rng(seed, "explanation", *names))
+    places = bootstrap_indices(len(known), RESAMPLES, rng(seed, "explanation", *names))
     return Estimate(float(known.mean()), *expanded_interval(known[places].mean(axis=1), len(known)), len(known))
 
 
@@ -138,7 +138,7 @@ def depends_on_training(likeness: Estimate, halves: Estimate) -> str:
     halves: the rank correlation of the same network's maps on two halves of the draws. Where its interval reaches below
     `SAME`, maps differ with nothing made random, and a change means nothing; `UNKNOWN`, as with few patients.
     """
-    if min(likeness.n, halves.n) < FEWEST_PATIENTS or halves.low < SAME_MAP_CORRELATION:
+    if min(likeness.n, halves.n) < MIN_PATIENTS or halves.low < SAME_MAP_CORRELATION:
         return UNKNOWN
     if likeness.high < SAME_MAP_CORRELATION:
         return MAP_CHANGES

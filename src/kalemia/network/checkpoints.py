@@ -14,7 +14,7 @@ from torch import Tensor
 from kalemia import __version__
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.core.tables import file_hash, whole_file
+from kalemia.core.tables import atomic_file, file_hash
 from kalemia.network.resnet import ResNet, build_resnet
 
 Tensors = dict[str, Tensor]
@@ -64,7 +64,7 @@ def save_checkpoint(path: str | Path, tensors: Tensors, lineage: Lineage) -> Non
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"lineage": lineage.as_json(), "content": _content_hash(tensors)}
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         save_file(tensors, part, {"kalemia": json.dumps(metadata, sort_keys=True)})
 
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kalemia.core.tables import whole_file
+from kalemia.core.tables import atomic_file
 from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 
 log = logging.getLogger("kalemia")
@@ -32,7 +32,7 @@ class StateFile:
     def save(self, tensors: Tensors, values: dict) -> None:
         """Replace the file atomically; `values` must be JSON-serializable."""
         metadata = json.dumps({"identity": self.identity, "values": values})
-        with whole_file(self.path) as part:
+        with atomic_file(self.path) as part:
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
                 part,

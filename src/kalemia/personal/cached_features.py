@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from kalemia.core.errors import UserError
-from kalemia.core.tables import file_hash, whole_file
+from kalemia.core.tables import atomic_file, file_hash
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def save_features(path: str | Path, arrays: dict[str, np.ndarray], origin: Origi
     stage-3, or another number: the output of that stage, the last frozen one (n, channels, steps). pooled: the features
     of the head (n, channels). outputs: logits (n,), or (n, columns) if the network has a second head.
     """
-    with whole_file(path) as beside:
+    with atomic_file(path) as beside:
         save_file(arrays, beside, {"origin": json.dumps(vars(origin), sort_keys=True)})
 
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
-from kalemia.evaluation.verdict import FEWEST_PATIENTS, UNKNOWN
+from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
 from kalemia.explanation.summary import (
     MAP_CHANGES,
     MAP_UNCHANGED,
@@ -136,7 +136,7 @@ def reference_sentence(summary: Summary, models: list[str], stages: list[int]) -
         "Without randomization, the maps of one network on two halves of the draws have a rank correlation of"
         f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
         f" if the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
-        f" {FEWEST_PATIENTS} patients."
+        f" {MIN_PATIENTS} patients."
     )
 
 

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from kalemia.core.errors import UserError
-from kalemia.core.tables import whole_file
+from kalemia.core.tables import atomic_file
 from kalemia.report.figures.palette import DARK, LIGHT
 from kalemia.report.formatting import bounds, count, interval, mean_sd, number, percent
 
@@ -20,7 +20,7 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 def write_html(path: str | Path, template: str, **values) -> None:
     """Render one of the templates beside this module to `path`, whole or not at all."""
     css, script = (Markup((FOLDER / name).read_text("utf-8")) for name in ("report.css", "report.js"))
-    with whole_file(path) as beside:
+    with atomic_file(path) as beside:
         beside.write_text(rendered(template, css=css, script=script, light=LIGHT, dark=DARK, **values), "utf-8")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pyarrow import csv
 
 from kalemia.core.config import Study
-from kalemia.core.tables import read_table, whole_file
+from kalemia.core.tables import atomic_file, read_table
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES, STUDY_TABLES
 
@@ -30,5 +30,5 @@ def write_csv_tables(results: str | Path) -> None:
     """Write results/tables/{name}.csv for every CSV table of a section."""
     for name in STUDY_TABLES:
         table = read_table(Path(results) / f"evaluation/{name}.parquet", name)
-        with whole_file(Path(results) / f"tables/{name}.csv") as beside:
+        with atomic_file(Path(results) / f"tables/{name}.csv") as beside:
             csv.write_csv(table, beside)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import track_progress
-from kalemia.core.tables import whole_file
+from kalemia.core.tables import atomic_file
 from kalemia.sources.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
         raise UserError(
             f"{web.base_url}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
         )
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         shutil.move(part, temporary)
 
 

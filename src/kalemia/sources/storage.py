@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
-from kalemia.core.tables import whole_file
+from kalemia.core.tables import atomic_file
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
@@ -100,7 +100,7 @@ class HttpStorage:
 
     @staticmethod
     def _keep(path: Path, content: bytes) -> None:
-        with whole_file(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_bytes(content)
 
 

@@ -4,16 +4,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.stats.tests_and_intervals import comparable
+from kalemia.stats.discrimination import counts_by_score, roc_and_pr_auc
+from kalemia.stats.summaries import mean
+from kalemia.stats.tests_and_intervals import round_for_ties
 
 METRICS = ("accuracy", "auc", "sensitivity", "specificity")
 
 
 def draw_decisions(votes: np.ndarray, n_beats: np.ndarray, logit: np.ndarray, decision: str) -> np.ndarray:
-    """One int8 a draw: 1 says positive.
+    """The decision on each draw, int8 (n,): 1 is positive.
 
-    vote: more than half of the draw's beats say so (Chiu 2022); a tie is settled by the mean logit.
-    mean_logit: the mean of the beats' logits is above 0.
+    vote: more than half of the draw's beats are positive (Chiu 2022); the mean logit decides a tie.
+    mean_logit: the mean logit of the beats is above 0.
     """
     by_logit = logit > 0
     if decision == "mean_logit":
@@ -31,37 +33,29 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     widths = np.array([0, *np.diff(values), 0])
     said = scores[None, :] > middles[:, None]
     balanced = said[:, labels == 1].mean(axis=1) + (~said[:, labels == 0]).mean(axis=1)
-    return float(middles[np.lexsort((widths, comparable(balanced)))[-1]])
+    return float(middles[np.lexsort((widths, round_for_ties(balanced)))[-1]])
 
 
 def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The share of positive-negative pairs that the score orders rightly, ties counting half; NaN without a class."""
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    if not len(positive) or not len(negative):
-        return float("nan")
-    difference = positive[:, None] - negative[None, :]
-    return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+    """Area under the ROC curve of scores (n,) for labels (n,) of 0 and 1, ties counting half; NaN without a class."""
+    return float(roc_and_pr_auc(*counts_by_score(labels, scores))[0]) if len(scores) else float("nan")
 
 
 def draw_metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) -> dict[str, float]:
-    """The paper's four metrics over labelled draws (labels 0 or 1); NaN where a class is empty."""
+    """The paper's four metrics over labeled draws (labels 0 or 1); NaN where a class is empty."""
     positive, negative = labels == 1, labels == 0
     right = decisions == labels
     return {
-        "accuracy": _mean(right),
+        "accuracy": mean(right),
         "auc": area_under_roc(labels, scores),
-        "sensitivity": _mean(right[positive]),
-        "specificity": _mean(right[negative]),
+        "sensitivity": mean(right[positive]),
+        "specificity": mean(right[negative]),
     }
 
 
 def role_metrics(predictions: pa.Table, role: str) -> dict:
-    """`draw_metrics` and counts over the labelled draws of one role in a predictions table."""
+    """`draw_metrics` and counts over the labeled draws of one role in a predictions table."""
     rows = predictions.filter(pc.and_(pc.equal(predictions["role"], role), pc.is_valid(predictions["label"])))
     labels = rows["label"].to_numpy()
     metrics = draw_metrics(labels, rows["logit"].to_numpy(), rows["decision"].to_numpy())
     return {"n_test": len(labels), "n_positive": int(np.sum(labels == 1)), **metrics}
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from kalemia.core.tables import whole_file
+from kalemia.core.tables import atomic_file
 from kalemia.report.figures.palette import LIGHT
 
 WIDTH_IN = 10.4
@@ -78,7 +78,7 @@ def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: boo
         if is_simulated:
             _mark_simulated(figure)
             title = f"{title} {NOTE}."
-        with whole_file(path) as beside:
+        with atomic_file(path) as beside:
             figure.savefig(beside, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
             beside.write_text(_generic_fonts(beside.read_text("utf-8")), "utf-8")
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
-from kalemia.evaluation.calibration import FEWEST_DRAWS
+from kalemia.evaluation.calibration import MIN_DRAWS
 from kalemia.report import chiu2022 as paper
 from kalemia.report.figures.canvas import (
     NOBODY,
@@ -66,7 +66,7 @@ def write_arm_calibration_figure(path: Path, title: str, study: Study, data: Stu
     rows = data.evaluation["calibration"].to_pylist()
     shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not shown_arms:
-        remark = f"No arm has {FEWEST_DRAWS} test draws, so there is no curve to draw."
+        remark = f"No arm has {MIN_DRAWS} test draws, so there is no curve to draw."
         write_remark(path, title, remark, study.is_simulated)
         return
     with svg_figure(path, title, 0.2 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:

@@ -49,7 +49,7 @@ SECTION = Section(
             "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
             " training; by value.",
             EMBEDDING,
-            {"method": "t-SNE", "coloring": "potassium"},
+            {"method": "t-SNE", "coloring": "value"},
         ),
         Figure(
             "embedding-episode",

@@ -17,8 +17,8 @@ STAGES = ("generic", "last round")
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """For each arm, before and after: performance of the scores, and of alerts by each rule."""
-    from kalemia.evaluation.calibration import FEWEST_DRAWS
-    from kalemia.stats.discrimination import FEWEST_IN_BIN
+    from kalemia.evaluation.calibration import MIN_DRAWS
+    from kalemia.stats.discrimination import MIN_DRAWS_PER_BIN
 
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
     alerts: dict[tuple[str, int], list[dict]] = {}
@@ -31,8 +31,8 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         if (arm, round_) in worth
     ]
     return {
-        "min_draws": FEWEST_DRAWS,
-        "min_in_bin": FEWEST_IN_BIN,
+        "min_draws": MIN_DRAWS,
+        "min_in_bin": MIN_DRAWS_PER_BIN,
         "periods": [
             {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
             for arm, settings in study.arms.items()

@@ -19,7 +19,7 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and the effective sample size."""
-    from kalemia.evaluation.verdict import FEWEST_PATIENTS
+    from kalemia.evaluation.verdict import MIN_PATIENTS
 
     tests = data.evaluation["comparisons"].to_pylist()
     last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round
@@ -33,8 +33,8 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
         "decision": DECISION_RULES[study.evaluation.decision],
-        "few": any(row["patients"] < FEWEST_PATIENTS for row in tests),
-        "min_patients": FEWEST_PATIENTS,
+        "few": any(row["patients"] < MIN_PATIENTS for row in tests),
+        "min_patients": MIN_PATIENTS,
     }
 
 
@@ -53,7 +53,7 @@ def cells_of_test(row: dict) -> dict:
 
 def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     """Every metric and decision rule in an arm, with the generic network and after the last round."""
-    from kalemia.evaluation.metrics import EVERY
+    from kalemia.evaluation.metrics import ALL_METRICS
 
     found = {
         (row["decision"], row["metric"], row["round"]): row
@@ -61,7 +61,7 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
         if row["arm"] == arm
     }
     rows = []
-    for decision, metric in EVERY:
+    for decision, metric in ALL_METRICS:
         before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
         about = {"arm": arm, "metric": MORE_NAMES[metric], "way": DECISION_RULES.get(decision, "")}
         rows.append(about | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
