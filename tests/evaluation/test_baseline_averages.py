@@ -72,8 +72,8 @@ def test_the_page_says_how_much_of_the_accuracy_is_recalibration(rounds, baselin
     write_table(tmp_path / "rounds.parquet", "rounds", rounds)
     write_table(tmp_path / "baselines.parquet", "baseline_metrics", baselines)
     tables = [tmp_path / f"{name}.parquet" for name in ("rounds", "baselines")]
-    write_baseline_averages(*tables, ["forward", "paper"], tmp_path / "averages.parquet", "")
-    averages = read_table(tmp_path / "averages.parquet", "baseline_averages")
+    write_baseline_averages(*tables, ["forward", "paper"], tmp_path, "")
+    averages = read_table(tmp_path / "baseline_averages.parquet", "baseline_averages")
     (filled,) = negative_controls.baseline_tables(["forward", "paper"], averages)
     assert filled["recalibration"] == (
         "the generic network has a mean accuracy of 0.600, recalibration alone reaches 0.850 at best"
