@@ -188,7 +188,10 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def _read_lock(root: Path) -> dict[str, dict]:
     path = root / LOCK
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {"stages": {}, "modules": {}}
+    try:
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {"stages": {}, "modules": {}}
+    except ValueError:
+        sys.exit(f"{LOCK} cannot be read; after a merge conflict keep one side and run `make lock` again")
 
 
 def _lock(versions: dict[str, int], hashes: dict[str, str]) -> dict[str, dict]:

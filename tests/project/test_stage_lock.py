@@ -145,3 +145,10 @@ def test_the_documentation_of_a_column_is_no_change_of_code_and_its_type_is(tmp_
     assert hash_of('"All beats.", (Column("rate", float32(), "its rate", "1/s")') == before
     assert hash_of('"Beats.", (Column("rate", float64(), "the rate", "Hz")') != before
     assert hash_of('"Beats.", (Column("rates", float32(), "the rate", "Hz")') != before
+
+
+def test_a_lock_with_a_merge_conflict_is_one_line(checkout):
+    path = checkout / stage_lock.LOCK
+    path.write_text("<<<<<<< HEAD\n" + path.read_text())
+    with pytest.raises(SystemExit, match="keep one side and run `make lock` again"):
+        stage_lock.check_lock(checkout)
