@@ -8,6 +8,8 @@ import pytest
 import yaml
 from hypothesis import settings
 
+pytest_plugins = ["report_pages"]  # fixtures of the report, which take long: made once
+
 ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
 
