@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from kalemia.core.config import Arm, Study
-from kalemia.core.wording import display_name
+from kalemia.core.wording import display_name, join_with_and
 from kalemia.report.formatting import MISSING, number
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
@@ -11,9 +11,13 @@ from kalemia.report.section import Figure, Notes, Section
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """One row per arm, and each arm's last round with its baselines."""
+    from kalemia.personal.baselines import BASELINES, RECALIBRATIONS
+
     return {
         "verdict_rows": verdict_rows(study.arms, data.verdict),
         "baseline_tables": baseline_tables(list(study.arms), data.evaluation["baseline_averages"]),
+        "baselines": {display_name(name): baseline for name, baseline in BASELINES.items()},
+        "recalibrations": join_with_and([display_name(name) for name in RECALIBRATIONS]),
     }
 
 
