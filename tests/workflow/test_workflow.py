@@ -382,10 +382,10 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
     run = _run(copy_of_finished, "--rerun-triggers", "mtime", config=config)  # or the cohort is made again first
     one_line(run, "nobody has 25 usable draws of each class")
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
-        "height_weight.parquet",
         "characteristics.json",
         "context.parquet",
         "draws.parquet",
+        "height_weight.parquet",
         "ledger.parquet",
         "subjects.parquet",
         "unreadable.parquet",
