@@ -1,6 +1,7 @@
 """The tables of metrics, averages and tests of a made-up study, recomputed another way from its prediction files."""
 
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from kalemia.core.config import GENERIC
+from kalemia.core.schemas import EVALUATION
 from kalemia.core.tables import read_json, read_table
 from kalemia.evaluation.bootstrap import resample_patients
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs
@@ -49,6 +51,12 @@ def _auc(scores, ids):
     """By hand, from (label, logit) of every draw: the share of pairs that are in order."""
     positive, negative = ([scores[draw][1] for draw in ids if scores[draw][0] == label] for label in (1, 0))
     return np.mean([(a > b) + 0.5 * (a == b) for a, b in product(positive, negative)])
+
+
+def test_the_evaluation_writes_every_declared_file_and_no_other(results):
+    assert sorted(path.name for path in (results / "evaluation").iterdir()) == sorted(
+        Path(file.path).name for file in EVALUATION
+    )
 
 
 def test_the_patients_table_says_what_the_rounds_table_says(tables):
