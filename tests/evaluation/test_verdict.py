@@ -93,6 +93,8 @@ def test_the_sentence_gives_the_reason_and_the_distance_to_the_best_baseline():
     )
     worse = found | {"difference": -0.1, "interval": [-0.17, -0.03]}
     assert "which is 0.10 below the best baseline (last value; 95% CI 0.03 to 0.17 below)" in sentence("forward", worse)
+    equal = found | {"difference": -0.001}
+    assert "(12 patients), which equals that of the best baseline (last value;" in sentence("forward", equal)
     unsure = found | {"interval": [-0.05, 0.2]}
     assert "(last value; 95% CI 0.05 below to 0.20 above)" in sentence("forward", unsure)
 

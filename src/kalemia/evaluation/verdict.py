@@ -161,8 +161,13 @@ def sentence(name: str, found: dict) -> str:
     baseline = f"the best baseline ({display_name(found['best_baseline'])}{interval})"
     return (
         f"{opening} In the {name} arm the personalized networks reached a mean AUC of {found['auc']:.2f}"
-        f" ({plural(found['patients'], 'patient')}), which is {_below_or_above(found['difference'])} {baseline}."
+        f" ({plural(found['patients'], 'patient')}), {_comparison(found['difference'])} {baseline}."
     )
+
+
+def _comparison(difference: float) -> str:
+    is_equal = f"{abs(difference):.2f}" == "0.00"
+    return "which equals that of" if is_equal else f"which is {_below_or_above(difference)}"
 
 
 def _below_or_above(low: float, high: float | None = None) -> str:

@@ -14,7 +14,16 @@ from kalemia.core.config import Study
 from kalemia.core.tables import write_text
 from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import METRIC_NAMES, MISSING, PROTOCOLS, bounds, count, interval, number, percent
+from kalemia.report.formatting import (
+    METRIC_NAMES,
+    MISSING,
+    PROTOCOLS,
+    bounds,
+    count,
+    count_percent,
+    interval,
+    number,
+)
 from kalemia.report.inputs import PatientArm, PatientResults
 from kalemia.report.results import StudyResults
 from kalemia.sources.registry import describe_source
@@ -125,7 +134,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
     populations = [
         f"{plural(people['n'], 'patient')} with {plural(people['draws'], 'draw')}, {count(people['positive'])} of them"
         " positive.",
-        f"Age {_median(people['age_median_iqr'])} years; men {_share(people['men'])}.",
+        f"Age {_median(people['age_median_iqr'])} years; men {count_percent(people['men'])}.",
         _source(study),
         "The report's inclusion flow gives the reasons for exclusion."
         f" The {plural(len(data.personal), 'personal patient')} are not part of these data.",
@@ -259,10 +268,6 @@ def reporting_items() -> tuple[tuple[str, str, str], ...]:
 
 def _median(values: list[float | None]) -> str:
     return MISSING if values[0] is None else f"{values[0]:.0f} (IQR {values[1]:.0f} to {values[2]:.0f})"
-
-
-def _share(values: list) -> str:
-    return f"{count(values[0])} ({percent(values[1])})"
 
 
 def _markdown_table(table: Table) -> str:

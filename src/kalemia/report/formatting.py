@@ -31,6 +31,18 @@ def percent(share: float | None) -> str:
     return MISSING if _unknown(share) else f"{100 * share:.1f}%"
 
 
+def count_percent(values: Sequence[float]) -> str:
+    """A number and its share, for example ``610 (59.6%)``."""
+    n, share = values
+    return f"{count(n)} ({percent(share)})"
+
+
+def median_iqr(values: Sequence[float | None], digits: int = 0) -> str:
+    """Median and quartiles, for example ``64 (52-76)``; a dash if unknown."""
+    median, low, high = values
+    return MISSING if median is None else f"{median:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
 def mean_sd(pair: Sequence[float | None], digits: int = 3) -> str:
     """For example ``0.604 (0.211)``; a dash for an unknown part."""
     mean, sd = pair

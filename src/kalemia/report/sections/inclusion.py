@@ -1,8 +1,10 @@
 """Inclusion: the flow from every value to the two populations, and the characteristics of these (Table 1)."""
 
+from functools import partial
+
 from kalemia.core.config import Analyte, Study
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import MISSING, count, number, percent
+from kalemia.report.formatting import MISSING, count, count_percent, median_iqr, number
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
@@ -39,18 +41,18 @@ def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dic
         return row(
             f"{group[:1].upper()}{group[1:]}, n (%)",
             "ethnicity",
-            lambda groups: _share(groups[group]) if groups else MISSING,
+            lambda groups: count_percent(groups[group]) if groups else MISSING,
             doubt=paper.HISPANIC_DOUBT if group == "Hispanic" else None,
         )
 
     value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
     return [
         row("Patients", "n", count),
-        row("Age at the first draw, years, median (IQR)", "age_median_iqr", _median_iqr, "age"),
-        row("Men, n (%)", "men", _share, "gender", paper.GENDER_DOUBT),
+        row("Age at the first draw, years, median (IQR)", "age_median_iqr", median_iqr, "age"),
+        row("Men, n (%)", "men", count_percent, "gender", paper.GENDER_DOUBT),
         *map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"]),
-        row("Height, cm, median (IQR)", "height_cm_median_iqr", _median_iqr_one_digit, "height"),
-        row("Weight, kg, median (IQR)", "weight_kg_median_iqr", _median_iqr_one_digit, "weight"),
+        row("Height, cm, median (IQR)", "height_cm_median_iqr", partial(median_iqr, digits=1), "height"),
+        row("Weight, kg, median (IQR)", "weight_kg_median_iqr", partial(median_iqr, digits=1), "weight"),
         row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _mean_sd),
         row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _mean_sd),
         row("Draws used", "draws", count),
@@ -59,23 +61,8 @@ def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dic
     ]
 
 
-def _median_iqr(values: list[float | None]) -> str:
-    median, low, high = values
-    return MISSING if median is None else f"{median:.0f} ({low:.0f}-{high:.0f})"
-
-
-def _median_iqr_one_digit(values: list[float | None]) -> str:
-    median, low, high = values
-    return MISSING if median is None else f"{median:.1f} ({low:.1f}-{high:.1f})"
-
-
 def _with_shares(groups: dict[str, int] | None) -> dict[str, list] | None:
     return groups and {group: [n, n / sum(groups.values())] for group, n in groups.items()}
-
-
-def _share(values: list) -> str:
-    n, share = values
-    return f"{count(n)} ({percent(share)})"
 
 
 def _mean_sd(pair: list[float | None]) -> str:
