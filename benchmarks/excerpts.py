@@ -17,8 +17,8 @@ import wfdb
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from kalemia.sources.http_files import Web
 from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.remote.http_files import Web
 from kalemia.sources.storage import HttpStorage
 from mirror import write_record
 from web_server import serving

@@ -9,8 +9,8 @@ from kalemia.beats.excerpts import write_excerpts
 from kalemia.cohort.select_cohort import write_cohort
 from kalemia.core.config import Study
 from kalemia.core.tables import read_table
-from kalemia.sources.http_files import Web
 from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.remote.http_files import Web
 from kalemia.sources.storage import HttpStorage
 
 ROOT = Path(__file__).parent.parent

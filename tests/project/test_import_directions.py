@@ -23,7 +23,7 @@ LAYERS = (
     "stats",
     "core",
 )
-MOST_MODULES, MOST_LINES = 15, 410
+MOST_MODULES, MOST_LINES = 14, 400
 
 
 def _package(path: Path) -> str | None:

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from kalemia.core.errors import UserError
-from kalemia.sources.download_tables import credentials, download_table
-from kalemia.sources.http_files import Web
+from kalemia.sources.remote.download_tables import credentials, download_table
+from kalemia.sources.remote.http_files import Web
 from mirror import write_tables
 from run_workflow import run_snakemake
 from web_server import HALF, serving
@@ -60,13 +60,13 @@ def test_credentials_of_netrc_are_never_sent_unencrypted(site, tmp_path, monkeyp
     for name in ("USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"PHYSIONET_{name}")
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
-    monkeypatch.setattr("kalemia.sources.http_files._LOOPBACK", ())
+    monkeypatch.setattr("kalemia.sources.remote.http_files._LOOPBACK", ())
     with pytest.raises(UserError, match="access to LARGE"):
         _download(site, tmp_path)
 
 
 def test_an_interrupted_download_resumes(site, published, tmp_path, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.download_tables._PART_BYTES", 50_000)
+    monkeypatch.setattr("kalemia.sources.remote.download_tables._PART_BYTES", 50_000)
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True
     with pytest.raises(UserError, match="run again"):
         _download(site, tmp_path)

@@ -1,4 +1,4 @@
-from kalemia.sources.fetch_progress import record_progress
+from kalemia.sources.remote.fetch_progress import record_progress
 
 
 def test_progress_reports_draws_megabytes_and_the_time_left(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from kalemia.core.errors import UserError
-from kalemia.sources.http_files import AccessRefusedError, FetchError, Web
+from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web
 from web_server import HALF, NO_LENGTH, RESET, STALL, WRONG_RANGE, serving
 
 CONTENT = bytes(range(256)) * 40
@@ -73,7 +73,7 @@ def test_a_server_without_ranges_serves_a_small_file(site):
 
 
 def test_a_large_file_is_not_fetched_whole_from_a_server_without_ranges(site, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.http_files.MAX_UNREQUESTED_BYTES", 5000)
+    monkeypatch.setattr("kalemia.sources.remote.http_files.MAX_UNREQUESTED_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
     with pytest.raises(FetchError, match="supports no byte ranges"):
@@ -89,7 +89,7 @@ def test_retry_after_is_obeyed(site):
 
 def test_the_pauses_between_attempts_grow(site, monkeypatch):
     pauses = []
-    monkeypatch.setattr("kalemia.sources.http_files.time.sleep", pauses.append)
+    monkeypatch.setattr("kalemia.sources.remote.http_files.time.sleep", pauses.append)
     site.faults["file.dat"] = [500] * 4
     Web(site.url, 5, 1.0, pause_s=1.0).whole("file.dat")
     waited = [pause for pause in pauses if pause]  # the server sleeps for 0 s at each request

@@ -4,8 +4,8 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from kalemia.sources.download_tables import credentials, download_table
-    from kalemia.sources.http_files import Web
+    from kalemia.sources.remote.download_tables import credentials, download_table
+    from kalemia.sources.remote.http_files import Web
 
     study = Study.from_config(snakemake.config)
     source = study.source

@@ -10,8 +10,8 @@ with job_log(snakemake.log[0]):
     from kalemia.cohort.select_cohort import count_draws_to_read
     from kalemia.core.paths import subject_id
     from kalemia.core.tables import atomic_folder
-    from kalemia.sources.fetch_progress import record_progress
     from kalemia.sources.registry import describe_source
+    from kalemia.sources.remote.fetch_progress import record_progress
 
     study, draws, fetched_before = Study.from_config(snakemake.config), snakemake.input.draws, 0
     lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")

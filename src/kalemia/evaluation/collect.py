@@ -66,8 +66,8 @@ def write_leakage(
     rows = []
     for split in splits:
         learned = training_draws(split)
-        about = {name: split[name] for name in ("arm", "subject_id", "protocol")}
-        rows.append(about | audit(learned, split["test"], *parse_draws(split)))
+        keys = {name: split[name] for name in ("arm", "subject_id", "protocol")}
+        rows.append(keys | audit(learned, split["test"], *parse_draws(split)))
     write_evaluation_table(folder, "leakage", rows, digest)
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]

@@ -99,12 +99,12 @@ def patient_rows(trials: list[PatientArmScores]) -> list[dict]:
     rows = []
     for trial in trials:
         for round_ in range(trial.last + 1):
-            about = {"arm": trial.arm, "subject_id": trial.subject_id, "round": round_}
+            keys = {"arm": trial.arm, "subject_id": trial.subject_id, "round": round_}
             for decision, metric in ALL_METRICS:
                 found = metric_value(metric, trial.test, round_, decision)
                 n, low, high = exact_interval(metric, trial.test, round_, decision, found)
                 row = {"decision": decision, "metric": metric, "n_draws": n, "value": found, "low": low, "high": high}
-                rows.append(about | row)
+                rows.append(keys | row)
     return [nan_to_none(row) for row in rows]
 
 
@@ -164,13 +164,13 @@ def comparison_rows(
     for (arm, other), of_people in people.items():
         mine = curves[arm].select(of_people.subject_ids)
         theirs = curves[other].select(of_people.subject_ids) if other else mine
-        about = {"arm": arm, "reference": other or GENERIC, "decision": decision, "metric": metric}
+        keys = {"arm": arm, "reference": other or GENERIC, "decision": decision, "metric": metric}
         found = []
         for round_ in range(1, max([*mine.last, *theirs.last], default=0) + 1):
             against = round_ if other else 0
             both = None if mine.resampled is None else mine.resampled[:, round_] - theirs.resampled[:, against]
             sides = mine.values[:, round_], theirs.values[:, against]
-            found.append(about | {"round": round_} | _compare(*sides) | _bounds(of_people, both))
+            found.append(keys | {"round": round_} | _compare(*sides) | _bounds(of_people, both))
         for name in ("mann_whitney", "wilcoxon"):
             adjusted = holm(np.array([row[f"{name}_p"] for row in found]))
             found = [row | {f"{name}_holm": p} for row, p in zip(found, adjusted.tolist(), strict=True)]

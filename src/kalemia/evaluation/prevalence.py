@@ -65,10 +65,10 @@ def write_prevalence(
             continue
         times = bootstrap_counts(len(mine), REPLICATES, rng(seed, "bootstrap", "periods", arm))
         for round_ in range(n_rounds):
-            pooled, about = pool_draws(mine, kept, round_), {"arm": arm, "round": round_}
-            worth.append(about | prevalence_row(pooled, times))
-            alerts += [about | row for row in alert_rows(pooled, times)]
-            curves += [about | row for row in decision_curve_rows(pooled)]
+            pooled, keys = pool_draws(mine, kept, round_), {"arm": arm, "round": round_}
+            worth.append(keys | prevalence_row(pooled, times))
+            alerts += [keys | row for row in alert_rows(pooled, times)]
+            curves += [keys | row for row in decision_curve_rows(pooled)]
     tables = {"evaluation_periods": periods, "prevalence": worth, "alerts": alerts, "decision_curve": curves}
     for kind, rows in tables.items():
         write_evaluation_table(folder, kind, list(map(nan_to_none, rows)), digest)

@@ -87,8 +87,8 @@ def arm_verdict(name: str, arm: Arm, rounds: pa.Table, baselines: pa.Table, null
 def decide_verdict(found: dict) -> tuple[str, str]:
     """Apply the rule: from the figures of an arm to its verdict and the reason in words."""
     (low, high), nulls = found["interval"], found["nulls"]
-    telling = {kind: null for kind, null in nulls.items() if _has_enough_runs(null)}
-    matching = {kind: null for kind, null in telling.items() if null["p"] > SIGNIFICANCE_LEVEL}
+    counted = {kind: null for kind, null in nulls.items() if _has_enough_runs(null)}
+    matching = {kind: null for kind, null in counted.items() if null["p"] > SIGNIFICANCE_LEVEL}
     if found["patients"] < MIN_PATIENTS:
         evaluated = plural(found["patients"], "patient")
         return UNKNOWN, f"only {evaluated} could be evaluated, and at least {MIN_PATIENTS} are needed"
@@ -96,7 +96,7 @@ def decide_verdict(found: dict) -> tuple[str, str]:
         return NOT_SUPPORTED, f"among the negative controls, {count_matching_runs(matching)} did as well"
     if high < 0:
         return NOT_SUPPORTED, "the best baseline did better"
-    if telling.keys().isdisjoint(FALSE_LABELS):
+    if counted.keys().isdisjoint(FALSE_LABELS):
         needed = f"at least {MIN_REPEATS} runs in at least {MIN_PATIENTS} patients"
         return (
             UNKNOWN,
@@ -106,11 +106,11 @@ def decide_verdict(found: dict) -> tuple[str, str]:
         return UNKNOWN, "the interval of the difference from the best baseline includes 0"
     if found["protocol"] not in NEIGHBORS_APART:
         return UNKNOWN, "this protocol puts neighboring draws into both training and test"
-    reason = f"better than the best baseline; among the negative controls, {count_matching_runs(telling)} did as well"
+    reason = f"better than the best baseline; among the negative controls, {count_matching_runs(counted)} did as well"
     uncounted = [
         f"{plural(null['runs'], f'{display_name(kind)} run')} in {plural(null['patients'], 'patient')}"
         for kind, null in nulls.items()
-        if kind not in telling
+        if kind not in counted
     ]
     return SUPPORTED, f"{reason} (too few to count: {join_with_and(uncounted)})" if uncounted else reason
 

@@ -52,8 +52,8 @@ def write_review(
 
 def unmatched_decisions(decisions: dict[int, dict[int, ReviewDecision]], rows: list[dict]) -> list[tuple[int, int]]:
     """(subject, draw) of each decision on a draw that is in no row of a quality table."""
-    judged = {(row["subject_id"], row["draw_id"]) for row in rows}
-    return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - judged)
+    assessed = {(row["subject_id"], row["draw_id"]) for row in rows}
+    return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - assessed)
 
 
 def _grid() -> str:
@@ -68,23 +68,23 @@ def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> di
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
-    judged = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | ecg_strip(judged)
+    assessment = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
+    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | ecg_strip(assessment)
 
 
-def ecg_strip(judged: ExcerptAssessment) -> dict:
+def ecg_strip(assessment: ExcerptAssessment) -> dict:
     """The ten seconds around the middle R peak: `line`, the points of a polyline, and `marks`, (x, good) of R peaks."""
-    middle = int(judged.r_peaks[len(judged.r_peaks) // 2])
+    middle = int(assessment.r_peaks[len(assessment.r_peaks) // 2])
     length = round(_STRIP_S * RATE_HZ)
-    start = min(max(0, middle - length // 2), max(0, len(judged.filtered_mv) - length))
-    shown_mv = judged.filtered_mv[start : start + length]
+    start = min(max(0, middle - length // 2), max(0, len(assessment.filtered_mv) - length))
+    shown_mv = assessment.filtered_mv[start : start + length]
     x = np.arange(len(shown_mv)) / RATE_HZ * _PX_PER_S
     y = np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT)
-    inside = (judged.r_peaks >= start) & (judged.r_peaks < start + length)
+    inside = (assessment.r_peaks >= start) & (assessment.r_peaks < start + length)
     return {
         "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
         "marks": [
             (float((r - start) / RATE_HZ * _PX_PER_S), bool(good))
-            for r, good in zip(judged.r_peaks[inside], judged.beat_labels.is_good[inside], strict=True)
+            for r, good in zip(assessment.r_peaks[inside], assessment.beat_labels.is_good[inside], strict=True)
         ],
     }

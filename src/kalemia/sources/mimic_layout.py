@@ -63,7 +63,7 @@ class PhysioNetDescription(SourceDescription):
 
         if not self.downloads_recordings:
             return PhysioNet(self.waveforms, self.tables_folder)
-        from kalemia.sources.http_files import Web
+        from kalemia.sources.remote.http_files import Web
         from kalemia.sources.storage import HttpStorage
 
         settings, url = self.study.source, f"{self.waveforms.rstrip('/')}/{DATABASE}"

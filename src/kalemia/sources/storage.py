@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kalemia.core.tables import atomic_file
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.http_files import FetchError, Web
+from kalemia.sources.remote.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
 
 

@@ -141,9 +141,9 @@ def write_planes_figure(path: Path, title: str, study: Study, patient: PatientRe
                 draw_model(axes, found, model, method, coloring, limits)
                 if model == models[0]:
                     axes.set_title(names[coloring])
-            about = trusted[model, method]
-            held = "" if about["variance"] is None else f"\n{about['variance']:.0%} of variance"
-            row[0].set_ylabel(f"{model}\ntrustworthiness {about['trustworthiness']:.2f}{held}")
+            projection = trusted[model, method]
+            held = "" if projection["variance"] is None else f"\n{projection['variance']:.0%} of variance"
+            row[0].set_ylabel(f"{model}\ntrustworthiness {projection['trustworthiness']:.2f}{held}")
         figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
 
 

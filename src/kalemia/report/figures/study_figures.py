@@ -50,9 +50,9 @@ def write_calibration_figure(path: Path, title: str, study: Study, data: StudyRe
         for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):
             _calibration_axes(axes)
             for unit, color, marker in (("beats", LIGHT["generic"], "s"), ("draws", LIGHT["ink"], "o")):
-                tenths = metrics[split][unit]["calibration"]
-                predicted = [tenth["predicted"] for tenth in tenths]
-                share, low, high = zip(*(tenth["observed"] for tenth in tenths), strict=True)
+                deciles = metrics[split][unit]["calibration"]
+                predicted = [decile["predicted"] for decile in deciles]
+                share, low, high = zip(*(decile["observed"] for decile in deciles), strict=True)
                 axes.vlines(predicted, low, high, color=color, lw=1.4)
                 axes.plot(predicted, share, color=color, lw=1.2, marker=marker, ms=4.5, label=unit)
             axes.set_title(split)
@@ -225,11 +225,12 @@ def _rounds_legend() -> list[Line2D]:
 
 def _arms_legend() -> list[Line2D]:
     ink = LIGHT["generic"]
-    about = [name for metric, name in METRIC_NAMES.items() if 5 in (of := paper.ROUNDS[metric]) and of[5].approximate]
+    known = [(name, paper.ROUNDS[metric]) for metric, name in METRIC_NAMES.items()]
+    approximate = [name for name, rounds in known if 5 in rounds and rounds[5].approximate]
     return [
         Line2D([], [], color=ink, marker="o", ms=4, ls="none", alpha=0.6, label="one patient"),
         Line2D([], [], color=ink, marker="o", ms=7.5, mec=LIGHT["paper"], lw=1.8, label="mean and SD"),
-        _published_handle(f"Chiu 2022 after round 5 (of {' and '.join(about)}: about)", marker=""),
+        _published_handle(f"Chiu 2022 after round 5 (of {' and '.join(approximate)}: about)", marker=""),
     ]
 
 

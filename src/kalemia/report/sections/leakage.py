@@ -32,8 +32,8 @@ def leakage_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
         mine = [row for row in table if row["arm"] == name]
         gaps = [row["smallest_gap_hours"] for row in mine]
         shares = [sum(row[leak] > 0 for row in mine) for leak in LEAKS]
-        about = {"arm": name, "protocol": arm.protocol, "splits": len(mine), "shares": shares}
-        rows.append(about | {"smallest": min(gaps, default=None), "median": float(np.median(gaps)) if gaps else None})
+        keys = {"arm": name, "protocol": arm.protocol, "splits": len(mine), "shares": shares}
+        rows.append(keys | {"smallest": min(gaps, default=None), "median": float(np.median(gaps)) if gaps else None})
     return rows
 
 

@@ -51,10 +51,10 @@ def worth_cells(arm: str, stage: str, row: dict) -> dict:
 
 def alert_cells(arm: str, stage: str, row: dict) -> dict:
     """Performance of one alert rule, as text."""
-    words = {
+    texts = {
         name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in ("ppv", "alerts_a_day")
     }
-    return {"arm": arm, "stage": stage, **row} | words | {"rule": DECISION_RULES.get(row["rule"], f"at {row['rule']}")}
+    return {"arm": arm, "stage": stage, **row} | texts | {"rule": DECISION_RULES.get(row["rule"], f"at {row['rule']}")}
 
 
 _WITH_BOUNDS = ("prevalence", "auroc", "auprc", "brier")

@@ -63,8 +63,8 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     rows = []
     for decision, metric in ALL_METRICS:
         before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
-        about = {"arm": arm, "metric": MORE_NAMES[metric], "way": DECISION_RULES.get(decision, "")}
-        rows.append(about | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
+        keys = {"arm": arm, "metric": MORE_NAMES[metric], "way": DECISION_RULES.get(decision, "")}
+        rows.append(keys | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
     return rows
 
 

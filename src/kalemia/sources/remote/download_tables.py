@@ -9,7 +9,7 @@ from pathlib import Path
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import track_progress
 from kalemia.core.tables import atomic_file
-from kalemia.sources.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
+from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
 
 log = logging.getLogger(__name__)
 
