@@ -2,8 +2,6 @@
 from functools import cache
 from inspect import signature
 
-import yaml
-
 from kalemia.beats.review_decisions import read_review_decisions
 from kalemia.core.config import Study
 from kalemia.core.config_files import config_text
@@ -16,9 +14,7 @@ from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES
 from kalemia.sources.registry import describe_source
 
-with open(workflow.source_path("../workflow/schemas/config.schema.yaml")) as file:
-    exit_on_user_error(check_config, config, yaml.safe_load(file))
-
+exit_on_user_error(check_config, config)
 study = Study.from_config(config)
 source = describe_source(study)
 exit_on_user_error(source.check)

@@ -7,15 +7,15 @@ from pathlib import Path
 from captions import caption_files
 from files_page import files_page
 from method_lists import method_page
+from schema_file import schema_yaml
 from settings_page import configuration_page
-from settings_schema import config_schema
 from settings_yaml import config_yaml
 
 ROOT = Path(__file__).parents[1]
 # each generated file, with the function that makes its text
 FILES: dict[str, Callable[[], str]] = {
     "config.yaml": config_yaml,
-    "workflow/schemas/config.schema.yaml": config_schema,
+    "workflow/schemas/config.schema.yaml": schema_yaml,
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/files.md": files_page,
     "docs/method.md": method_page,

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterator
 
 from kalemia.core.config import Range, Study
-from settings_entries import GENERATED, WIDTH, Entry, walk, yaml_value
+from kalemia.core.settings.entries import Entry, walk
+from settings_text import GENERATED, WIDTH, yaml_value
 
 _INTRODUCTION = (
     "Every setting of a study, with its default (in [config.yaml](../../config.yaml)) and the values that it accepts. A"

@@ -3,7 +3,8 @@
 import textwrap
 
 from kalemia.core.config import Study
-from settings_entries import GENERATED, WIDTH, Entry, walk, yaml_value
+from kalemia.core.settings.entries import Entry, walk
+from settings_text import GENERATED, WIDTH, yaml_value
 
 _COMMENT_COLUMN = 40
 _HEAD = (

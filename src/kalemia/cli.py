@@ -5,8 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kalemia.core.errors import UserError
+
+if TYPE_CHECKING:
+    from kalemia.core.config import Study
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalemia is installed from
 
@@ -29,12 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     beats = commands.add_parser("beats", help="find, check and cut the beats of a WFDB record")
     beats.add_argument("record", help="path of the record without extension")
-    beats.add_argument("--lead", default="II", help="name of the lead in the record's header (default II)")
+    beats.add_argument("--lead", help="name of the lead in the record's header (default: cohort.lead)")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
-    beats.add_argument(
-        "--config", default=CONFIG, metavar="FILE.yaml", help="a complete configuration (default config.yaml)"
-    )
+    _add_configuration(beats)
     beats.set_defaults(run=_beats)
     report = commands.add_parser(
         "report", help="make the evaluation and all pages of a finished study again, without its ECG"
@@ -46,31 +48,37 @@ def _parser() -> argparse.ArgumentParser:
         "status", help="count the finished files of a study per stage and patient; starts nothing"
     )
     status.add_argument("--results", metavar="DIR", help="results folder (default: the one of the configuration)")
-    status.add_argument(
-        "--configfile",
-        nargs="+",
-        default=[],
-        metavar="FILE.yaml",
-        help="overlays on config.yaml, as for snakemake",
-    )
-    status.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them, as for snakemake"
-    )
+    _add_configuration(status)
     status.set_defaults(run=_status)
     return parser
+
+
+def _add_configuration(command: argparse.ArgumentParser) -> None:
+    """The options of Snakemake that name a configuration; `_read_study` reads them."""
+    command.add_argument(
+        "--configfile", nargs="+", default=[], metavar="FILE.yaml", help="overlays on config.yaml, as for snakemake"
+    )
+    command.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them, as for snakemake"
+    )
+
+
+def _read_study(options: argparse.Namespace) -> "Study":
+    from kalemia.core.config_files import read_study
+
+    return read_study(CONFIG, options.configfile, options.config)
 
 
 def _beats(options: argparse.Namespace) -> None:
     from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
-    from kalemia.core.config_files import read_study
 
-    study = read_study(options.config)
-    window_minutes = study.cohort.window_minutes
-    beats = extract_record_beats(options.record, options.lead, BeatSettings.from_study(study), window_minutes)
+    study = _read_study(options)
+    window_minutes, lead = study.cohort.window_minutes, options.lead or study.cohort.lead
+    beats = extract_record_beats(options.record, lead, BeatSettings.from_study(study), window_minutes)
     write_record_beats(beats, options.out)
     if options.plot:
-        plot_beats(beats, f"{options.record}, lead {options.lead}", options.plot)
+        plot_beats(beats, f"{options.record}, lead {lead}", options.plot)
     for row in beats.windows:
         lost = ", ".join(f"{count} {reason}" for reason, count in row["rejection_counts"]) or "none"
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
@@ -87,11 +95,9 @@ def _report(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     import dataclasses
 
-    from kalemia.core.config_files import read_study
     from kalemia.status import status_lines
 
-    default = [CONFIG] if CONFIG.exists() else []  # missing if only the package is installed
-    study = read_study(*default, *options.configfile, settings=options.config)
+    study = _read_study(options)
     if options.results:
         study = dataclasses.replace(study, results=options.results.rstrip("/"))
     for line in status_lines(study):

@@ -38,7 +38,12 @@ def test_beats_command_writes_table_and_plot(record, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(("--lead", "aVR"), "has II, V5, not aVR; name one with --lead"), (("--config", "none.yaml"), "none.yaml")],
+    [
+        (("--lead", "aVR"), "has II, V5, not aVR; name one with --lead"),
+        (("--configfile", "none.yaml"), "none.yaml: cannot be read"),
+        (("--config", "cohort={lead: aVR}"), "has II, V5, not aVR; name one with --lead"),
+        (("--config", "leads=V5"), "config: unknown key leads"),
+    ],
 )
 def test_beats_command_reports_mistakes_in_one_line(record, tmp_path, capsys, change, said):
     assert main(["beats", str(record), "--out", str(tmp_path / "b.parquet"), *change]) == 1

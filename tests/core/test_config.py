@@ -10,40 +10,40 @@ from kalemia.core.errors import UserError
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
 
-def _error(config, schema):
+def _error(config):
     with pytest.raises(UserError) as caught:
-        check_config(config, schema)
+        check_config(config)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
-def test_default_configuration_is_valid(config, schema):
-    check_config(config, schema)
+def test_default_configuration_is_valid(config):
+    check_config(config)
 
 
-def test_unknown_key_is_answered_with_the_nearest_known_one(config, schema):
+def test_unknown_key_is_answered_with_the_nearest_known_one(config):
     config["generic"]["epoch"] = 3
-    assert _error(config, schema) == "config: unknown key generic.epoch; did you mean epochs?"
+    assert _error(config) == "config: unknown key generic.epoch; did you mean epochs?"
 
 
-def test_unknown_key_of_an_arm_is_refused(config, schema):
+def test_unknown_key_of_an_arm_is_refused(config):
     config["arms"]["paper"]["freeze"] = 3
-    assert "unknown key arms.paper.freeze" in _error(config, schema)
+    assert "unknown key arms.paper.freeze" in _error(config)
 
 
-def test_error_for_a_wrong_type_names_the_key(config, schema):
+def test_error_for_a_wrong_type_names_the_key(config):
     config["beats"]["max_per_draw"] = "many"
-    assert _error(config, schema).startswith("config: beats.max_per_draw: 'many'")
+    assert _error(config).startswith("config: beats.max_per_draw: 'many'")
 
 
 def test_trailing_slash_of_results_is_removed(config):
     assert Study.from_config(config | {"results": "results/x/"}).results == "results/x"
 
 
-def test_overlapping_label_ranges_are_refused(config, schema):
+def test_overlapping_label_ranges_are_refused(config):
     config["analyte"]["positive"] = {"above": 4.5}
-    assert "out of order" in _error(config, schema)
+    assert "out of order" in _error(config)
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,19 @@ def test_overlapping_label_ranges_are_refused(config, schema):
         ("simulation", "single_episode_patients", 7),
     ],
 )
-def test_contradictory_settings_are_refused(config, schema, section, key, value):
+def test_contradictory_settings_are_refused(config, section, key, value):
     config[section][key] = value
-    assert _error(config, schema).startswith(f"config: {section}.")
+    assert _error(config).startswith(f"config: {section}.")
 
 
-def test_generic_is_no_name_for_an_arm(config, schema):
+def test_generic_is_no_name_for_an_arm(config):
     config["arms"]["generic"] = config["arms"].pop("paper")
-    assert _error(config, schema).startswith("config: arms.generic: ")
+    assert _error(config).startswith("config: arms.generic: ")
 
 
-def test_whole_number_may_be_written_with_a_decimal_point(config, schema):
+def test_whole_number_may_be_written_with_a_decimal_point(config):
     config["generic"]["batch_size"] = 256.0
-    check_config(config, schema)
+    check_config(config)
     assert type(Study.from_config(config).generic.batch_size) is int
 
 
@@ -90,10 +90,15 @@ def test_setting_remakes_only_the_stages_that_use_it(config, section, key, value
     assert {stage for stage in STAGE_VERSIONS if before.digest(stage) != after.digest(stage)} == stages
 
 
-def test_arm_set_to_null_is_left_out(config, schema):
+def test_arm_set_to_null_is_left_out(config):
     config["arms"]["paper"] = None
-    check_config(config, schema)
+    check_config(config)
     assert list(Study.from_config(config).arms) == ["forward"]
+
+
+def test_a_study_without_any_arm_is_refused(config):
+    config["arms"] = dict.fromkeys(config["arms"])
+    assert _error(config) == "config: arms: there is none, or all are null; keep at least one arm"
 
 
 def _keys_of_type(kind):
@@ -195,7 +200,7 @@ def test_no_digest_depends_on_where_the_data_are(config):
     assert [before.digest(stage) for stage in STAGE_VERSIONS] == [after.digest(stage) for stage in STAGE_VERSIONS]
 
 
-def test_null_removes_a_bound_of_the_default(config, schema):
+def test_null_removes_a_bound_of_the_default(config):
     config["analyte"]["positive"] |= {"above": None, "below": 3.5}
-    check_config(config, schema)
+    check_config(config)
     assert Study.from_config(config).analyte.positive == Range(below=3.5)

@@ -7,9 +7,9 @@ from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.settings.declare import setting
+from kalemia.core.settings.entries import walk
 from kalemia.sources.mimic_codes import OPTIONAL_TABLES
 from kalemia.sources.registry import SOURCES
-from settings_entries import walk
 from settings_yaml import config_yaml
 
 
@@ -64,14 +64,14 @@ def test_a_declared_setting_is_in_config_yaml_with_its_description():
         ("arms.forward.replay", None),
     ],
 )
-def test_the_schema_refuses_what_is_declared_as_not_accepted(config, schema, keys, value):
+def test_the_schema_refuses_what_is_declared_as_not_accepted(config, keys, value):
     *sections, key = keys.split(".")
     part = config
     for section in sections:
         part = part[section]
     part[key] = value
     with pytest.raises(UserError, match=f"^config: {keys}"):
-        check_config(config, schema)
+        check_config(config)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_the_schema_refuses_what_is_declared_as_not_accepted(config, schema, key
         ("populations", "split", "did you mean generic_split?"),
     ],
 )
-def test_a_former_key_is_answered_with_known_ones(config, schema, section, former, answer):
+def test_a_former_key_is_answered_with_known_ones(config, section, former, answer):
     part = config
     for key in section.split("."):
         part = part[key]
     part[former] = 1
     with pytest.raises(UserError) as caught:
-        check_config(config, schema)
+        check_config(config)
     assert str(caught.value).startswith(f"config: unknown key {section}.{former}; {answer}")
 
 

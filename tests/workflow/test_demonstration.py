@@ -19,9 +19,9 @@ CHANCE = (0.4, 0.6)
 
 
 @pytest.fixture(params=NAMES)
-def planted(request, config, schema):
+def planted(request, config):
     whole = merge_config(config, yaml.safe_load((ROOT / f"studies/{request.param}.yaml").read_text()))
-    check_config(whole, schema)
+    check_config(whole)
     return Study.from_config(whole)
 
 

@@ -20,8 +20,8 @@ def paper_scale(default_config):
     }
 
 
-def test_it_has_the_paper_s_network_and_schedule(paper_scale, schema):
-    check_config(paper_scale, schema)
+def test_it_has_the_paper_s_network_and_schedule(paper_scale):
+    check_config(paper_scale)
     study = Study.from_config(paper_scale)
     assert (study.network.depth, study.network.width) == (50, 64)
     generic = study.generic

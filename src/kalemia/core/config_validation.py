@@ -5,13 +5,24 @@ import itertools
 
 from kalemia.core.config import GENERIC, Fields, Study
 from kalemia.core.errors import UserError
+from kalemia.core.settings.schema import Schema, section_schema
 
 
-def check_config(config: Fields, schema: Fields) -> None:
+def config_schema() -> Schema:
+    """The JSON schema of a configuration."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The configuration of a Kalemia study",
+        **section_schema(Study()),
+    }
+
+
+def check_config(config: Fields) -> None:
     """Raise a `UserError` of one line for the first mistake in a configuration.
 
-    `schema` is workflow/schemas/config.schema.yaml. The message for an unknown key names the nearest known ones.
+    The message for an unknown key names the nearest known ones.
     """
+    schema = config_schema()
     _check_unknown_keys(config, schema, "")
     from jsonschema import Draft202012Validator
 
@@ -24,6 +35,8 @@ def check_config(config: Fields, schema: Fields) -> None:
 
 def _check_combinations(study: Study) -> None:
     """Check what the schema of one setting cannot see: several settings together, and a reserved name."""
+    if not study.arms:
+        raise UserError("config: arms: there is none, or all are null; keep at least one arm")
     if GENERIC in study.arms:
         raise UserError(f"config: arms.{GENERIC}: is the name of the generic network; rename the arm")
     analyte, split = study.analyte, study.populations.generic_split
@@ -64,7 +77,7 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
 
 
-def _check_unknown_keys(value, schema: Fields, where: str) -> None:
+def _check_unknown_keys(value, schema: Schema, where: str) -> None:
     if not isinstance(value, dict):
         return
     known, free = schema.get("properties", {}), schema.get("additionalProperties", True)

@@ -1,9 +1,11 @@
-"""The JSON schema of a configuration, as YAML, from the declared settings."""
+"""The JSON schema of the declared settings."""
 
-import yaml
+import typing
 
-from kalemia.core.config import Range, Study
-from settings_entries import GENERATED, WIDTH, Entry, walk
+from kalemia.core.settings.data import Range
+from kalemia.core.settings.entries import Entry, walk
+
+Schema = dict[str, typing.Any]
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _RANGE = {
@@ -14,24 +16,8 @@ _RANGE = {
 }
 
 
-class _Dumper(yaml.SafeDumper):
-    """Without anchors and aliases, which are harder to read than what they repeat."""
-
-    def ignore_aliases(self, data) -> bool:
-        return True
-
-
-def config_schema() -> str:
-    """The text of workflow/schemas/config.schema.yaml."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "The configuration of a Kalemia study",
-        **_section_schema(Study()),
-    }
-    return f"# {GENERATED}\n" + yaml.dump(schema, Dumper=_Dumper, sort_keys=False, width=WIDTH)
-
-
-def _section_schema(section) -> dict:
+def section_schema(section) -> Schema:
+    """The schema of a section, an instance of its dataclass: every key is required, and no other is known."""
     properties = {entry.key: _described_schema(entry) for entry in walk(section)}
     return {
         "type": "object",
@@ -41,13 +27,13 @@ def _section_schema(section) -> dict:
     }
 
 
-def _described_schema(entry: Entry) -> dict:
+def _described_schema(entry: Entry) -> Schema:
     if entry.setting:
         explained = "; ".join(f"{name}: {explanation}" for name, explanation in entry.explanations.items())
         return {"description": f"{entry.text}. {explained}".removesuffix(". "), **_setting_schema(entry)}
     if not isinstance(entry.default, dict):
-        return {"description": entry.section, **_section_schema(entry.default)}
-    named = _section_schema(next(iter(entry.default.values())))
+        return {"description": entry.section, **section_schema(entry.default)}
+    named = section_schema(next(iter(entry.default.values())))
     return {
         "description": entry.section,
         "type": "object",
@@ -57,7 +43,7 @@ def _described_schema(entry: Entry) -> dict:
     }
 
 
-def _setting_schema(entry: Entry) -> dict:
+def _setting_schema(entry: Entry) -> Schema:
     setting = entry.setting
     if entry.item_kind is Range:
         return _RANGE
@@ -78,7 +64,7 @@ def _setting_schema(entry: Entry) -> dict:
     }
 
 
-def _item_schema(entry: Entry, is_optional: bool = False) -> dict:
+def _item_schema(entry: Entry, is_optional: bool = False) -> Schema:
     setting, name = entry.setting, _TYPES[entry.item_kind]
     if setting.choices:
         return {"enum": [*setting.choices, None] if is_optional else [*setting.choices]}
@@ -92,5 +78,5 @@ def _item_schema(entry: Entry, is_optional: bool = False) -> dict:
     return {"type": [name, "null"] if is_optional else name, **_without_none(limits)}
 
 
-def _without_none(limits: dict) -> dict:
+def _without_none(limits: Schema) -> Schema:
     return {keyword: limit for keyword, limit in limits.items() if limit is not None}

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from kalemia.core.config import Study
+from kalemia.core.config_files import config_text, default_config, read_study
+from kalemia.core.errors import UserError
+
+CONFIG = ROOT / "config.yaml"
+SETTINGS_FILES = [
+    CONFIG,
+    *(path for folder in ("config", "studies", "tests") for path in (ROOT / folder).rglob("*.yaml")),
+]
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice, of which YAML silently keeps the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"{node.start_mark}: {keys}"
+        return super().construct_mapping(node, deep)
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    return tmp_path / "overlay.yaml"
+
+
+def _error(*overlays, settings=()):
+    with pytest.raises(UserError) as caught:
+        read_study(CONFIG, overlays, settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("beats: {per_draw: 3}", "config: unknown key beats.per_draw; did you mean min_per_draw or max_per_draw?"),
+        ("recipes: 3", "config: unknown key recipes; "),
+        ("cohort: {window_minutes: ten}", "config: cohort.window_minutes: 'ten' is not of type 'number'"),
+        ("cohort: 3", "config: cohort: 3 is not of type 'object'"),
+        ("results: ''", "config: results: '' "),
+        ("results:", "config: results: None is not of type 'string'"),
+        ("arms: {third: {protocol: paper}}", "config: arms.third: 'purge_hours' is a required property"),
+        ("arms: {forward: null, paper: null}", "config: arms: there is none, or all are null; keep at least one arm"),
+        (
+            "seed: 1\narms: {paper: null\nseed: 2",
+            "overlay.yaml, line 3: is not YAML (expected ',' or '}', but got ':')",
+        ),
+        ("seed: 1\n\tx: 2", "overlay.yaml, line 2: is not YAML (found character '\\t' that cannot start any token)"),
+        ("- seed", "overlay.yaml: is not a configuration, which has lines of the form key: value"),
+        ("seed: \x07", "overlay.yaml: cannot be read as a configuration (unacceptable character #x0007: "),
+    ],
+)
+def test_a_mistake_is_reported_in_one_line(overlay, text, message):
+    overlay.write_text(text)
+    assert _error(overlay).removeprefix(f"{overlay.parent}/").startswith(message)
+
+
+def test_a_setting_of_the_command_line_is_checked():
+    assert _error(settings=["seeds=3"]) == "config: unknown key seeds; did you mean seed?"
+    assert _error(settings=["seed=-3"]).startswith("config: seed: -3 is less than")
+
+
+def test_a_missing_file_and_a_binary_one_are_named(overlay):
+    assert "overlay.yaml: cannot be read as a configuration" in _error(overlay)
+    overlay.write_bytes(b"\xff")
+    assert "overlay.yaml: cannot be read as a configuration" in _error(overlay)
+
+
+def test_overlays_and_settings_override_in_order(overlay):
+    overlay.write_text("seed: 5\ncohort: {lead: V}\n")
+    study = read_study(CONFIG, [overlay], ["seed=6"])
+    assert (study.seed, study.cohort.lead, study.beats) == (6, "V", Study().beats)
+
+
+def test_an_empty_overlay_changes_nothing(overlay):
+    overlay.write_text("# only a comment\n")
+    assert read_study(CONFIG, [overlay]) == Study()
+
+
+def test_without_config_yaml_the_declared_defaults_are_read(default_config):
+    assert read_study(Path("none.yaml")) == Study()
+    assert default_config == yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def test_the_configuration_of_results_can_be_read_again(overlay):
+    overlay.write_text(config_text(Study()))
+    assert read_study(overlay) == Study()
+    assert default_config() == yaml.safe_load(overlay.read_text())
+
+
+@pytest.mark.parametrize("path", SETTINGS_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_key_is_given_twice(path):
+    yaml.load(path.read_text(), _UniqueKeys)
+
+
+def test_a_key_given_twice_would_be_found():
+    with pytest.raises(AssertionError, match="seed"):
+        yaml.load("seed: 1\nseed: 2\n", _UniqueKeys)
