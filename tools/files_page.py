@@ -12,47 +12,72 @@ _INTRODUCTION = f"""# Files
 
 All tables are Parquet (zstd). The metadata of each file holds `kalemia.table` (the kind of table), `kalemia.version`
 ({VERSION}) and `kalemia.digest` (of the configuration that made the table). Times are as in the source, without a time
-zone. The unit `{ANALYTE_UNIT}` is that setting: mEq/L unless the study says otherwise.
+zone. The unit `{ANALYTE_UNIT}` is that setting: mEq/L unless the study says otherwise. In paths, `{{subject}}` is a
+name such as `p010059`, `{{name}}` any name, and `**` any number of folders.
 """
 
-_OTHER_FILES = """\
-`results/config.yaml` is the whole configuration of the study as it was run. With it, `kalemia report --from
-results/` rebuilds `evaluation/`, the figures, the tables, the model cards, and the pages of the study and of each
-patient, byte for byte, from a results folder without `source/`, `excerpts/`, `beats/`, `features/` and all
-weights. `--to` makes such a folder. The only ECG in it are mean beats (`mean_beats/`, `explanation/`). The page of
-the review shows traces, so it cannot be rebuilt: the study's page links to `quality/review.html` if that file
-exists, and is the same otherwise.
+_OTHER_FILES = {
+    "Pages and figures": {
+        "report.html": "the page of the study; it is one file that loads no other",
+        "patients/{subject}/report.html": "the page of a patient, also one file",
+        "figures/{name}.svg": "the figures of the study's page",
+        "patients/{subject}/{name}.svg": "the figures of a patient's page",
+        "generic/model-card.md": "the model card of the generic network, as in the study's page",
+        "patients/{subject}/model-card.md": "the model cards of a patient's networks, as in the patient's page",
+        "tables/{name}.csv": "tables of `results/evaluation/` as CSV: rounds, averages, comparisons and others",
+        "quality/review.html": "excerpts for a person to review ([beats.md](../beats.md))",
+    },
+    "Networks": {
+        "generic/model.safetensors": "the generic network",
+        "personal/{arm}/{subject}/round-{k}/model.safetensors": "what a round trained; round 0 is the generic network",
+        "features/{subject}.safetensors": "the patient's beats after the frozen stages of the generic network",
+    },
+    "Source data": {
+        "source/mimic3wdb-matched/**/{name}": "simulated studies only: recordings in PhysioNet's layout",
+        "source/mimiciii/**/{name}": "simulated studies only: clinical tables in PhysioNet's layout",
+        "source/tables/{name}.csv.gz": "clinical tables from the web, checked against the published checksums",
+        "source/cache/**/{name}": "headers and sample ranges from the web; may be deleted when the study is finished",
+    },
+    "Records of the run": {
+        "config.yaml": "the whole configuration of the study as it was run",
+        "logs/**/{name}.log": "the log of each job",
+        "times/**/{name}.tsv": "Snakemake's benchmark of each job by rule: seconds, memory in MB",
+    },
+}
+_NOTES = """\
+## Which files rebuild the report
 
-## Text
+With `config.yaml`, `kalemia report --from results/` rebuilds `evaluation/`, the figures, the tables, the model
+cards, and the pages of the study and of each patient, byte for byte, from a results folder without `source/`,
+`excerpts/`, `beats/`, `features/` and all weights. `--to` makes such a folder. The only ECG in it are mean beats
+(`mean_beats/`, `explanation/`). The page of the review shows traces, so it cannot be rebuilt: the study's page
+links to `quality/review.html` if that file exists, and is the same otherwise.
 
-| file | description |
-|---|---|
-| `results/report.html`, `results/patients/{subject}/report.html` | the pages; each is one file that loads no other |
-| `results/generic/model-card.md`, `results/patients/{subject}/model-card.md` | model cards, as in the pages |
-| `results/tables/{name}.csv` | tables of `results/evaluation/` as CSV: rounds, averages, comparisons and others |
-| `results/times/{rule}/...tsv` | Snakemake's benchmark of each job: seconds, memory in MB |
-| `results/figures/{name}.svg`, `results/patients/{subject}/{name}.svg` | the figures of the pages |
+## What is in a file of weights
 
-## Checkpoints
+`model.safetensors` holds tensors and, as one JSON value in its metadata, their lineage: architecture, digest of the
+configuration, hash of the parent file and of the generic file, training draws, time of the latest training draw,
+hash of the tensors. A round stores only the tensors that it trained; `kalemia.network.checkpoints.load_round` loads
+them over the generic weights and refuses another parent. Nothing is ever unpickled.
 
-`model.safetensors` holds tensors and, as one JSON value in its metadata, their lineage: architecture, recipe
-digest, hash of the parent file and of the generic file, training draws, time of the latest training draw, hash of
-the tensors. A round stores only the tensors that it trained; `kalemia.network.checkpoints.load_round` loads them
-over the generic weights and refuses another parent. Nothing is ever unpickled.
-
-`results/features/{subject}.safetensors` holds the patient's beats after the frozen stages of the generic network,
-in the order of the shard: `stage-3` (or another number), `pooled` and `outputs`, float32, with the hashes of the
-generic file and of the shard. It is a cache that every round, null and baseline reads (41 kB per beat at width
-64). Delete it only together with the whole study; otherwise everything that reads it is remade.
+`features/{subject}.safetensors` has the beats in the order of the shard: `stage-3` (or another number), `pooled` and
+`outputs`, float32, with the hashes of the generic file and of the shard. It is a cache that every round, negative
+control and baseline reads (41 kB per beat at width 64). Delete it only together with the whole study; otherwise
+everything that reads it is remade.
 """
 
 
 def files_page() -> str:
     """The text of docs/reference/files.md."""
     json_files = (*JSON_FILES, *(file for file in EVALUATION if isinstance(file, JsonFile)))
-    rows = [f"| `results/{file.path}` | {file.doc} |" for file in json_files]
-    json_section = "\n".join(["## JSON", "", "| file | description |", "|---|---|", *rows, ""])
-    return "\n".join([_INTRODUCTION, *map(_table_section, TABLES.values()), json_section, _OTHER_FILES])
+    lists = {"JSON": {file.path: file.doc for file in json_files}} | _OTHER_FILES
+    sections = [_list_section(title, files) for title, files in lists.items()]
+    return "\n".join([_INTRODUCTION, *map(_table_section, TABLES.values()), *sections, _NOTES])
+
+
+def _list_section(title: str, files: dict[str, str]) -> str:
+    rows = [f"| `results/{path}` | {doc} |" for path, doc in files.items()]
+    return "\n".join([f"## {title}", "", "| file | description |", "|---|---|", *rows, ""])
 
 
 def _table_section(table: Table) -> str:

@@ -80,6 +80,17 @@ def test_the_study_ends_in_its_report(finished):
         assert (finished / f"results/patients/p{subject:06d}/report.html").exists()
 
 
+def test_every_file_is_in_the_list_of_files(finished):
+    listed = re.findall(r"`results/([^`]+)`", (ROOT / "docs/reference/files.md").read_text())
+    placeholders = {"{subject}": r"p\d{6}", "{k}": r"\d+", "**/": "(.+/)?"}
+    escaped = "|".join(re.escape(path) for path in listed)
+    for name, pattern in placeholders.items():
+        escaped = escaped.replace(re.escape(name), pattern)
+    known = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", escaped))
+    files = [path.relative_to(finished / "results") for path in (finished / "results").rglob("*") if path.is_file()]
+    assert [str(path) for path in files if not known.fullmatch(str(path))] == []
+
+
 def test_jobs_are_chosen_when_one_has_ended_and_not_by_the_clock(finished):
     said = (finished / "said.txt").read_text()
     assert said.count("Finished jobid: ") > 50

@@ -59,7 +59,7 @@ BEATS_TABLES = (
         "beats/{subject}.parquet",
         "One row per beat, one row group per draw. Excerpts and beats of ten subjects are made together, in"
         " `excerpts/batch-{number}/` and `beats/batch-{number}/`, which are temporary."
-        " `results/beats/generic.parquet` has the same columns: the shards of all generic patients, in the order of"
+        " `results/beats/generic.parquet` holds the shards of all generic patients, in the order of"
         " their names, one row group per patient. Training of the generic network reads it and"
         " `results/cohort/generic.parquet`, and nothing else.",
         (
@@ -76,6 +76,7 @@ BEATS_TABLES = (
             Column("quality", pa.float32(), "quality of the beat, 0 to 1"),
             Column("beat", BEAT, "120 samples at 125 Hz, filtered, R peak at index 40", "mV"),
         ),
+        other_paths=("beats/generic.parquet",),
     ),
     Table(
         "quality",
