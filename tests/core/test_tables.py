@@ -73,7 +73,15 @@ def test_another_version_is_refused(tmp_path):
         read_table(tmp_path / "a.parquet", "generic")
 
 
-def test_another_recipe_is_refused(tmp_path):
+def test_a_file_that_is_not_there_is_called_so(tmp_path):
+    said = "is not there; the study is not finished: run snakemake$"
+    with pytest.raises(UserError, match=f"a.parquet: {said}"):
+        read_table(tmp_path / "a.parquet", "generic")
+    with pytest.raises(UserError, match=f"a.json: {said}"):
+        read_json(tmp_path / "a.json")
+
+
+def test_another_digest_is_refused(tmp_path):
     write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS), digest="old")
     with pytest.raises(UserError, match="another configuration"):
         read_table(tmp_path / "a.parquet", "generic", digest="new")

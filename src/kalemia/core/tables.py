@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import SCHEMAS, TABLES, VERSION
 
+_NOT_THERE = "is not there; the study is not finished: run snakemake"
 _MAX_ROWS_PER_GROUP = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
 
 
@@ -50,7 +51,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", group_by: str | None = None) -> None:
-    """Write a table of one of `SCHEMAS` as Parquet (zstd), with its kind, version and recipe digest as metadata.
+    """Write a table of one of `SCHEMAS` as Parquet (zstd), with its kind, version and digest as metadata.
 
     `group_by` names a column by which the table is sorted; each of its values becomes a row group.
     """
@@ -70,8 +71,8 @@ def write_row_groups(path: str | Path, kind: str, tables: Iterable[pa.Table], di
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None, digest: str | None = None) -> pa.Table:
     """Read a table written by `write_table`.
 
-    Raises `UserError` if the file is not such a table, has another version, or (when `digest` is given) was made by
-    another recipe than the one in force.
+    Raises `UserError` if the file is not such a table, has another version, or does not have the `digest` that is
+    given.
     """
     with _open_table(path, kind, digest) as file:
         return file.read(columns=columns)
@@ -103,6 +104,8 @@ def read_subject_rows(path: str | Path, kind: str, subject_id: int) -> pa.Table:
 def _open_table(path: str | Path, kind: str, digest: str | None = None) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: {_NOT_THERE}") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({_first_line(error)}); delete it and run again") from None
     metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
@@ -156,6 +159,8 @@ def read_json(path: str | Path) -> dict:
     """Read a JSON file; raises `UserError` where it cannot be read."""
     try:
         return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: {_NOT_THERE}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again") from None
 
