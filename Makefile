@@ -46,7 +46,7 @@ lint: setup  ## check the style of code and workflow, and the lock file of stage
 generate: setup  ## write config.yaml, its schema and the reference pages from what the code declares
 	@$(BIN)/python tools/generate.py
 
-lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review" or all: code changed, output did not)
+lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review_page" or all: code changed, output did not)
 	$(BIN)/python tools/stage_lock.py --update --same-output $(SAME_OUTPUT)
 
 bench: setup  ## benchmark against other tools

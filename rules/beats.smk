@@ -3,7 +3,7 @@
 # Makes:  beats/{subject}.parquet, the shard; beats/{subject}.quality.parquet, the beats kept and lost per draw;
 #         quality/review.html, the excerpts closest to the thresholds, for a person to look at.
 # One job works on a batch of ten subjects, because loading the libraries takes as long as the work on ten. The folder
-# beats/batch-N/ exists until the job of each subject has moved its files; after an interruption it may stay, as links.
+# beats/batch-N/ exists until the job of each subject has linked its files; after an interruption it may stay, as links.
 
 
 rule beats_of_batch:
@@ -38,7 +38,7 @@ localrules:
 
 
 rule beats:
-    "Move the beats of one subject out of its batch."
+    "Link the beats of one subject out of its batch."
     input:
         batch=batch_of_subject("beats"),
         # inputs of the batch, repeated here: the job must run again for its own subject if the batch was made again for another
@@ -75,7 +75,7 @@ rule review_page:
         mem_mb=scale_with_attempt(2000),
         runtime=scale_with_attempt(30),
     params:
-        recipe=study.digest("review"),
+        recipe=study.digest("review_page"),
         decisions=str(decisions),
     script:
         "../workflow/scripts/review_page.py"

@@ -100,7 +100,7 @@ if has_heights_and_weights:
             mem_mb=scale_with_attempt(2000),
             runtime=scale_with_attempt(120),
         params:
-            recipe=study.digest("body"),
+            recipe=study.digest("height_weight"),
         script:
             "../workflow/scripts/height_weight.py"
 

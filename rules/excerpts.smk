@@ -36,7 +36,7 @@ localrules:
 
 
 rule excerpts:
-    "Move the excerpts of one subject out of its batch."
+    "Link the excerpts of one subject out of its batch."
     input:
         batch=batch_of_subject("excerpts"),
         # inputs of the batch, repeated here: the job must run again for its own subject if the batch was made again for another

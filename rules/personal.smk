@@ -29,7 +29,7 @@ rule count_rounds:
         mem_mb=scale_with_attempt(500),
         runtime=scale_with_attempt(5),
     params:
-        recipe=study.digest("arms"),
+        recipe=study.digest("count_rounds"),
     script:
         "../workflow/scripts/count_rounds.py"
 

@@ -82,7 +82,16 @@ def test_jobs_run_on_slurm_under_the_account_and_partitions_of_the_profile(story
     # a job that a killed Snakemake left behind may have written its outputs before it was cancelled
     counted = [row for row in records if row["State"] == "COMPLETED" or row["JobIDRaw"] in story.left_behind]
     completed = {row["Comment"].split("_wildcards_")[0] for row in counted}
-    single = {"simulate", "cohort", "height_weight", "populations", "context", "ledger", "review", "characteristics"}
+    single = {
+        "simulate",
+        "cohort",
+        "height_weight",
+        "populations",
+        "context",
+        "ledger",
+        "review_page",
+        "characteristics",
+    }
     single |= {"generic_beats", "generic", "nulls", "strangers", "report_evaluation_study_report"}
     assert {f"rule_{name}" for name in single} <= completed
     for group in ("excerpts-0", "beats-0", f"rounds_{story.other}", f"page_{story.other}"):

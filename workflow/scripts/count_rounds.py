@@ -12,6 +12,6 @@ with job_log(snakemake.log[0]):
         arms=study.arms,
         personal=study.personal,
         seed=study.seed,
-        digest=study.digest("arms"),
+        digest=study.digest("count_rounds"),
         path=snakemake.output[0],
     )

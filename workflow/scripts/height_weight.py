@@ -8,4 +8,4 @@ with job_log(snakemake.log[0]):
     from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
-    write_heights_and_weights(describe_source(study).tables_folder, study.digest("body"), snakemake.output[0])
+    write_heights_and_weights(describe_source(study).tables_folder, study.digest("height_weight"), snakemake.output[0])
