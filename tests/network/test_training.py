@@ -13,7 +13,7 @@ from torch import nn
 from beat_shards import simulated_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.network.inference import loss_and_accuracy, predict, predict_logits
+from kalemia.network.inference import loss_and_accuracy, predict
 from kalemia.network.losses import Objective
 from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 from kalemia.network.resnet import resnet
@@ -269,7 +269,7 @@ def test_only_unfrozen_parameters_change():
 def test_prediction_does_not_change_the_network():
     network = resnet(18, 2)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    predict_logits(network.train(), training_beats()[0])
+    predict(network.train(), training_beats()[0])
     assert same(before, network.state_dict())
 
 

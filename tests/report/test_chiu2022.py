@@ -7,22 +7,30 @@ from kalemia.report.formatting import METRIC_NAMES
 from kalemia.report.sections.generic import SPLITS
 
 
+def _largest_sample_sd(mean: float, n: int) -> float:
+    """The largest sample SD (n - 1) that `n` values between 0 and 1 can have around `mean`.
+
+    The sum of squares is largest where every value is 0 or 1, which gives a variance of mean (1 - mean) n / (n - 1).
+    """
+    return (mean * (1 - mean) * n / (n - 1)) ** 0.5
+
+
 def test_largest_sample_sd_around_a_half_is_that_of_zeros_and_ones():
-    assert paper.largest_sample_sd(0.5, 2) == pytest.approx(0.5**0.5)
-    assert paper.largest_sample_sd(0.0, 16) == 0
+    assert _largest_sample_sd(0.5, 2) == pytest.approx(0.5**0.5)
+    assert _largest_sample_sd(0.0, 16) == 0
 
 
 def test_an_sd_is_doubted_just_where_it_is_impossible():
     for rounds in paper.ROUNDS.values():
         for result in rounds.values():
             if result.sd is not None:
-                possible = result.sd <= paper.largest_sample_sd(result.mean, paper.PATIENTS)
+                possible = result.sd <= _largest_sample_sd(result.mean, paper.PATIENTS)
                 assert possible == (result.doubt is None)
 
 
 def test_the_doubt_on_specificity_states_the_largest_sd():
     doubted = paper.ROUNDS["specificity"][1]
-    assert f"{paper.largest_sample_sd(doubted.mean, paper.PATIENTS):.3f}" == "0.300"
+    assert f"{_largest_sample_sd(doubted.mean, paper.PATIENTS):.3f}" == "0.300"
     assert "0.300" in doubted.doubt
 
 

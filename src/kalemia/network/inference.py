@@ -20,11 +20,6 @@ def predict(network: nn.Module, inputs: Tensor, precision: str = "float32") -> T
     return predict_with(network, inputs, precision)
 
 
-def predict_logits(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
-    """Return the label's logits, float32 (n,); arguments as for `predict`."""
-    return label_column(predict(network, inputs, precision))
-
-
 def predict_with(forward: Callable[[Tensor], Tensor], inputs: Tensor, precision: str) -> Tensor:
     """As `predict`, but with any function that computes the outputs of a batch; its network is in evaluation mode."""
     with torch.inference_mode(), autocast_context(precision, inputs.device):

@@ -137,11 +137,3 @@ DOUBTS = (
     IMPOSSIBLE_SPECIFICITY_SD,
     PLATEAU_DOUBT,
 )
-
-
-def largest_sample_sd(mean: float, n: int) -> float:
-    """The largest sample SD (n - 1) that `n` values between 0 and 1 can have around `mean`.
-
-    The sum of squares is largest where every value is 0 or 1, which gives a variance of mean (1 - mean) n / (n - 1).
-    """
-    return (mean * (1 - mean) * n / (n - 1)) ** 0.5
