@@ -1,4 +1,4 @@
-"""Calibration, and every draw of the test periods at real prevalence with the alerts it would cause."""
+"""Calibration, and every draw of the evaluation periods at real prevalence with the alerts it would cause."""
 
 from kalemia.core.config import Study
 from kalemia.report.formatting import interval
@@ -79,12 +79,13 @@ SECTION = Section(
         ),
         Figure(
             "decision-curve",
-            "Net benefit of alerts by the predicted probability, over every draw of the test periods, compared with"
-            " always and never alerting.",
+            "Net benefit of alerts by the predicted probability, over every draw of the evaluation periods, compared"
+            " with always and never alerting.",
             "statistics_figures.write_decision_curve_figure",
         ),
     ),
     tables={
-        "prevalence": "Every draw of the test periods at real prevalence: discrimination, predictive values and alerts."
+        "prevalence": "Every draw of the evaluation periods at real prevalence: discrimination, predictive values and"
+        " alerts."
     },
 )
