@@ -13,6 +13,7 @@ _INTRODUCTION = (
     " [studies/mimic3.yaml](../../studies/mimic3.yaml). An unknown key is refused, with the nearest known one, before"
     " any work begins. *paper* is the value of Chiu et al. 2022."
 )
+_OF_NAMED = "The defaults are those of `{key}.{name}`. A name that is not in `config.yaml` must be given every key."
 _KINDS = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text"}
 
 
@@ -24,10 +25,11 @@ def configuration_page() -> str:
     for entry in entries:
         if entry.setting:
             continue
-        section, prefix = entry.default, ""
+        section, prefix, text = entry.default, "", f"{entry.section}."
         if isinstance(section, dict):
-            section, prefix = next(iter(section.values())), "NAME."
-        lines += ["", f"## `{entry.key}`", "", *textwrap.wrap(f"{entry.section}.", WIDTH)]
+            name, section = next(iter(section.items()))
+            prefix, text = "NAME.", f"{text} {_OF_NAMED.format(key=entry.key, name=name)}"
+        lines += ["", f"## `{entry.key}`", "", *textwrap.wrap(text, WIDTH)]
         lines += _table(list(_settings(section, prefix)))
     return "\n".join(lines) + "\n"
 

@@ -25,7 +25,7 @@ def label_values(values: np.ndarray, analyte: Analyte) -> np.ndarray:
 def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     """Build one row per draw of the analyte, sorted by subject, time, item and row; no draw is left out.
 
-    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, potassium (float64), label (null: neither class, or no
+    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, value (float64), label (null: neither class, or no
     reliable value), flags (list of `FLAGS`), reason (the flag that excludes the draw, or null).
 
     Rows of one subject and time are twins from one specimen; the first one with a value, in the order of

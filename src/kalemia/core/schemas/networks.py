@@ -49,7 +49,7 @@ NETWORKS_TABLES = (
             Column(
                 "estimate",
                 pa.float64(),
-                "predicted value of the analyte, mean over the beats; null without an analyte head",
+                "predicted value of the analyte, mean over the beats; null without an auxiliary head",
                 ANALYTE_UNIT,
             ),
         ),

@@ -73,7 +73,7 @@ class Generic:
         choices={
             "auto": "bfloat16 on a GPU only",
             "float32": "on every device",
-            "bfloat16": "twice as fast on processors that support it",
+            "bfloat16": "about 1.5 times as fast on processors that support it",
         },
     )
     compile: bool = setting(False, "use torch.compile, with CUDA graphs on a GPU; slower on CPUs (docs/performance.md)")
