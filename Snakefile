@@ -40,6 +40,9 @@ localrules:
 
 
 onstart:
+    # a few jobs do not make up for the time that the server needs to start
+    if workflow.local_exec and len(workflow.dag) >= 10:
+        start_server("snakemake.script")
     # With Snakemake 9.27's default limit of 100 jobs per second, each finished job wakes the scheduler every second from
     # then on, and some hundreds of finished jobs keep a core busy
     # (https://github.com/snakemake/snakemake/pull/3744). Any other limit is kept.

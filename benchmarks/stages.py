@@ -32,9 +32,9 @@ STAGES |= {"populations": None}
 
 
 def jobs_of(results: Path, rule: str) -> list[dict]:
-    """What Snakemake wrote down of each job of a rule."""
+    """What each job of a rule took."""
     jobs = []
-    for path in [*(results / "times").glob(f"{rule}.tsv"), *(results / "times" / rule).glob("**/*.tsv")]:
+    for path in (results / "times" / rule).glob("**/*.tsv"):
         with path.open(newline="") as file:
             jobs += csv.DictReader(file, delimiter="\t")
     return jobs
@@ -42,14 +42,6 @@ def jobs_of(results: Path, rule: str) -> list[dict]:
 
 def bytes_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def number(text: str) -> float:
-    """Snakemake writes NA or - of a job that was over before it looked."""
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def processor_seconds(task, subjects: list[str]) -> float:
@@ -96,9 +88,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for rule, name in STAGES.items():
         jobs = jobs_of(results, rule)
-        clock, used = (sum(number(job[column]) for job in jobs) for column in ("s", "cpu_time"))
+        clock, used = (sum(float(job[column]) for job in jobs) for column in ("s", "cpu_s"))
         start_up = f"{1 - work_s[rule] * len(subjects) / used:.0%}" if rule in work_s else ""
-        peak = max((number(job["max_rss"]) for job in jobs), default=0)
+        peak = max((float(job["max_rss_mb"]) for job in jobs), default=0)
         disk = f"{bytes_of(results / name) / 1e6:.1f}" if name else ""
         print(f"| {rule} | {len(jobs)} | {clock:.0f} | {used:.0f} | {start_up} | {peak:.0f} | {disk} |")
 

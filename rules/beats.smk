@@ -16,8 +16,6 @@ rule beats_of_batch:
         temp(directory(result_path("beats/batch-{batch}"))),
     log:
         log_path("beats/batch-{batch}"),
-    benchmark:
-        benchmark_path("beats_of_batch/{batch}")
     group:
         group_of_batch("beats")
     conda:
@@ -67,8 +65,6 @@ rule review_page:
         result_path("quality/review.html"),
     log:
         log_path("review_page"),
-    benchmark:
-        benchmark_path("review_page")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -18,8 +18,6 @@ checkpoint cohort:
         unreadable=result_path("cohort/unreadable.parquet"),
     log:
         log_path("cohort"),
-    benchmark:
-        benchmark_path("cohort")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -44,8 +42,6 @@ checkpoint populations:
         flow=result_path("cohort/flow.json"),
     log:
         log_path("populations"),
-    benchmark:
-        benchmark_path("populations")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -68,8 +64,6 @@ rule context:
         result_path("cohort/context.parquet"),
     log:
         log_path("context"),
-    benchmark:
-        benchmark_path("context")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -92,8 +86,6 @@ if has_heights_and_weights:
             result_path("cohort/height_weight.parquet"),
         log:
             log_path("height_weight"),
-        benchmark:
-            benchmark_path("height_weight")
         conda:
             "../envs/signal.yaml"
         resources:
@@ -121,8 +113,6 @@ rule characteristics:
         result_path("cohort/characteristics.json"),
     log:
         log_path("characteristics"),
-    benchmark:
-        benchmark_path("characteristics")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -145,8 +135,6 @@ rule ledger:
         result_path("cohort/ledger.parquet"),
     log:
         log_path("ledger"),
-    benchmark:
-        benchmark_path("ledger")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -7,6 +7,7 @@ from kalemia.core.config import Study
 from kalemia.core.config_files import config_text
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import exit_on_user_error
+from kalemia.core.job_server import start_server
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
 from kalemia.core.schemas import EVALUATION, EXPLANATION
 from kalemia.personal.study_subjects import SubjectIndex
@@ -27,11 +28,6 @@ config = {**config, "results": str(workflow.modifier.modify_path(study.results))
 
 def log_path(path):
     return result_path(f"logs/{path}.log")
-
-
-def benchmark_path(path):
-    """Where Snakemake writes how long a job took; the first part of `path` is the name of the rule."""
-    return result_path(f"times/{path}.tsv")
 
 
 def with_cached_signature(function):

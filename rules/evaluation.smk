@@ -17,8 +17,6 @@ rule evaluation:
         **{file.name: result_path(file.path) for file in EVALUATION},
     log:
         log_path("evaluation"),
-    benchmark:
-        benchmark_path("evaluation")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -13,8 +13,6 @@ rule excerpts_of_batch:
         temp(directory(result_path("excerpts/batch-{batch}"))),
     log:
         log_path("excerpts/batch-{batch}"),
-    benchmark:
-        benchmark_path("excerpts_of_batch/{batch}")
     group:
         group_of_batch("excerpts")
     conda:

@@ -20,8 +20,6 @@ rule explanation:
         },
     log:
         log_path("explanation/{subject}"),
-    benchmark:
-        benchmark_path("explanation/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads

@@ -14,8 +14,6 @@ rule generic_beats:
         result_path("beats/generic.parquet"),
     log:
         log_path("generic_beats"),
-    benchmark:
-        benchmark_path("generic_beats")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -39,8 +37,6 @@ rule generic:
         metrics=result_path("generic/metrics.json"),
     log:
         log_path("generic"),
-    benchmark:
-        benchmark_path("generic")
     conda:
         "../envs/training.yaml"
     threads: study.generic.threads

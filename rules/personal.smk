@@ -20,8 +20,6 @@ rule count_rounds:
         result_path("personal/arms.parquet"),
     log:
         log_path("count_rounds"),
-    benchmark:
-        benchmark_path("count_rounds")
     localrule: True
     conda:
         "../envs/signal.yaml"
@@ -44,8 +42,6 @@ rule split:
         result_path("personal/{arm}/{subject}/split.json"),
     log:
         log_path("personal/{arm}/{subject}/split"),
-    benchmark:
-        benchmark_path("split/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -67,8 +63,6 @@ rule features:
         result_path("features/{subject}.safetensors"),
     log:
         log_path("features/{subject}"),
-    benchmark:
-        benchmark_path("features/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -96,8 +90,6 @@ rule score_generic:
         baselines=result_path("personal/{arm}/{subject}/baselines.parquet"),
     log:
         log_path("personal/{arm}/{subject}/round-0"),
-    benchmark:
-        benchmark_path("score_generic/{arm}/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -126,8 +118,6 @@ rule finetune:
         metrics=result_path("personal/{arm}/{subject}/round-{k}/metrics.json"),
     log:
         log_path("personal/{arm}/{subject}/round-{k}"),
-    benchmark:
-        benchmark_path("finetune/{arm}/{subject}/round-{k}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -152,8 +142,6 @@ rule nulls:
         result_path("personal/{arm}/{subject}/nulls.parquet"),
     log:
         log_path("personal/{arm}/{subject}/nulls"),
-    benchmark:
-        benchmark_path("nulls/{arm}/{subject}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
@@ -179,8 +167,6 @@ rule strangers:
         result_path("personal/{arm}/cross_patient.parquet"),
     log:
         log_path("personal/{arm}/strangers"),
-    benchmark:
-        benchmark_path("strangers/{arm}")
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads

@@ -35,8 +35,6 @@ rule patient_report:
         ),
     log:
         log_path("patients/{subject}"),
-    benchmark:
-        benchmark_path("patient_report/{subject}")
     conda:
         "../envs/signal.yaml"
     resources:
@@ -91,8 +89,6 @@ rule study_report:
         ],
     log:
         log_path("report"),
-    benchmark:
-        benchmark_path("study_report")
     conda:
         "../envs/signal.yaml"
     resources:

@@ -14,8 +14,6 @@ if source.is_simulated:
             truth=result_path("source/truth.json"),
         log:
             log_path("simulate"),
-        benchmark:
-            benchmark_path("simulate")
         conda:
             "../envs/signal.yaml"
         threads: 2
@@ -36,8 +34,6 @@ if source.downloads_tables:
             result_path("source/tables/{table}.csv.gz"),
         log:
             log_path("download_table/{table}"),
-        benchmark:
-            benchmark_path("download_table/{table}")
         # nodes of a cluster often cannot reach the internet
         localrule: True
         conda:

@@ -41,7 +41,7 @@ _OTHER_FILES = {
     "Records of the run": {
         "config.yaml": "the whole configuration of the study as it was run",
         "logs/**/{name}.log": "the log of each job",
-        "times/**/{name}.tsv": "Snakemake's benchmark of each job by rule: seconds, memory in MB",
+        "times/**/{name}.tsv": "time of each job by rule: seconds, processor time in seconds, largest memory in MB",
     },
 }
 _NOTES = """\

@@ -1,4 +1,6 @@
+import csv
 import logging
+import time
 
 import pytest
 
@@ -7,7 +9,7 @@ from kalemia.core.jobs import error_context, job_log
 
 
 def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught, job_log(tmp_path / "logs/a.log"):
+    with pytest.raises(SystemExit) as caught, job_log(tmp_path / "logs/a.log", "cohort"):
         raise UserError("cohort: nobody is there")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "kalemia: cohort: nobody is there\n"
@@ -17,18 +19,38 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
 
 
 def test_an_unexpected_error_keeps_its_traceback(tmp_path):
-    with pytest.raises(ZeroDivisionError), job_log(tmp_path / "a.log"):
+    with pytest.raises(ZeroDivisionError), job_log(tmp_path / "logs/a.log", "beats"):
         raise ZeroDivisionError
-    assert "Traceback" in (tmp_path / "a.log").read_text()
+    assert "Traceback" in (tmp_path / "logs/a.log").read_text()
 
 
 def test_messages_of_the_package_are_logged(tmp_path):
-    with job_log(tmp_path / "a.log"):
+    with job_log(tmp_path / "logs/a.log", "beats"):
         logging.getLogger("kalemia.beats.segment_beats").info("200 beats")
-    assert (tmp_path / "a.log").read_text().endswith(" 200 beats\n")
+    assert (tmp_path / "logs/a.log").read_text().endswith(" 200 beats\n")
 
 
 def test_an_unexpected_error_names_the_subject(tmp_path):
-    with pytest.raises(RuntimeError), job_log(str(tmp_path / "a.log")), error_context("p000017"):
+    with pytest.raises(RuntimeError), job_log(str(tmp_path / "logs/a.log"), "beats"), error_context("p000017"):
         raise RuntimeError("odd")
-    assert "p000017" in (tmp_path / "a.log").read_text()
+    assert "p000017" in (tmp_path / "logs/a.log").read_text()
+
+
+def test_a_finished_job_leaves_its_time_and_memory_below_its_rule(tmp_path):
+    with job_log(tmp_path / "logs/personal/paper/p000017/round-1.log", "finetune"):
+        end_s = time.process_time() + 0.2
+        while time.process_time() < end_s:
+            pass
+    (path,) = (tmp_path / "times").rglob("*.tsv")
+    assert path == tmp_path / "times/finetune/personal/paper/p000017/round-1.tsv"
+    with path.open(newline="") as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    assert 0.2 <= float(row["s"]) < 60
+    assert float(row["cpu_s"]) >= 0.2
+    assert 20 < float(row["max_rss_mb"]) < 20_000
+
+
+def test_a_failed_job_leaves_no_time(tmp_path):
+    with pytest.raises(ZeroDivisionError), job_log(tmp_path / "logs/a.log", "beats"):
+        raise ZeroDivisionError
+    assert not (tmp_path / "times").exists()

@@ -213,7 +213,8 @@ def test_a_change_makes_again_what_depends_on_it(copy_of_finished, monkeypatch, 
     assert planned.keys() - {"all", "total"} == rules
 
 
-def test_the_same_seed_gives_the_same_bytes_on_one_core_as_on_two(finished, tmp_path):
+def test_the_same_seed_gives_the_same_bytes_on_one_core_without_a_job_server(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("KALEMIA_JOB_SERVER", "off")
     run = _run(tmp_path, "--cores", "1")
     assert run.returncode == 0, run.stdout + run.stderr
     first, again = contents_of(finished / "results"), contents_of(tmp_path / "results")

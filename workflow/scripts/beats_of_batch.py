@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import error_context, job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.beats.review_decisions import read_review_decisions
     from kalemia.beats.segment_beats import BeatSettings, write_beats
     from kalemia.core.paths import subject_id

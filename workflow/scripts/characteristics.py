@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.characteristics import write_characteristics
     from kalemia.sources.registry import describe_source
 

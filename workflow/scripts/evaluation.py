@@ -5,7 +5,7 @@ from pathlib import Path
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.evaluation.build_evaluation import EvaluationInputs, write_evaluation
 
     names = EvaluationInputs.__dataclass_fields__

@@ -5,7 +5,7 @@ import time
 from kalemia.core.config import Study
 from kalemia.core.jobs import error_context, job_log, log_and_print
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.beats.excerpts import write_excerpts
     from kalemia.cohort.select_cohort import count_draws_to_read
     from kalemia.core.paths import subject_id

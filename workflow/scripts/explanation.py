@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus
 
 set_visible_gpus(snakemake.resources.get("gpu", 0))
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.core.paths import round_of_path, subject_id
     from kalemia.explanation.explain_patient import PatientFiles, TrainingSettings, explain_subject
 

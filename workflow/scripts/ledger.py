@@ -2,7 +2,7 @@
 
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.exclusion_ledger import write_ledger
 
     write_ledger(

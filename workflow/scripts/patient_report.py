@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.beats.mean_beats import write_mean_beats
     from kalemia.report.patient_page import write_patient_page
     from kalemia.report.write_outputs import write_patient_figures

@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.inclusion_flow import step_descriptions
     from kalemia.cohort.populations import write_populations
 

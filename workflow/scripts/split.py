@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.personal.arms import write_subject_split
 
     study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm

@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.core.tables import write_text
     from kalemia.report.study_page import write_page
     from kalemia.report.write_outputs import write_csv_tables, write_study_figures

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kalemia.core.errors import UserError
+from kalemia.core.job_server import run_in_server
 
 PROGRESS_EVERY_S = 10.0
 
@@ -45,8 +47,14 @@ def error_context(subject: str) -> Iterator[None]:
 
 
 @contextmanager
-def job_log(path: str) -> Iterator[logging.Logger]:
-    """Log the job to `path`; a `UserError` inside becomes its last line, and exit status 1."""
+def job_log(path: str, rule: str) -> Iterator[logging.Logger]:
+    """Log the job to `path` below a folder "logs", and write the time it took below the folder "times" beside that.
+
+    A `UserError` inside becomes the last line of the log, and exit status 1. Where a job server runs
+    (`core.job_server`), the job is handed over to it.
+    """
+    run_in_server()
+    began_s = time.monotonic()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
@@ -55,6 +63,7 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     log.addHandler(handler)
     try:
         yield log
+        _write_usage(Path(path), rule, time.monotonic() - began_s)
     except UserError as error:
         log.error("error: %s", error)
         print(f"kalemia: {error}", file=sys.stderr)
@@ -65,6 +74,20 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+def _write_usage(log_path: Path, rule: str, seconds: float) -> None:
+    """Write times/{rule}/{log_path below logs/}.tsv: seconds, processor time, and the largest memory in MB.
+
+    Snakemake's own benchmarks look at a job every few seconds: they miss short jobs, and forks of the job server.
+    """
+    logs = next(folder for folder in log_path.parents if folder.name == "logs")
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu_s = sum(one.ru_utime + one.ru_stime for one in usage)
+    memory_mb = max(one.ru_maxrss for one in usage) / (1024**2 if sys.platform == "darwin" else 1024)
+    path = logs.with_name("times") / rule / log_path.relative_to(logs).with_suffix(".tsv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\tcpu_s\tmax_rss_mb\n{seconds:.2f}\t{cpu_s:.2f}\t{memory_mb:.1f}\n")
 
 
 def set_visible_gpus(n_requested: int) -> None:

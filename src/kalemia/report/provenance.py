@@ -33,30 +33,18 @@ def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def rule_times(folder: str | Path) -> list[RuleTime]:
-    """The rules of results/times, where Snakemake writes a table a job, the one that took most in all first."""
+    """Sum up results/times, where each job writes a table; the rule that took most time first."""
     jobs: dict[str, list[dict]] = {}
     for path in sorted(Path(folder).glob("**/*.tsv")):
         with path.open(newline="") as file:
-            rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-            jobs.setdefault(rule, []).extend(csv.DictReader(file, delimiter="\t"))
-    times = [_rule_time(rule, of) for rule, of in jobs.items()]
+            jobs.setdefault(path.relative_to(folder).parts[0], []).extend(csv.DictReader(file, delimiter="\t"))
+    times = [_rule_time(rule, of_rule) for rule, of_rule in jobs.items()]
     return sorted(times, key=lambda time: (-time.total_s, time.rule))
 
 
 def _rule_time(rule: str, jobs: list[dict]) -> RuleTime:
     seconds = [float(job["s"]) for job in jobs]
-    memory = [_memory_mb(job["max_rss"]) for job in jobs]
-    return RuleTime(
-        rule, len(jobs), sum(seconds), max(seconds), max((mb for mb in memory if mb is not None), default=None)
-    )
-
-
-def _memory_mb(text: str) -> float | None:
-    """Snakemake looks at a job's memory now and then, and not at all at one that is soon over."""
-    try:
-        return float(text) or None
-    except ValueError:
-        return None
+    return RuleTime(rule, len(jobs), sum(seconds), max(seconds), max(float(job["max_rss_mb"]) for job in jobs))
 
 
 def _version(package: str) -> str:

@@ -10,13 +10,13 @@ from kalemia.core.paths import subject_name
 
 
 class RuleTime(NamedTuple):
-    """What the jobs of one rule took: seconds in all and at the longest, and the largest memory, where it was seen."""
+    """What the jobs of one rule took: seconds in all and at the longest, and the largest memory."""
 
     rule: str
     jobs: int
     total_s: float
     longest_s: float
-    memory_mb: float | None
+    memory_mb: float
 
 
 @dataclass(frozen=True)
