@@ -33,6 +33,7 @@ wildcard_constraints:
     table=r"[A-Z_]+",
     arm="|".join(study.arms),
     k=r"[1-9]\d*",
+    chunk=r"[a-z_]+(-\d+)?",
 
 
 localrules:

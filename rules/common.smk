@@ -42,10 +42,12 @@ def scale_with_attempt(base):
     return with_cached_signature(lambda wildcards, attempt: base * attempt)
 
 
-def arm_param(digest):
-    """The digest of the settings of a job's arm."""
+def arm_param(digest, *others):
+    """The digest of the settings of a job's arm, and of what other wildcards name of it."""
     digest = cache(digest)
-    return with_cached_signature(lambda wildcards: digest(wildcards.arm))
+    return with_cached_signature(
+        lambda wildcards: digest(wildcards.arm, *(wildcards[name] for name in others))
+    )
 
 
 def recording_files(subjects=lambda wildcards: None):

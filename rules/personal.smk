@@ -4,7 +4,8 @@
 #         features/{subject}.safetensors: the patient's beats after the frozen stages, a cache. It is not temporary, because
 #         Snakemake would then make everything that reads it again whenever one round needs it;
 #         personal/{arm}/{subject}/: split.json; round-{k}/ with the weights, predictions and metrics of a round;
-#         round-0/ with the predictions of the generic network, without weights; baselines.parquet and nulls.parquet;
+#         round-0/ with the predictions of the generic network, without weights; baselines.parquet; nulls/, a file for each
+#         chunk of the runs of negative controls (`chunks_of_runs` in kalemia.core.negative_controls);
 #         personal/{arm}/cross_patient.parquet: every patient under the networks of other patients.
 # Every job has the checkpoint's personal.parquet as an `ancient` input: once the checkpoint is done, Snakemake checks again
 # what has changed for this patient. Without it, Snakemake would run everything it had planned before, and skip a patient whose
@@ -131,7 +132,7 @@ rule finetune:
 
 
 rule nulls:
-    "Train the network of one patient on shuffled or shifted labels or other ECG, as often as the arm asks."
+    "Train the network of one patient on shuffled or shifted labels or other ECG, one chunk of the arm's runs."
     input:
         split=result_path("personal/{arm}/{subject}/split.json"),
         shard=result_path("beats/{subject}.parquet"),
@@ -139,17 +140,18 @@ rule nulls:
         features=result_path("features/{subject}.safetensors"),
         personal=ancient(result_path("cohort/personal.parquet")),
     output:
-        result_path("personal/{arm}/{subject}/nulls.parquet"),
+        result_path("personal/{arm}/{subject}/nulls/{chunk}.parquet"),
     log:
-        log_path("personal/{arm}/{subject}/nulls"),
+        log_path("personal/{arm}/{subject}/nulls/{chunk}"),
     conda:
         "../envs/training.yaml"
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(3000),
-        runtime=scale_with_attempt(240),
+        runtime=scale_with_attempt(60),
+        gpu=0,
     params:
-        recipe=arm_param(study.nulls_digest),
+        recipe=arm_param(study.nulls_digest, "chunk"),
     script:
         "../workflow/scripts/nulls.py"
 

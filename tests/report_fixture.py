@@ -388,7 +388,7 @@ def _write_beside_rounds(
         for kind in ("shuffled", "shifted")
         for repeat in range(2)
     ]
-    write_table(folder / "nulls.parquet", "nulls", table_from_rows("nulls", nulls))
+    write_table(folder / "nulls/first.parquet", "nulls", table_from_rows("nulls", nulls))
 
 
 def _write_explanation(folder: Path, subject: int, models: list[str], draws: list[dict]) -> None:

@@ -206,11 +206,25 @@ def test_trained_and_cross_patient_controls_have_independent_digests(config):
     def digests(**nulls):
         config["arms"]["paper"]["negative_controls"] = nulls
         study = Study.from_config(config)
-        return study.nulls_digest("paper"), study.strangers_digest("paper")
+        return study.nulls_digest("paper", "first"), study.strangers_digest("paper")
 
     few, more_trained, more_strangers = digests(shuffled=1), digests(shuffled=2), digests(shuffled=1, stranger=3)
     assert (more_strangers[0] == few[0], more_strangers[1] == few[1]) == (True, False)
     assert (more_trained[0] == few[0], more_trained[1] == few[1]) == (False, True)
+
+
+def test_more_runs_of_a_control_change_no_digest_of_a_full_chunk(config):
+    def digests(**nulls):
+        config["arms"]["paper"]["negative_controls"] = nulls
+        study = Study.from_config(config)
+        return {chunk: study.nulls_digest("paper", chunk) for chunk in study.arms["paper"].null_chunks}
+
+    before, more = digests(shuffled=10, shifted=19), digests(shuffled=20, shifted=21)
+    assert {name: more[name] == digest for name, digest in before.items()} == {
+        "first": True, "shuffled-3": True, "shifted-3": True, "shifted-10": False,
+    }  # fmt: skip
+    assert more.keys() - before.keys() == {"shuffled-10", "shifted-20"}
+    assert len(set(more.values())) == len(more)
 
 
 def test_digest_of_evaluation_depends_on_the_order_and_protocols_of_arms(config):

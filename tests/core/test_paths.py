@@ -34,15 +34,19 @@ def test_round_0_has_predictions_and_no_weights():
     assert path.round_weights(rounds) == path.last_weights(rounds)
 
 
-def test_negative_controls_are_one_file_per_patient_or_one_per_arm(study):
+def test_negative_controls_are_files_of_one_patient_or_one_per_arm(study):
     path, arms = ResultPaths("x"), study.arms
     rounds = [SubjectRounds(arm, subject, 2) for arm in arms for subject in ("p000007", "p000009")]
     nulls = path.nulls(rounds, arms)
-    trained = [name for name, arm in arms.items() if arm.trains_nulls]
-    assert nulls[: 2 * len(trained)] == [
-        f"x/personal/{name}/{subject}/nulls.parquet" for name in trained for subject in ("p000007", "p000009")
+    trained = [
+        f"x/personal/{name}/{subject}/nulls/{chunk}.parquet"
+        for name, arm in arms.items()
+        for subject in ("p000007", "p000009")
+        for chunk in arm.null_chunks
     ]
-    assert all(file.endswith("/cross_patient.parquet") for file in nulls[2 * len(trained) :])
+    assert trained
+    assert nulls[: len(trained)] == trained
+    assert all(file.endswith("/cross_patient.parquet") for file in nulls[len(trained) :])
     assert path.nulls([], arms) == []
 
 

@@ -46,6 +46,13 @@ def test_a_null_that_does_as_well_refuses():
     )
 
 
+def test_enough_runs_of_one_control_with_false_labels_decide():
+    few = {"patients": 12, "runs": 3, "rank": 4, "p": 1.0}
+    nulls = FOUND["nulls"] | {"shuffled": few}
+    assert _judged(nulls=nulls) == SUPPORTED
+    assert _judged(nulls=nulls | {"shifted": {"patients": 12, "runs": 19, "rank": 2, "p": 0.1}}) == NOT_SUPPORTED
+
+
 def test_what_is_supported_says_which_runs_did_as_well_and_which_were_not_counted():
     counts = "0 of 19 shifted-label and 1 of 39 shuffled-label runs did as well"
     said = f"better than the best baseline; among the negative controls, {counts}"

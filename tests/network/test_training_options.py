@@ -57,8 +57,8 @@ def study(tmp_path_factory):
         folder / "1.safetensors", folder / "1.parquet", folder / "1.json",
     )  # fmt: skip
     write_nulls(
-        split, shard, features, generic["model"], NETWORK, PERSONAL, ARM, 2022, "a-digest", "vote",
-        folder / "nulls.parquet",
+        split, shard, features, generic["model"], NETWORK, PERSONAL, ARM, ARM.null_chunks["first"], 2022, "a-digest",
+        "vote", folder / "nulls.parquet",
     )  # fmt: skip
     return SimpleNamespace(folder=folder, shard=shard, split=split, draws=draws, **generic)
 

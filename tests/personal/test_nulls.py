@@ -15,7 +15,7 @@ from beat_shards import NETWORK, simulated_beats, write_generic_model, write_sha
 from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.core.negative_controls import NEGATIVE_CONTROLS
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS, chunks_of_runs
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.network.checkpoints import file_hash, load_generic, load_round
 from kalemia.network.inference import predict
@@ -66,9 +66,12 @@ class Patient:
         write_features(self.shard, generic, NETWORK, 1, 1, self.features)
 
     def nulls(self, name="nulls", **repeats):
-        arm = dataclasses.replace(self.arm, negative_controls=repeats)
+        """The rows of a number of runs of each control, or of a range of them, as one file."""
+        runs = {kind: range(n) if isinstance(n, int) else n for kind, n in repeats.items()}
         path = self.folder / f"{name}.parquet"
-        write_nulls(self.split, self.shard, self.features, self.generic, NETWORK, PERSONAL, arm, 1, "d", "vote", path)
+        write_nulls(
+            self.split, self.shard, self.features, self.generic, NETWORK, PERSONAL, self.arm, runs, 1, "d", "vote", path
+        )
         return read_table(path, "nulls", digest="d").to_pylist()
 
     def null_runs(self, kind, n):
@@ -140,8 +143,27 @@ def test_the_same_runs_give_the_same_bytes_and_do_not_change_the_generic_model(p
     assert file_hash(patient.generic) == before
 
 
-def test_a_run_does_not_depend_on_those_before_it(patient):
+def test_a_run_does_not_depend_on_those_after_it(patient):
     assert patient.nulls(shuffled=3)[:1] == patient.nulls(shuffled=1)
+
+
+def test_chunks_have_the_rows_that_all_runs_together_have(patient):
+    n_runs = {"shuffled": 4, "shifted": 12, "between_beats": 5}
+    chunks = chunks_of_runs(n_runs)
+    assert list(chunks) == ["first", "shuffled-3", "shifted-3", "shifted-10", "between_beats-3"]
+    rows = [row for name, runs in chunks.items() for row in patient.nulls(name, **runs)]
+    assert len(rows) == 21
+
+    def by_run(row):
+        return row["kind"], row["repeat"]
+
+    assert sorted(rows, key=by_run) == sorted(patient.nulls("together", **n_runs), key=by_run)
+
+
+def test_a_chunk_that_the_arm_does_not_have_is_refused_in_one_line(patient):
+    with pytest.raises(UserError, match=r"nulls\.parquet: the arm has no such runs") as error:
+        patient.nulls()
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("trained", ["last_stages", "all"])

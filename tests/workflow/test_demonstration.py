@@ -11,6 +11,7 @@ from conftest import ROOT
 from kalemia.core.config import Study
 from kalemia.core.config_files import merge_config
 from kalemia.core.config_validation import check_config
+from kalemia.core.negative_controls import FALSE_LABELS
 from kalemia.core.tables import nan_to_none, read_json, read_table
 from kalemia.evaluation.verdict import MIN_REPEATS, NEIGHBORS_APART
 
@@ -18,11 +19,15 @@ NAMES = ("signal", "shortcut", "nothing")
 CHANCE = (0.4, 0.6)
 
 
-@pytest.fixture(params=NAMES)
-def planted(request, config):
-    whole = merge_config(config, yaml.safe_load((ROOT / f"studies/{request.param}.yaml").read_text()))
+def _read_study(name, config):
+    whole = merge_config(config, yaml.safe_load((ROOT / f"studies/{name}.yaml").read_text()))
     check_config(whole)
     return Study.from_config(whole)
+
+
+@pytest.fixture(params=NAMES)
+def planted(request, config):
+    return _read_study(request.param, config)
 
 
 def test_each_planted_study_has_the_effect_that_it_is_named_for(planted):
@@ -46,6 +51,13 @@ def test_every_arm_that_may_be_judged_has_a_null_that_can_refuse_it(planted):
     assert judged
     for name, arm in judged.items():
         assert max(arm.negative_controls.values()) >= MIN_REPEATS == 19, name
+
+
+@pytest.mark.parametrize("name", ["mimic3", "own"])
+def test_the_arm_that_decides_a_study_of_real_patients_has_enough_runs_with_false_labels(name, config):
+    study = _read_study(name, config)
+    primary = next(arm for arm in study.arms.values() if arm.protocol in NEIGHBORS_APART)
+    assert max(primary.negative_controls[kind] for kind in FALSE_LABELS) >= MIN_REPEATS
 
 
 class Finished:

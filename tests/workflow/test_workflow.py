@@ -177,7 +177,7 @@ def _delete_the_evaluation() -> None:
 
 def _delete_the_evaluation_and_change_a_null() -> None:
     _delete_the_evaluation()
-    path = next(Path("results/personal/paper").glob("*/nulls.parquet"))
+    path = next(Path("results/personal/paper").glob("*/nulls/first.parquet"))
     table, digest = pq.read_table(path), pq.read_metadata(path).metadata[b"kalemia.digest"].decode()
     write_table(path, "nulls", table.slice(1), digest)
 
@@ -351,6 +351,36 @@ def test_more_repeats_of_a_null_retrain_no_round(copy_of_finished):
     planned = {line.split()[0] for line in (run.stdout + run.stderr).splitlines() if line.strip()}
     assert "nulls" in planned
     assert "finetune" not in planned
+
+
+def test_more_repeats_of_a_null_train_only_the_new_chunks(copy_of_finished):
+    def runs(n):
+        return {"arms": {"paper": {"negative_controls": {"shuffled": n, "shifted": 3, "between_beats": 3}}}}
+
+    personal = read_table(copy_of_finished / "results/personal/arms.parquet", "arms").to_pylist()
+    folders = [f"results/personal/paper/p{row['subject_id']:06d}/nulls" for row in personal if row["arm"] == "paper"]
+    chunks = [f"{folder}/{chunk}.parquet" for folder in folders for chunk in ("first", "shuffled-3")]
+    run = _run(copy_of_finished, *chunks, config=runs(10))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert _planned(_run(copy_of_finished, "--dry-run", *chunks, config=runs(20))) == {}
+    planned = _planned(_run(copy_of_finished, "--dry-run", config=runs(20)))
+    assert planned["nulls"] == len(folders)
+    assert "finetune" not in planned
+
+
+def test_a_chunk_of_negative_controls_that_the_arm_does_not_have_is_refused_in_one_line(copy_of_finished):
+    (subject, *_) = sorted(path.name for path in (copy_of_finished / "results/patients").iterdir())
+    run = _run(copy_of_finished, f"results/personal/paper/{subject}/nulls/shuffled-10.parquet")
+    one_line(run, "shuffled-10.parquet: the arm has no such runs")
+
+
+def test_negative_controls_ask_for_a_gpu_only_if_the_profile_says_so(copy_of_finished):
+    (subject, *_) = sorted(path.name for path in (copy_of_finished / "results/patients").iterdir())
+    target = f"results/personal/paper/{subject}/nulls/first.parquet"
+    for options, asked in (((), "gpu=0"), (("--set-resources", "nulls:gpu=1"), "gpu=1")):
+        run = _run(copy_of_finished, "--dry-run", "--force", target, *options)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert re.search(rf"resources: .*\b{asked}\b", run.stdout + run.stderr), run.stdout + run.stderr
 
 
 def test_every_negative_control_and_baseline_is_reported(finished):

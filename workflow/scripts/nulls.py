@@ -1,4 +1,4 @@
-"""Train the network of one patient on shuffled or shifted labels or other ECG, as often as the arm asks."""
+"""Train the network of one patient on shuffled or shifted labels or other ECG, one chunk of the arm's runs."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus
@@ -7,7 +7,7 @@ set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.personal.nulls import write_nulls
 
-    study, arm = Study.from_config(snakemake.config), snakemake.wildcards.arm
+    study, arm, chunk = Study.from_config(snakemake.config), snakemake.wildcards.arm, snakemake.wildcards.chunk
     write_nulls(
         split_path=snakemake.input.split,
         shard_path=snakemake.input.shard,
@@ -16,8 +16,9 @@ with job_log(snakemake.log[0], snakemake.rule):
         network=study.network,
         personal=study.personal,
         arm=study.arms[arm],
+        repeats=study.arms[arm].null_chunks.get(chunk, {}),
         seed=study.seed,
-        digest=study.nulls_digest(arm),
+        digest=study.nulls_digest(arm, chunk),
         decision=study.evaluation.decision,
         path=snakemake.output[0],
     )

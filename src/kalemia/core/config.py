@@ -136,9 +136,10 @@ class Study:
         trained = dataclasses.asdict(dataclasses.replace(self.arms[arm], negative_controls={}))
         return _digest_of([self.digest("personal"), arm, trained])
 
-    def nulls_digest(self, arm: str) -> str:
-        """As `digest`, for the negative controls of one arm that train networks."""
-        runs = self.arms[arm].control_runs(trained=True)
+    def nulls_digest(self, arm: str, chunk: str) -> str:
+        """As `digest`, for one of `Arm.null_chunks`; it does not depend on the runs of other chunks."""
+        repeats = self.arms[arm].null_chunks.get(chunk, {})
+        runs = {kind: (of_kind.start, of_kind.stop) for kind, of_kind in repeats.items()}
         return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), runs])
 
     def strangers_digest(self, arm: str) -> str:

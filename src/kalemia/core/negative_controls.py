@@ -5,6 +5,7 @@ To add one, add an entry here and, if it is trained, its runs to `RUNS` in `kale
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,23 @@ NEGATIVE_CONTROLS = {
 
 TRAINED = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.trains)
 FALSE_LABELS = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.false_labels)
+
+SHARED_REPEATS = 3  # the first repeats of all controls share a chunk
+CHUNK_REPEATS = 10
+
+
+def chunks_of_runs(n_runs: dict[str, int]) -> dict[str, dict[str, range]]:
+    """Divide the runs of trained controls into chunks, each trained by one job: its name, and the repeats by control.
+
+    The first repeats of all controls are one chunk, so that a study with few runs starts one job per patient and arm.
+    All others are chunks of one control, which end at multiples of ten and are named after their first repeat. Where a
+    run belongs does not depend on the number of runs, so that more runs leave every full chunk as it is.
+    """
+    n_runs = {kind: n_runs[kind] for kind in TRAINED if n_runs.get(kind)}
+    if not n_runs:
+        return {}
+    chunks = {"first": {kind: range(min(n, SHARED_REPEATS)) for kind, n in n_runs.items()}}
+    for kind, n in n_runs.items():
+        ends = [SHARED_REPEATS, *range(CHUNK_REPEATS, n, CHUNK_REPEATS), n]
+        chunks |= {f"{kind}-{start}": {kind: range(start, end)} for start, end in pairwise(ends) if start < end}
+    return chunks

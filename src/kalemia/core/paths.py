@@ -122,8 +122,11 @@ class ResultPaths:
         ]
 
     def nulls(self, rounds: Sequence[SubjectRounds], arms: dict[str, Arm]) -> list[str]:
-        """The negative controls of every arm that has some: one file per patient if trained, otherwise one per arm."""
-        trained = self.arm_files([row for row in rounds if arms[row.arm].trains_nulls], "nulls.parquet")
+        """The negative controls of every arm: one file per patient and chunk if trained, otherwise one per arm."""
+        chunks = {name: list(arm.null_chunks) for name, arm in arms.items()}
+        trained = [
+            self.arm_file(arm, subject, f"nulls/{chunk}.parquet") for arm, subject, _ in rounds for chunk in chunks[arm]
+        ]
         evaluable_arms = {row.arm for row in rounds}
         strangers = (arm for arm in arms if arm in evaluable_arms and arms[arm].uses_other_patients)
         return trained + [self(f"personal/{arm}/cross_patient.parquet") for arm in strangers]

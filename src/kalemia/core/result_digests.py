@@ -96,5 +96,10 @@ def _digests_of_settings(path: Path) -> dict[str, str] | None:
 
 def _digests(study: Study) -> dict[str, str]:
     """The digest of each stage and arm; paths of results and recordings are in none of them."""
-    arms = {f"{kind} {arm}": getattr(study, f"{kind}_digest")(arm) for arm in study.arms for kind in ("arm", "nulls")}
-    return {stage: study.digest(stage) for stage in STAGE_VERSIONS} | arms
+    arms = {f"arm {name}": study.arm_digest(name) for name in study.arms}
+    nulls = {
+        f"nulls {name} {chunk}": study.nulls_digest(name, chunk)
+        for name, arm in study.arms.items()
+        for chunk in arm.null_chunks
+    }
+    return {stage: study.digest(stage) for stage in STAGE_VERSIONS} | arms | nulls

@@ -57,7 +57,7 @@ STAGE_VERSIONS = {
     "split": StageVersion(3, ("seed", *_SPLIT_SETTINGS)),
     "features": StageVersion(1, ("network", "personal.n_trained_stages", "personal.threads")),
     "personal": StageVersion(2, ("seed", "network", "personal.n_trained_stages", "personal.threads", "evaluation")),
-    "nulls": StageVersion(3, _SPLIT_SETTINGS),
+    "nulls": StageVersion(4, _SPLIT_SETTINGS),
     "strangers": StageVersion(1, ()),
     "baselines": StageVersion(3, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(6, ("seed", "evaluation", "protocols")),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kalemia.beats.dataset import BeatSet, read_beats
 from kalemia.core import config
-from kalemia.core.negative_controls import TRAINED
+from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.network.checkpoints import load_generic
@@ -38,15 +38,19 @@ def write_nulls(
     network: config.Network,
     personal: config.Personal,
     arm: config.Arm,
+    repeats: dict[str, range],
     seed: int,
     digest: str,
     decision: str,
     path: str | Path,
 ) -> None:
-    """Train the runs of all `TRAINED` negative controls of an arm as its rounds are trained, and write their metrics.
+    """Train runs of an arm's negative controls as its rounds are trained, and write their metrics.
 
-    What the frozen stages return is computed once for all runs.
+    `repeats` are those of one of `Arm.null_chunks`. What the frozen stages return is computed once for all runs. Raises
+    `UserError` if there are no runs, and as the readers of the input files.
     """
+    if not repeats:
+        raise UserError(f"{path}: the arm has no such runs of negative controls; its negative_controls say how many")
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
     generic = load_generic(generic_path, network)[0].to(device)
@@ -54,12 +58,12 @@ def write_nulls(
     real_inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, last_frozen).to(device)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
-    for kind in TRAINED:
-        runs = null_runs(kind, arm.negative_controls.get(kind, 0), split, arm, personal, seed)
+    for kind, of_kind in repeats.items():
+        runs = null_runs(kind, of_kind.stop, split, arm, personal, seed)[of_kind.start :]
         inputs, make_inputs = real_inputs, RUNS[kind].inputs
         if runs and make_inputs:
             inputs = features_at(generic, make_inputs(beats, network), last_frozen)
-        for repeat, run in enumerate(runs):
+        for repeat, run in zip(of_kind, runs, strict=False):  # no runs if the patient does not allow any
             trained = train_null(run, generic, inputs, beats, network, arm, personal)
             test = np.flatnonzero(np.isin(beats.draw_ids, run.split.test))
             outputs = predict(trained, inputs[torch.from_numpy(test)]).cpu().numpy()

@@ -87,7 +87,7 @@ EVALUATION = (
             *METRICS,
         ),
         other_paths=(
-            "personal/{arm}/{subject}/nulls.parquet",
+            "personal/{arm}/{subject}/nulls/{chunk}.parquet",
             "personal/{arm}/cross_patient.parquet",
         ),
     ),

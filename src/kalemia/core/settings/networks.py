@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kalemia.core.negative_controls import NEGATIVE_CONTROLS
+from kalemia.core.negative_controls import NEGATIVE_CONTROLS, chunks_of_runs
 from kalemia.core.settings.data import ANALYTE_UNIT
 from kalemia.core.settings.declare import section, setting
 
@@ -160,9 +160,9 @@ class Arm:
     )
 
     @property
-    def trains_nulls(self) -> bool:
-        """Whether a negative control of the arm trains networks."""
-        return any(self.control_runs(trained=True).values())
+    def null_chunks(self) -> dict[str, dict[str, range]]:
+        """The runs of the arm's negative controls that train networks, as `chunks_of_runs`."""
+        return chunks_of_runs(self.control_runs(trained=True))
 
     @property
     def uses_other_patients(self) -> bool:
