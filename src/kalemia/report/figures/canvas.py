@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -15,6 +16,8 @@ from kalemia.core.tables import atomic_file
 from kalemia.report.figures.palette import LIGHT
 
 WIDTH_IN = 10.4
+SVG_DPI = 72  # as matplotlib writes SVG
+FOOT_IN = 0.22  # of figures of simulated patients
 PANELS_A_ROW = 3
 LEGEND_COLUMNS = 5  # of arms or models, at most
 NOTE = "Simulated patients: not a clinical result"
@@ -73,11 +76,13 @@ def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: boo
     """
     look = {**STYLE, "svg.hashsalt": Path(path).stem}
     with style.context(["default", look]):
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout=_SteadyLayout())
-        yield figure
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=SVG_DPI, layout=_SteadyLayout())
+        FigureCanvasSVG(figure)  # so that the layout measures text as it is written
         if is_simulated:
             _mark_simulated(figure)
             title = f"{title} {NOTE}."
+        yield figure
+        _lay_out(figure)
         with atomic_file(path) as beside:
             figure.savefig(beside, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
             beside.write_text(_generic_fonts(beside.read_text("utf-8")), "utf-8")
@@ -116,28 +121,22 @@ def share_axis(axes: Axes) -> None:
     axes.grid(axis="y")
 
 
-def hide_ticks(axes: Axes) -> None:
-    """No ticks, a faint frame: for pictures whose axes have no unit."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=LIGHT["faint"])
+def foot_in(figure: Figure) -> float:
+    """Inches at the foot that are taken."""
+    _, bottom, _, _ = figure.get_layout_engine().get()["rect"]
+    return bottom * figure.get_figheight()
 
 
-def reserve_head(figure: Figure, height_in: float) -> None:
-    """Keep the panels out of the uppermost inches."""
-    _reserve(figure, head_in=height_in)
-
-
-def _reserve(figure: Figure, head_in: float = 0.0, foot_in: float = 0.0) -> None:
-    engine, total_in = figure.get_layout_engine(), figure.get_figheight()
-    left, bottom, width, height = engine.get()["rect"]
-    engine.set(rect=(left, bottom + foot_in / total_in, width, height - (head_in + foot_in) / total_in))
+def _lay_out(figure: Figure) -> None:
+    """Place the panels once; with a layout engine, `savefig` would go through the whole figure to no other end."""
+    if any(axes.get_subplotspec() for axes in figure.axes):
+        figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
 
 
 def _mark_simulated(figure: Figure) -> None:
-    foot = 0.22 / figure.get_figheight()
-    _reserve(figure, foot_in=0.22)
+    foot = FOOT_IN / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
     figure.text(0.995, 0.2 * foot, NOTE, ha="right", va="bottom", fontsize=8.5, color=LIGHT["muted"], style="italic")
 
 

@@ -1,56 +1,63 @@
 """Panels of what a network looks at: Grad-CAM on the mean beat, and single beats in the plane."""
 
 from collections.abc import Iterable
-from itertools import pairwise
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.transforms import ScaledTranslation
 
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
-from kalemia.report.figures.canvas import hide_ticks, reserve_head
 from kalemia.report.figures.palette import ATTENTION_LEVELS, LIGHT, SCALE_LEVELS, class_color
+from kalemia.report.figures.tiles import Limits, Panel, Tiles, limits_around
 from kalemia.report.results import Embedding, Explanation
 
 TIME_MS = (np.arange(BEAT_SAMPLES) - R_INDEX) * 1000 / RATE_HZ
 FULL, PALE = 0.85, 0.3  # opacity of beats
 CLASS_NAMES = {0: "negative", 1: "positive"}
-EN_SPACE = "\N{EN SPACE}"  # half as wide as letters are high in every font, and not swallowed as blanks are
+DOT_SIZE = 2.5
 COLORINGS = ("class", "potassium", "episode")
+
+
+class BeatMap(NamedTuple):
+    """A mean beat (120,) in mV, and the attention (120,), 0 to 1, that a network pays to it."""
+
+    beat_mv: np.ndarray
+    attention: np.ndarray
+
 
 Group = tuple[np.ndarray, str, float]  # which beats (n,), their color and opacity
 
 
-def draw_attention(axes: Axes, beat_mv: np.ndarray, attention: np.ndarray) -> None:
-    """The beat (120,) in mV as a line that is darker and broader the more attention (120,), 0 to 1, a sample has."""
-    levels = _levels(attention, ATTENTION_LEVELS)[:-1]
+def draw_attention(panel: Panel, map_: BeatMap) -> None:
+    """The beat as a line that is darker and broader the more attention a sample has."""
+    levels = _levels(map_.attention, ATTENTION_LEVELS)[:-1]
     starts = np.flatnonzero(np.diff(levels, prepend=-1))
-    stops = [*starts[1:], len(levels)]
-    lines = [np.column_stack([TIME_MS[i : j + 1], beat_mv[i : j + 1]]) for i, j in zip(starts, stops, strict=True)]
-    axes.add_collection(_attention_lines(lines, levels[starts]))
-    axes.set_xlim(TIME_MS[0], TIME_MS[-1])
-    axes.autoscale_view(scalex=False)
+    for start, stop in zip(starts, [*starts[1:], len(levels)], strict=True):
+        part = slice(start, stop + 1)
+        points = np.column_stack([TIME_MS[part], map_.beat_mv[part]])
+        panel.line(points, *_attention_look(levels[start]), cap="round")
 
 
-def draw_waves(axes: Axes, limits_ms: dict[str, tuple[float, float]]) -> None:
+def beat_limits(beats_mv: Iterable[np.ndarray], margin: float) -> tuple[Limits, Limits]:
+    """Limits of the x and y axis for beats (120,), with a margin of y that is a share of its range."""
+    beats_mv = list(beats_mv)
+    return (float(TIME_MS[0]), float(TIME_MS[-1])), limits_around(np.stack(beats_mv), margin) if beats_mv else (0, 1)
+
+
+def draw_waves(panel: Panel, limits_ms: dict[str, Limits]) -> None:
     """Where each wave begins and ends, and its name above."""
+    panel.vertical_lines(sorted({at_ms for limits in limits_ms.values() for at_ms in limits}), LIGHT["faint"], 0.8)
+    first, last = panel.x_limits
     for name, (start_ms, stop_ms) in limits_ms.items():
-        for at_ms in (start_ms, stop_ms):
-            axes.axvline(at_ms, color=LIGHT["faint"], lw=0.8, zorder=0)
-        axes.text(
-            (start_ms + stop_ms) / 2, 0.98, name, transform=axes.get_xaxis_transform(), ha="center", va="top",
-            fontsize=7.5, color=LIGHT["muted"],
-        )  # fmt: skip
+        middle = ((start_ms + stop_ms) / 2 - first) / (last - first)
+        panel.text(middle, 0.98, name, ha="center", va="top", fontsize=7.5, color=LIGHT["muted"])
 
 
-def wave_limits_ms(explanations: Iterable[Explanation]) -> dict[str, tuple[float, float]]:
+def wave_limits_ms(explanations: Iterable[Explanation]) -> dict[str, Limits]:
     """Where the waves begin and end, ms from the R peak; where patients differ, the mean."""
-    limits: dict[str, list[tuple[float, float]]] = {}
+    limits: dict[str, list[Limits]] = {}
     for explanation in explanations:
         for row in explanation.waves:
             if row["from_ms"] is not None:
@@ -58,33 +65,25 @@ def wave_limits_ms(explanations: Iterable[Explanation]) -> dict[str, tuple[float
     return {wave: tuple(np.mean(of_wave, axis=0).tolist()) for wave, of_wave in limits.items()}
 
 
-def draw_attention_scale(figure: Figure) -> None:
+def draw_attention_scale(tiles: Tiles) -> None:
     """Above the panels: which color and breadth stand for how much attention."""
-    axes = _scale_axes(figure, ATTENTION_LEVELS)
-    edges = np.arange(ATTENTION_LEVELS + 1)
-    lines = [np.array([[i, 0], [j, 0]]) for i, j in pairwise(edges)]
-    axes.add_collection(_attention_lines(lines, edges[:-1]))
-    _name_ends(axes, "attention 0", "1", ATTENTION_LEVELS)
+    looks = [_attention_look(level) for level in range(ATTENTION_LEVELS)]
+    _draw_scale(tiles, looks, "round", "attention 0", "1")
 
 
-def draw_color_scale(figure: Figure, low: str, high: str) -> None:
+def draw_color_scale(tiles: Tiles, low: str, high: str) -> None:
     """Above the panels: the colors of a scale, and what its ends are."""
-    axes = _scale_axes(figure, SCALE_LEVELS)
-    for level in range(SCALE_LEVELS):
-        axes.plot([level, level + 1], [0, 0], color=LIGHT[f"scale-{level}"], lw=6, solid_capstyle="butt")
-    _name_ends(axes, low, high, SCALE_LEVELS)
+    _draw_scale(tiles, [(LIGHT[f"scale-{level}"], 6) for level in range(SCALE_LEVELS)], "butt", low, high)
 
 
-def draw_beats(axes: Axes, positions: np.ndarray, groups: Iterable[Group]) -> None:
+def draw_beats(panel: Panel, positions: np.ndarray, groups: Iterable[Group]) -> None:
     """Beats at positions (n, 2), group by group, the last on top."""
-    hide_ticks(axes)
+    panel = replace(panel, x_limits=limits_around(positions[:, 0]), y_limits=limits_around(positions[:, 1]))
     for mine, color, alpha in groups:
-        if np.any(mine):
-            axes.add_patch(_dots(positions[mine], color, alpha))
-    axes.autoscale_view()
+        panel.dots(positions[mine], color, DOT_SIZE, alpha)
 
 
-def colored(beats: Embedding, coloring: str, limits: tuple[float, float]) -> list[Group]:
+def colored(beats: Embedding, coloring: str, limits: Limits) -> list[Group]:
     """The beats by one of `COLORINGS`: class, pale where the model has learned from the draw; potassium on the scale
     between two limits; or episode, on the scale from the first to the last.
     """
@@ -101,27 +100,20 @@ def colored(beats: Embedding, coloring: str, limits: tuple[float, float]) -> lis
     return [(levels == level, LIGHT[f"scale-{level}"], FULL) for level in range(SCALE_LEVELS)]
 
 
-def potassium_limits(explanations: Iterable[Explanation]) -> tuple[float, float]:
+def potassium_limits(explanations: Iterable[Explanation]) -> Limits:
     """The smallest and the largest value among the beats."""
     values = [beats.potassium for explanation in explanations for beats in explanation.embedding.values()]
     return float(min(map(np.min, values))), float(max(map(np.max, values)))
 
 
-def draw_key(figure: Figure, coloring: str, limits: tuple[float, float], unit: str) -> None:
+def draw_key(figure: Figure, tiles: Tiles, coloring: str, limits: Limits, unit: str) -> None:
     """Above the panels: what the colors of one of `COLORINGS` mean."""
     if coloring == "class":
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
+        figure.legend(handles=class_legend(), loc="upper left", ncols=4)
     elif coloring == "episode":
-        draw_color_scale(figure, "episodes: the first", "the last")
+        draw_color_scale(tiles, "episodes: the first", "the last")
     else:
-        draw_color_scale(figure, f"{limits[0]:.1f}", f"{limits[1]:.1f} {unit}")
-
-
-def set_class_title(axes: Axes, title: str, label: int) -> None:
-    """A title with a mark in the color of a class before it: the color itself is too light for words."""
-    axes.set_title(f"{2 * EN_SPACE}{title}")
-    above = axes.transAxes + ScaledTranslation(4 / 72, 9.5 / 72, axes.figure.dpi_scale_trans)
-    axes.plot(0, 1, transform=above, color=class_color(label), marker="o", ms=7, clip_on=False)
+        draw_color_scale(tiles, f"{limits[0]:.1f}", f"{limits[1]:.1f} {unit}")
 
 
 def class_legend() -> list[Line2D]:
@@ -138,31 +130,14 @@ def _levels(shares: np.ndarray, n: int) -> np.ndarray:
     return np.clip((shares * n).astype(int), 0, n - 1)
 
 
-def _scale_axes(figure: Figure, n_levels: int) -> Axes:
-    reserve_head(figure, 0.4)
-    axes = figure.add_axes((0.8, 1 - 0.32 / figure.get_figheight(), 0.12, 0.2 / figure.get_figheight()))
-    axes.set(xlim=(-0.3, n_levels + 0.3), ylim=(-1, 1))
-    axes.axis("off")
-    return axes
+def _attention_look(level: int) -> tuple[str, float]:
+    return LIGHT[f"attention-{level}"], 1.2 + 0.35 * int(level)
 
 
-def _name_ends(axes: Axes, low: str, high: str, n_levels: int) -> None:
-    axes.text(-0.8, 0, low, ha="right", va="center")
-    axes.text(n_levels + 0.8, 0, high, ha="left", va="center")
-
-
-def _attention_lines(lines: list[np.ndarray], levels: np.ndarray) -> LineCollection:
-    return LineCollection(
-        lines,
-        colors=[LIGHT[f"attention-{level}"] for level in levels],
-        linewidths=[1.2 + 0.35 * level for level in levels],
-        capstyle="round",
-    )
-
-
-def _dots(positions: np.ndarray, color: str, alpha: float) -> PathPatch:
-    """Dots as one path of round-capped strokes without length: a tenth of the bytes of as many markers."""
-    vertices = np.repeat(positions, 2, axis=0)
-    path = Path(vertices, np.tile([Path.MOVETO, Path.LINETO], len(positions)))
-    path.should_simplify = False
-    return PathPatch(path, edgecolor=color, facecolor="none", linewidth=2.5, capstyle="round", alpha=alpha)
+def _draw_scale(tiles: Tiles, looks: list[tuple[str, float]], cap: str, low: str, high: str) -> None:
+    left, width, y = 0.8 * tiles.width_in, 0.12 * tiles.width_in, tiles.height_in - 0.22
+    edges = left + width * np.linspace(0, 1, len(looks) + 1)
+    for (color, line_width), start, stop in zip(looks, edges, edges[1:], strict=False):
+        tiles.stroke(np.array([[start, y], [stop, y]]), color, line_width, cap)
+    tiles.axes.text(left - 0.1, y, low, ha="right", va="center")
+    tiles.axes.text(left + width + 0.1, y, high, ha="left", va="center")

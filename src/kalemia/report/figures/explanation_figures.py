@@ -14,6 +14,8 @@ from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.figures.canvas import NOBODY, svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import (
     CLASS_NAMES,
+    BeatMap,
+    beat_limits,
     colored,
     draw_attention,
     draw_attention_scale,
@@ -21,13 +23,13 @@ from kalemia.report.figures.explanation_drawing import (
     draw_key,
     draw_waves,
     potassium_limits,
-    set_class_title,
     wave_limits_ms,
 )
-from kalemia.report.figures.palette import LIGHT, model_look
+from kalemia.report.figures.palette import LIGHT, class_color, model_look
+from kalemia.report.figures.tiles import Limits, Margins, Panel, tiled
 from kalemia.report.results import Explanation, StudyResults
 
-COLUMNS = 4  # of the Grad-CAM figure, at most
+MAP_COLUMNS = 4  # of the Grad-CAM figure, at most
 PANELS_A_ROW = 6  # of the figures of single beats
 THINNED = 4  # one in so many beats is drawn where all patients are
 CHECKS = {  # what a map is held against -> how the figures name it
@@ -57,32 +59,56 @@ def write_gradcam_figure(path: Path, title: str, study: Study, data: StudyResult
     if not data.explanations:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    explanations = data.explanations
-    models, maps = ["generic", *study.arms], list(product(stages_of(explanations), (0, 1)))
-    blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
-    limits_ms = wave_limits_ms(explanations.values())
-    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), study.is_simulated) as figure:
-        grid = figure.subplots(
-            len(models) * len(blocks), min(COLUMNS, len(maps)), sharex=True, sharey=True, squeeze=False
-        )
-        for (block, model), row in zip(product(blocks, models), grid, strict=True):
-            for axes in row[len(block) :]:
-                axes.axis("off")
-            for (stage, label), axes in zip(block, row, strict=False):
-                if model == "generic":
-                    set_class_title(axes, f"{stage_name(stage)}, {CLASS_NAMES[label]}", label)
-                mine = [one for one in explanations.values() if (model, stage, label) in one.attention]
-                draw_waves(axes, limits_ms)
-                if mine:
-                    beat_mv = np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0)
-                    draw_attention(axes, beat_mv, np.mean([one.attention[model, stage, label] for one in mine], axis=0))
-            when = "before" if model == "generic" else "after"
-            n = sum(model in one.embedding for one in explanations.values())
-            row[0].set_ylabel(f"{when}: {model}\n{plural(n, 'patient')}\nmV")
-        for axes in grid[-1]:
-            axes.set_xlabel("ms from the R peak")
-        grid[0, 0].margins(y=0.16)
-        draw_attention_scale(figure)
+    explanations, models = data.explanations.values(), ["generic", *study.arms]
+    maps, labels = {}, {}
+    for model in models:
+        n = sum(model in one.embedding for one in explanations)
+        labels[model] = f"{'before' if model == 'generic' else 'after'}: {model}\n{plural(n, 'patient')}\nmV"
+        for stage, label in product(stages_of(data.explanations), (0, 1)):
+            mine = [one for one in explanations if (model, stage, label) in one.attention]
+            maps[model, stage, label] = mine and BeatMap(
+                np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0),
+                np.mean([one.attention[model, stage, label] for one in mine], axis=0),
+            )
+    write_maps(path, title, study, labels, maps, wave_limits_ms(explanations))
+
+
+def write_maps(
+    path: Path,
+    title: str,
+    study: Study,
+    labels: dict[str, str],
+    maps: dict[tuple[str, int, int], BeatMap | None],
+    limits_ms: dict[str, Limits],
+) -> None:
+    """Write the figure of Grad-CAM maps by model, stage and label: a row a model, a column a stage and label.
+
+    labels: what is written beside a model's row. maps: None where there is none, in the order of the columns.
+    """
+    columns = list(dict.fromkeys((stage, label) for _, stage, label in maps))
+    blocks = [columns[start : start + MAP_COLUMNS] for start in range(0, len(columns), MAP_COLUMNS)]
+    rows = list(product(blocks, labels))
+    limits = beat_limits((map_.beat_mv for map_ in maps.values() if map_), 0.16)
+    label_in = 0.5 + 0.16 * max(label.count("\n") + 1 for label in labels.values())
+    margins = Margins(left=label_in, head=0.62, foot=0.46, gap_x=0.18, gap_y=0.13)
+    with (
+        svg_figure(path, title, 0.7 + 1.4 * len(rows), study.is_simulated) as figure,
+        tiled(figure, len(rows), min(MAP_COLUMNS, len(columns)), margins) as tiles,
+    ):
+        for row, (block, model) in enumerate(rows):
+            for column, (stage, label) in enumerate(block):
+                panel, map_ = tiles.panel(row, column, *limits), maps[model, stage, label]
+                draw_waves(panel, limits_ms)
+                panel.axis(x_labels=row == len(rows) - 1, y_labels=column == 0)
+                if row % len(labels) == 0:
+                    panel.class_title(f"{stage_name(stage)}, {CLASS_NAMES[label]}", class_color(label))
+                if column == 0:
+                    panel.label_y(labels[model], 0.46)
+                if row == len(rows) - 1:
+                    panel.label_x("ms from the R peak")
+                if map_:
+                    draw_attention(panel, map_)
+        draw_attention_scale(tiles)
 
 
 def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -97,9 +123,8 @@ def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults)
         grid = figure.subplots(len(arms), len(columns), sharex=True, sharey="col", squeeze=False)
         for arm, row in zip(arms, grid, strict=True):
             for stage, axes in zip(stages, row, strict=False):
-                for place, wave in enumerate(WAVES):
-                    even = summary.even_share("generic", stage, wave)
-                    axes.plot([place - 0.36, place + 0.36], [even, even], color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)))
+                even, places = [summary.even_share("generic", stage, wave) for wave in WAVES], np.arange(len(WAVES))
+                axes.hlines(even, places - 0.36, places + 0.36, color=LIGHT["muted"], lw=1.2, ls=(0, (3, 2)))
             for place, model in ((-0.16, "generic"), (0.16, arm)):
                 for stage, axes in zip(stages, row, strict=False):
                     _draw_estimates(axes, place, [summary.share(model, stage, wave) for wave in WAVES], model, arms)
@@ -156,44 +181,44 @@ def write_embedding_figure(
     blocks = max(1, PANELS_A_ROW // len(models))  # patients in one row
     n_rows = -(-len(explanations) // blocks)
     limits = potassium_limits(explanations.values())
-    with svg_figure(path, title, 0.5 + 1.75 * n_rows, study.is_simulated) as figure:
-        widths = (([1.0] * len(models) + [0.12]) * blocks)[:-1]
-        grid = figure.subplots(n_rows, len(widths), squeeze=False, width_ratios=widths)
-        for axes in grid.flat:
-            axes.axis("off")
+    margins = Margins(head=0.54, foot=0.05, gap_y=0.28, block_gap=0.14)
+    with (
+        svg_figure(path, title, 0.5 + 1.75 * n_rows, study.is_simulated) as figure,
+        tiled(figure, n_rows, blocks * len(models), margins, len(models)) as tiles,
+    ):
         for place, (subject, explanation) in enumerate(explanations.items()):
-            first = (place % blocks) * (len(models) + 1)
-            for model, axes in zip(models, grid[place // blocks, first:], strict=False):
-                axes.axis("on")
-                axes.set_title(f"{subject}, {model}" if model == "generic" else model)
-                draw_model(axes, explanation, model, method, coloring, limits, THINNED)
-        draw_key(figure, coloring, limits, study.analyte.unit)
+            for column, model in enumerate(models, (place % blocks) * len(models)):
+                panel = tiles.panel(place // blocks, column)
+                panel.title(f"{subject}, {model}" if model == "generic" else model)
+                draw_model(panel, explanation, model, method, coloring, limits, THINNED)
+        draw_key(figure, tiles, coloring, limits, study.analyte.unit)
 
 
 def draw_model(
-    axes: Axes,
+    panel: Panel,
     explanation: Explanation,
     model: str,
     method: str,
     coloring: str,
-    limits: tuple[float, float],
+    limits: Limits,
     every: int = 1,
 ) -> None:
     """One in `every` of the beats of one patient and model; a word in place of them where there is no such model."""
+    panel.frame()
     if model not in explanation.embedding:
-        draw_beats(axes, np.zeros((0, 2)), [])
-        axes.text(0.5, 0.5, "not evaluable", transform=axes.transAxes, ha="center", va="center", color=LIGHT["muted"])
+        panel.text(0.5, 0.5, "not evaluable", ha="center", va="center", color=LIGHT["muted"])
         return
     beats = explanation.embedding[model].every(every)
-    draw_beats(axes, beats.positions[method], colored(beats, coloring, limits))
+    draw_beats(panel, beats.positions[method], colored(beats, coloring, limits))
 
 
-def _draw_estimates(axes: Axes, shift: float, found: list[Estimate], model: str, arms: list[str]) -> None:
-    color, mark = model_look(model, arms).color, _mark(model, arms)
-    for place, one in enumerate(found):
-        if np.isfinite(one.mean):
-            axes.plot([place + shift] * 2, [one.low, one.high], color=color, lw=1.8, zorder=3)
-            axes.plot(place + shift, one.mean, ls="none", zorder=4, **mark)
+def _draw_estimates(axes: Axes, shift: float, estimates: list[Estimate], model: str, arms: list[str]) -> None:
+    known = [(place + shift, one) for place, one in enumerate(estimates) if np.isfinite(one.mean)]
+    if known:
+        places, means, lows, highs = zip(*((place, one.mean, one.low, one.high) for place, one in known), strict=True)
+        color = model_look(model, arms).color
+        axes.vlines(places, lows, highs, color=color, lw=1.8, capstyle="projecting", zorder=3)
+        axes.plot(places, means, ls="none", zorder=4, **_mark(model, arms))
 
 
 def _mark(model: str, arms: list[str]) -> dict:

@@ -11,18 +11,18 @@ from kalemia.explanation.summary import attention_share, auc_drop, change_share
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.figures.canvas import LEGEND_COLUMNS, NOT_EVALUABLE, svg_figure, write_remark
 from kalemia.report.figures.explanation_drawing import (
-    CLASS_NAMES,
     COLORINGS,
+    BeatMap,
+    beat_limits,
     class_legend,
     draw_attention,
     draw_attention_scale,
-    draw_waves,
     potassium_limits,
-    set_class_title,
     wave_limits_ms,
 )
-from kalemia.report.figures.explanation_figures import CHECKS, COLUMNS, draw_model, stage_name
+from kalemia.report.figures.explanation_figures import CHECKS, draw_model, stage_name, write_maps
 from kalemia.report.figures.palette import LIGHT, model_look
+from kalemia.report.figures.tiles import Margins, tiled
 from kalemia.report.formatting import number
 from kalemia.report.inputs import PatientResults
 from kalemia.report.results import Explanation
@@ -37,26 +37,13 @@ def write_maps_figure(path: Path, title: str, study: Study, patient: PatientResu
         write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
         return
     models = _evaluable_models(study, found)
-    maps = list(product(sorted(found.stages, reverse=True), (0, 1)))
-    blocks = [maps[start : start + COLUMNS] for start in range(0, len(maps), COLUMNS)]
-    limits_ms = wave_limits_ms([found])
-    with svg_figure(path, title, 0.7 + 1.4 * len(models) * len(blocks), study.is_simulated) as figure:
-        n_rows, n_columns = len(models) * len(blocks), min(COLUMNS, len(maps))
-        grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-        for (block, model), row in zip(product(blocks, models), grid, strict=True):
-            for axes in row[len(block) :]:
-                axes.axis("off")
-            for (stage, label), axes in zip(block, row, strict=False):
-                if model == models[0]:
-                    set_class_title(axes, f"{stage_name(stage)}, {CLASS_NAMES[label]}", label)
-                draw_waves(axes, limits_ms)
-                if (model, stage, label) in found.attention:
-                    draw_attention(axes, found.mean_beat_mv[model, label], found.attention[model, stage, label])
-            row[0].set_ylabel(f"{model}\nmV")
-        for axes in grid[-1]:
-            axes.set_xlabel("ms from the R peak")
-        grid[0, 0].margins(y=0.16)
-        draw_attention_scale(figure)
+    maps = {
+        (model, stage, label): (model, stage, label) in found.attention
+        and BeatMap(found.mean_beat_mv[model, label], found.attention[model, stage, label])
+        for model, stage, label in product(models, sorted(found.stages, reverse=True), (0, 1))
+    }
+    labels = {model: f"{model}\nmV" for model in models}
+    write_maps(path, title, study, labels, maps, wave_limits_ms([found]))
 
 
 def write_wave_bars_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
@@ -75,9 +62,9 @@ def write_wave_bars_figure(path: Path, title: str, study: Study, patient: Patien
         for stage, axes in zip(stages, grid[0], strict=False):
             shares = {m: [attention_share(found.waves, m, stage, wave) for wave in WAVES] for m in models}
             _draw_bars(axes, shares, arms, f"Grad-CAM, {stage_name(stage)}: share of attention")
-            for place, wave in enumerate(WAVES):
-                even = attention_share(found.waves, "generic", stage, wave, "even_share")
-                axes.plot([place - 0.45, place + 0.45], [even, even], color=LIGHT["ink"], lw=1.2, ls=(0, (3, 2)))
+            even = [attention_share(found.waves, "generic", stage, wave, "even_share") for wave in WAVES]
+            places = np.arange(len(WAVES))
+            axes.hlines(even, places - 0.45, places + 0.45, color=LIGHT["ink"], lw=1.2, ls=(0, (3, 2)))
         for arm, row in zip(mine, grid[1:], strict=True):
             for axes, name, of_wave in zip(
                 row, ("change of the logit", "loss of AUC"), (change_share, auc_drop), strict=False
@@ -102,23 +89,25 @@ def write_random_maps_figure(path: Path, title: str, study: Study, patient: Pati
         if (row["stage"], row["label"]) == (stage, label) and row["reference"] in CHECKS
     }
     columns = {"original map": None} | {name: check for check, name in CHECKS.items() if check != "halves"}
-    with svg_figure(path, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure:
-        grid = figure.subplots(len(models), len(columns), sharex=True, sharey=True, squeeze=False)
-        for model, row in zip(models, grid, strict=True):
-            for (name, check), axes in zip(columns.items(), row, strict=True):
-                axes.axis("off")
-                if model == models[0]:
-                    axes.set_title(name, fontsize=8.5)
-                other = others.get((model, check))
+    limits = beat_limits((found.mean_beat_mv[model, label] for model in models), 0.05)
+    margins = Margins(left=0.27, head=0.62, gap_y=0.1)
+    with (
+        svg_figure(path, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure,
+        tiled(figure, len(models), len(columns), margins) as tiles,
+    ):
+        for row, model in enumerate(models):
+            beat_mv = found.mean_beat_mv[model, label]
+            for column, (name, check) in enumerate(columns.items()):
+                panel, other = tiles.panel(row, column, *limits), others.get((model, check))
+                if row == 0:
+                    panel.title(name, fontsize=8.5)
                 if check is None:
-                    draw_attention(axes, found.mean_beat_mv[model, label], found.attention[model, stage, label])
+                    draw_attention(panel, BeatMap(beat_mv, found.attention[model, stage, label]))
+                    panel.label_y(model, 0.09)
                 elif other:
-                    draw_attention(axes, found.mean_beat_mv[model, label], np.array(other["attention"]))
-                    axes.text(
-                        1, 1, number(other["spearman"], 2), transform=axes.transAxes, ha="right", va="top", fontsize=8
-                    )
-            row[0].text(-0.08, 0.5, model, transform=row[0].transAxes, rotation=90, ha="right", va="center")
-        draw_attention_scale(figure)
+                    draw_attention(panel, BeatMap(beat_mv, np.array(other["attention"])))
+                    panel.text(1, 1, number(other["spearman"], 2), ha="right", va="top", fontsize=8)
+        draw_attention_scale(tiles)
 
 
 def write_planes_figure(path: Path, title: str, study: Study, patient: PatientResults, method: str) -> None:
@@ -134,17 +123,22 @@ def write_planes_figure(path: Path, title: str, study: Study, patient: PatientRe
         "potassium": f"{study.analyte.name}, dark {limits[0]:.1f} to bright {limits[1]:.1f} {study.analyte.unit}",
         "episode": "episode, dark the first to bright the last",
     }
-    with svg_figure(path, title, 0.6 + 2.1 * len(models), study.is_simulated) as figure:
-        grid = figure.subplots(len(models), len(COLORINGS), squeeze=False)
-        for model, row in zip(models, grid, strict=True):
-            for coloring, axes in zip(COLORINGS, row, strict=True):
-                draw_model(axes, found, model, method, coloring, limits)
-                if model == models[0]:
-                    axes.set_title(names[coloring])
+    margins = Margins(left=0.57 if method == "PCA" else 0.41, head=0.54, foot=0.06)
+    with (
+        svg_figure(path, title, 0.6 + 2.1 * len(models), study.is_simulated) as figure,
+        tiled(figure, len(models), len(COLORINGS), margins) as tiles,
+    ):
+        for row, model in enumerate(models):
+            for column, coloring in enumerate(COLORINGS):
+                panel = tiles.panel(row, column)
+                draw_model(panel, found, model, method, coloring, limits)
+                if row == 0:
+                    panel.title(names[coloring])
             projection = trusted[model, method]
             held = "" if projection["variance"] is None else f"\n{projection['variance']:.0%} of variance"
-            row[0].set_ylabel(f"{model}\ntrustworthiness {projection['trustworthiness']:.2f}{held}")
-        figure.legend(handles=class_legend(), loc="outside upper left", ncols=4)
+            label = f"{model}\ntrustworthiness {projection['trustworthiness']:.2f}{held}"
+            tiles.panel(row, 0).label_y(label, 0.06)
+        figure.legend(handles=class_legend(), loc="upper left", ncols=4)
 
 
 def _evaluable_models(study: Study, explanation: Explanation) -> list[str]:

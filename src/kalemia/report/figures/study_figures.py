@@ -173,9 +173,9 @@ def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color:
 def _draw_mean(axes: Axes, averages: list[dict], color: str) -> None:
     """The mean over patients after each round, with its 95% interval."""
     known = [row for row in averages if row["mean"] is not None]
-    for row in known:
-        if row["low"] is not None:
-            axes.plot([row["round"]] * 2, [row["low"], row["high"]], color=color, lw=1.8, zorder=3)
+    intervals = [(row["round"], row["low"], row["high"]) for row in known if row["low"] is not None]
+    if intervals:
+        axes.vlines(*zip(*intervals, strict=True), color=color, lw=1.8, capstyle="projecting", zorder=3)
     rounds, means = [row["round"] for row in known], [row["mean"] for row in known]
     axes.plot(rounds, means, color=color, lw=2.6, marker="o", ms=6.5, mec=LIGHT["paper"], zorder=4)
 
