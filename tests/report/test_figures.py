@@ -5,15 +5,19 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
+from io import StringIO
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.transforms import Bbox
 
 from kalemia.core.tables import read_json
-from kalemia.report.figures.canvas import columns_of_panels, svg_figure
+from kalemia.report.figures import canvas
+from kalemia.report.figures.layout import lay_out
 from kalemia.report.figures.palette import LIGHT
 from kalemia.report.figures.patient_figures import MAX_GAP_DAYS, shortened_gaps
 from kalemia.report.figures.study_figures import dodge
@@ -50,22 +54,29 @@ def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_p
     assert [path.name for path, before in drawn if path.read_bytes() != before.read_bytes()] == []
 
 
-def test_the_last_bits_of_a_layout_do_not_reach_the_file(tmp_path, monkeypatch):
-    def drawn(name: str) -> str:
-        with svg_figure(tmp_path / name / "figure.svg", "Four lines.", 2.0, is_simulated=True) as figure:
-            for (axes,) in columns_of_panels(figure, range(4), 1):
-                axes.plot([0, 1], [0.1, 0.2])
-        return (tmp_path / name / "figure.svg").read_text()
+@pytest.mark.slow
+def test_panels_and_what_is_written_beside_them_do_not_overlap(results, many_arms, study, six_arms, monkeypatch):
+    laid_out = []
 
-    def moved(engine, figure):
-        solve(engine, figure)
-        for axes in figure.axes:
-            axes.set_position(np.add(axes.get_position(original=True).bounds, 1e-15), which="original")
+    def lay_out_and_measure(figure):
+        lay_out(figure)
+        panels = [axes for axes in figure.axes if axes.get_subplotspec()]
+        renderer = RendererSVG(*figure.bbox.size, StringIO())
+        boxes = [axes.get_tightbbox(renderer, for_layout_only=True) for axes in panels]
+        boxes += [legend.get_window_extent(renderer) for legend in figure.legends if panels]
+        laid_out.append(len(panels))
+        for box in boxes:
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+            assert figure.subplotpars.bottom * figure.bbox.height <= box.y0 < box.y1 <= figure.bbox.height
+        for one, other in combinations(boxes, 2):
+            assert Bbox.intersection(one, other) is None
 
-    exact, solve = drawn("exact"), ConstrainedLayoutEngine.execute
-    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", moved)
-    assert drawn("moved") == exact
-    assert "clip-path" in exact
+    monkeypatch.setattr(canvas, "lay_out", lay_out_and_measure)
+    for folder, of_study, subject in ((results, study, EVALUABLE), (many_arms, six_arms, f"p{PERSONAL[0]:06d}")):
+        write_study_figures(of_study, folder)
+        write_patient_figures(of_study, folder, subject)
+    assert len(laid_out) == 2 * (len(STUDY_FIGURES) + len(PATIENT_FIGURES))
+    assert sum(n > 3 for n in laid_out) > 10
 
 
 def test_every_figure_and_page_of_simulated_patients_says_so(results):

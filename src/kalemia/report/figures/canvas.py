@@ -5,14 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kalemia.core.tables import atomic_file
+from kalemia.report.figures.layout import lay_out
 from kalemia.report.figures.palette import LIGHT
 
 WIDTH_IN = 10.4
@@ -54,20 +52,6 @@ STYLE = {
 }
 
 
-class _SteadyLayout(ConstrainedLayoutEngine):
-    """Constrained layout with the same bytes each time.
-
-    Its solver goes through variables in the order of their addresses (github.com/nucleic/kiwi/issues/57). The last bits
-    of a position follow from that, and the names of clipping paths from all of its bits.
-    """
-
-    def execute(self, figure: Figure) -> None:
-        super().execute(figure)
-        for axes in figure.axes:
-            axes.set_position(np.round(axes.get_position(original=True).bounds, 7), which="original")
-            axes.set_in_layout(True)  # `set_position` takes it out
-
-
 @contextmanager
 def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: bool) -> Iterator[Figure]:
     """A figure to draw on, `WIDTH_IN` wide, written to `path` at the end; `title` is what a screen reader says.
@@ -76,13 +60,13 @@ def svg_figure(path: str | Path, title: str, height_in: float, is_simulated: boo
     """
     look = {**STYLE, "svg.hashsalt": Path(path).stem}
     with style.context(["default", look]):
-        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=SVG_DPI, layout=_SteadyLayout())
-        FigureCanvasSVG(figure)  # so that the layout measures text as it is written
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=SVG_DPI)
+        figure.subplots_adjust(0.06, FOOT_IN / height_in if is_simulated else 0, 0.99, 0.9, 0.15, 0.3)
         if is_simulated:
             _mark_simulated(figure)
             title = f"{title} {NOTE}."
         yield figure
-        _lay_out(figure)
+        lay_out(figure)
         with atomic_file(path) as beside:
             figure.savefig(beside, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
             beside.write_text(_generic_fonts(beside.read_text("utf-8")), "utf-8")
@@ -121,22 +105,8 @@ def share_axis(axes: Axes) -> None:
     axes.grid(axis="y")
 
 
-def foot_in(figure: Figure) -> float:
-    """Inches at the foot that are taken."""
-    _, bottom, _, _ = figure.get_layout_engine().get()["rect"]
-    return bottom * figure.get_figheight()
-
-
-def _lay_out(figure: Figure) -> None:
-    """Place the panels once; with a layout engine, `savefig` would go through the whole figure to no other end."""
-    if any(axes.get_subplotspec() for axes in figure.axes):
-        figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine(None)
-
-
 def _mark_simulated(figure: Figure) -> None:
     foot = FOOT_IN / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
     figure.text(0.995, 0.2 * foot, NOTE, ha="right", va="bottom", fontsize=8.5, color=LIGHT["muted"], style="italic")
 
 

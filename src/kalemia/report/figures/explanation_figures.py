@@ -139,7 +139,7 @@ def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults)
             axes.grid(axis="y")
         for axes in grid[:, :-1].flat:
             axes.set_ylim(-0.02, 1.02)
-        figure.legend(handles=_waves_legend(arms), loc="outside upper left", ncols=min(4, 2 + len(arms)))
+        figure.legend(handles=_waves_legend(arms), loc="upper left", ncols=min(4, 2 + len(arms)))
 
 
 def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:

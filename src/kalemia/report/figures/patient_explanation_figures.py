@@ -72,7 +72,7 @@ def write_wave_bars_figure(path: Path, title: str, study: Study, patient: Patien
                 lost = {m: [of_wave(found.occlusion, arm, m, wave) for wave in WAVES] for m in ("generic", arm)}
                 _draw_bars(axes, lost, arms, f"Occlusion, test draws of {arm}: {name}")
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(len(models), LEGEND_COLUMNS))
+        figure.legend(handles, labels, loc="upper left", ncols=min(len(models), LEGEND_COLUMNS))
 
 
 def write_random_maps_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:

@@ -39,7 +39,7 @@ def write_patient_rounds_figure(path: Path, title: str, study: Study, patient: P
             axes.set_xlabel("round")
             share_axis(axes)
         n_columns = min(len(evaluable), LEGEND_COLUMNS)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=n_columns)
+        figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=n_columns)
 
 
 def write_potassium_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
@@ -60,7 +60,7 @@ def write_potassium_figure(path: Path, title: str, study: Study, patient: Patien
             axes.set_title(f"{arm}{_evaluability(patient.arms[arm])}")
             axes.set_ylabel(analyte.unit)
         _label_days(grid[-1], days, places)
-        figure.legend(handles=_decision_legend(), loc="outside upper left", ncols=5, columnspacing=1.4)
+        figure.legend(handles=_decision_legend(), loc="upper left", ncols=5, columnspacing=1.4)
 
 
 def write_beats_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:

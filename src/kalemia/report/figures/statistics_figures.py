@@ -52,7 +52,7 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
             axes.set_xlabel("AUC over the test draws of the patient")
             axes.set_yticks([*range(len(subjects)), len(subjects) + 0.4], [*map(subject_name, subjects), "mean"])
             axes.set_ylim(len(subjects) + 1, -0.7)
-        figure.legend(handles=_forest_legend(), loc="outside upper left", ncols=3)
+        figure.legend(handles=_forest_legend(), loc="upper left", ncols=3)
 
 
 def write_decision_curve_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -79,7 +79,7 @@ def write_decision_curve_figure(path: Path, title: str, study: Study, data: Stud
             axes.set_xlabel("threshold probability")
             axes.grid(axis="y")
         figure.axes[0].set_ylabel("net benefit per draw")
-        figure.legend(handles=_curve_legend(), loc="outside upper left", ncols=4)
+        figure.legend(handles=_curve_legend(), loc="upper left", ncols=4)
 
 
 def _draw_before_and_after(axes: Axes, place: float, before: dict, after: dict, color: str, marker: str = "o") -> None:

@@ -40,7 +40,7 @@ def write_generic_figure(path: Path, title: str, study: Study, data: StudyResult
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=3)
 
 
 def write_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -57,7 +57,7 @@ def write_calibration_figure(path: Path, title: str, study: Study, data: StudyRe
                 axes.plot(predicted, share, color=color, lw=1.2, marker=marker, ms=4.5, label=unit)
             axes.set_title(split)
         figure.axes[0].set_ylabel("fraction positive")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+        figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=2)
 
 
 def write_arm_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -81,7 +81,8 @@ def write_arm_calibration_figure(path: Path, title: str, study: Study, data: Stu
             axes.plot(predicted, share, color=look.color, lw=1.6, marker=look.marker, ms=5.5)
             n_draws = plural(sum(row["n_draws"] for row in arm_rows), "test draw")
             axes.set_title(f"{arm} ({n_draws}, {plural(arm_rows[0]['patients'], 'patient')})")
-        figure.supylabel("fraction positive", fontsize=9.5)
+            if axes.get_subplotspec().is_first_col():
+                axes.set_ylabel("fraction positive")
 
 
 def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults, metrics: tuple[str, ...]) -> None:
@@ -108,7 +109,7 @@ def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults
                 axes.set_xticks(range(data.n_rounds + 1), [])
             axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
             axes.set_xlabel("rounds of personal training")
-        figure.legend(handles=_rounds_legend(), loc="outside upper left", ncols=3)
+        figure.legend(handles=_rounds_legend(), loc="upper left", ncols=3)
 
 
 def write_arms_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -134,7 +135,7 @@ def write_arms_figure(path: Path, title: str, study: Study, data: StudyResults) 
             axes.set_xlim(-0.5, len(arms) - 0.4)
             axes.set_xticks(range(len(arms)), arms, **names)
             share_axis(axes)
-        figure.legend(handles=_arms_legend(), loc="outside upper left", ncols=3)
+        figure.legend(handles=_arms_legend(), loc="upper left", ncols=3)
 
 
 def dodge(values: list[float]) -> list[float]:

@@ -11,7 +11,6 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from kalemia.report.figures.canvas import foot_in
 from kalemia.report.figures.palette import LIGHT
 
 DATA_MARGIN = 0.05  # of the range of the data, on each side
@@ -123,7 +122,7 @@ class Tiles:
         self.axes = axes
         self._margins, self._block = margins, columns_a_block
         self.width_in, self.height_in = axes.figure.get_size_inches()
-        self._foot = margins.foot + foot_in(axes.figure)
+        self._foot = margins.foot + axes.figure.subplotpars.bottom * self.height_in
         n_block_gaps = (n_columns - 1) // columns_a_block
         gaps = margins.gap_x * (n_columns - 1) + margins.block_gap * n_block_gaps
         self._panel_width = (self.width_in - margins.left - margins.right - gaps) / n_columns

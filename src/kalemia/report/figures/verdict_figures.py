@@ -32,7 +32,7 @@ def write_verdict_figure(path: Path, title: str, study: Study, data: StudyResult
             right.set_title(f"{arm}, minus {display_name(found['best_baseline'])}, by patient")
         grid[-1, 0].set_xlabel("mean AUC over patients after the last round")
         grid[-1, 1].set_xlabel("difference in AUC")
-        figure.legend(handles=_verdict_legend(), loc="outside upper left", ncols=4)
+        figure.legend(handles=_verdict_legend(), loc="upper left", ncols=4)
 
 
 def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -59,7 +59,7 @@ def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResu
         figure.axes[0].invert_yaxis()
         marks = [Line2D([], [], color=LIGHT["ink"], lw=2.4, label="after the last round (color of the arm)")]
         marks += [Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="chance")]
-        figure.legend(handles=marks, loc="outside upper left", ncols=2)
+        figure.legend(handles=marks, loc="upper left", ncols=2)
 
 
 def write_leakage_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
@@ -92,7 +92,7 @@ def write_leakage_figure(path: Path, title: str, study: Study, data: StudyResult
         marks = [Line2D([], [], color=LIGHT["generic"], ls="--", marker="o", lw=2, label="generic network")]
         marks += [Line2D([], [], color=LIGHT["ink"], marker="o", lw=2, label="after the last round (color of the arm)")]
         marks += [Line2D([], [], lw=0, label="numbers: test draws")]
-        figure.legend(handles=marks, loc="outside upper left", ncols=3)
+        figure.legend(handles=marks, loc="upper left", ncols=3)
 
 
 def _draw_nulls(axes: Axes, found: dict, color: str) -> None:
