@@ -62,5 +62,5 @@ STAGE_VERSIONS = {
     "baselines": StageVersion(3, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(6, ("seed", "evaluation", "protocols")),
     "explanation": StageVersion(3, ("seed", "explanation")),
-    "report": StageVersion(4, ("study", "analyte.condition")),
+    "report": StageVersion(5, ("study", "analyte.condition")),
 }
