@@ -9,8 +9,8 @@ from kalemia.beats.dataset import BeatSet
 from kalemia.network.predictions import beat_tensor
 from kalemia.network.resnet import ResNet
 
-TSNE_ITERATIONS = 500
-TSNE_ANGLE = 0.7  # of the Barnes-Hut approximation: a quarter faster than 0.5, with the same trustworthiness
+TSNE_ITERATIONS = 400
+TSNE_ANGLE = 0.9  # of the Barnes-Hut approximation: with 400 iterations as trustworthy as 0.7 with 500, and faster
 NEIGHBORS = 10  # per beat, for the trustworthiness
 
 
