@@ -2,9 +2,10 @@
 
     python benchmarks/personal.py
 
-Five rounds, then nulls, of one simulated patient with the 50-layer network of width 64, 200 beats a draw. Both ways run
+Five rounds, then nulls, of one simulated patient with the 50-layer network of width 64, 200 beats a draw. The ways run
 in this process and take turns, round by round and null by null; what is counted is processor time, of all threads. The
-way with features pays for computing, writing and reading them.
+way with features pays for computing, writing and reading them. A third way has the features too, but computes every
+convolution with torch's, none as a matrix product.
 """
 
 import argparse
@@ -12,9 +13,10 @@ import logging
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,7 @@ from kalemia.core.tables import write_table
 from kalemia.network.checkpoints import Lineage, save_checkpoint
 from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
-from kalemia.network.resnet import build_resnet
+from kalemia.network.resnet import Conv, build_resnet
 from kalemia.network.training import set_up_torch
 from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.finetune import freeze_for_arm, train_on_draws
@@ -42,6 +44,8 @@ class Way:
     name: str
     inputs: torch.Tensor
     full: bool
+    precision: str
+    convolve: bool
     seconds: list[float]
 
     def begin(self, network: config.Network, seed: int) -> None:
@@ -54,8 +58,10 @@ class Way:
         """Learn from a pair, score some beats, and remember the seconds."""
         began = time.process_time()
         values = np.zeros(len(draw_ids), np.float32)
-        train_on_draws(self.above, self.inputs, draw_ids, values, [pair], ARM, seed, Objective(), "the benchmark")
-        outputs = predict(self.above, self.inputs[torch.from_numpy(scored)])
+        arm = replace(ARM, precision=self.precision)
+        with patch.object(Conv, "forward", Conv.convolve if self.convolve else Conv.forward):
+            train_on_draws(self.above, self.inputs, draw_ids, values, [pair], arm, seed, Objective(), "the benchmark")
+            outputs = predict(self.above, self.inputs[torch.from_numpy(scored)])
         self.seconds.append(time.process_time() - began)
         return outputs
 
@@ -94,34 +100,41 @@ def main() -> None:
     parser.add_argument("--nulls", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
     logging.disable(logging.INFO)
     set_up_torch(options.threads)
     network = config.Network(options.depth, options.width)
     beats_mv, draw_ids = simulated(options.draws, options.beats)
     stage, features_s, n_bytes = features_of_patient(beats_mv, draw_ids, network, options.threads)
-    full = Way("full forward passes", torch.from_numpy(beats_mv), True, [])
-    once = Way("frozen stages once", stage, False, [])
+    full = Way("full forward passes", torch.from_numpy(beats_mv), True, options.precision, False, [])
+    once = Way("frozen stages once", stage, False, options.precision, False, [])
+    convolved = Way("frozen stages once, convolutions only", stage, False, options.precision, True, [])
+    ways = (full, once, convolved)
     pairs = [(2 * k + 1, 2 * k) for k in range(options.rounds)]
     everything = np.arange(len(draw_ids))
     print(f"features: {features_s:.1f} s, {n_bytes / 1e6:.0f} MB for {len(draw_ids)} beats, paid once")
 
-    for way in (full, once):
+    for way in ways:
         way.begin(network, 7)
     for k, pair in enumerate(pairs):
-        outputs = [way.round(draw_ids, pair, k, everything) for way in (full, once)]
+        outputs = [way.round(draw_ids, pair, k, everything) for way in ways]
     apart = float((outputs[0] - outputs[1]).abs().max())
     report("rounds", full, once, features_s, apart)
+    report_products("rounds", once, convolved)
 
     test = np.flatnonzero(draw_ids >= options.draws - 6)
-    full.seconds, once.seconds = [], []
+    for way in ways:
+        way.seconds = []
     for null in range(options.nulls):
-        for way in (full, once):
+        for way in ways:
             way.begin(network, null)
         for k, pair in enumerate(pairs):
-            for way in (full, once):
+            for way in ways:
                 way.round(draw_ids, pair if (null + k) % 2 else pair[::-1], 100 * null + k, test)
-    report(f"{options.nulls} nulls", full, once, features_s, None)
+    if options.nulls:
+        report(f"{options.nulls} nulls", full, once, features_s, None)
+        report_products(f"{options.nulls} nulls", once, convolved)
 
 
 def report(what: str, full: Way, once: Way, features_s: float, apart: float | None) -> None:
@@ -131,6 +144,13 @@ def report(what: str, full: Way, once: Way, features_s: float, apart: float | No
     line = f"{what}: {slow:.1f} s with full passes, {fast:.1f} s with features and {features_s:.1f} s to make them:"
     line += f" {slow / (fast + features_s):.2f} times faster (round by round {median:.2f})"
     print(line + (f"; logits differ by at most {apart:.1e}" if apart is not None else ""), flush=True)
+
+
+def report_products(what: str, once: Way, convolved: Way) -> None:
+    """One line on matrix products in place of convolutions."""
+    ratios = [slow / fast for slow, fast in zip(convolved.seconds, once.seconds, strict=True)]
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"{what} with products: {statistics.median(ratios):.2f} times as fast ({spread})", flush=True)
 
 
 if __name__ == "__main__":

@@ -198,8 +198,19 @@ class Ours:
 
 # --- the race
 
+
+def convolutions_only(width: int, *given, **options) -> Ours:
+    """Kalemia without matrix products in place of convolutions, as it was before it had them."""
+    from kalemia.network.resnet import Conv
+
+    Conv.forward = Conv.convolve
+    return Ours(width, *given, **options)
+
+
 CONTENDERS = {
     "plain PyTorch, Conv1d, DataLoader": Plain,
+    "Kalemia, float32, convolutions only": partial(convolutions_only, precision="float32"),
+    "Kalemia, bfloat16, convolutions only": partial(convolutions_only, precision="bfloat16"),
     "Kalemia, float32": partial(Ours, precision="float32"),
     "Kalemia, bfloat16": partial(Ours, precision="bfloat16"),
     "Kalemia, bfloat16, compiled": partial(Ours, precision="bfloat16", compile=True),
@@ -325,6 +336,7 @@ def timed(task, device) -> float:
 def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float]) -> None:
     n_batches = given.batches or (100 if device.type == "cuda" else max(2, 128 // width))
     names = [name for name in CONTENDERS if "compiled" not in name or given.compile]
+    names = [name for name in names if "convolutions only" not in name or device.type == "cpu"]
     pythons = dict.fromkeys(names, sys.executable) | {"Keras on TensorFlow": given.keras}
     contenders = {name: Contender(name, python, width, given, n_batches) for name, python in pythons.items() if python}
     (n_parameters,) = {contender.n_parameters for contender in contenders.values()}  # the same network, or none
@@ -347,6 +359,11 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
             f"{rate * flop / 1e9:9.0f}{rate * flop / peak:9.0%}"
         )
     if device.type == "cpu":
+        for precision in ("float32", "bfloat16"):
+            now, before = (seconds[f"Kalemia, {precision}{kind}"] for kind in ("", ", convolutions only"))
+            ratios = [slow / fast for slow, fast in zip(before, now, strict=True)]
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            print(f"with products, {precision}: {statistics.median(ratios):.2f} times as fast ({spread})")
         share = statistics.median(contenders["Kalemia, float32"].outside() for _ in range(given.slices))
         print(f"outside forward, backward and optimizer: {share:.2%} of Kalemia's time in float32")
     for contender in contenders.values():

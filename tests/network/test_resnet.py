@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
@@ -93,6 +95,96 @@ def test_an_independent_forward_pass_agrees(training):
     expected = written_another_way(network, beats_mv, training)
     assert expected.std() > 1e-3
     torch.testing.assert_close(network(beats_mv), expected, rtol=1e-5, atol=1e-5)
+
+
+class Product(Conv):
+    """Always computed as a matrix product."""
+
+    forward = Conv.multiply
+
+
+def outputs_and_gradients(function, features: torch.Tensor, weight: torch.Tensor) -> list[torch.Tensor]:
+    """Outputs, and gradients of a fixed function of them."""
+    features, weight = features.clone().requires_grad_(), weight.clone().requires_grad_()
+    outputs = function(features, weight)
+    (outputs * torch.linspace(-1, 1, outputs.numel()).view(outputs.shape)).sum().backward()
+    return [outputs.detach(), features.grad, weight.grad]
+
+
+@given(
+    size=st.sampled_from([1, 3, 5, 7]),
+    stride=st.integers(1, 3),
+    steps=st.integers(1, 12),
+    inputs=st.integers(1, 5),
+    outputs=st.sampled_from([1, 3, 256]),
+    n=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_conv_and_its_gradients_are_those_of_conv1d(size, stride, steps, inputs, outputs, n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(n, inputs, steps, generator=generator)
+    weight = torch.randn(outputs, inputs, size, generator=generator)
+
+    def called(conv):
+        def function(features, weight):
+            parameters = {"weight": weight.transpose(1, 2).contiguous().transpose(1, 2)}
+            return torch.func.functional_call(conv, parameters, _to_channels_last(features)).squeeze(2)
+
+        return function
+
+    expected = outputs_and_gradients(
+        lambda features, weight: functional.conv1d(features, weight, stride=stride, padding=size // 2), features, weight
+    )
+    for kind in (Conv, Product):
+        actual = outputs_and_gradients(called(kind(inputs, outputs, size, stride)), features, weight)
+        for ours, theirs in zip(actual, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def methods_of_convolutions(network: nn.Module, bfloat16: bool, monkeypatch) -> dict[tuple[int, bool], set[str]]:
+    """For each size of a convolution, and whether its map has at most 4 steps, how it is computed."""
+    used = {}
+    for name, method in (("multiply", Conv.multiply), ("convolve", Conv.convolve)):
+
+        def noted(layer, features, name=name, compute=method):
+            outputs = compute(layer, features)
+            used.setdefault((layer.size, outputs.shape[3] <= 4), set()).add(name)
+            return outputs
+
+        monkeypatch.setattr(Conv, name, noted)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        network(BEATS_MV)
+    return used
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_short_maps_of_many_channels_are_matrix_products_on_a_cpu(bfloat16, monkeypatch):
+    used = methods_of_convolutions(resnet50(width=64), bfloat16, monkeypatch)
+    assert used == {
+        (7, False): {"convolve"},
+        (1, False): {"multiply"},
+        (1, True): {"multiply"},
+        (3, False): {"multiply" if bfloat16 else "convolve"},
+        (3, True): {"multiply"},
+    }
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_convolutions_of_few_channels_and_size_3_stay_convolutions(bfloat16, monkeypatch):
+    used = methods_of_convolutions(resnet50(width=4), bfloat16, monkeypatch)
+    assert used[3, False] == used[3, True] == {"convolve"}
+    assert used[1, False] == used[1, True] == {"multiply"}
+
+
+@pytest.mark.parametrize("width", [8, 64])
+def test_the_logit_of_a_beat_does_not_depend_on_the_batch(width):
+    network = resnet50(width).eval()
+    beats_mv = torch.randn(65, 120, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        logits = network(beats_mv)
+        spread = logits.std().item()
+        for n in (1, 2, 8, 64):
+            torch.testing.assert_close(network(beats_mv[:n]), logits[:n], rtol=0, atol=1e-5 * max(spread, 1.0))
 
 
 def test_public_shapes_are_one_dimensional():

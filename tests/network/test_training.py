@@ -13,7 +13,7 @@ from torch import nn
 from beat_shards import simulated_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.network.inference import loss_and_accuracy, predict
+from kalemia.network.inference import loss_and_accuracy, predict, uses_bfloat16
 from kalemia.network.losses import Objective
 from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 from kalemia.network.resnet import resnet
@@ -213,12 +213,22 @@ def test_bfloat16_learns_as_float32_does():
     assert losses["bfloat16"][1] > 0.98
 
 
-def test_on_a_cpu_auto_precision_is_float32():
-    plain, asked = (
-        state_after(resnet(18, 2), *training_beats(), ARM, 1, options=TrainOptions(precision=precision))
-        for precision in ("auto", "float32")
-    )
-    assert same(plain, asked)
+@pytest.mark.parametrize(("has_amx", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_on_a_cpu_auto_precision_is_bfloat16_only_with_amx(has_amx, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    other = {"bfloat16": "float32", "float32": "bfloat16"}[expected]
+    by_precision = {
+        precision: state_after(resnet(18, 2), *training_beats(), ARM, 1, options=TrainOptions(precision=precision))
+        for precision in ("auto", expected, other)
+    }
+    assert same(by_precision["auto"], by_precision[expected])
+    assert not same(by_precision["auto"], by_precision[other])
+
+
+def test_auto_precision_is_bfloat16_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert uses_bfloat16("auto", torch.device("cuda"))
+    assert not uses_bfloat16("float32", torch.device("cuda"))
 
 
 def test_the_auxiliary_head_learns_too():

@@ -49,5 +49,7 @@ def autocast_context(precision: str, device: torch.device) -> AbstractContextMan
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether "float32", "bfloat16" or "auto" means bfloat16 here; "auto" does on a GPU."""
-    return precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    """Whether "float32", "bfloat16" or "auto" means bfloat16 here; "auto" does on a GPU and on a CPU with AMX."""
+    if precision == "auto":
+        return device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    return precision == "bfloat16"

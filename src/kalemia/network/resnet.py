@@ -42,11 +42,39 @@ class Conv(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, size, inputs).transpose(1, 2))
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.size == self.stride == 1 and features.is_cuda:  # faster as a matrix product
-            return functional.linear(features.permute(0, 2, 3, 1), self.weight.squeeze(2)).permute(0, 3, 1, 2)
+        if self._is_faster_as_product(features):
+            return self.multiply(features)
+        return self.convolve(features)
+
+    def convolve(self, features: Tensor) -> Tensor:
+        """Compute the convolution with torch's convolution."""
         return functional.conv2d(
             features, self.weight.unsqueeze(2), stride=(1, self.stride), padding=(0, self.size // 2)
         )
+
+    def multiply(self, features: Tensor) -> Tensor:
+        """Compute the convolution as a matrix product of the weights and the window of each output step."""
+        steps, pad = features.permute(0, 2, 3, 1), self.size // 2
+        span = (features.shape[3] - 1) // self.stride * self.stride + 1  # from the first window's center to the last's
+        if pad:
+            steps = functional.pad(steps, (0, 0, pad, pad))
+        shifted = [steps[:, :, i : i + span : self.stride] for i in range(self.size)]
+        windows = torch.cat(shifted, dim=3) if pad else shifted[0]
+        # With a matrix as input: given more dimensions, torch may multiply map by map.
+        outputs = functional.linear(windows.flatten(0, 2), self.weight.transpose(1, 2).flatten(1))
+        return outputs.unflatten(0, windows.shape[:3]).permute(0, 3, 1, 2)
+
+    def _is_faster_as_product(self, features: Tensor) -> bool:
+        """Whether `multiply` is faster than `convolve`, as measured (docs/performance.md).
+
+        It does not depend on the number of maps, so that a beat's logit does not depend on the batch that it is in.
+        """
+        if self.size == 1:
+            return self.stride == 1 or not features.is_cuda
+        if self.size > 3 or features.is_cuda:
+            return False
+        outputs, steps = len(self.weight), (features.shape[3] - 1) // self.stride + 1
+        return outputs >= 64 if torch.is_autocast_enabled("cpu") else outputs >= 256 and steps <= 4
 
 
 class BatchNormRelu(nn.BatchNorm2d):

@@ -40,10 +40,10 @@ log = logging.getLogger("kalemia")
 class TrainOptions:
     """Options of training beyond the paper's; the defaults leave all of them out.
 
-    precision: "float32", "bfloat16" (autocast), or "auto" (bfloat16 on a GPU, float32 on a CPU). compile: use
-    `torch.compile`. early_stopping_patience: stop after this many epochs in a row without a lower validation loss.
-    subjects: subject of each beat, int64 (n,); if given, every subject is sampled equally often. state_file: save the
-    state after each epoch and resume from it; the caller removes the file once its outputs are written.
+    precision: as for `inference.uses_bfloat16`. compile: use `torch.compile`. early_stopping_patience: stop after this
+    many epochs in a row without a lower validation loss. subjects: subject of each beat, int64 (n,); if given, every
+    subject is sampled equally often. state_file: save the state after each epoch and resume from it; the caller removes
+    the file once its outputs are written.
     """
 
     objective: Objective = LABEL_ONLY

@@ -140,7 +140,8 @@ def train_on_draws(
     places = np.flatnonzero(np.isin(draw_ids, training_draws))
     labels = np.isin(draw_ids[places], [draw for pairs in rounds for draw in pairs[::2]])
     targets = objective.targets(labels, analyte[places]).to(inputs.device)
-    train(head, inputs[torch.from_numpy(places)], targets, arm, seed, options=TrainOptions(objective))
+    options = TrainOptions(objective, precision=arm.precision)
+    train(head, inputs[torch.from_numpy(places)], targets, arm, seed, options=options)
 
 
 def _check_parent_round(path: str | Path, previous: Lineage, split: dict, round_: int, digest: str) -> None:

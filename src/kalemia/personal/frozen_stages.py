@@ -58,7 +58,8 @@ def write_features(
 ) -> None:
     """Write the features file of a patient: the generic network's outputs after the frozen stages, and after the last.
 
-    The frozen stages are those of arms that train the last stages. Raises `UserError` if the generic network was
+    The frozen stages are those of arms that train the last stages; they are computed in float32 whatever the arms'
+    precision. Raises `UserError` if the generic network was
     trained on one of the patient's draws.
     """
     device = set_up_torch(threads)

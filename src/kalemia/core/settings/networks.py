@@ -9,6 +9,17 @@ from kalemia.core.settings.declare import section, setting
 BEAT_UNIT = "mV, or SDs if beats are normalized"
 
 
+_PRECISION = setting(
+    "auto",
+    "arithmetic of the training; weights and predictions are always float32",
+    choices={
+        "auto": "bfloat16 on a GPU and on processors with AMX, float32 on others",
+        "float32": "on every device",
+        "bfloat16": "on every device; slower on processors without AVX-512 BF16 or AMX",
+    },
+)
+
+
 @dataclass(frozen=True)
 class Network:
     depth: int = setting(18, "number of layers", paper="50", choices=(18, 34, 50, 101))
@@ -67,15 +78,7 @@ class Generic:
     threads: int = setting(
         2, "CPU threads of the training; they affect the result and so are not taken from --cores", minimum=1
     )
-    precision: str = setting(
-        "auto",
-        "arithmetic of the training; weights and predictions are always float32",
-        choices={
-            "auto": "bfloat16 on a GPU only",
-            "float32": "on every device",
-            "bfloat16": "about 1.5 times as fast on processors that support it",
-        },
-    )
+    precision: str = _PRECISION
     compile: bool = setting(False, "use torch.compile, with CUDA graphs on a GPU; slower on CPUs (docs/performance.md)")
     early_stopping_patience: int | None = setting(
         None, "the training ends after so many epochs in a row without a better validation loss; null: never", minimum=1
@@ -152,6 +155,7 @@ class Arm:
     epochs: int = setting(5, "epochs of each round", paper="5", minimum=1)
     batch_size: int = setting(64, "beats per batch", minimum=1)
     learning_rate: float = setting(1.0e-3, "learning rate", above=0)
+    precision: str = _PRECISION
     negative_controls: dict[str, int] = setting(
         {},
         "how often each negative control is repeated; a verdict needs 19 runs",
