@@ -90,7 +90,8 @@ def write_maps(
     rows = list(product(blocks, labels))
     limits = beat_limits((map_.beat_mv for map_ in maps.values() if map_), 0.16)
     label_in = 0.5 + 0.16 * max(label.count("\n") + 1 for label in labels.values())
-    margins = Margins(left=label_in, head=0.62, foot=0.46, gap_x=0.18, gap_y=0.13)
+    gap_y = 0.13 if len(blocks) == 1 else 0.3  # room for the titles of further blocks
+    margins = Margins(left=label_in, head=0.62, foot=0.46, gap_x=0.18, gap_y=gap_y)
     with (
         svg_figure(path, title, 0.7 + 1.4 * len(rows), study.is_simulated) as figure,
         tiled(figure, len(rows), min(MAP_COLUMNS, len(columns)), margins) as tiles,
