@@ -61,6 +61,6 @@ STAGE_VERSIONS = {
     "strangers": StageVersion(2, ()),
     "baselines": StageVersion(3, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(6, ("seed", "evaluation", "protocols")),
-    "explanation": StageVersion(4, ("seed", "explanation")),
+    "explanation": StageVersion(5, ("seed", "explanation")),
     "report": StageVersion(5, ("study", "analyte.condition")),
 }
