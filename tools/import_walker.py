@@ -55,8 +55,14 @@ class SourceTree:
 
     def _imports_of(self, path: Path) -> list[tuple[str, bool]]:
         if path not in self._imports:
-            self._imports[path] = _imports_in(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
+            named = [name for package in _packages_imported_by_name(text) for name in self._modules_in(package)]
+            self._imports[path] = [*_imports_in(text), *((name, False) for name in named)]
         return self._imports[path]
+
+    def _modules_in(self, package: str) -> list[str]:
+        folder = self.source / package.replace(".", "/")
+        return [f"{package}.{path.stem}" for path in sorted(folder.glob("*.py")) if path.stem != "__init__"]
 
 
 @cache
@@ -73,6 +79,15 @@ def _imports_in(text: str) -> list[tuple[str, bool]]:
         for name, at_once in _imported_names(parse(text), at_once=True)
         for module in accumulate(name.split("."), "{}.{}".format)
     ]
+
+
+@cache
+def _packages_imported_by_name(text: str) -> list[str]:
+    """The packages of which a module imports any module, by `import_module(f"kalemia.package.{name}")`."""
+    calls = (node for node in ast.walk(parse(text)) if isinstance(node, ast.Call) and node.args)
+    names = (call.args[0] for call in calls if ast.unparse(call.func).endswith("import_module"))
+    starts = (name.values[0] for name in names if isinstance(name, ast.JoinedStr))
+    return [start.value.rstrip(".") for start in starts if isinstance(start, ast.Constant) and start.value]
 
 
 def _imported_names(node: ast.AST, at_once: bool) -> Iterator[tuple[str, bool]]:

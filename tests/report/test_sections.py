@@ -8,7 +8,9 @@ import pytest
 
 from captions import caption_files
 from conftest import ROOT
+from kalemia.core.tables import write_text
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_FIGURES
+from kalemia.report.provenance import rule_times
 
 SLOW = {"matplotlib", "torch", "scipy", "sklearn", "pyarrow.parquet", "pyarrow.compute"}
 
@@ -36,3 +38,9 @@ def test_every_section_has_its_own_place_and_template():
 def test_every_caption_file_is_of_a_figure_or_table():
     folder = ROOT / "workflow/report/captions"
     assert {str(path.relative_to(ROOT)) for path in folder.iterdir()} == set(caption_files())
+
+
+def test_times_of_an_older_version_are_left_out(tmp_path):
+    for name, text in {"old/a": "s\tmax_rss\n1.0\t2.0\n", "new/a": "s\tcpu_s\tmax_rss_mb\n1.5\t1.0\t200.0\n"}.items():
+        write_text(tmp_path / f"{name}.tsv", text)
+    assert rule_times(tmp_path) == [("new", 1, 1.5, 1.5, 200.0)]

@@ -9,7 +9,8 @@ from kalemia.report.section import Figure, Section
 
 def _read_sections() -> dict[str, Section]:
     modules = {
-        module.name: import_module(f"{sections.__name__}.{module.name}") for module in iter_modules(sections.__path__)
+        module.name: import_module(f"kalemia.report.sections.{module.name}")
+        for module in iter_modules(sections.__path__)
     }
     return dict(sorted(((name, module.SECTION) for name, module in modules.items()), key=lambda item: item[1].place))
 

@@ -33,11 +33,16 @@ def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def rule_times(folder: str | Path) -> list[RuleTime]:
-    """Sum up results/times, where each job writes a table; the rule that took most time first."""
+    """Sum up results/times, where each job writes a table; the rule that took most time first.
+
+    Tables of an older version, which have other columns, are left out.
+    """
     jobs: dict[str, list[dict]] = {}
     for path in sorted(Path(folder).glob("**/*.tsv")):
         with path.open(newline="") as file:
-            jobs.setdefault(path.relative_to(folder).parts[0], []).extend(csv.DictReader(file, delimiter="\t"))
+            rows = [row for row in csv.DictReader(file, delimiter="\t") if "max_rss_mb" in row]
+        if rows:
+            jobs.setdefault(path.relative_to(folder).parts[0], []).extend(rows)
     times = [_rule_time(rule, of_rule) for rule, of_rule in jobs.items()]
     return sorted(times, key=lambda time: (-time.total_s, time.rule))
 
