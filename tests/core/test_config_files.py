@@ -5,7 +5,8 @@ import yaml
 
 from conftest import ROOT
 from kalemia.core.config import Study
-from kalemia.core.config_files import config_text, default_config, read_study
+from kalemia.core.config_files import config_text, default_config, merge_config, read_study
+from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 
 CONFIG = ROOT / "config.yaml"
@@ -102,3 +103,8 @@ def test_no_key_is_given_twice(path):
 def test_a_key_given_twice_would_be_found():
     with pytest.raises(AssertionError, match="seed"):
         yaml.load("seed: 1\nseed: 2\n", _UniqueKeys)
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_study_is_a_valid_configuration(study):
+    check_config(merge_config(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", study))))

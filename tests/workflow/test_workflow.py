@@ -336,7 +336,12 @@ def test_a_mistyped_arm_is_not_a_target(finished):
 
 def test_another_arm_trains_no_generic_network(copy_of_finished):
     arm = {"protocol": "paper", "purge_hours": 0.2, "train": "head", "batch_norm": "frozen", "replay": True}
-    config = {"arms": {"head": arm | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "negative_controls": {}}}}
+    config = {
+        "arms": {
+            "head": arm
+            | {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "precision": "auto", "negative_controls": {}}
+        }
+    }
     run = _run(copy_of_finished, "--dry-run", config=config)
     assert run.returncode == 0
     plan = run.stdout + run.stderr
