@@ -97,12 +97,12 @@ def test_the_configuration_of_results_can_be_read_again(overlay):
 
 @pytest.mark.parametrize("path", SETTINGS_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_key_is_given_twice(path):
-    yaml.load(path.read_text(), _UniqueKeys)
+    _UniqueKeys(path.read_text()).get_single_data()
 
 
 def test_a_key_given_twice_would_be_found():
     with pytest.raises(AssertionError, match="seed"):
-        yaml.load("seed: 1\nseed: 2\n", _UniqueKeys)
+        _UniqueKeys("seed: 1\nseed: 2\n").get_single_data()
 
 
 @pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)

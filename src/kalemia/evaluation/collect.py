@@ -131,7 +131,7 @@ def _metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) -> d
     return {"n_test": len(labels), "n_positive": int(np.sum(labels == 1))} | draw_metrics(labels, scores, decisions)
 
 
-LAST_ROUND = "last_round"  # beside the names of the baselines
+LAST_ROUND = "last_round"  # in the same column as the names of the baselines
 
 
 def write_baseline_averages(

@@ -66,7 +66,7 @@ def wave_limits_ms(explanations: Iterable[Explanation]) -> dict[str, Limits]:
 
 
 def draw_attention_scale(tiles: Tiles) -> None:
-    """Above the panels: which color and breadth stand for how much attention."""
+    """Draw the scale above the panels: color and line width against attention."""
     looks = [_attention_look(level) for level in range(ATTENTION_LEVELS)]
     _draw_scale(tiles, looks, "round", "attention 0", "1")
 
@@ -126,7 +126,7 @@ def class_legend() -> list[Line2D]:
 
 
 def _levels(shares: np.ndarray, n: int) -> np.ndarray:
-    """Of numbers from 0 to 1, which of n equal steps they lie in."""
+    """Sort numbers from 0 to 1 into n equal steps."""
     return np.clip((shares * n).astype(int), 0, n - 1)
 
 
