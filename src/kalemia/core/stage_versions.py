@@ -48,7 +48,7 @@ STAGE_VERSIONS = {
     "characteristics": StageVersion(1, ()),
     "excerpts": StageVersion(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(1, ()),
-    "beats": StageVersion(3, ("ecg", "quality", "rhythm", "beats")),
+    "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(3, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(3, ("seed", "populations", *_INCLUSION_FLOW_SETTINGS)),
     "count_rounds": StageVersion(3, ("seed", "personal", "arms")),

@@ -7,9 +7,10 @@ from scipy.ndimage import median_filter
 from scipy.signal import firwin, oaconvolve
 from sleepecg import detect_heartbeats
 
-from kalemia.ecg.filters import recorded_runs
+from kalemia.ecg.filters import join_runs
 
-MIN_RUN_S = 10.0  # the detector's adaptive threshold needs some seconds to settle
+MIN_RECORDED_S = 10.0  # the detector's adaptive threshold needs some seconds to settle
+_MAX_GAP_S = 1.0  # a longer gap is shortened to this for the detector, whose threshold would sink
 _QRS_HZ = (5.0, 25.0)  # a QRS complex has most of its power here, P and T waves little
 _QRS_S = 0.1  # length of a QRS complex
 _REFRACTORY_S = 0.24  # two ventricular beats cannot be closer
@@ -27,18 +28,17 @@ _LONG_RR_RATIO = 1.4  # an interval is long above this multiple of the median in
 def detect_r_peaks(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     """Find the R peaks in a filtered ECG (samples,) in mV, NaN in gaps: ascending indices, int64 (n,).
 
-    The detector is sleepecg's modified Pan-Tompkins (Brunner 2023), applied to each run between gaps. Each mark's
+    The detector is sleepecg's modified Pan-Tompkins (Brunner 2023), which sees gaps bridged by lines. Each mark's
     strength, the root mean square of the ECG between 5 and 25 Hz over 100 ms, is then compared with that of the
     neighboring marks. A mark that is too weak, or is weak and close to a strong mark (a T or P wave), is removed. In a
     long interval the strongest wave is added if it is strong enough (the search-back of Pan and Tompkins 1985). Finally
     each mark is moved to the nearby extremum, upward or downward, whichever dominates the QRS complexes of this ECG.
-    Runs of less than 10 s are skipped.
+    There are none in less than 10 s of recorded ECG.
     """
-    marks = [np.empty(0, np.int64)]
-    for run in recorded_runs(ecg_mv):
-        if (run.stop - run.start) / rate_hz >= MIN_RUN_S:
-            marks.append(run.start + _detect_in_run(ecg_mv[run].astype(np.float64), rate_hz))
-    return _move_to_extremum(ecg_mv, np.concatenate(marks), rate_hz)
+    if np.count_nonzero(np.isfinite(ecg_mv)) < MIN_RECORDED_S * rate_hz:
+        return np.empty(0, np.int64)
+    joined_mv, index = join_runs(ecg_mv, round(_MAX_GAP_S * rate_hz))
+    return _move_to_extremum(ecg_mv, index[_detect_in_run(joined_mv, rate_hz)], rate_hz)
 
 
 def qrs_strength(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
