@@ -1,10 +1,12 @@
 # What the rules call: the study, its paths and its subjects. Only what needs Snakemake is here; the rest is in the library.
+import sys
 from functools import cache
 from inspect import signature
+from pathlib import Path
 
 from kalemia.beats.review_decisions import read_review_decisions
 from kalemia.core.config import Study
-from kalemia.core.config_files import config_text
+from kalemia.core.config_files import check_arguments, config_text, read_config
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import exit_on_user_error
 from kalemia.core.job_server import start_server
@@ -15,7 +17,12 @@ from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES
 from kalemia.sources.registry import describe_source
 
-exit_on_user_error(check_config, config)
+if workflow.modifier.skip_configfile:  # used as a module, whose configuration another workflow gives
+    exit_on_user_error(check_config, config)
+else:
+    exit_on_user_error(check_arguments, sys.argv)
+    given = workflow.config_settings
+    config = exit_on_user_error(read_config, Path("config.yaml"), given.configfiles, given.config_args or ())
 study = Study.from_config(config)
 source = describe_source(study)
 exit_on_user_error(source.check)

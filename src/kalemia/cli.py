@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kalemia.core.errors import UserError
+from kalemia.core.errors import as_user_error
 
 if TYPE_CHECKING:
     from kalemia.core.config import Study
@@ -16,15 +16,18 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a `UserError` becomes one line on standard error and exit status 1."""
+    """Run a command; an error for a person becomes one line on standard error and exit status 1."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except UserError as error:
-        print(f"kalemia: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        mistake = as_user_error(error)
+        if mistake is None:
+            raise
+        print(f"kalemia: {mistake}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -1,3 +1,5 @@
+import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,15 @@ import yaml
 
 from conftest import ROOT
 from kalemia.core.config import Study
-from kalemia.core.config_files import config_text, default_config, merge_config, read_study
+from kalemia.core.config_files import (
+    _parse_setting,
+    _read_yaml,
+    check_arguments,
+    config_text,
+    default_config,
+    merge_config,
+    read_study,
+)
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 
@@ -14,15 +24,6 @@ SETTINGS_FILES = [
     CONFIG,
     *(path for folder in ("config", "studies", "tests") for path in (ROOT / folder).rglob("*.yaml")),
 ]
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that a mapping has twice, of which YAML silently keeps the last."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value]
-        assert len(keys) == len(set(keys)), f"{node.start_mark}: {keys}"
-        return super().construct_mapping(node, deep)
 
 
 @pytest.fixture
@@ -54,6 +55,20 @@ def _error(*overlays, settings=()):
         ),
         ("seed: 1\n\tx: 2", "overlay.yaml, line 2: is not YAML (found character '\\t' that cannot start any token)"),
         ("- seed", "overlay.yaml: is not a configuration, which has lines of the form key: value"),
+        (
+            "cohort: {lead: V}\nseed: 1\ncohort: {window_minutes: 5}",
+            "overlay.yaml, line 3: is not YAML (the key cohort is given twice)",
+        ),
+        ("a: &a [*a]", "overlay.yaml, line 1: is not YAML (an alias contains itself)"),
+        ("seed: 1\n---\nseed: 2", "overlay.yaml, line 2: is not YAML (but found another document)"),
+        ("quality: {min_correlation: .nan}", "config: quality.min_correlation: nan is not a number that can be used"),
+        ("analyte: {plausible: {to: .inf}}", "config: analyte.plausible.to: inf is not a number that can be used"),
+        ("ecg: {band_hz: [0.5, .nan]}", "config: ecg.band_hz.1: nan is not a number that can be used"),
+        ("results: ~/study", "config: results: ~/study: ~ and $ are not replaced in paths; write the whole path"),
+        ("source: {tables: $HOME/tables}", "config: source.tables: $HOME/tables: ~ and $ are not replaced in paths"),
+        ("results: a{b}", "config: results: a{b}: Snakemake reads braces as wildcards"),
+        ("results: /", "config: results: /: is not a folder of its own; name one"),
+        ("results: ../..", "config: results: ../..: is not a folder of its own; name one"),
         ("seed: \x07", "overlay.yaml: cannot be read as a configuration (unacceptable character #x0007: "),
     ],
 )
@@ -96,13 +111,40 @@ def test_the_configuration_of_results_can_be_read_again(overlay):
 
 
 @pytest.mark.parametrize("path", SETTINGS_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_key_is_given_twice(path):
-    _UniqueKeys(path.read_text()).get_single_data()
+def test_every_yaml_file_of_the_project_passes_the_strict_reading(path):
+    assert isinstance(_read_yaml(path), dict)
 
 
-def test_a_key_given_twice_would_be_found():
-    with pytest.raises(AssertionError, match="seed"):
-        _UniqueKeys("seed: 1\nseed: 2\n").get_single_data()
+def test_aliases_are_read_but_not_without_end(overlay):
+    overlay.write_text("a: &arm {protocol: paper}\nb: *arm\n")
+    assert _read_yaml(overlay) == {"a": {"protocol": "paper"}, "b": {"protocol": "paper"}}
+    overlay.write_text(
+        "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in itertools.pairwise("abcdefghi"))
+    )
+    assert _error(overlay).endswith("is not YAML (more than 100,000 values)")
+
+
+@pytest.mark.parametrize("number", [2, -1, 0.5, True, None])
+def test_a_number_inside_braces_on_the_command_line_stays_a_number(number):
+    assert _parse_setting(f"personal={{max_rounds: {json.dumps(number)}}}") == {"personal": {"max_rounds": number}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["--configfile", "a", "b", "--config", "c=1"], None),
+        (["--configfile", "a", "--configfile", "b"], "--configfile"),
+        (["--configfiles=a", "--configfile", "b"], "--configfile"),
+        (["--config", "a=1", "--config", "b=1"], "--config"),
+    ],
+)
+def test_an_option_of_which_snakemake_takes_only_the_last_is_refused_if_given_twice(arguments, option):
+    if option is None:
+        check_arguments(arguments)
+    else:
+        with pytest.raises(UserError, match=f"^{option} is given twice"):
+            check_arguments(arguments)
 
 
 @pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,6 +1,8 @@
 import csv
+import errno
 import logging
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,40 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
     text = (tmp_path / "logs/a.log").read_text()
     assert text.endswith("error: cohort: nobody is there\n")
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "", "/data/x"), "/data/x: No space left on device; free some space there"),
+        (PermissionError(errno.EACCES, "", "/data/x"), "/data/x: Permission denied; give yourself permission"),
+        (OSError(errno.EROFS, "", "/data/x"), "/data/x: Read-only file system; choose another folder"),
+        (OSError(errno.EMFILE, ""), "a file: Too many open files; raise the limit on open files (ulimit -n)"),
+        (MemoryError(), "the memory is used up; give the job more"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_error_of_the_machine_is_one_line_that_says_what_to_do(tmp_path, capsys, error, line):
+    with pytest.raises(SystemExit), job_log(tmp_path / "logs/a.log", "beats"):
+        raise error
+    assert capsys.readouterr().err.startswith(f"kalemia: {line}")
+    assert "Traceback" not in (tmp_path / "logs/a.log").read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_log_on_a_full_disk_does_not_hide_the_error(tmp_path, capsys):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/a.log").symlink_to("/dev/full")
+    with pytest.raises(SystemExit), job_log(tmp_path / "logs/a.log", "cohort"):
+        raise UserError("cohort: nobody is there")
+    assert capsys.readouterr().err == "kalemia: cohort: nobody is there\n"
+
+
+def test_a_log_that_may_not_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(SystemExit), job_log(tmp_path / "logs/a.log", "cohort"):
+        pass
+    assert "logs" in capsys.readouterr().err
 
 
 def test_an_unexpected_error_keeps_its_traceback(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,21 @@ from kalemia.core.config import Fields, Study
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 
+_MAX_NODES = 100_000  # of a file with its aliases written out; config.yaml has some 400
+_GIVEN_ONCE = re.compile(r"(--configfile|--config)s?(=.*)?")
+
 
 def read_study(complete: Path, overlays: Sequence[str | Path] = (), settings: Sequence[str] = ()) -> Study:
-    """The checked study of a complete configuration, overlays on it, and KEY=VALUE settings, as Snakemake reads them.
+    """The checked study of `read_config`."""
+    return Study.from_config(read_config(complete, overlays, settings))
 
-    Where the file of the complete configuration is missing, because only the package is installed, the declared
-    defaults replace it.
+
+def read_config(complete: Path, overlays: Sequence[str | Path] = (), settings: Sequence[str] = ()) -> Fields:
+    """The checked configuration of a complete one, overlays on it, and KEY=VALUE settings.
+
+    Snakemake's own reading takes the last of two equal keys, and numbers inside {...} of a setting as text; this one
+    refuses the first and reads the second. Where the file of the complete configuration is missing, because only the
+    package is installed or another folder is worked in, the declared defaults replace it. Raises `UserError`.
     """
     config = _read_yaml(complete) if complete.exists() else default_config()
     for path in overlays:
@@ -24,7 +34,17 @@ def read_study(complete: Path, overlays: Sequence[str | Path] = (), settings: Se
     for setting in settings:
         config = merge_config(config, _parse_setting(setting))
     check_config(config)
-    return Study.from_config(config)
+    return config
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Raise `UserError` if --configfile or --config is given twice to Snakemake, which ignores all but the last."""
+    options = [match[1] for match in map(_GIVEN_ONCE.fullmatch, arguments) if match]
+    for option in sorted(set(options)):
+        if options.count(option) > 1:
+            raise UserError(
+                f"{option} is given twice, and only the last would count; give all values after one {option}"
+            )
 
 
 def default_config() -> Fields:
@@ -34,21 +54,56 @@ def default_config() -> Fields:
 
 def _read_yaml(path: str | Path) -> Fields:
     try:
-        config = yaml.safe_load(Path(path).read_text("utf-8"))
+        config = _load_strictly(Path(path).read_text("utf-8"))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: is not YAML ({error.problem})") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as a configuration ({str(error).splitlines()[0]})") from None
     if config is not None and not isinstance(config, dict):
         raise UserError(f"{path}: is not a configuration, which has lines of the form key: value")
     return config or {}
 
 
+def _load_strictly(text: str):
+    """The value of a YAML text; raises `yaml.MarkedYAMLError` also for equal keys, and for aliases without end."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_node(node, {}, set())
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check_node(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
+    """The number of values of a node with its aliases written out; `sizes` are those of nodes already checked."""
+    if id(node) in above:
+        raise yaml.MarkedYAMLError(problem="an alias contains itself", problem_mark=node.start_mark)
+    if id(node) not in sizes:
+        children = []
+        if isinstance(node, yaml.MappingNode):
+            keys = []
+            for key, _ in node.value:
+                if key.value in keys:
+                    problem = f"the key {key.value} is given twice"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                keys.append(key.value)
+            children = [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        sizes[id(node)] = 1 + sum(_check_node(child, sizes, above | {id(node)}) for child in children)
+    if sizes[id(node)] > _MAX_NODES:
+        raise yaml.MarkedYAMLError(problem=f"more than {_MAX_NODES:,} values", problem_mark=node.start_mark)
+    return sizes[id(node)]
+
+
 def _parse_setting(setting: str) -> Fields:
     key, equals, value = setting.partition("=")
     try:
-        parsed = yaml.safe_load(value)
+        parsed = _load_strictly(value)
     except yaml.YAMLError:
         equals = ""
     if not equals:

@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import math
 
 from kalemia.core.config import GENERIC, Fields, Study
 from kalemia.core.errors import UserError
@@ -30,7 +31,10 @@ def check_config(config: Fields) -> None:
     if errors:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
         raise UserError(f"config: {where}: {errors[0].message}")
-    _check_combinations(Study.from_config(config))
+    _check_finite(config, "config:")
+    study = Study.from_config(config)
+    _check_paths(study)
+    _check_combinations(study)
 
 
 def _check_combinations(study: Study) -> None:
@@ -75,6 +79,37 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: network.ordinal_thresholds: must be in ascending order")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
+
+
+def _check_finite(value, where: str) -> None:
+    """Refuse .nan and .inf, which every comparison with a bound would let pass."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where} {value} is not a number that can be used")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        _check_finite(item, f"{where.removesuffix(':')}.{key}:" if where != "config:" else f"config: {key}:")
+
+
+def _check_paths(study: Study) -> None:
+    """Refuse paths that would be taken literally, and a results folder whose files Snakemake could not name."""
+    source = study.source
+    paths = {
+        "results": study.results,
+        "source.waveforms": source.waveforms,
+        "source.tables": source.tables,
+        "review.decisions": study.review.decisions,
+    }
+    for key, path in paths.items():
+        if path and (path.startswith("~") or "$" in path):
+            raise UserError(f"config: {key}: {path}: ~ and $ are not replaced in paths; write the whole path")
+        if path and not path.isprintable():
+            raise UserError(f"config: {key}: {path!r}: has a line break or another invisible character")
+    if set(study.results) & set("{}"):
+        raise UserError(f"config: results: {study.results}: Snakemake reads braces as wildcards; choose another name")
+    if not study.results.strip("/. "):
+        raise UserError(
+            f"config: results: {study.results or '/'}: is not a folder of its own; name one, such as results/mine"
+        )
 
 
 def _check_unknown_keys(value, schema: Schema, where: str) -> None:

@@ -1,10 +1,30 @@
-"""The one exception whose message is meant for a person."""
+"""The one exception whose message is meant for a person, and errors of the machine as such messages."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 _T = TypeVar("_T")
+
+# what a person can do about an error of the operating system; others are faults of Kalemia
+_ADVICE = {
+    errno.ENOSPC: "free some space there, or choose another folder",
+    errno.EDQUOT: "free some space there, or ask for a larger quota",
+    errno.EROFS: "choose another folder",
+    errno.EACCES: "give yourself permission, or choose another place",
+    errno.EPERM: "give yourself permission, or choose another place",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close other programs, or raise the limit on open files",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ENOTDIR: "a part of this path is a file; remove it, or choose another place",
+    errno.EEXIST: "a file has the name of this folder; remove it, or choose another place",
+    errno.EISDIR: "a folder has the name of this file; remove it, or choose another place",
+    errno.EIO: "check the disk",
+    errno.ESTALE: "check the network file system, and run again",
+}
 
 
 class UserError(Exception):
@@ -14,11 +34,26 @@ class UserError(Exception):
     """
 
 
+def as_user_error(error: Exception) -> UserError | None:
+    """An error as one line for a person: a `UserError`, or one of the machine such as a full disk; None for others."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, MemoryError):
+        return UserError("the memory is used up; give the job more, or run fewer jobs at a time")
+    if isinstance(error, OSError) and error.errno in _ADVICE:
+        place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "a file"
+        return UserError(f"{place}: {os.strerror(error.errno)}; {_ADVICE[error.errno]}")
+    return None
+
+
 def exit_on_user_error(function: Callable[..., _T], *arguments) -> _T:
-    """The result of a function; its `UserError` ends the process with the message and exit status 1."""
+    """The result of a function; an error for a person ends the process with its message and exit status 1."""
     try:
         return function(*arguments)
-    except UserError as error:
+    except Exception as error:
+        mistake = as_user_error(error)
+        if mistake is None:
+            raise
         # not handed to sys.exit: while jobs run, Snakemake takes an exit for Ctrl-C and does not show its message
-        print(error, file=sys.stderr)
+        print(mistake, file=sys.stderr)
         sys.exit(1)

@@ -6,11 +6,11 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kalemia.core.errors import UserError
+from kalemia.core.errors import as_user_error
 from kalemia.core.job_server import run_in_server
 
 PROGRESS_EVERY_S = 10.0
@@ -50,30 +50,46 @@ def error_context(subject: str) -> Iterator[None]:
 def job_log(path: str, rule: str) -> Iterator[logging.Logger]:
     """Log the job to `path` below a folder "logs", and write the time it took below the folder "times" beside that.
 
-    A `UserError` inside becomes the last line of the log, and exit status 1. Where a job server runs
-    (`core.job_server`), the job is handed over to it.
+    An error for a person (`core.errors.as_user_error`) becomes the last line of the log, and exit status 1. Where a job
+    server runs (`core.job_server`), the job is handed over to it.
     """
     run_in_server()
     began_s = time.monotonic()
+    log = logging.getLogger("kalemia")
+    log.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not hide why the job failed
+    try:
+        with _log_file(log, path):
+            try:
+                yield log
+                _write_usage(Path(path), rule, time.monotonic() - began_s)
+            except Exception as error:
+                mistake = as_user_error(error)
+                if mistake is None:
+                    log.exception("unexpected error, please report it")
+                else:
+                    log.error("error: %s", mistake)
+                raise
+    except Exception as error:
+        mistake = as_user_error(error)
+        if mistake is None:
+            raise
+        print(f"kalemia: {mistake}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _log_file(log: logging.Logger, path: str) -> Iterator[None]:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
-    log = logging.getLogger("kalemia")
-    log.setLevel(logging.INFO)
     log.addHandler(handler)
     try:
-        yield log
-        _write_usage(Path(path), rule, time.monotonic() - began_s)
-    except UserError as error:
-        log.error("error: %s", error)
-        print(f"kalemia: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except Exception:
-        log.exception("unexpected error, please report it")
-        raise
+        yield
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # the last lines of a log on a full disk
+            handler.close()
 
 
 def _write_usage(log_path: Path, rule: str, seconds: float) -> None:
