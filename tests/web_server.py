@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -158,3 +158,26 @@ def serving(root: Path, **settings):
             yield site
         finally:
             server.shutdown()
+
+
+@contextmanager
+def answering(answer):
+    """The URL of a server that reads a request and leaves the rest to `answer(connection)`; closes after it."""
+
+    def serve(listener: socket.socket):
+        with suppress(OSError):  # the listener is closed at the end
+            while True:
+                connection = listener.accept()[0]
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    def one(connection: socket.socket):
+        with connection, suppress(OSError):  # the client may leave at any time
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += connection.recv(4096)
+            answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,10 @@
+import time
+
 import pytest
 
 from kalemia.core.errors import UserError
 from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web
-from web_server import HALF, NO_LENGTH, RESET, STALL, WRONG_RANGE, serving
+from web_server import HALF, NO_LENGTH, RESET, STALL, WRONG_RANGE, answering, serving
 
 CONTENT = bytes(range(256)) * 40
 
@@ -73,7 +75,7 @@ def test_a_server_without_ranges_serves_a_small_file(site):
 
 
 def test_a_large_file_is_not_fetched_whole_from_a_server_without_ranges(site, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.remote.http_files.MAX_UNREQUESTED_BYTES", 5000)
+    monkeypatch.setattr("kalemia.sources.remote.http_files.MAX_WHOLE_BYTES", 5000)
     site.has_ranges = False
     web = _web(site)
     with pytest.raises(FetchError, match="supports no byte ranges"):
@@ -143,3 +145,59 @@ def test_the_client_sends_its_name(site):
     _web(site).whole("file.dat")
     (agent,) = site.agents
     assert agent.startswith("Kalemia/")
+
+
+def _failure(answer, fetch=lambda web: web.whole("file"), **settings):
+    """How fetching from a server that answers so ends, and after how many seconds."""
+    with answering(answer) as url:
+        began_s = time.monotonic()
+        with pytest.raises((FetchError, UserError)) as caught:
+            fetch(Web(url, 2, 0.5, pause_s=0.01, **settings))
+        return str(caught.value), time.monotonic() - began_s
+
+
+def _trickle(connection, content, every_s=0.05):
+    for i in range(len(content)):
+        connection.sendall(content[i : i + 1])
+        time.sleep(every_s)
+
+
+def test_headers_that_trickle_have_a_total_time():
+    said, took_s = _failure(lambda connection: _trickle(connection, b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 100))
+    assert said.startswith("HTTP error: file: ")
+    assert took_s < 5  # a byte every 0.05 s for 46 s, where a wait of 0.5 s is allowed
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+def test_a_body_that_trickles_is_given_up(head):
+    def answer(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
+        _trickle(connection, b"1\r\na\r\n" * 200)
+
+    said, took_s = _failure(answer)
+    assert "the server is too slow" in said
+    assert took_s < 5
+
+
+@pytest.mark.parametrize("length", ["\u00b2\u00b3", "9" * 5000, "-5", "1e3"])
+def test_a_length_that_is_no_number_is_no_length(length):
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nabc".encode("latin-1", "replace")
+    assert _failure(lambda connection: connection.sendall(head))[0].startswith("HTTP error: file: ")
+
+
+@pytest.mark.parametrize("wait", ["\u00b2", "9" * 5000, "soon", "-1"])
+def test_a_retry_after_that_is_no_wait_is_ignored(wait):
+    head = f"HTTP/1.1 503 Busy\r\nRetry-After: {wait}\r\nContent-Length: 0\r\n\r\n".encode("latin-1", "replace")
+    said, took_s = _failure(lambda connection: connection.sendall(head))
+    assert "HTTP 503" in said
+    assert took_s < 5
+
+
+def test_a_huge_file_in_place_of_a_list_is_refused_before_it_is_read():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4900000000\r\n\r\n"
+
+    def answer(connection):
+        connection.sendall(head + bytes(1 << 20))
+        time.sleep(1)
+
+    assert "is too large to fetch whole (4,900,000,000 bytes)" in _failure(answer)[0]

@@ -129,6 +129,24 @@ def test_a_name_that_leaves_the_folder_is_refused(mirror, tmp_path, line):
         mirror[0].recording_names()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"p00/p000020/p000020-2150-13-04-05-17",
+        b"p00/p000020/p000020-2150-03-04-25-17",
+        b"p00/p000020/p000020-2150-03-04-05-1\xff",
+        "p00/p000020/p000020-2150-03-04-05-\u0661\u0667".encode(),
+        b"x" * 5_000_000,
+    ],
+    ids=["month", "hour", "not UTF-8", "other digits", "long"],
+)
+def test_a_line_that_is_no_recording_is_one_short_line(mirror, tmp_path, line):
+    (tmp_path / DATABASE / "RECORDS-waveforms").write_bytes(line + b"\n")
+    with pytest.raises(UserError, match=r"line 1: .* is not the name of a recording") as caught:
+        mirror[0].recording_names()
+    assert len(str(caught.value)) < 400
+
+
 def test_a_folder_without_the_list_of_recordings_is_refused(tmp_path):
     with pytest.raises(UserError, match="has no RECORDS-waveforms"):
         PhysioNet(tmp_path).recording_names()

@@ -163,6 +163,16 @@ def test_a_web_page_instead_of_a_header_is_not_kept(site, undisturbed, tmp_path)
     assert _bytes_of(_study_of(site, tmp_path, "later")) == _bytes_of(undisturbed)
 
 
+def test_a_web_page_instead_of_the_list_of_recordings_is_not_kept(site, undisturbed, tmp_path):
+    site.faults["RECORDS-waveforms"] = [PAGE]
+    with pytest.raises(UserError, match="line 1: '<html>Please sign in</html>' is not the name of a recording"):
+        _study_of(site, tmp_path)
+    assert _bytes_of(_study_of(site, tmp_path)) == _bytes_of(undisturbed)
+    list_of_recordings = next((tmp_path).rglob("RECORDS-waveforms"))
+    list_of_recordings.write_text("<html>Please sign in</html>")  # as an earlier version kept it
+    assert _bytes_of(_study_of(site, tmp_path)) == _bytes_of(undisturbed)
+
+
 def test_a_header_that_cannot_be_fetched_is_in_the_ledger(site, tmp_path):
     site.faults["p000013-2150-01-01-00-00.hea"], site.forever = [500], True
     folder = _study_of(site, tmp_path, attempts=2)

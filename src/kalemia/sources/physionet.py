@@ -21,7 +21,8 @@ from kalemia.sources.signal_files import MILLIVOLTS_PER_UNIT, wfdb_unit
 from kalemia.sources.storage import LocalStorage, Storage
 
 GAP = "~"
-_NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})")
+_NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})", re.ASCII)
+_MAX_SHOWN = 80  # characters of a wrong line
 _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
 
 
@@ -42,21 +43,17 @@ class PhysioNet:
         """Every subject's recordings as ``p00/p000020/p000020-2183-04-28-17-47``, each once, in the order of
         RECORDS-waveforms.
         """
-        names: dict[int, list[str]] = {}
-        for number, line in enumerate(self._records().split("\n"), start=1):
-            if not line.strip():
-                continue
-            match = _NAME.fullmatch(line.strip())
-            if not match:
-                raise UserError(
-                    f"{self.storage.where}/{RECORDINGS}, line {number}: {line!r} is not the name of a recording"
-                )
-            names.setdefault(int(match[1]), []).append(line.strip())
-        return {subject: list(dict.fromkeys(of_subject)) for subject, of_subject in names.items()}
+        try:
+            return self.storage.parse(RECORDINGS, self._names_by_subject)
+        except FileNotFoundError:
+            why = f"{self.storage.where} has no {RECORDINGS}; is it a mirror of {DATABASE}?"
+        except UnreadableRecordingError as error:
+            why = str(error)
+        raise UserError(f"source.waveforms: {why}")
 
     def start_time(self, name: str) -> datetime:
         """The minute in which the recording started, from its name."""
-        return datetime(*map(int, _NAME.fullmatch(name)[2].split("-")))
+        return _start_time(_NAME.fullmatch(name))
 
     def recording(self, name: str) -> Recording:
         """The master header of a recording; raises `UnreadableRecordingError`."""
@@ -142,14 +139,22 @@ class PhysioNet:
                 stays.setdefault(row["SUBJECT_ID"], []).append((row["ADMITTIME"], row["DISCHTIME"]))
         return stays
 
-    def _records(self) -> str:
-        try:
-            return self.storage.text(RECORDINGS)
-        except FileNotFoundError:
-            why = f"{self.storage.where} has no {RECORDINGS}; is it a mirror of {DATABASE}?"
-        except UnreadableRecordingError as error:
-            why = str(error)
-        raise UserError(f"source.waveforms: {why}")
+    def _names_by_subject(self, records: str) -> dict[int, list[str]]:
+        names: dict[int, list[str]] = {}
+        for number, line in enumerate(records.split("\n"), start=1):
+            if not line.strip():
+                continue
+            try:
+                match = _NAME.fullmatch(line.strip())
+                _start_time(match)
+            except (TypeError, ValueError):
+                shown = line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}..."
+                raise UserError(
+                    f"{self.storage.where}/{RECORDINGS}, line {number}: {shown!r} is not the name of a recording,"
+                    " such as p00/p000020/p000020-2183-04-28-17-47"
+                ) from None
+            names.setdefault(int(match[1]), []).append(line.strip())
+        return {subject: list(dict.fromkeys(of_subject)) for subject, of_subject in names.items()}
 
     def _may_have(self, recording: Recording, folder: str, lead: str) -> bool:
         """Whether the layout lists the lead; True if there is no readable layout."""
@@ -200,6 +205,11 @@ class PhysioNet:
         excerpt.faults += faults_of(units, RATE_HZ, first, converter_range(signal))
         gain_per_mv = signal.adc_gain[0] / in_mv
         excerpt.segments.append(LeadSegment(segment.name, first, last, gain_per_mv, int(signal.baseline[0])))
+
+
+def _start_time(name: re.Match | None) -> datetime:
+    """The minute in a recording's name; raises `TypeError` if it is no such name, `ValueError` for a wrong date."""
+    return datetime(*map(int, name[2].split("-")))
 
 
 def _header(path: str) -> wfdb.Record:

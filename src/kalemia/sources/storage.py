@@ -1,13 +1,20 @@
 """Storage of a WFDB database: a folder, or a base URL with a cache that is kept if a job is killed."""
 
 import hashlib
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from kalemia.core.errors import UserError
 from kalemia.core.tables import atomic_file
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.remote.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 class Storage(Protocol):
@@ -16,8 +23,8 @@ class Storage(Protocol):
     where: str
     fetched_bytes: int
 
-    def text(self, name: str) -> str:
-        """A small file; raises `FileNotFoundError`."""
+    def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
+        """What `parse` makes of a small text file; raises `FileNotFoundError`, and what `parse` raises."""
 
     def header(self, record: str) -> str:
         """The path, without ``.hea``, of a local copy of a header; raises `FileNotFoundError`."""
@@ -38,8 +45,8 @@ class LocalStorage:
         self.where = str(root)
         self._root = Path(root)
 
-    def text(self, name: str) -> str:
-        return (self._root / name).read_text()
+    def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
+        return parse((self._root / name).read_text(encoding="latin-1"))
 
     def header(self, record: str) -> str:
         return str(self._root / record)
@@ -65,11 +72,18 @@ class HttpStorage:
     def fetched_bytes(self) -> int:
         return self._web.fetched_bytes
 
-    def text(self, name: str) -> str:
+    def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
+        """A file that cannot be parsed, for example a sign-in page sent in its place, is never kept."""
         path = self._cache / name
-        if not path.is_file():
-            self._keep(path, self._fetched(name))
-        return path.read_text(encoding="latin-1")
+        if path.is_file():
+            try:
+                return parse(path.read_text(encoding="latin-1"))
+            except UserError as error:
+                log.info("%s: is fetched again (%s)", path, error)
+        content = self._fetched(name)
+        parsed = parse(content.decode("latin-1"))
+        self._keep(path, content)
+        return parsed
 
     def header(self, record: str) -> str:
         path = self._cache / f"{record}.hea"

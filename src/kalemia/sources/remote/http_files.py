@@ -3,9 +3,11 @@
 import logging
 import random
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,12 +22,16 @@ _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
-MAX_UNREQUESTED_BYTES = 1 << 26  # of a file that is sent whole although a part was requested
+MAX_WHOLE_BYTES = (
+    1 << 26
+)  # of a file that is sent whole: lists and headers, or all of one of which a part was requested
+MIN_BYTES_PER_S = 1000.0  # a body that comes more slowly is given up
 MAX_PAUSE_S = 120.0
 _OUTAGE = 8  # files in a row that could not be fetched: an outage, not the fault of a file
 _CHUNK_BYTES = 1 << 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_RANGE = re.compile(rf"bytes ({_NUMBER.pattern})-({_NUMBER.pattern})/({_NUMBER.pattern}|\*)")
 
 
 class FetchError(Exception):
@@ -63,12 +69,49 @@ class _Session(requests.Session):
         return super().send(request, **settings)
 
 
+class _LimitedAdapter(requests.adapters.HTTPAdapter):
+    """Gives a server a total time for the headers of a response; the time limit of requests is one for each byte."""
+
+    def __init__(self, headers_s: float, connections: int):
+        self._headers_s = headers_s
+        super().__init__(pool_maxsize=connections, pool_block=True)
+
+    def init_poolmanager(self, *arguments, **settings) -> None:
+        super().init_poolmanager(*arguments, **settings)
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: _limited_pool(pool, self._headers_s)
+            for scheme, pool in urllib3.poolmanager.pool_classes_by_scheme.items()
+        }
+
+
+def _limited_pool(pool: type, headers_s: float) -> type:
+    """A pool of connections that are shut down if the headers of a response are not complete in time."""
+
+    class Connection(pool.ConnectionCls):
+        def getresponse(self):
+            timer = threading.Timer(headers_s, _shut_down, [self.sock])
+            timer.daemon = True
+            timer.start()
+            try:
+                return super().getresponse()
+            finally:
+                timer.cancel()
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+def _shut_down(connected: socket.socket) -> None:
+    with suppress(OSError):  # it is closed already
+        connected.shutdown(socket.SHUT_RDWR)
+
+
 class Web:
     """The files below a base URL. `fetched_bytes` counts the bodies received, those of failed attempts too.
 
-    attempts: per file; connections: open at the same time; pause_s: before the second attempt, doubled before each
-    further one, plus a random part of up to half of it. `auth` is (user name, password); without it, netrc counts.
-    `landmark` is a file that the server must have: while it can be fetched, another failure is the fault of its file.
+    attempts: per file; timeout_s: longest wait for a byte; connections: open at the same time; pause_s: before the
+    second attempt, doubled before each further one, plus a random part of up to half of it. `auth` is (user name,
+    password); without it, netrc counts. `landmark` is a file that the server must have: while it can be fetched,
+    another failure is the fault of its file.
     """
 
     def __init__(
@@ -89,7 +132,7 @@ class Web:
         self._session = _Session()
         self._session.auth = auth
         self._session.headers.update({"User-Agent": f"Kalemia/{__version__}", "Accept-Encoding": "identity"})
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, pool_block=True)
+        adapter = _LimitedAdapter(2 * timeout_s, connections)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
@@ -152,10 +195,10 @@ class Web:
     def _size(self, url: str) -> int:
         with self._session.head(url, timeout=(10, self._timeout_s), allow_redirects=True) as response:
             _check_status(response, url)
-            length = response.headers.get("Content-Length", "")
-        if not length.isdigit():
+            length = _content_length(response)
+        if length is None:
             raise _TryAgainError("the server does not report the size of the file")
-        return int(length)
+        return length
 
     def _attempt(self, url: str, span: tuple[int, int] | None) -> bytes:
         headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
@@ -178,34 +221,39 @@ class Web:
 
     def _from_whole(self, response: requests.Response, span: tuple[int, int] | None, url: str) -> bytes:
         """The requested bytes of a response with the whole file."""
-        length = response.headers.get("Content-Length", "")
-        if not length.isdigit() and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+        length = _content_length(response)
+        if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
             raise _TryAgainError("the server does not report the size of the file")
-        limit = int(length) if length.isdigit() else MAX_UNREQUESTED_BYTES
-        if span and limit > MAX_UNREQUESTED_BYTES:
-            raise FetchError(
-                "HTTP error", f"{url}: the server supports no byte ranges, and the file is too large to fetch whole"
-            )
-        content = self._body(response, limit)
-        if length.isdigit() and len(content) != limit:
-            raise _TryAgainError(f"{len(content)} of {limit} bytes received")
+        if length is not None and length > MAX_WHOLE_BYTES:
+            why = "the server supports no byte ranges, and the file" if span else "the file"
+            raise FetchError("HTTP error", f"{url}: {why} is too large to fetch whole ({length:,} bytes)")
+        content = self._body(response, MAX_WHOLE_BYTES if length is None else length)
+        if length is not None and len(content) != length:
+            raise _TryAgainError(f"{len(content)} of {length} bytes received")
         if span and len(content) < span[1]:
             raise FetchError("truncated file", f"{url}: has only {len(content)} bytes")
         return content[slice(*span)] if span else content
 
     def _body(self, response: requests.Response, limit: int) -> bytes:
         """The body; more than `limit` bytes, or a very slow response, is a failure."""
-        chunks, received, deadline = [], 0, time.monotonic() + self._timeout_s + limit / 1e4
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        chunks, received, began_s = [], 0, time.monotonic()
+        # read1 returns what has arrived, so that the time is looked at however slowly it comes
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             chunks.append(chunk)
             received += len(chunk)
             with self._lock:
                 self.fetched_bytes += len(chunk)
             if received > limit:
                 raise _TryAgainError("more bytes received than announced")
-            if time.monotonic() > deadline:
+            if time.monotonic() - began_s > self._timeout_s + received / MIN_BYTES_PER_S:
                 raise _TryAgainError("the server is too slow")
         return b"".join(chunks)
+
+
+def _content_length(response: requests.Response) -> int | None:
+    """The announced number of bytes, None if there is none or it is no number of a sensible length."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if _NUMBER.fullmatch(length) else None
 
 
 def _check_status(response: requests.Response, url: str) -> None:
@@ -225,7 +273,7 @@ def _check_status(response: requests.Response, url: str) -> None:
 
 def _seconds_to_wait(retry_after: str) -> float:
     """The wait of a Retry-After header, which is seconds or a date; at most `MAX_PAUSE_S`."""
-    if retry_after.strip().isdigit():
+    if _NUMBER.fullmatch(retry_after.strip()):
         return min(float(retry_after), MAX_PAUSE_S)
     try:
         return min(max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time()), MAX_PAUSE_S)
