@@ -17,12 +17,16 @@ from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES
 from kalemia.sources.registry import describe_source
 
-if workflow.modifier.skip_configfile:  # used as a module, whose configuration another workflow gives
+if (
+    workflow.modifier.skip_configfile
+):  # used as a module, whose configuration another workflow gives
     exit_on_user_error(check_config, config)
 else:
     exit_on_user_error(check_arguments, sys.argv)
     given = workflow.config_settings
-    config = exit_on_user_error(read_config, Path("config.yaml"), given.configfiles, given.config_args or ())
+    config = exit_on_user_error(
+        read_config, Path("config.yaml"), given.configfiles, given.config_args or ()
+    )
 study = Study.from_config(config)
 source = describe_source(study)
 exit_on_user_error(source.check)
