@@ -89,12 +89,21 @@ def test_beats_kept_in_noise_are_true_and_the_others_have_a_reason(real_data, st
     assert good.mean() >= 0.99
 
 
+@pytest.fixture(scope="module")
+def assessed_icu(real_data, study):
+    """The assessment of each recording of BIDMC, by its number."""
+    assessments = {}
+    for number in range(1, 27):
+        with gzip.open(real_data / f"bidmc/bidmc_{number:02d}_Signals.csv.gz", "rt") as file:
+            rows = list(csv.reader(file))
+        lead = [name.strip() for name in rows[0]].index("II")
+        assessments[number] = _assess(study, np.array([row[lead] or "nan" for row in rows[1:]], np.float32))
+    return assessments
+
+
 @pytest.mark.parametrize("number", range(1, 27))
-def test_the_heart_rate_is_the_monitor_s(real_data, study, number):
-    with gzip.open(real_data / f"bidmc/bidmc_{number:02d}_Signals.csv.gz", "rt") as file:
-        rows = list(csv.reader(file))
-    lead = [name.strip() for name in rows[0]].index("II")
-    assessment = _assess(study, np.array([row[lead] or "nan" for row in rows[1:]], np.float32))
+def test_the_heart_rate_is_the_monitor_s(real_data, assessed_icu, number):
+    assessment = assessed_icu[number]
     with open(real_data / f"bidmc/bidmc_{number:02d}_Numerics.csv") as file:
         rows = list(csv.reader(file))
     rates_bpm = np.array([row[1] or "nan" for row in rows[1:]], float)
@@ -123,3 +132,13 @@ def test_fibrillation_is_flagged_and_sinus_rhythm_is_not(assessed):
 @pytest.mark.parametrize("name", PACED)
 def test_paced_records_are_excluded(assessed, name):
     assert {assessment.reason for *_, assessment in assessed[name]} == {"pacing in the ECG"}
+
+
+def test_unpaced_recordings_are_far_from_paced(assessed, assessed_icu, study):
+    """Neither the steep QRS complexes of monitors that keep extremes nor bundle branch block look paced."""
+    ratios = [assessment.pacing_spike_ratio for name in DS1 for *_, assessment in assessed[name]]
+    ratios += [assessment.pacing_spike_ratio for assessment in assessed_icu.values()]
+    paced = [assessment.pacing_spike_ratio for name in PACED for *_, assessment in assessed[name]]
+    print(max(ratios), min(paced))
+    assert max(ratios) < study.rhythm.max_pacing_spike_ratio / 1.5
+    assert min(paced) > 1.5 * study.rhythm.max_pacing_spike_ratio

@@ -7,8 +7,9 @@ import numpy as np
 from kalemia.core.config import Beats, Ecg, Quality, Rhythm
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 from kalemia.ecg.filters import bandpass, bandpass_taps
+from kalemia.ecg.pacing import pacing_spike_ratio
 from kalemia.ecg.quality import BeatLabels, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
-from kalemia.ecg.rhythm import median_cosen, pacing_spike_ratio
+from kalemia.ecg.rhythm import median_cosen
 from kalemia.ecg.rpeaks import detect_r_peaks, local_median
 
 _MAX_ECG_MV = 1000.0  # larger values cannot be an ECG and count as missing
@@ -24,7 +25,7 @@ class ExcerptAssessment:
     beats_mv: (n, 120) float32, filtered, R peak at index 40.
     rr_before_ms, rr_after_ms: (n,) intervals to the previous and the next R peak; NaN at the ends of the excerpt.
     n_compared: (n,) number of samples of each beat that come before the next beat's onset.
-    median_cosen, pacing_spike_ratio: as computed by `kalemia.ecg.rhythm`.
+    median_cosen, pacing_spike_ratio: as computed by `kalemia.ecg.rhythm` and `kalemia.ecg.pacing`.
     reason: why the excerpt is excluded (one of `kalemia.cohort.inclusion_flow.REASONS`), or None.
     """
 

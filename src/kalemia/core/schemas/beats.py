@@ -99,7 +99,7 @@ BEATS_TABLES = (
             Column("quality", pa.float32(), "mean quality of the beats, 0 to 1"),
             Column("irregularity", pa.float32(), "coefficient of sample entropy of the normal intervals"),
             Column("ectopic_share", pa.float32(), "share of beats that are ectopic"),
-            Column("pacing_click", pa.float32(), "amplitude above 45 Hz before the R peak, relative to the R wave"),
+            Column("pacing_click", pa.float32(), "amplitude of pacing pulses, relative to the QRS complex"),
             Column(
                 "reason_before_review",
                 pa.string(),

@@ -63,8 +63,9 @@ class Rhythm:
     )
     max_ectopic_fraction: float = setting(0.5, "ectopic beats as a fraction of all beats", minimum=0, maximum=1)
     max_pacing_spike_ratio: float = setting(
-        0.018,
-        "amplitude above 45 Hz before the R peak, as a fraction of the R wave: above this it is paced",
+        0.0075,
+        "amplitude above 45 Hz of pulses apart from the QRS complex or at the onset of a slow one, as a fraction of the"
+        " complex: above this it is paced",
         minimum=0,
         maximum=1,
     )
