@@ -49,7 +49,7 @@ STAGE_VERSIONS = {
     "excerpts": StageVersion(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(1, ()),
     "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
-    "review_page": StageVersion(3, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review_page": StageVersion(4, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(3, ("seed", "populations", *_INCLUSION_FLOW_SETTINGS)),
     "count_rounds": StageVersion(3, ("seed", "personal", "arms")),
     "generic_beats": StageVersion(1, ()),

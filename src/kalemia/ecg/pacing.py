@@ -64,9 +64,7 @@ def pacing_spike_ratio(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) ->
     return float(pulse_mv / amplitude_mv) if amplitude_mv > 0 else 0.0
 
 
-def _isolated_pulse(
-    burst_mv: np.ndarray, qrs_mv: np.ndarray, min_mv: float, qrs_start: int, rate_hz: float
-) -> float:
+def _isolated_pulse(burst_mv: np.ndarray, qrs_mv: np.ndarray, min_mv: float, qrs_start: int, rate_hz: float) -> float:
     """Amplitude (mV) of the largest burst that a quiet gap separates from the QRS complex; 0 if there is none."""
     slope = np.abs(np.diff(qrs_mv))[qrs_start : len(burst_mv)]
     onset = qrs_start + int(np.argmax(slope > _ONSET_STEEPNESS * slope.max()))
@@ -77,9 +75,7 @@ def _isolated_pulse(
     return float(early_mv.max()) if gap_mv < _MAX_GAP_RATIO * early_mv.max() else 0.0
 
 
-def _pulse_at_onset(
-    burst_mv: np.ndarray, qrs_mv: np.ndarray, min_mv: float, pulses_stop: int, rate_hz: float
-) -> float:
+def _pulse_at_onset(burst_mv: np.ndarray, qrs_mv: np.ndarray, min_mv: float, pulses_stop: int, rate_hz: float) -> float:
     """How far (mV) the largest burst exceeds those in the rest of the QRS complex, times how steep the rest is.
 
     The steepness is the mean slope of the rest, relative to the steepest slope at the burst.
