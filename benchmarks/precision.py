@@ -27,8 +27,9 @@ from kalemia.network.resnet import ResNet, build_resnet
 from kalemia.network.training import TrainOptions, set_up_torch, train
 from kalemia.personal.finetune import freeze_for_arm, train_on_draws
 from kalemia.personal.frozen_stages import stage_features
-from kalemia.simulate import physiology
+from kalemia.simulate.heartbeats import beats_of_draw
 from kalemia.simulate.noise_and_shortcuts import noise_mv
+from kalemia.simulate.physiology import WAVES, random_heart
 from kalemia.stats.discrimination import counts_by_score, roc_and_pr_auc
 
 PRECISIONS = ("float32", "bfloat16")
@@ -40,16 +41,13 @@ SECONDS, TRAINING_DRAWS, TEST_DRAWS = 40, 6, 8
 
 def simulated_beats(n_draws: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Beats (n, 120) of a new person, and the draw of each, from 0: draws 0, 2, ... are positive, the others not."""
-    heart, beats_mv, draw_ids = physiology.random_heart(random, 1.0, fibrillates=False), [], []
+    heart, beats_mv, draw_ids = random_heart(random, 1.0, fibrillates=False), [], []
     for draw in range(n_draws):
         potassium = random.uniform(3.6, 4.6) if draw % 2 else random.uniform(5.6, 6.8)
-        waves = physiology.waves_of_draw(heart, potassium, 1.0, random)
-        rate_bpm = physiology.rate_of_draw(heart, potassium, 1.0, random)
-        rhythm = physiology.random_rhythm(heart, rate_bpm, SECONDS, heart.ectopy, random)
-        waves, n_samples = physiology.waves_of_beats(waves, heart, rhythm, random), int(SECONDS * RATE_HZ)
-        ecg_mv = physiology.ecg_mv(waves, rhythm.r_s, n_samples, np.ones((1, len(physiology.WAVES))))[0]
+        beats, n_samples = beats_of_draw(heart, potassium, 1.0, heart.ectopy, SECONDS, random), int(SECONDS * RATE_HZ)
+        ecg_mv = beats.ecg_mv(n_samples, np.ones((1, len(WAVES))))[0]
         ecg_mv += noise_mv(n_samples, 1.0, 1.0, heart.breaths_hz, random)
-        starts = (np.rint(rhythm.r_s * RATE_HZ) - R_INDEX).astype(int)
+        starts = (np.rint(beats.rhythm.r_s * RATE_HZ) - R_INDEX).astype(int)
         starts = starts[(starts >= 0) & (starts + BEAT_SAMPLES <= n_samples)]
         beats_mv.append(ecg_mv[starts[:, None] + np.arange(BEAT_SAMPLES)])
         draw_ids.append(np.full(len(starts), draw))

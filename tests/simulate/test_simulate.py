@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 import wfdb
 
-from kalemia.core.config import Range, Shortcuts
+from kalemia.core.config import Shortcuts
 from kalemia.core.errors import UserError
 from kalemia.simulate import simulate_cohort
 from kalemia.simulate.noise_and_shortcuts import shortcut_at
 from kalemia.simulate.patients import cohort
-from kalemia.simulate.potassium_course import USABLE, Classes
-from kalemia.simulate.recordings import draw_signals, recording_name, stretch_start
+from kalemia.simulate.potassium_course import USABLE
+from kalemia.simulate.recordings import _segments_and_rates, draw_signals, recording_name, stretch_start
 from kalemia.simulate.wfdb_files import Channel, digital
 
 SEED, ITEM = 7, 50971
-HYPER = Classes(Range(above=5.5), Range(from_=3.5, to=5.0))
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,8 @@ def settings(study):
 
 
 @pytest.fixture(scope="module")
-def people(settings):
-    return cohort(settings, HYPER, SEED)
+def people(settings, study):
+    return cohort(settings, study.analyte, SEED)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +81,8 @@ def test_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(folder, sett
     assert bytes_of_tree(tmp_path) == bytes_of_tree(folder)
 
 
-def test_another_seed_gives_another_cohort(settings, people):
-    assert [person.born for person in cohort(settings, HYPER, SEED + 1)] != [person.born for person in people]
+def test_another_seed_gives_another_cohort(settings, study, people):
+    assert [person.born for person in cohort(settings, study.analyte, SEED + 1)] != [person.born for person in people]
 
 
 def test_a_folder_with_recordings_is_refused(folder, settings, study):
@@ -235,7 +234,7 @@ def test_less_noise_gives_a_smoother_baseline(people, settings):
     assert np.nanmedian(np.abs(np.diff(still))) < np.nanmedian(np.abs(np.diff(ordinary)))
 
 
-def test_populations_are_as_configured(people, settings):
+def test_populations_are_as_configured(people, settings, study):
     populations = [person.population for person in people]
     assert populations.count("personal") == 2
     assert populations.count("generic") == 6
@@ -243,12 +242,12 @@ def test_populations_are_as_configured(people, settings):
     generic = [person for person in people if person.population == "generic"]
     assert sum(person.positive for person in generic) == 3
     assert sum(person.single_episode for person in people) == 1
-    many = cohort(replace(settings, generic_patients=20, unresponsive_fraction=0.25), HYPER, SEED)
+    many = cohort(replace(settings, generic_patients=20, unresponsive_fraction=0.25), study.analyte, SEED)
     assert sum(not person.responsive for person in many if person.population == "generic") == 5
 
 
-def test_every_cause_of_exclusion_occurs_in_a_larger_cohort(settings):
-    people = cohort(replace(settings, generic_patients=50), HYPER, SEED)
+def test_every_cause_of_exclusion_occurs_in_a_larger_cohort(settings, study):
+    people = cohort(replace(settings, generic_patients=50), study.analyte, SEED)
     causes = {person.cause: person for person in people if person.cause}
     assert len(causes) == 5
     assert "II" not in causes["no lead II"].leads
@@ -332,3 +331,24 @@ def test_columns_and_quoting_are_those_of_mimic(folder, real_data):
             both = [(a, b) for a, b in zip(our_row, real_row, strict=False) if a and b]
             assert all(a.startswith('"') == b.startswith('"') for a, b in both)
             assert all(len(a) == len(b) for a, b in both if re.match(r"\d{4}-\d\d-\d\d", b))
+
+
+def test_the_default_cohort_has_draws_up_to_ten(study):
+    people = cohort(study.simulation, study.analyte, study.seed)
+    potassium = np.array([draw.potassium for person in people for draw in person.monitored.draws])
+    assert np.count_nonzero(potassium > 7.5) >= 10
+    assert 8.5 < potassium.max() <= study.simulation.max_potassium
+
+
+def test_the_monitor_chooses_a_gain_at_which_severe_waves_fit(people, settings):
+    person = next(person for person in people if person.population == "personal" and person.responsive)
+    severe = tuple(replace(draw, potassium=9.5, coverage="whole") for draw in person.monitored.draws)
+    sick = replace(person, admissions=(replace(person.monitored, draws=severe),))
+    segments, _ = _segments_and_rates(sick, 0, replace(settings, noise=0.0), SEED)
+    assert segments
+    for segment in segments:
+        assert np.abs(digital(segment.values[[0]], segment.channels[:1])).max() < 127
+
+
+def test_truth_names_the_rhythm_of_every_draw(truth):
+    assert {draw["rhythm"] for patient in truth["patients"] for draw in patient["draws"]} >= {"sinus rhythm"}

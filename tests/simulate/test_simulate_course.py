@@ -19,8 +19,8 @@ from kalemia.simulate.potassium_course import (
     stretches_of_recording,
 )
 
-HYPER = Classes(Range(above=5.5), Range(from_=3.5, to=5.0))
-HYPO = Classes(Range(below=3.5), Range(from_=3.5, to=5.0))
+HYPER = Classes(Range(above=5.5), Range(from_=3.5, to=5.0), 10.0)
+HYPO = Classes(Range(below=3.5), Range(from_=3.5, to=5.0), 10.0)
 
 
 def runs_of(draws):
@@ -41,7 +41,7 @@ def test_label_bounds(reported, label):
 
 def test_potassium_relaxes_to_the_level_of_each_episode():
     hours = np.arange(0, 60, 0.5)
-    courses = [potassium_course(hours, [(0, 6.4), (24, 4.2)], rng(seed)) for seed in range(40)]
+    courses = [potassium_course(hours, [(0, 6.4), (24, 4.2)], 10.0, rng(seed)) for seed in range(40)]
     mean = np.mean(courses, axis=0)
     assert abs(mean[:48] - 6.4).max() < 0.2
     assert abs(mean[64:] - 4.2).max() < 0.2
@@ -119,3 +119,15 @@ def test_stretches_do_not_depend_on_potassium():
     draws = draws_with_episodes(26, HYPER, 1.0, rng(1))
     others = [Draw(draw.hours, 4.0, 4.0, draw.coverage, 0) for draw in draws]
     assert stretches_of_recording(draws, rng(2)) == stretches_of_recording(others, rng(2))
+
+
+def test_some_episodes_are_severe_and_none_exceeds_the_highest():
+    random = rng(1)
+    levels = np.array([HYPER.positive_level(random) for _ in range(4000)])
+    assert levels.min() >= 5.8
+    assert 0.1 < np.mean(levels > 6.9) < 0.18
+    assert 0.01 < np.mean(levels > 9.0) < 0.06
+    assert 9.5 < levels.max() <= 10.0
+    mild = Classes(HYPER.positive, HYPER.negative, 7.5)
+    draws = [draw for seed in range(20) for draw in draws_with_episodes(20, mild, 1.0, rng(seed))]
+    assert 7.0 < max(draw.potassium for draw in draws) <= 7.5

@@ -8,7 +8,6 @@ from kalemia.cohort.generic_set import choose_generic_draws
 from kalemia.core.config import Study
 from kalemia.core.config_validation import check_config
 from kalemia.simulate.patients import cohort
-from kalemia.simulate.potassium_course import Classes
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def test_it_has_the_paper_s_network_and_schedule(paper_scale):
 
 def test_it_plans_about_as_many_people_and_draws_as_the_paper_had(paper_scale):
     study = Study.from_config(paper_scale)
-    people = cohort(study.simulation, Classes(study.analyte.positive, study.analyte.negative), study.seed)
+    people = cohort(study.simulation, study.analyte, study.seed)
     assert sum(person.population == "personal" for person in people) == 16
     usable = {}
     for person in people:

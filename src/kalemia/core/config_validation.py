@@ -79,6 +79,9 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: network.ordinal_thresholds: must be in ascending order")
     if study.simulation.single_episode_patients > study.simulation.personal_patients:
         raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
+    least_positive = max(study.analyte.positive.above, study.analyte.positive.from_)
+    if study.source.kind == "simulated" and study.simulation.max_potassium < least_positive + 0.5:
+        raise UserError("config: simulation.max_potassium: must exceed the bound of analyte.positive by at least 0.5")
 
 
 def _check_finite(value, where: str) -> None:

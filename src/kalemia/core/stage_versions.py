@@ -31,7 +31,7 @@ _SPLIT_SETTINGS = (
 )
 
 STAGE_VERSIONS = {
-    "source": StageVersion(2, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
+    "source": StageVersion(3, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": StageVersion(
         4,
         (

@@ -10,10 +10,11 @@ from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_name
 from kalemia.core.tables import write_json
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
+from kalemia.simulate.heart_rhythm import rhythm_of
 from kalemia.simulate.noise_and_shortcuts import shortcut_at
 from kalemia.simulate.patients import Person, cohort
 from kalemia.simulate.physiology import WAVES
-from kalemia.simulate.potassium_course import Classes
+from kalemia.simulate.potassium_effect import excess_of
 from kalemia.simulate.recordings import recording_name, stretch_start, write_recordings
 
 WAVEFORMS = "mimic3wdb-matched/1.0"
@@ -30,7 +31,7 @@ def simulate_cohort(folder: Path, settings: Simulation, analyte: Analyte, seed: 
     folder = Path(folder)
     if (folder / WAVEFORMS).exists():
         raise UserError(f"{folder}: already has recordings; choose another folder or delete this one")
-    people, item_id = cohort(settings, Classes(analyte.positive, analyte.negative), seed), analyte.items[0]
+    people, item_id = cohort(settings, analyte, seed), analyte.items[0]
     labs, row_of_draw = lab_rows(people, item_id, seed)
     write_tables(folder / TABLES, people, labs, item_id, seed)
     with ThreadPoolExecutor(processes) as pool:
@@ -94,6 +95,7 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
                 "potassium": draw.potassium,
                 "reported": draw.reported,
                 "coverage": draw.coverage,
+                "rhythm": rhythm_of(person.heart, excess_of(person.heart, draw.potassium, settings.potassium_effect)),
                 "recording": f"{_place(person)}{recording_name(person, draw.stretch)}",
             }
             for index, draw in enumerate(person.monitored.draws)

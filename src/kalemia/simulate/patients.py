@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from kalemia.core.config import Simulation
+from kalemia.core.config import Analyte, Simulation
 from kalemia.core.seeds import rng
 from kalemia.simulate import potassium_course as course
 from kalemia.simulate.physiology import Heart, random_heart
@@ -74,8 +74,9 @@ class _Part:
     responsive: bool = True
 
 
-def cohort(settings: Simulation, classes: Classes, seed: int) -> list[Person]:
+def cohort(settings: Simulation, analyte: Analyte, seed: int) -> list[Person]:
     """All patients, by ascending subject id. Parts are assigned at random, in exactly the configured numbers."""
+    classes = Classes(analyte.positive, analyte.negative, settings.max_potassium)
     parts = _parts(settings, seed)
     order = rng(seed, "parts").permutation(len(parts))
     return [_person(FIRST_SUBJECT + i, parts[part], settings, classes, seed) for i, part in enumerate(order)]

@@ -38,10 +38,11 @@ class Draw:
 
 @dataclass(frozen=True)
 class Classes:
-    """Which values are positive and which negative, in mEq/L: too much potassium, or too little."""
+    """Which values are positive and which negative, in mEq/L: too much potassium, or too little; and the highest."""
 
     positive: Range
     negative: Range
+    max_potassium: float  # mEq/L, of the sickest patients
 
     def label(self, reported: float) -> int | None:
         """1 positive, 0 negative, None neither."""
@@ -50,10 +51,16 @@ class Classes:
         return 0 if self.negative.contains(reported) else None
 
     def positive_level(self, random: np.random.Generator) -> float:
-        """The potassium of a positive episode: well beyond the bound, more so if the bound is a lower one."""
+        """The potassium of a positive episode: well beyond the bound, more so if the bound is a lower one.
+
+        One episode in seven is severe: more than 1.4 mEq/L above the bound, and up to `max_potassium`.
+        """
         above, below = max(self.positive.above, self.positive.from_), min(self.positive.to, self.positive.below)
         if np.isfinite(above):
-            return float(np.clip(random.normal(above + 0.8, 0.55), above + 0.3, above + 2.4))
+            level, severe_from = max(random.normal(above + 0.8, 0.55), above + 0.3), above + 1.4
+            if level > severe_from:
+                level = severe_from + (self.max_potassium - severe_from) * -np.expm1(-4 * (level - severe_from))
+            return float(min(level, self.max_potassium))
         return float(np.clip(random.normal(below - 0.6, 0.2), below - 1.1, below - 0.2))
 
 
@@ -65,8 +72,10 @@ class Stretch:
     stop: float
 
 
-def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], random: np.random.Generator) -> np.ndarray:
-    """Potassium at `hours`, shape (n,), mEq/L.
+def potassium_course(
+    hours: np.ndarray, episodes: list[tuple[float, float]], max_potassium: float, random: np.random.Generator
+) -> np.ndarray:
+    """Potassium at `hours`, shape (n,), mEq/L, at most `max_potassium`.
 
     `episodes` are (start hour, level): potassium rises towards the level of the episode within hours (a time constant
     of 4 h), falls to it faster (2 h, as under dialysis or insulin), and wanders about it with a memory of 6 h.
@@ -81,7 +90,7 @@ def potassium_course(hours: np.ndarray, episodes: list[tuple[float, float]], ran
         memory = np.exp(-passed / 6)
         wander = wander * memory + 0.25 * np.sqrt(1 - memory**2) * random.standard_normal()
         values[i], last = value + wander, hour
-    return np.clip(values, 2.0, 8.4)
+    return np.clip(values, 2.0, max_potassium)
 
 
 def draws_with_episodes(
@@ -125,7 +134,8 @@ def few_draws(n: int, positive: bool, classes: Classes, noise: float, random: np
 def draws_elsewhere(n: int, classes: Classes, random: np.random.Generator) -> list[Draw]:
     """Draws of an unremarkable stay without any recording."""
     hours = _draw_hours(n, random)
-    return _measured(hours, potassium_course(hours, [(0, _normal_level(random))], random), [None] * n, classes, random)
+    potassium = potassium_course(hours, [(0, _normal_level(random))], classes.max_potassium, random)
+    return _measured(hours, potassium, [None] * n, classes, random)
 
 
 def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
@@ -164,7 +174,8 @@ def _draws(
     probabilities = np.array(list(COVERAGE.values()))
     probabilities[list(COVERAGE).index("poor")] *= min(noise, 3)
     coverage = random.choice(list(COVERAGE), n, p=probabilities / probabilities.sum())
-    return _measured(hours, potassium_course(hours, episodes, random), coverage.tolist(), classes, random)
+    potassium = potassium_course(hours, episodes, classes.max_potassium, random)
+    return _measured(hours, potassium, coverage.tolist(), classes, random)
 
 
 def _measured(

@@ -9,6 +9,7 @@ from kalemia.core.config import Simulation
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.seeds import rng
 from kalemia.simulate import physiology
+from kalemia.simulate.heartbeats import Heartbeats, beats_of_draw
 from kalemia.simulate.noise_and_shortcuts import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
 from kalemia.simulate.patients import FIRST_SUBJECT, Person
 from kalemia.simulate.potassium_course import Draw
@@ -64,25 +65,20 @@ def stretch_samples(person: Person, stretch: int) -> int:
 
 def draw_signals(
     person: Person, index: int, start: int, stop: int, settings: Simulation, seed: int
-) -> tuple[dict[str, np.ndarray], float]:
-    """All signals around a draw, from `start` to `stop` in samples after it, and the heart rate in beats a minute.
+) -> tuple[dict[str, np.ndarray], Heartbeats]:
+    """All signals around a draw, from `start` to `stop` in samples after it, and the heartbeats that they show.
 
     The signals are a dict of arrays of shape (stop - start,): ECG leads in mV, ABP in mmHg, PLETH in its own unit.
     Where `settings.potassium_effect` is 0 they do not depend on the draw's potassium.
     """
     draw, heart, n_samples = person.monitored.draws[index], person.heart, stop - start
     random = rng(seed, "beats", person.subject_id, index)
-    rate_bpm = physiology.rate_of_draw(heart, draw.potassium, settings.potassium_effect, random)
-    waves = physiology.waves_of_draw(heart, draw.potassium, settings.potassium_effect, random)
     ectopy = min(heart.ectopy * settings.noise, 0.2)
-    rhythm = physiology.random_rhythm(heart, rate_bpm, n_samples / RATE_HZ, ectopy, random)
-    beats = physiology.waves_of_beats(waves, heart, rhythm, random)
+    beats = beats_of_draw(heart, draw.potassium, settings.potassium_effect, ectopy, n_samples / RATE_HZ, random)
     shortcut = _shortcut(person, draw, settings, seed)
     leads = [lead for lead in person.leads if lead not in PULSES]
     factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
-    ecg_mv = physiology.ecg_mv(
-        beats, rhythm.r_s, n_samples, np.array([factors[lead] for lead in leads]) * shortcut.amplitude
-    )
+    ecg_mv = beats.ecg_mv(n_samples, np.array([factors[lead] for lead in leads]) * shortcut.amplitude)
     signals = {}
     for lead, lead_mv in zip(leads, ecg_mv, strict=True):
         noise = rng(seed, "noise", person.subject_id, index, lead)
@@ -92,8 +88,8 @@ def draw_signals(
     for lead in person.leads:
         if lead in PULSES:
             _, foot, height = PULSES[lead]
-            signals[lead] = foot + height * physiology.pulse(rhythm.r_s, n_samples)
-    return signals, rate_bpm
+            signals[lead] = foot + height * physiology.pulse(beats.rhythm.r_s, n_samples)
+    return signals, beats
 
 
 def _shortcut(person: Person, draw: Draw, settings: Simulation, seed: int) -> Shortcut:
@@ -123,9 +119,9 @@ def _segments_and_rates(
         random = rng(seed, "segments", person.subject_id, index)
         pieces = _pieces(draw.coverage, person.leads, random)
         first, last = pieces[0][0], pieces[-1][1]
-        signals, rate_bpm = draw_signals(person, index, first, last, settings, seed)
-        rates.append((at / _MINUTE, rate_bpm))
-        fitting = _fitting_gains(person, _shortcut(person, draw, settings, seed))
+        signals, beats = draw_signals(person, index, first, last, settings, seed)
+        rates.append((at / _MINUTE, beats.rhythm.rate_bpm))
+        fitting = _fitting_gains(person, beats, _shortcut(person, draw, settings, seed))
         for piece_first, piece_last, kept in pieces:
             channels = _channels(kept, int(random.choice(fitting)), int(random.choice(BASELINES)))
             values = np.stack([signals[lead][piece_first - first : piece_last - first] for lead in kept])
@@ -159,11 +155,16 @@ def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) 
     return [(start, stop, leads)]
 
 
-def _fitting_gains(person: Person, shortcut: Shortcut) -> list[int]:
-    """The two highest gains that fit the person's ECG, as a monitor would choose; independent of potassium."""
-    leads_mv = person.heart.waves.amplitude_mv * np.array([np.ones(5), person.heart.chest_factor])
-    highest_mv = np.abs(leads_mv * shortcut.amplitude * shortcut.gain).max()
-    return [gain for gain in GAINS if gain * (1.3 * highest_mv + 0.4) < 120][-2:] or [GAINS[0]]
+def _fitting_gains(person: Person, beats: Heartbeats, shortcut: Shortcut) -> list[int]:
+    """The two highest gains that fit the person's ECG, as a monitor would choose.
+
+    They do not depend on potassium, unless waves have grown so much that they would not fit.
+    """
+    factors = np.array([np.ones(5), person.heart.chest_factor]) * shortcut.amplitude * shortcut.gain
+    resting_mv = np.abs(person.heart.waves.amplitude_mv * factors).max()
+    waves_mv = np.median(beats.waves.amplitude_mv, axis=0) * factors
+    up_mv, down_mv = max(1.3 * resting_mv, 1.15 * waves_mv.max()) + 0.4, 0.4 - 1.15 * waves_mv.min()
+    return [gain for gain in GAINS if gain * up_mv < 120 and gain * down_mv < 120 + min(BASELINES)][-2:] or [GAINS[0]]
 
 
 def _channels(leads: tuple[str, ...], gain: int, baseline: int) -> tuple[Channel, ...]:

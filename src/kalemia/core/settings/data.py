@@ -67,6 +67,13 @@ class Simulation:
         5.5, "mean time between draws of a personal patient; runs of one class last about a day", unit="h", above=0
     )
     potassium_effect: float = setting(1.0, "effect of potassium on the ECG: 0 is none, 1 is as published", minimum=0)
+    max_potassium: float = setting(
+        10.0,
+        "potassium of the sickest patients; from about 8 the rhythm may fail, from about 9 the ECG may be a sine wave",
+        unit="mEq/L",
+        minimum=6.5,
+        maximum=12,
+    )
     unresponsive_fraction: float = setting(
         0.15, "fraction of patients whose ECG hardly responds to potassium", minimum=0, maximum=1
     )
