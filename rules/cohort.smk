@@ -3,8 +3,8 @@
 # Makes:  cohort/draws.parquet: every value of the analyte; cohort/subjects.parquet: the subjects with draws to read;
 #         cohort/unreadable.parquet: recordings with an unusable header or an impossible date.
 #         After the quality of beats is known: the populations, the draws of the generic and of the personal patients,
-#         the inclusion flow, the clinical context of every draw, the characteristics of both populations, and the ledger of
-#         exclusions.
+#         the inclusion flow and the outcome of every draw, the clinical context of every draw, the characteristics of both
+#         populations, everybody's age and gender, and the ledger of exclusions.
 
 
 checkpoint cohort:
@@ -39,6 +39,7 @@ checkpoint populations:
         populations=result_path("cohort/populations.parquet"),
         generic=result_path("cohort/generic.parquet"),
         personal=result_path("cohort/personal.parquet"),
+        outcomes=result_path("cohort/outcomes.parquet"),
         flow=result_path("cohort/flow.json"),
     log:
         log_path("populations"),
@@ -98,8 +99,9 @@ if has_heights_and_weights:
 
 
 rule characteristics:
-    "Describe both populations, as in the paper's Table 1."
+    "Describe both populations, as in the paper's Table 1, and list everybody's age and gender."
     input:
+        draws=result_path("cohort/draws.parquet"),
         people=people_tables,
         body=(
             result_path("cohort/height_weight.parquet")
@@ -110,7 +112,8 @@ rule characteristics:
         generic=result_path("cohort/generic.parquet"),
         quality=per_subject(result_path.quality),
     output:
-        result_path("cohort/characteristics.json"),
+        characteristics=result_path("cohort/characteristics.json"),
+        people=result_path("cohort/people.parquet"),
     log:
         log_path("characteristics"),
     conda:

@@ -1,5 +1,6 @@
 # Evaluate the rounds on test draws: against baselines and negative controls, and by the distance to training draws.
-# Needs:  the predictions of every round, the splits, baselines and nulls, and the generic metrics and predictions.
+# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, the outcome
+#         of every draw, and everybody's age and gender.
 # Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
@@ -13,6 +14,8 @@ rule evaluation:
         arms=result_path("personal/arms.parquet"),
         generic_metrics=result_path("generic/metrics.json"),
         generic_predictions=result_path("generic/predictions.parquet"),
+        outcomes=result_path("cohort/outcomes.parquet"),
+        people=result_path("cohort/people.parquet"),
     output:
         **{file.name: result_path(file.path) for file in EVALUATION},
     log:

@@ -110,7 +110,13 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
         step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),
     ]
-    write_json(results / "cohort/flow.json", {"steps": steps, "reviewed": {"accepted": 2, "rejected": 1}})
+    reviewed = {"accepted": 2, "rejected": 1, "accepted_without_good_beats": 1}
+    reviewed |= {
+        "accepted_classes": {"positive": {"draws": 2, "value": [7.1, 6.2, 8.0]}},
+        "rejected_classes": {"unlabeled": {"draws": 1, "value": [5.2, 5.2, 5.2]}},
+    }
+    write_json(results / "cohort/flow.json", {"steps": steps, "reviewed": reviewed})
+    _write_outcomes(results / "cohort", personal)
     write_json(
         results / "cohort/characteristics.json",
         {
@@ -172,6 +178,32 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         for i in range(5)
     ]
     write_table(results / "cohort/draws.parquet", "draws", table_from_rows("draws", values))
+
+
+def _write_outcomes(folder: Path, personal: tuple) -> None:
+    """The draws of the personal patients and of 60 others; bad beats take a fifth of the positive draws of these.
+
+    Other reasons take whom they take; the age of one of the others is not known.
+    """
+    outcomes = [
+        {name: draw[name] for name in ("subject_id", "draw_id", "value", "label", "reason")}
+        for subject in personal
+        for draw in _draws(subject)
+    ]
+    of_twenty = {0: "too few good beats", 1: "no lead", 2: "not recording at the time", 3: "comparator"}
+    for i, subject in enumerate(range(20000, 20060)):
+        for j in range(20):
+            label = (1, 0, None, 0)[j % 4]
+            reason = of_twenty.get(j) or ("gray zone of a generic patient" if label is None else None)
+            value = None if reason == "comparator" else {1: 6.2, 0: 4.1, None: 5.3}[label] + (i % 7) / 10
+            label = None if reason == "comparator" else label
+            row = {"subject_id": subject, "draw_id": 100 * subject + j, "value": value, "label": label}
+            outcomes.append(row | {"reason": reason})
+    write_table(folder / "outcomes.parquet", "outcomes", table_from_rows("outcomes", outcomes))
+    subjects = (*personal, *range(20000, 20060))
+    people = [{"subject_id": s, "age_years": 50.0 + s % 30, "gender": "MF"[s % 3 == 0]} for s in subjects]
+    people[-1] |= {"age_years": None, "gender": None}
+    write_table(folder / "people.parquet", "people", table_from_rows("people", people))
 
 
 def _write_generic(results: Path) -> None:

@@ -2,8 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from kalemia.cohort.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics
-from kalemia.core.tables import read_json, table_from_rows, write_table
+from kalemia.cohort.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics, write_people
+from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 from kalemia.report import chiu2022 as paper
 from mirror import write_tables
 
@@ -55,6 +55,21 @@ def test_characteristics_by_hand(tmp_path):
     assert result["generic"]["weight_kg_median_iqr"] == [75, 72.5, 77.5]
     assert result["generic"]["missing"] == {"age": 0, "gender": 0, "ethnicity": 1, "height": 1, "weight": 0}
     assert result["personal"]["missing"]["height"] == 1
+
+
+def test_everybody_with_a_draw_has_age_and_gender_where_they_are_known(tmp_path):
+    draws = [
+        {"subject_id": subject, "draw_id": i, "draw_time": datetime(year, 1, 1)}
+        for i, (subject, year) in enumerate([(1, 2151), (1, 2150), (2, 2150)])
+    ]
+    write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
+    write_tables(tmp_path, PATIENTS=['1,1,"F",2100-01-01 00:00:00,,,,0'], ADMISSIONS=[])
+    for tables, known in ((tmp_path, [(1, 50, "F"), (2, None, None)]), (None, [(1, None, None), (2, None, None)])):
+        write_people(tables, tmp_path / "d.parquet", tmp_path / "people.parquet")
+        rows = read_table(tmp_path / "people.parquet", "people").to_pylist()
+        assert [
+            (row["subject_id"], row["age_years"] and round(row["age_years"]), row["gender"]) for row in rows
+        ] == known
 
 
 @pytest.mark.parametrize(

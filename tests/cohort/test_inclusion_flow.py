@@ -1,28 +1,43 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.inclusion_flow import REASONS, STEPS, count_inclusion_flow
+from kalemia.cohort.inclusion_flow import REASONS, STEPS, DrawOutcome, count_inclusion_flow
 
 
 def test_a_small_flow_by_hand():
-    flow = count_inclusion_flow([(1, None), (1, "no value"), (2, "no recording"), (2, "no value"), (3, "gap")])
+    draws = [(1, None), (1, "no value"), (2, "no recording", 1, 6.5), (2, "no value"), (3, "gap", None, 5.2)]
+    flow = count_inclusion_flow([DrawOutcome(*draw) for draw in draws])
     at = {step["step"]: step for step in flow["steps"]}
     assert (at["value measured"]["subjects"], at["value measured"]["draws"]) == (3, 5)
     assert at["value usable"]["lost_draws"] == 2
     assert at["value usable"]["lost_subjects"] == 0
-    assert at["recorded before the draw"]["reasons"] == {"no recording": {"draws": 1, "subjects": 1}}
+    assert at["recorded before the draw"]["reasons"] == {
+        "no recording": {
+            "draws": 1,
+            "subjects": 1,
+            "classes": {"positive": {"draws": 1, "value": [6.5, 6.5, 6.5]}},
+        }
+    }
+    unlabeled = at["value usable"]["reasons"]["no value"]["classes"]
+    assert unlabeled == {"unlabeled": {"draws": 2, "value": [None, None, None]}}
     assert (at["in a population"]["subjects"], at["in a population"]["draws"]) == (1, 1)
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([None, *REASONS]))))
+@given(
+    st.lists(
+        st.builds(DrawOutcome, st.integers(1, 9), st.sampled_from([None, *REASONS]), st.sampled_from([0, 1, None]))
+    )
+)
 def test_the_sums_close(draws):
     steps = count_inclusion_flow(draws)["steps"]
     assert [step["step"] for step in steps] == list(STEPS)
-    left_subjects, left_draws = len({subject for subject, _ in draws}), len(draws)
+    left_subjects, left_draws = len({draw.subject_id for draw in draws}), len(draws)
     for step in steps:
         assert left_draws - step["lost_draws"] == step["draws"]
         assert left_subjects - step["lost_subjects"] == step["subjects"]
         assert sum(reason["draws"] for reason in step["reasons"].values()) == step["lost_draws"]
+        for reason in step["reasons"].values():
+            assert sum(of["draws"] for of in reason["classes"].values()) == reason["draws"]
         left_subjects, left_draws = step["subjects"], step["draws"]
-    assert left_draws == sum(reason is None for _, reason in draws)
-    assert left_subjects == len({subject for subject, reason in draws if reason is None})
+    assert left_draws == sum(draw.reason is None for draw in draws)
+    assert left_subjects == len({draw.subject_id for draw in draws if draw.reason is None})

@@ -45,12 +45,13 @@ def _write(tmp_path, study, rows, **settings):
     draws.append(draws[-1] | {"draw_id": 1, "reason": "no recording"})
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
     populations = dataclasses.replace(study.populations, **settings)
-    outputs = [tmp_path / name for name in ("populations.parquet", "generic.parquet", "personal.parquet", "flow.json")]
+    outputs = [tmp_path / name for name in ("populations.parquet", "generic.parquet", "personal.parquet")]
+    outputs += [tmp_path / name for name in ("outcomes.parquet", "flow.json")]
     write_populations(tmp_path / "d.parquet", [quality], populations, RULES, 5, "", *outputs)
     tables = [
         read_table(tmp_path / f"{kind}.parquet", kind).to_pylist() for kind in ("populations", "generic", "personal")
     ]
-    return *tables, read_json(outputs[3])
+    return *tables, read_json(outputs[-1])
 
 
 def test_who_has_enough_usable_draws_of_both_classes_is_personal(tmp_path, study, people):
@@ -113,8 +114,27 @@ def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
 def test_flow_counts_review_overrides(tmp_path, study, people):
     people[0] |= {"review": "accept", "reason_before_review": "too few good beats"}
     people[1] |= {"review": "accept"}
+    people[2] |= {"review": "accept", "reason_before_review": "too few good beats", "n_good": 0}
     people[-1] |= {"review": "reject", "reason": "rejected in review"}
-    assert _write(tmp_path, study, people)[3]["reviewed"] == {"accepted": 1, "rejected": 1}
+    assert _write(tmp_path, study, people)[3]["reviewed"] == {
+        "accepted": 2,
+        "rejected": 1,
+        "accepted_without_good_beats": 1,
+        "accepted_classes": {
+            "positive": {"draws": 1, "value": [6, 6, 6]},
+            "negative": {"draws": 1, "value": [4, 4, 4]},
+        },
+        "rejected_classes": {"negative": {"draws": 1, "value": [4, 4, 4]}},
+    }
+
+
+def test_every_draw_has_its_outcome(tmp_path, study, people):
+    _, generic, _, flow = _write(tmp_path, study, people)
+    outcomes = read_table(tmp_path / "outcomes.parquet", "outcomes").to_pylist()
+    assert len(outcomes) == flow["steps"][0]["draws"]
+    used = {row["draw_id"] for row in outcomes if row["reason"] is None and row["subject_id"] != 1}
+    assert used == {row["draw_id"] for row in generic}
+    assert [row["reason"] for row in outcomes if row["draw_id"] in (1, 2000)] == ["too few good beats", "no recording"]
 
 
 def test_no_personal_patient_raises_one_line(tmp_path, study, people):

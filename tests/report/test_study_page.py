@@ -120,6 +120,32 @@ def test_every_published_figure_stands_above_ours(results, study):
         assert doubt in words
 
 
+def test_page_says_which_rules_lose_more_positive_draws(results):
+    words = Page(results / "report.html").words
+    rows = read_table(results / "evaluation/losses.parquet", "losses").to_pylist()
+    together, beats = rows[-1], next(row for row in rows if row["reason"] == "too few good beats")
+    assert (beats["positive_lost"], beats["positive_entered"], beats["negative_lost"]) == (64, 348, 0)
+    low, high = (100 * together[f"difference_{bound}"] for bound in ("low", "high"))
+    assert f"a difference of {100 * together['difference']:+.1f} ({low:+.1f} to {high:+.1f}) percentage points" in words
+    assert "Yes: they lose a larger share of the positive draws." in words
+    assert "too few good beats 64 of 348 (18.4%) 6.5; 6.2-6.8 0 of 524 0 of 4 +18.4" in words
+    assert "no lead 0 of 348 60 of 584 (10.3%) 4.4; 4.1-4.7" in words
+    assert "comparator 0 of 348 0 of 584 60 of 364 (16.5%) \N{EN DASH}" in words
+
+
+def test_page_says_how_evaluable_patients_differ(results):
+    words = Page(results / "report.html").words
+    assert "Evaluable, n = 4 Others, n = 60 Difference (95% interval)" in words
+    assert re.search(r"Men 50\.0% 66\.1% -16\.1 \(-\d", words)
+    assert "Labeled draws of a person 23.0 (0.0) 14.0 (0.0) +9.0" in words
+
+
+def test_page_tells_which_draws_the_review_kept(results):
+    words = Page(results / "report.html").words
+    kept = "the review kept 2 draws: 2 positive (7.1; 6.2-8.0); 1 of them had no good beat."
+    assert f"{kept} It left out 1 draw: 1 unlabeled (5.2)." in words
+
+
 def test_what_was_obtained_in_another_way_has_a_note(results):
     words = Page(results / "report.html").words
     assert "has the patient\N{RIGHT SINGLE QUOTATION MARK}s own map a" in words

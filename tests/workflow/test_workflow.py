@@ -434,6 +434,7 @@ def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(co
         "draws.parquet",
         "height_weight.parquet",
         "ledger.parquet",
+        "people.parquet",
         "subjects.parquet",
         "unreadable.parquet",
     ]

@@ -1,18 +1,20 @@
-"""Describe both populations, as in the paper's Table 1."""
+"""Describe both populations, as in the paper's Table 1, and list everybody's age and gender."""
 
 from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
-    from kalemia.cohort.characteristics import write_characteristics
+    from kalemia.cohort.characteristics import write_characteristics, write_people
     from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
+    tables = describe_source(study).clinical_folder
+    write_people(tables, snakemake.input.draws, snakemake.output.people)
     write_characteristics(
-        tables=describe_source(study).clinical_folder,
+        tables=tables,
         body_path=snakemake.input.body or None,
         populations_path=snakemake.input.populations,
         quality_paths=snakemake.input.quality,
         generic_path=snakemake.input.generic,
-        path=snakemake.output[0],
+        path=snakemake.output.characteristics,
     )

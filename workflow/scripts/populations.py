@@ -18,5 +18,6 @@ with job_log(snakemake.log[0], snakemake.rule):
         populations_path=snakemake.output.populations,
         generic_path=snakemake.output.generic,
         personal_path=snakemake.output.personal,
+        outcomes_path=snakemake.output.outcomes,
         flow_path=snakemake.output.flow,
     )

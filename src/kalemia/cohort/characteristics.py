@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.core.tables import read_table, write_json
+from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
 from kalemia.sources.mimic_tables import read_csv_table
 
 DAYS_PER_YEAR = 365.25
@@ -60,6 +60,24 @@ def write_characteristics(
         ]
         result[population] = _describe_population(subjects, used, people)
     write_json(path, result)
+
+
+def write_people(tables: str | Path | None, draws_path: str | Path, path: str | Path) -> None:
+    """Write the age at the first draw and the gender of every subject with a draw; null without `tables`."""
+    first: dict[int, datetime] = {}
+    for row in read_table(draws_path, "draws", ["subject_id", "draw_time"]).to_pylist():
+        first[row["subject_id"]] = min(first.get(row["subject_id"], row["draw_time"]), row["draw_time"])
+    people = _read_people(tables, None, set())
+    births, genders = people["birth"], people["gender"]
+    rows = [
+        {
+            "subject_id": subject,
+            "age_years": age_years(births[subject], time) if births.get(subject) else None,
+            "gender": genders.get(subject),
+        }
+        for subject, time in sorted(first.items())
+    ]
+    write_table(path, "people", table_from_rows("people", rows))
 
 
 def age_years(birth: datetime, time: datetime) -> float:

@@ -1,6 +1,9 @@
 """Count the inclusion flow: the reasons why draws are excluded, and the losses at each step."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+from typing import NamedTuple
 
 from kalemia.core.config import Analyte, Cohort, Populations
 
@@ -32,6 +35,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),
     "in a population": ("no labeled draw left", "surplus of the class"),
 }
+# Steps that take draws by their class on purpose, so that a difference between classes says nothing.
+CHOICES = ("chosen to be read", "in a population")
+# Steps that judge the ECG, where what potassium does to it could decide.
+ECG_STEPS = ("lead present", "sinus rhythm in the ECG", "enough good beats")
+CLASSES = {"positive": 1, "negative": 0, "unlabeled": None}
 # The reason for which a recording, not a draw, is reported.
 OUTSIDE_ADMISSIONS = "outside every admission"
 STEP_BY_REASON = {reason: step for step, reasons in STEPS.items() for reason in reasons}
@@ -58,30 +66,41 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
     }
 
 
-def count_inclusion_flow(draws: list[tuple[int, str | None]], descriptions: dict[str, str] | None = None) -> dict:
-    """Count the subjects and draws that remain and are lost at each step.
+class DrawOutcome(NamedTuple):
+    """What became of a draw: `reason` excludes it, None if it is used; label and value as in the table of draws."""
 
-    draws: (subject_id, reason) of every draw, reason None if the draw is used. descriptions: the criteria of a step, by
-    its name, as from `step_descriptions`. A subject is lost at the step that excludes its last draw. At each step the
-    number that enters is the number that remains plus the number lost, for subjects and for draws.
+    subject_id: int
+    reason: str | None
+    label: int | None = None
+    value: float | None = None
+
+
+def count_inclusion_flow(draws: list[DrawOutcome], descriptions: dict[str, str] | None = None) -> dict:
+    """Count the subjects and draws that remain and are lost at each step, and the lost draws of each class.
+
+    descriptions: the criteria of a step, by its name, as from `step_descriptions`. A subject is lost at the step that
+    excludes its last draw. At each step the number that enters is the number that remains plus the number lost, for
+    subjects and for draws.
     """
     step_index = {step: index for index, step in enumerate(STEPS)}
     end = len(step_index)
     subject_end: dict[int, int] = defaultdict(int)
     subjects_of_reason: dict[str | None, set[int]] = defaultdict(set)
-    for subject, reason in draws:
-        draw_end = end if reason is None else step_index[STEP_BY_REASON[reason]]
-        subject_end[subject] = max(subject_end[subject], draw_end)
-        subjects_of_reason[reason].add(subject)
-    counts = Counter(reason for _, reason in draws)
+    draws_of_reason: dict[str | None, list[DrawOutcome]] = defaultdict(list)
+    for draw in draws:
+        draw_end = end if draw.reason is None else step_index[STEP_BY_REASON[draw.reason]]
+        subject_end[draw.subject_id] = max(subject_end[draw.subject_id], draw_end)
+        subjects_of_reason[draw.reason].add(draw.subject_id)
+        draws_of_reason[draw.reason].append(draw)
     steps, n_subjects, n_draws = [], len(subject_end), len(draws)
     for step, index in step_index.items():
-        draws_lost = {reason: counts[reason] for reason in STEPS[step] if counts[reason]}
+        draws_lost = {reason: draws_of_reason[reason] for reason in sorted(STEPS[step]) if reason in draws_of_reason}
         subjects_lost = {
             reason: sum(subject_end[subject] == index for subject in subjects_of_reason[reason])
             for reason in draws_lost
         }
-        lost_subjects, lost_draws = sum(at == index for at in subject_end.values()), sum(draws_lost.values())
+        lost_subjects = sum(at == index for at in subject_end.values())
+        lost_draws = sum(map(len, draws_lost.values()))
         n_subjects, n_draws = n_subjects - lost_subjects, n_draws - lost_draws
         steps.append(
             {
@@ -92,9 +111,26 @@ def count_inclusion_flow(draws: list[tuple[int, str | None]], descriptions: dict
                 "lost_subjects": lost_subjects,
                 "lost_draws": lost_draws,
                 "reasons": {
-                    reason: {"draws": count, "subjects": subjects_lost[reason]}
-                    for reason, count in sorted(draws_lost.items())
+                    reason: {"draws": len(lost), "subjects": subjects_lost[reason], "classes": describe_classes(lost)}
+                    for reason, lost in draws_lost.items()
                 },
             }
         )
     return {"steps": steps}
+
+
+def describe_classes(draws: Iterable[DrawOutcome]) -> dict[str, dict]:
+    """Number of draws of each class that is there, with the median, lowest and highest of their values."""
+    draws = list(draws)
+    found = {}
+    for name, label in CLASSES.items():
+        mine = [draw for draw in draws if draw.label == label]
+        if mine:
+            found[name] = {"draws": len(mine), "value": median_and_range(draw.value for draw in mine)}
+    return found
+
+
+def median_and_range(values: Iterable[float | None]) -> list[float | None]:
+    """Median, lowest and highest of the values that are known, to six digits; None if none is."""
+    known = [value for value in values if value is not None]
+    return [float(f"{of(known):.6g}") for of in (median, min, max)] if known else [None] * 3

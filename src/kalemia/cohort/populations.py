@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
-from kalemia.cohort.inclusion_flow import count_inclusion_flow
+from kalemia.cohort.inclusion_flow import DrawOutcome, count_inclusion_flow, describe_classes
 from kalemia.core.config import Populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
@@ -26,9 +26,12 @@ def write_populations(
     populations_path: str | Path,
     generic_path: str | Path,
     personal_path: str | Path,
+    outcomes_path: str | Path,
     flow_path: str | Path,
 ) -> None:
-    """Write the populations, the generic draws with their splits, the personal patients' draws, and the inclusion flow.
+    """Write the populations, the generic draws with their splits, the personal patients' draws, and what became of all.
+
+    The latter twice: of each draw, and counted as the inclusion flow.
 
     step_descriptions: the criteria of the flow's steps, as from `inclusion_flow.step_descriptions`. Arms are not an
     input, so that adding an arm does not change the generic network's training data. Raises `UserError` if there is no
@@ -64,8 +67,10 @@ def write_populations(
     write_table(populations_path, "populations", table_from_rows("populations", rows), digest)
     write_table(generic_path, "generic", table_from_rows("generic", generic), digest)
     write_table(personal_path, "personal", table_from_rows("personal", personal_draws), digest)
-    all_draws = read_table(draws_path, "draws", ["draw_id", "subject_id", "reason"]).to_pylist()
-    flow = count_inclusion_flow(draw_outcomes(all_draws, quality, personal, generic), step_descriptions)
+    all_draws = read_table(draws_path, "draws", ["subject_id", "draw_id", "value", "label", "reason"]).to_pylist()
+    outcomes = draw_outcomes(all_draws, quality, personal, generic)
+    write_table(outcomes_path, "outcomes", table_from_rows("outcomes", outcomes), digest)
+    flow = count_inclusion_flow([_as_outcome(row) for row in outcomes], step_descriptions)
     flow["reviewed"] = review_overrides(quality)
     flow["ends"] = {
         "generic": {"subjects": len(split_of), "draws": len(generic), "splits": count_splits_by_class(generic)},
@@ -83,12 +88,17 @@ def usable_draws_by_subject(quality: Iterable[dict]) -> dict[int, list[dict]]:
     return usable
 
 
-def review_overrides(quality: Iterable[dict]) -> dict[str, int]:
-    """Count the draws that the review accepted or rejected against the automatic verdict."""
+def review_overrides(quality: Iterable[dict]) -> dict:
+    """Count the draws that the review accepted or rejected against the automatic verdict, with their classes."""
     rows = [row for row in quality if row["review"]]
+    accepted = [row for row in rows if row["reason_before_review"] is not None and row["reason"] is None]
+    rejected = [row for row in rows if row["reason_before_review"] is None and row["reason"] is not None]
     return {
-        "accepted": sum(row["reason_before_review"] is not None and row["reason"] is None for row in rows),
-        "rejected": sum(row["reason_before_review"] is None and row["reason"] is not None for row in rows),
+        "accepted": len(accepted),
+        "rejected": len(rejected),
+        "accepted_without_good_beats": sum(row["n_good"] == 0 for row in accepted),
+        "accepted_classes": describe_classes(map(_as_outcome, accepted)),
+        "rejected_classes": describe_classes(map(_as_outcome, rejected)),
     }
 
 
@@ -100,8 +110,8 @@ def is_personal(draws: Iterable[dict], min_draws: int) -> bool:
 
 def draw_outcomes(
     draws: Iterable[dict], quality: Iterable[dict], personal: Iterable[int], generic: Iterable[dict]
-) -> list[tuple[int, str | None]]:
-    """(subject_id, reason for exclusion) of every draw; the reason is None if the draw is used."""
+) -> list[dict]:
+    """Every draw with the reason that excludes it in the end; the reason is None if the draw is used."""
     by_draw = {row["draw_id"]: row for row in quality}
     personal = set(personal)
     used = {row["draw_id"] for row in generic}
@@ -113,8 +123,12 @@ def draw_outcomes(
             reason = row["reason"]
             if reason is None and subject not in personal and draw["draw_id"] not in used:
                 reason = "no labeled draw left" if row["label"] is None else "surplus of the class"
-        outcomes.append((subject, reason))
+        outcomes.append(draw | {"reason": reason})
     return outcomes
+
+
+def _as_outcome(row: dict) -> DrawOutcome:
+    return DrawOutcome(row["subject_id"], row["reason"], row["label"], row["value"])
 
 
 def _reason_without_population(usable: list[dict]) -> str:

@@ -14,6 +14,7 @@ from kalemia.evaluation.effective_sample_size import write_effective_sample_size
 from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.evaluation.prevalence import write_prevalence
 from kalemia.evaluation.round_metrics import write_rounds, write_summary
+from kalemia.evaluation.selection_bias import write_evaluable, write_losses
 from kalemia.evaluation.verdict import write_verdict
 
 
@@ -28,6 +29,8 @@ class EvaluationInputs:
     arms: str | Path
     generic_metrics: str | Path
     generic_predictions: str | Path
+    outcomes: str | Path
+    people: str | Path
 
 
 def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInputs:
@@ -46,6 +49,8 @@ def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInput
         arms=arms,
         generic_metrics=path("generic/metrics.json"),
         generic_predictions=path("generic/predictions.parquet"),
+        outcomes=path("cohort/outcomes.parquet"),
+        people=path("cohort/people.parquet"),
     )
 
 
@@ -66,3 +71,5 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
     write_effective_sample_size(patient_scores, inputs.splits, arms, folder, digest)
     write_calibration(patient_scores, arms, seed, digest, folder)
     write_prevalence(patient_scores, inputs.splits, arms, seed, digest, folder)
+    write_losses(inputs.outcomes, folder, digest)
+    write_evaluable(inputs.outcomes, inputs.people, inputs.arms, folder, digest)

@@ -114,6 +114,28 @@ COHORT_TABLES = (
         other_paths=("cohort/unreadable.parquet",),
     ),
     Table(
+        "outcomes",
+        "cohort/outcomes.parquet",
+        "What became of every draw of `draws.parquet`, in the order of that table.",
+        (
+            SUBJECT_ID,
+            DRAW_ID,
+            VALUE,
+            LABEL,
+            Column("reason", pa.string(), "why the draw is not used, after quality and review; null if it is used"),
+        ),
+    ),
+    Table(
+        "people",
+        "cohort/people.parquet",
+        "One row per subject with a value.",
+        (
+            SUBJECT_ID,
+            Column("age_years", pa.float32(), "age at the first draw; null if it is not known", "years"),
+            Column("gender", pa.string(), "M or F; null if it is not known"),
+        ),
+    ),
+    Table(
         "populations",
         "cohort/populations.parquet",
         "One row per subject whose ECG was read.",

@@ -32,6 +32,7 @@ from kalemia.core.schemas.declaration import (
     Table,
     with_bounds,
 )
+from kalemia.core.schemas.selection import SELECTION_TABLES
 
 EVALUATION = (
     Table(
@@ -299,6 +300,7 @@ EVALUATION = (
         ),
         on_page=True,
     ),
+    *SELECTION_TABLES,
     Table(
         "calibration",
         "evaluation/calibration.parquet",

@@ -5,8 +5,8 @@ from kalemia.core.schemas.declaration import JsonFile
 JSON_FILES = (
     JsonFile(
         "cohort/flow.json",
-        "the inclusion flow: each step with its rule, the subjects and draws left, those lost by reason, the decisions"
-        " changed by the review, and the outcome of every subject and draw",
+        "the inclusion flow: each step with its rule, the subjects and draws left, those lost by reason with number,"
+        " median and range of each class, the decisions changed by the review, and who ends in the populations",
     ),
     JsonFile(
         "cohort/characteristics.json",

@@ -1,23 +1,132 @@
-"""Inclusion: the flow from every value to the two populations, and the characteristics of these (Table 1)."""
+"""Inclusion: the flow from every value to the two populations, what it took of each class, and who these are."""
 
+from collections.abc import Sequence
 from functools import partial
 
+from kalemia.cohort.inclusion_flow import CLASSES
 from kalemia.core.config import Analyte, Study
+from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import MISSING, count, count_percent, median_iqr, number
+from kalemia.report.formatting import MISSING, count, count_percent, median_iqr, number, percent
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
+RANGE = ("lowest", "highest")
+EVERYBODY = 2  # the row of a measure that is known of everybody: number of draws
+
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """The steps of the flow, the decisions of the review and the link to it, and the rows of Table 1."""
+    """The flow with the decisions of the review, the draws it took by class, whom it left, and the rows of Table 1."""
+    from kalemia.evaluation.selection_bias import ECG_RULES
+
+    losses = data.evaluation["losses"].to_pylist()
+    whole = [row for row in losses if row["step"] == ECG_RULES]
     return {
         "paper": paper,
         "flow": data.flow["steps"],
-        "reviewed": data.flow["reviewed"],
+        "reviewed": review_in_words(data.flow["reviewed"]),
         "review": data.review,
+        "together": [loss_cells(row) | {"verdict": loss_verdict(row)} for row in whole],
+        "losses": [loss_cells(row) for row in losses if row["step"] != ECG_RULES] + list(map(loss_cells, whole)),
+        "evaluable": evaluable_cells(data.evaluation["evaluable"].to_pylist(), study.analyte),
+        "n_evaluable": data.evaluation["evaluable"]["evaluable_people"].to_pylist()[EVERYBODY],
+        "n_others": data.evaluation["evaluable"]["others_people"].to_pylist()[EVERYBODY],
         "characteristics": characteristics_rows(data.characteristics, study.analyte, notes),
     }
+
+
+def review_in_words(reviewed: dict) -> str:
+    """For example ``kept 2 draws: 2 positive (7.1; 6.2-8.0); 1 of them had no good beat. It left out 0 draws``."""
+    parts = []
+    for name in ("accepted", "rejected"):
+        classes = [
+            f"{of['draws']:,} {label} ({value_range(of['value'])})" for label, of in reviewed[f"{name}_classes"].items()
+        ]
+        parts.append(": ".join([plural(reviewed[name], "draw"), *filter(None, [", ".join(classes)])]))
+    rescued = reviewed["accepted_without_good_beats"]
+    return f"kept {parts[0]}{f'; {rescued:,} of them had no good beat' if rescued else ''}. It left out {parts[1]}"
+
+
+def loss_cells(row: dict) -> dict:
+    """One step or reason of the flow: the draws it took of each class, with their values, and the difference."""
+    cells = []
+    for name in CLASSES:
+        lost, entered = row[f"{name}_lost"], row[f"{name}_entered"]
+        share = f" ({percent(lost / entered)})" if lost else ""
+        cells.append(
+            (
+                f"{count(lost)} of {count(entered)}{share}",
+                value_range([row[f"{name}_{of}"] for of in ("median", *RANGE)]),
+            )
+        )
+    return {
+        "rule": row["reason"] or row["step"],
+        "is_step": row["reason"] is None,
+        "cells": cells,
+        "difference": points(row["difference"], row["difference_low"], row["difference_high"]),
+        "marked": loss_mark(row),
+    }
+
+
+def loss_mark(row: dict) -> str:
+    """Of which class a rule takes a larger share, if the interval of the difference does not hold 0."""
+    low, high = row["difference_low"], row["difference_high"]
+    if low is None or low <= 0 <= high:
+        return ""
+    return "more positive" if low > 0 else "more negative"
+
+
+def loss_verdict(row: dict) -> str:
+    """The answer to whether the rules on the ECG lose more of the positive draws, in a sentence."""
+    if row["difference_low"] is None:
+        return "That cannot be compared here."
+    return {
+        "more positive": "Yes: they lose a larger share of the positive draws.",
+        "more negative": "No: they lose a larger share of the negative draws.",
+        "": "The interval holds 0: a difference of this size may be chance.",
+    }[loss_mark(row)]
+
+
+def points(value: float | None, low: float | None, high: float | None) -> str:
+    """A difference of shares in percentage points, ``+2.7 (-0.3 to +5.6)``; a dash if unknown, or if there are none."""
+    if value is None or (low is None and value == 0):
+        return MISSING
+    shown = f"{100 * value:+.1f}"
+    return shown if low is None else f"{shown} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def value_range(values: Sequence[float | None]) -> str:
+    """Median, lowest and highest value, for example ``6.3; 5.6-8.9``; the one value if they are equal."""
+    middle, lowest, highest = values
+    if middle is None:
+        return ""
+    return number(middle, 1) if lowest == highest else f"{number(middle, 1)}; {number(lowest, 1)}-{number(highest, 1)}"
+
+
+def evaluable_cells(rows: list[dict], analyte: Analyte) -> list[dict]:
+    """How evaluable patients differ from the others, one measure a row."""
+    names = {
+        "age": "Age at the first draw, years",
+        "men": "Men",
+        "draws": "Labeled draws of a person",
+        "positive_draws": "of these positive",
+        "value": f"Mean {analyte.name} of a person, {analyte.unit}",
+        "highest_value": f"Highest {analyte.name} of a person, {analyte.unit}",
+    }
+    cells = []
+    for row in rows:
+        is_share = row["measure"] == "men"
+        bounds = row["difference"], row["difference_low"], row["difference_high"]
+        low, high = bounds[1:]
+        cells.append(
+            {
+                "name": names[row["measure"]],
+                "groups": [_group_cell(row, group, is_share) for group in ("evaluable", "others")],
+                "difference": points(*bounds) if is_share else _signed(*bounds),
+                "marked": low is not None and not low <= 0 <= high,
+            }
+        )
+    return cells
 
 
 def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dict]:
@@ -65,6 +174,19 @@ def _with_shares(groups: dict[str, int] | None) -> dict[str, list] | None:
     return groups and {group: [n, n / sum(groups.values())] for group, n in groups.items()}
 
 
+def _group_cell(row: dict, group: str, is_share: bool) -> str:
+    mean, sd = row[f"{group}_mean"], row[f"{group}_sd"]
+    if mean is None or is_share:
+        return percent(mean)
+    return number(mean, 1) if sd is None else f"{number(mean, 1)} ({number(sd, 1)})"
+
+
+def _signed(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:+.1f}" if low is None else f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def _mean_sd(pair: list[float | None]) -> str:
     """With the paper's digits."""
     mean, sd = pair
@@ -82,4 +204,8 @@ SECTION = Section(
             "flow_figure.write_flow_figure",
         ),
     ),
+    tables={
+        "losses": "Draws lost of each class at every rule, with the difference of the shares lost and its interval.",
+        "evaluable": "How evaluable patients differ from all others with a labeled value.",
+    },
 )
