@@ -21,8 +21,7 @@ def _labels(study, beats_mv, rr_ms=None, flat=(), clipped=(), **changed):
     marks = [np.isin(np.arange(n), beats) for beats in (flat, clipped)]
     rr_ms = np.full(max(n - 1, 0), 800.0) if rr_ms is None else rr_ms
     settings = dataclasses.replace(study.quality, **changed)
-    usual, compared = np.full(len(rr_ms), 800.0), np.full(n, 115)
-    return label_beats(beats_mv, *marks, rr_ms, usual, compared, R_INDEX, settings)
+    return label_beats(beats_mv, *marks, rr_ms, np.full(n, 115), R_INDEX, settings)
 
 
 def _reasons(*arguments, **named):

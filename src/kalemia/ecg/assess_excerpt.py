@@ -10,7 +10,7 @@ from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.pacing import pacing_spike_ratio
 from kalemia.ecg.quality import BeatLabels, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
 from kalemia.ecg.rhythm import median_cosen
-from kalemia.ecg.rpeaks import detect_r_peaks, local_median
+from kalemia.ecg.rpeaks import detect_r_peaks
 
 _MAX_ECG_MV = 1000.0  # larger values cannot be an ECG and count as missing
 _ONSET_BEFORE_R_MS = 200.0  # a beat begins this long before its R peak
@@ -66,7 +66,6 @@ def assess_excerpt(ecg_mv: np.ndarray, ecg: Ecg, quality: Quality, rhythm: Rhyth
         beats_mv,
         *_find_faulty_beats(recorded_mv, r_peaks, quality),
         rr_ms,
-        local_median(rr_ms),
         n_compared,
         R_INDEX,
         quality,

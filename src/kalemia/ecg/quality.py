@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kalemia.core.config import Quality
-from kalemia.ecg.morphology import BeatCluster, BeatMatrix, cluster_beats
+from kalemia.ecg.ectopy import sort_clusters, usual_rr_ms
+from kalemia.ecg.morphology import BeatMatrix, cluster_beats
 
 BEAT_REASONS = (
     "missing samples",
@@ -17,12 +18,7 @@ BEAT_REASONS = (
     "unlike the draw's other beats",
 )
 _MISSING, _FLAT, _CLIPPED, _INTERVAL, _ECTOPIC, _JUMP, _UNLIKE = range(len(BEAT_REASONS))
-# RR intervals relative to the local median
-_MIN_CLUSTER_RR_RATIO = 0.9  # a cluster with a shorter median interval before its beats is ectopic
-_MAX_CLUSTER_RR_RATIO = 1.15  # so is a cluster with a longer median interval after its beats
 _MIN_BEAT_RR_RATIO = 0.85  # a single beat that is unlike the others is ectopic if it comes earlier than this
-_MAX_RR_DEVIATION = 0.03  # a further cluster is normal only if its median intervals are this close to 1
-_MIN_TEMPLATE_CORRELATION = 0.7  # and if its template correlates this much with that of the first normal cluster
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,6 @@ def label_beats(
     is_flat: np.ndarray,
     is_clipped: np.ndarray,
     rr_ms: np.ndarray,
-    local_rr_ms: np.ndarray,
     n_compared: np.ndarray,
     r_index: int,
     settings: Quality,
@@ -90,20 +85,15 @@ def label_beats(
     """Label each beat (n, samples) of an excerpt, in mV with the R peak at `r_index`.
 
     is_flat, is_clipped: (n,) bool, whether the beat contains a flat or a clipped stretch. rr_ms: (n - 1,) intervals
-    from each beat to the next. local_rr_ms: (n - 1,) median of the intervals around each. n_compared: (n,) number of
-    samples of each beat that are compared with templates.
+    from each beat to the next. n_compared: (n,) number of samples of each beat that are compared with templates.
 
-    The quality of a good beat is its correlation with its cluster's template, times one minus the difference of its QRS
-    complex. Of the clusters that `cluster_beats` finds, those whose beats come early or are followed by a pause are
-    ectopic. The first of the others is normal. Further clusters (an intermittent bundle branch block or pre-excitation)
-    are normal if their intervals are regular, their template resembles the first one, and no cluster is ectopic: where
-    there are ectopic beats, an intermediate shape is likely a fusion beat.
+    The beats of the clusters that `sort_clusters` finds normal are good, and their quality is the correlation with the
+    cluster's template, times one minus the difference of the QRS complex.
     """
     if not len(beats_mv):
         return BeatLabels(np.empty(0), np.empty(0, np.int64))
     is_complete = np.isfinite(beats_mv).all(axis=1)
-    rr_ratio = rr_ms / local_rr_ms
-    ratio_before, ratio_after = np.append(np.nan, rr_ratio), np.append(rr_ratio, np.nan)
+    ratio_before = np.append(np.nan, rr_ms / usual_rr_ms(rr_ms))
     in_range = (rr_ms >= settings.rr_range_ms[0]) & (rr_ms <= settings.rr_range_ms[1])
     in_range = np.append(False, in_range) & np.append(in_range, False)
     usable = is_complete & ~is_flat & ~is_clipped & in_range
@@ -111,7 +101,7 @@ def label_beats(
     beats = BeatMatrix(np.where(is_complete[:, None], beats_mv, 0), n_compared, r_index)
     thresholds = (settings.min_correlation, settings.max_qrs_difference, settings.amplitude_ratio_range)
     clusters = cluster_beats(beats, usable, *thresholds)
-    normal, ectopic = _normal_and_ectopic_clusters(clusters, ratio_before, ratio_after)
+    normal, ectopic = sort_clusters(clusters, rr_ms, settings.max_qrs_difference)
     quality, reason = np.zeros(len(beats_mv)), np.full(len(beats_mv), _UNLIKE)
     if normal:
         match = normal[0].match
@@ -133,20 +123,3 @@ def label_beats(
 
 def _within(values: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
     return (values >= bounds[0]) & (values <= bounds[1])
-
-
-def _normal_and_ectopic_clusters(
-    clusters: list[BeatCluster], ratio_before: np.ndarray, ratio_after: np.ndarray
-) -> tuple[list[BeatCluster], list[BeatCluster]]:
-    normal, ectopic = [], []
-    for cluster in clusters:
-        before, after = np.median(ratio_before[cluster.members]), np.median(ratio_after[cluster.members])
-        if before < _MIN_CLUSTER_RR_RATIO or after > _MAX_CLUSTER_RR_RATIO:
-            ectopic.append(cluster)
-        elif not normal or (
-            not ectopic
-            and max(abs(before - 1), abs(after - 1)) <= _MAX_RR_DEVIATION
-            and np.corrcoef(normal[0].template_mv, cluster.template_mv)[0, 1] >= _MIN_TEMPLATE_CORRELATION
-        ):
-            normal.append(cluster)
-    return normal, ectopic

@@ -1,0 +1,95 @@
+"""Tell ectopic beats from normal ones by when they come."""
+
+import numpy as np
+from scipy.ndimage import percentile_filter
+
+from kalemia.ecg.morphology import BeatCluster
+
+_N_NEIGHBORS = 8  # pairs of intervals on each side that an interval is compared with
+_PERCENTILE = 60
+# RR intervals relative to the usual interval
+_RATIO_RANGE = (0.5, 1.5)  # counted as this at most, so that a missed beat does not decide about a cluster
+_MIN_BEFORE = 0.9  # a cluster whose beats come earlier on average is ectopic
+_MAX_AFTER = 1.15  # so is a cluster whose beats are followed by longer intervals
+_MAX_DEVIATION = 0.03  # a further cluster is normal only if its median intervals are this close to 1
+_MIN_CORRELATION = 0.7  # and if its template correlates this much with that of the first normal cluster
+_MIN_ALTERNATION = 0.8  # of the beats of two clusters have neighbors of the other cluster: they alternate
+_MIN_EARLIER = 0.8  # of the beats of an alternating cluster come earlier than the next: that cluster is ectopic
+
+
+def usual_rr_ms(rr_ms: np.ndarray) -> np.ndarray:
+    """The usual interval around each of the intervals (n,) in ms, from the means of neighboring two.
+
+    The median of single intervals would follow one of two alternating intervals, and bigeminy would look regular; that
+    of means would follow early beats that come in threes. So it is the 60th percentile of the means.
+    """
+    if len(rr_ms) < 2:
+        return rr_ms.copy()
+    of_pairs = percentile_filter((rr_ms[1:] + rr_ms[:-1]) / 2, _PERCENTILE, 2 * _N_NEIGHBORS + 1, mode="mirror")
+    return np.append(of_pairs, of_pairs[-1])
+
+
+def sort_clusters(
+    clusters: list[BeatCluster], rr_ms: np.ndarray, max_qrs_difference: float
+) -> tuple[list[BeatCluster], list[BeatCluster]]:
+    """The normal and the ectopic clusters among those of an excerpt, the most common first; others are neither.
+
+    rr_ms: (n - 1,) intervals from each of the n beats to the next. A cluster whose beats come early or are followed by
+    a pause is ectopic, however common. The first of the others is normal. A further cluster (an intermittent bundle
+    branch block or pre-excitation) is normal if it keeps step and its template resembles the first, unless there are
+    ectopic beats, because an intermediate shape is then likely a fusion beat; or if its QRS complexes are those of the
+    first, so that only its T waves differ (electrical alternans). A wide QRS complex alone makes no beat ectopic: in
+    hyperkalemia and in escape rhythms all of them are wide.
+    """
+    ratio = rr_ms / usual_rr_ms(rr_ms)
+    before, after = np.append(np.nan, ratio), np.append(ratio, np.nan)
+    normal, ectopic = [], []
+    for cluster in clusters:
+        own_before, own_after = before[cluster.members], after[cluster.members]
+        others = [other for other in clusters if other is not cluster]
+        if _is_ectopic(own_before, own_after) or any(
+            _alternates_early(cluster, other, rr_ms, max_qrs_difference) for other in others
+        ):
+            ectopic.append(cluster)
+            continue
+        keeps_step = _keeps_step(own_before, own_after) and not ectopic
+        if (
+            not normal
+            or _has_same_qrs(cluster, normal[0], max_qrs_difference)
+            or (keeps_step and _resembles(cluster, normal[0]))
+        ):
+            normal.append(cluster)
+    return normal, ectopic
+
+
+def _is_ectopic(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether beats come early, or are followed by a pause, from the ratios of their intervals to the usual one."""
+    return np.clip(before, *_RATIO_RANGE).mean() < _MIN_BEFORE or np.clip(after, *_RATIO_RANGE).mean() > _MAX_AFTER
+
+
+def _alternates_early(cluster: BeatCluster, other: BeatCluster, rr_ms: np.ndarray, max_qrs_difference: float) -> bool:
+    """Whether two clusters with different QRS complexes take turns, and this one's beats come before their time.
+
+    That is bigeminy with late extrasystoles, each only a little before its time.
+    """
+    if _has_same_qrs(cluster, other, max_qrs_difference):
+        return False
+    inner = np.flatnonzero(cluster.members[1:-1]) + 1
+    between_others = other.members[inner - 1] & other.members[inner + 1]
+    of_other = np.flatnonzero(other.members[1:-1]) + 1
+    others_between = cluster.members[of_other - 1] & cluster.members[of_other + 1]
+    if min(between_others.mean(), others_between.mean()) < _MIN_ALTERNATION:
+        return False
+    return float(np.mean(rr_ms[inner - 1] < rr_ms[inner])) >= _MIN_EARLIER
+
+
+def _has_same_qrs(cluster: BeatCluster, other: BeatCluster, max_qrs_difference: float) -> bool:
+    return np.median(other.match.qrs_difference[cluster.members]) < max_qrs_difference
+
+
+def _keeps_step(before: np.ndarray, after: np.ndarray) -> bool:
+    return max(abs(np.median(before) - 1), abs(np.median(after) - 1)) <= _MAX_DEVIATION
+
+
+def _resembles(cluster: BeatCluster, other: BeatCluster) -> bool:
+    return np.corrcoef(other.template_mv, cluster.template_mv)[0, 1] >= _MIN_CORRELATION
