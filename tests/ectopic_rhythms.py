@@ -81,7 +81,7 @@ def ectopic_rhythm(name: str, seed: int, seconds: float = 300.0) -> EctopicRhyth
     """One of `RHYTHMS`; rate, coupling interval, polarity, amplitudes and noise come from the seed."""
     random = np.random.default_rng([list(RHYTHMS).index(name), seed])
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    usual_s, coupling = random.uniform(0.7, 0.95), random.uniform(0.55, 0.68)
+    usual_s, coupling = random.uniform(0.64, 0.82), random.uniform(0.55, 0.68)
     kinds, intervals = [], []
     while sum(intervals) * usual_s < seconds:
         for kind, interval in RHYTHMS[name].beats(random, coupling):
