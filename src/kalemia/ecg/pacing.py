@@ -3,7 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import firwin, oaconvolve
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.linalg import convolution_matrix
+from scipy.signal import firwin
 
 _PULSE_HZ = 45.0  # a QRS complex has little power above; a pulse of 1 ms does, even after the recorder's filter
 _SLOW_HZ = 20.0
@@ -16,11 +18,13 @@ _ONSET_STEEPNESS = 0.25  # of its steepest slope; where the slope first reaches 
 _MIN_ISOLATION_S = 0.064  # from a pulse to the onset of the QRS complex, so that the filter shows both apart
 _MAX_GAP_RATIO = 1 / 3  # of the amplitude in the gap between them to that of the pulse
 _QUANTILE_STEP = 16  # every 16th sample is enough to estimate a quantile
+_MAX_BEATS = 256  # are enough, too
+_N_TAPS = 31
 
 
 @lru_cache
 def _pulse_taps(rate_hz: float) -> np.ndarray:
-    return firwin(31, _PULSE_HZ, pass_zero=False, fs=rate_hz)
+    return firwin(_N_TAPS, _PULSE_HZ, pass_zero=False, fs=rate_hz)
 
 
 @lru_cache
@@ -45,15 +49,18 @@ def pacing_spike_ratio(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) ->
         return 0.0
     before_s = min(_PULSE_BEFORE_MARK_S, _MAX_CYCLE_SHARE * float(np.median(np.diff(marks))) / rate_hz)
     at = np.arange(-round(before_s * rate_hz), round((_PULSE_AFTER_MARK_S + _REST_S[1]) * rate_hz))
-    marks = marks[(marks >= -at[0]) & (marks + at[-1] < len(ecg_mv))]
+    margin = _N_TAPS // 2
+    around = np.arange(at[0] - margin, at[-1] + margin + 1)
+    marks = marks[(marks >= -around[0]) & (marks + around[-1] < len(ecg_mv))]
     if len(marks) < 2:
         return 0.0
+    marks = marks[np.linspace(0, len(marks) - 1, min(len(marks), _MAX_BEATS)).astype(np.int64)]
     centered_mv = np.nan_to_num(ecg_mv - np.median(recorded_mv[::_QUANTILE_STEP]))
-    fast_mv = np.abs(oaconvolve(centered_mv, _pulse_taps(rate_hz), mode="same"))
-    slow_mv = oaconvolve(centered_mv, _slow_taps(rate_hz), mode="same")
-    burst_mv = np.quantile(fast_mv[marks[:, None] + at], 0.75, axis=0)
-    qrs_mv = np.median(slow_mv[marks[:, None] + at], axis=0)
-    min_mv = _MIN_PULSE_TO_NOISE * np.quantile(fast_mv[::_QUANTILE_STEP], 0.75)
+    beats_mv, taps = centered_mv[marks[:, None] + around], _pulse_taps(rate_hz)
+    burst_mv = np.quantile(np.abs(beats_mv @ convolution_matrix(taps, len(around), mode="valid").T), 0.75, axis=0)
+    qrs_mv = np.convolve(np.median(beats_mv, axis=0), _slow_taps(rate_hz), mode="same")[margin:-margin]
+    noise_mv = np.abs(sliding_window_view(centered_mv, _N_TAPS)[::_QUANTILE_STEP] @ taps)
+    min_mv = _MIN_PULSE_TO_NOISE * np.quantile(noise_mv, 0.75)
     qrs_start = max(0, np.searchsorted(at, -_QRS_BEFORE_MARK_S * rate_hz))
     pulses_stop = np.searchsorted(at, _PULSE_AFTER_MARK_S * rate_hz)
     amplitude_mv = np.ptp(qrs_mv[qrs_start:pulses_stop])

@@ -63,7 +63,7 @@ class Rhythm:
     )
     max_ectopic_fraction: float = setting(0.5, "ectopic beats as a fraction of all beats", minimum=0, maximum=1)
     max_pacing_spike_ratio: float = setting(
-        0.0075,
+        0.008,
         "amplitude above 45 Hz of pulses apart from the QRS complex or at the onset of a slow one, as a fraction of the"
         " complex: above this it is paced",
         minimum=0,
