@@ -3,11 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ecg_signals import clean_ecg
+from ecg_signals import RATE_HZ, clean_ecg
+from kalemia.ecg.assess_excerpt import cut_beats
 from kalemia.ecg.quality import BEAT_REASONS, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
+from severe_shapes import draw_waves, severe_heart
 
 R_INDEX = 40
 N = 40
+NARROW = [(0.1, -0.15, 0.02, 0.02), (1.0, 0.0, 0.011, 0.011), (-0.2, 0.032, 0.01, 0.01)]
+QRS_OF_160_MS = [(0.7, 0.0, 0.028, 0.028), (-0.75, 0.08, 0.026, 0.026)]
+QRS_OF_240_MS = [(0.7, 0.0, 0.04, 0.04), (-0.6, 0.12, 0.04, 0.04)]
 
 
 @pytest.fixture
@@ -75,6 +80,38 @@ def test_second_morphology_at_regular_intervals_is_normal(study):
     shapes[1] = shapes[1] - 0.6 * np.exp(-0.5 * ((np.arange(120) - 45) / 3) ** 2)
     beats_mv = np.concatenate([np.tile(shapes[0], (30, 1)), np.tile(shapes[1], (15, 1))])
     assert _reasons(study, beats_mv)[1:-1] == [None] * 43
+
+
+def _good_share(study, ecg_mv, r_s):
+    """Of the beats but the first and last, with the R peaks known."""
+    r_peaks = np.round(r_s * RATE_HZ).astype(np.int64)
+    rr_ms = np.diff(r_peaks) * 1000 / RATE_HZ
+    next_onset = (np.append(rr_ms, 0) - 200) / 1000 * RATE_HZ
+    n_compared = np.clip(R_INDEX + next_onset, R_INDEX + 1, 120).astype(np.int64)
+    none = np.zeros(len(r_peaks), bool)
+    settings = dataclasses.replace(study.quality, rr_range_ms=(240.0, 4500.0))
+    beats_mv = cut_beats(ecg_mv.astype(np.float32), r_peaks)
+    labels = label_beats(beats_mv, none, none, rr_ms, n_compared, R_INDEX, settings)
+    assert labels.ectopic_fraction < 0.02
+    return labels.is_good[1:-1].mean()
+
+
+@pytest.mark.parametrize("rate_bpm", [20, 35, 60, 100, 140, 180, 220])
+@pytest.mark.parametrize("qrs", [NARROW, QRS_OF_160_MS, QRS_OF_240_MS], ids=["narrow", "160 ms", "240 ms"])
+def test_beats_that_are_all_alike_are_good_however_wide_and_at_any_rate(study, qrs, rate_bpm):
+    """From 140 a minute on, T runs into the next beat."""
+    random, rr_s = np.random.default_rng(rate_bpm), 60 / rate_bpm
+    time_s = np.arange(round(40 * rr_s * RATE_HZ)) / RATE_HZ
+    r_s = rr_s * np.cumsum(1 + 0.03 * min(1, rr_s) * random.standard_normal(38))  # faster hearts vary less
+    t_wave = (1.2, max(0.3 * np.sqrt(min(rr_s, 1.0)), 0.2), 0.05 * min(1, rr_s), 0.04 * min(1, rr_s))
+    ecg_mv = draw_waves(time_s, r_s, [*qrs, t_wave]) + 0.01 * random.standard_normal(len(time_s))
+    assert _good_share(study, ecg_mv, r_s) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_cycles_of_a_sine_wave_are_good(study, seed):
+    heart = severe_heart("sine wave", seed, seconds=60)
+    assert _good_share(study, heart.ecg_mv, heart.r_s) > 0.9
 
 
 def test_samples_after_the_next_onset_are_ignored(study, beats_mv):

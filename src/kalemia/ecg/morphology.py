@@ -11,6 +11,9 @@ _MAX_SEEDS = 300  # number of beats among which a first template is searched for
 _MIN_SEED_CORRELATION = 0.95  # two QRS complexes that correlate this much have one morphology
 _REFINEMENTS = 3
 _QRS_HALF_WIDTH = 10  # samples at 125 Hz on each side of the R peak: 80 ms
+_WIDEST_HALF_WIDTH = 24  # 192 ms
+_MIN_STEEP_SHARE = 0.4  # of the slope power within 192 ms lies within 80 ms, unless the beats are as wide as sine waves
+_MAX_MEDIAN_BEATS = 200  # are enough to tell
 _MAX_SHIFT = 0.7  # samples; an R peak is located to the nearest sample, so the true one is within half a sample
 
 
@@ -43,7 +46,8 @@ class BeatMatrix:
     """Beats (n, samples) in mV with the R peak at `r_index`, prepared for comparison with templates.
 
     Of each beat only the first `n_compared` (n,) samples are compared. Sums over these samples are computed once and
-    reused for every template.
+    reused for every template. QRS complexes are compared over 80 ms on each side of the R peak, and over 192 ms where
+    the beats are about as steep beyond, as sine waves are.
     """
 
     def __init__(self, beats_mv: np.ndarray, n_compared: np.ndarray, r_index: int):
@@ -53,7 +57,8 @@ class BeatMatrix:
         self._n = self._weights.sum(axis=1)
         self._sum = self._compared_mv.sum(axis=1)
         self._power = (self._compared_mv * self.mv).sum(axis=1) - self._sum**2 / self._n
-        self._qrs = slice(r_index - _QRS_HALF_WIDTH, r_index + _QRS_HALF_WIDTH + 1)
+        half_width = _qrs_half_width(beats_mv, n_compared, r_index)
+        self._qrs = slice(r_index - half_width, r_index + half_width + 1)
         qrs = self.mv[:, self._qrs]
         self.qrs_mv = qrs - qrs.mean(axis=1, keepdims=True)
 
@@ -84,6 +89,16 @@ class BeatMatrix:
         residual = self.qrs_mv - qrs
         shift = np.clip(residual @ slope / max(slope @ slope, np.finfo(float).tiny), -_MAX_SHIFT, _MAX_SHIFT)
         return np.linalg.norm(residual - shift[:, None] * slope, axis=1) / np.sqrt(power)
+
+
+def _qrs_half_width(beats_mv: np.ndarray, n_compared: np.ndarray, r_index: int) -> int:
+    """Samples on each side of the R peak over which the QRS complexes of beats (n, samples) are compared."""
+    step = -(-len(beats_mv) // _MAX_MEDIAN_BEATS)
+    widest = int(np.clip(np.median(n_compared) - r_index, _QRS_HALF_WIDTH, _WIDEST_HALF_WIDTH))
+    around_mv = np.median(beats_mv[::step, r_index - widest : r_index + widest + 1], axis=0)
+    slope_power, beyond = np.square(np.diff(around_mv)), widest - _QRS_HALF_WIDTH
+    near = slope_power[beyond : len(slope_power) - beyond]
+    return _QRS_HALF_WIDTH if near.sum() >= _MIN_STEEP_SHARE * slope_power.sum() else widest
 
 
 def cluster_beats(
