@@ -13,6 +13,7 @@ _WAVES = {
     "normal": [*_NARROW, _T],
     "low": [(0.6 * height, *rest) for height, *rest in (*_NARROW, _T)],
     "tented": [*_NARROW, (1.4, 0.24, 0.036, 0.03)],
+    "inverted": [*_NARROW, (-0.5, 0.3, 0.05, 0.04)],
     "escape": [(0.7, 0.0, 0.03, 0.03), (-0.6, 0.09, 0.03, 0.03), (0.6, 0.32, 0.05, 0.045)],
     "ectopic": [(2.2, 0.0, 0.035, 0.03), (-1.0, 0.12, 0.03, 0.03), (-0.66, 0.33, 0.06, 0.05)],
 }
@@ -71,6 +72,9 @@ RHYTHMS = {
     "random extrasystoles": _Pattern(_random_third, True),
     "accelerated idioventricular rhythm": _Pattern(lambda random, coupling: [("ectopic", 1.0)], False),
     "ventricular escape with pauses": _Pattern(_escape_with_pauses, False),
+    "AV block 4:3, T inverted after its pauses": _Pattern(
+        lambda random, coupling: [("inverted", 1.5), ("normal", 0.75), ("normal", 0.75)], False
+    ),
     "Wenckebach 3:2": _Pattern(lambda random, coupling: [("normal", 1.2), ("normal", 0.8)], False),
     "alternating QRS": _pattern("normal", "low"),
     "alternating T": _pattern("normal", "tented"),

@@ -7,7 +7,7 @@ from kalemia.ecg.morphology import BeatCluster
 
 _N_NEIGHBORS = 8  # pairs of intervals on each side that an interval is compared with
 _PERCENTILE = 60
-# RR intervals relative to the usual interval
+# RR intervals relative to the usual interval; those of a cluster also relative to those of all beats
 _RATIO_RANGE = (0.5, 1.5)  # counted as this at most, so that a missed beat does not decide about a cluster
 _MIN_BEFORE = 0.9  # a cluster whose beats come earlier on average is ectopic
 _MAX_AFTER = 1.15  # so is a cluster whose beats are followed by longer intervals
@@ -34,25 +34,31 @@ def sort_clusters(
 ) -> tuple[list[BeatCluster], list[BeatCluster]]:
     """The normal and the ectopic clusters among those of an excerpt, the most common first; others are neither.
 
-    rr_ms: (n - 1,) intervals from each of the n beats to the next. A cluster whose beats come early or are followed by
-    a pause is ectopic, however common. The first of the others is normal. A further cluster (an intermittent bundle
-    branch block or pre-excitation) is normal if it keeps step and its template resembles the first, unless there are
-    ectopic beats, because an intermediate shape is then likely a fusion beat; or if its QRS complexes are those of the
-    first, so that only its T waves differ (electrical alternans). A wide QRS complex alone makes no beat ectopic: in
-    hyperkalemia and in escape rhythms all of them are wide.
+    rr_ms: (n - 1,) intervals from each of the n beats to the next. A cluster is ectopic, however common, if its beats
+    come early or are followed by a pause, and no cluster that is on time has the same QRS complexes: beats that differ
+    in their T wave only (after the pauses of AV block, or in electrical alternans) come from one source. The first of
+    the others is normal, and so are those with its QRS complexes. A further cluster (an intermittent bundle branch
+    block or pre-excitation) is normal if it keeps step and its template resembles the first, unless there are ectopic
+    beats, because an intermediate shape is then likely a fusion beat. A wide QRS complex alone makes no beat ectopic:
+    in hyperkalemia and in escape rhythms all of them are wide.
     """
+    if not clusters:
+        return [], []
     ratio = rr_ms / usual_rr_ms(rr_ms)
     before, after = np.append(np.nan, ratio), np.append(ratio, np.nan)
+    early = [
+        cluster
+        for cluster in clusters
+        if _comes_early(cluster, ratio)
+        or any(_alternates_early(cluster, other, rr_ms, max_qrs_difference) for other in clusters)
+    ]
+    on_time = [cluster for cluster in clusters if cluster not in early]
     normal, ectopic = [], []
     for cluster in clusters:
-        own_before, own_after = before[cluster.members], after[cluster.members]
-        others = [other for other in clusters if other is not cluster]
-        if _is_ectopic(own_before, own_after) or any(
-            _alternates_early(cluster, other, rr_ms, max_qrs_difference) for other in others
-        ):
+        if cluster in early and not any(_has_same_qrs(cluster, other, max_qrs_difference) for other in on_time):
             ectopic.append(cluster)
             continue
-        keeps_step = _keeps_step(own_before, own_after) and not ectopic
+        keeps_step = not ectopic and _keeps_step(before[cluster.members], after[cluster.members])
         if (
             not normal
             or _has_same_qrs(cluster, normal[0], max_qrs_difference)
@@ -62,9 +68,11 @@ def sort_clusters(
     return normal, ectopic
 
 
-def _is_ectopic(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether beats come early, or are followed by a pause, from the ratios of their intervals to the usual one."""
-    return np.clip(before, *_RATIO_RANGE).mean() < _MIN_BEFORE or np.clip(after, *_RATIO_RANGE).mean() > _MAX_AFTER
+def _comes_early(cluster: BeatCluster, ratio: np.ndarray) -> bool:
+    """Whether a cluster's beats come early or are followed by a pause, for ratios (n - 1,) to the usual interval."""
+    ratio = np.clip(ratio, *_RATIO_RANGE)
+    before, after = (ratio[of].mean() / ratio.mean() for of in (cluster.members[1:], cluster.members[:-1]))
+    return before < _MIN_BEFORE or after > _MAX_AFTER
 
 
 def _alternates_early(cluster: BeatCluster, other: BeatCluster, rr_ms: np.ndarray, max_qrs_difference: float) -> bool:
@@ -72,7 +80,7 @@ def _alternates_early(cluster: BeatCluster, other: BeatCluster, rr_ms: np.ndarra
 
     That is bigeminy with late extrasystoles, each only a little before its time.
     """
-    if _has_same_qrs(cluster, other, max_qrs_difference):
+    if other is cluster or _has_same_qrs(cluster, other, max_qrs_difference):
         return False
     inner = np.flatnonzero(cluster.members[1:-1]) + 1
     between_others = other.members[inner - 1] & other.members[inner + 1]

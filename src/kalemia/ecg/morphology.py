@@ -30,7 +30,7 @@ class TemplateMatch:
     qrs_difference: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BeatCluster:
     """Beats of one morphology.
 
