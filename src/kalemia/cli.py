@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kalemia.core.errors import as_user_error
+from kalemia.core.errors import UserError, as_user_error
 
 if TYPE_CHECKING:
     from kalemia.core.config import Study
@@ -34,9 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kalemia", description="Potassium from the ECG, one patient at a time.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    beats = commands.add_parser("beats", help="find, check and cut the beats of a WFDB record")
-    beats.add_argument("record", help="path of the record without extension")
+    beats = commands.add_parser("beats", help="find, check and cut the beats of a recording")
+    beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF or CSV file")
     beats.add_argument("--lead", help="name of the lead in the record's header (default: cohort.lead)")
+    beats.add_argument("--rate", default="", metavar="HZ", help="samples a second, instead of what the record says")
+    beats.add_argument("--unit", help="mV, uV, nV or V, instead of what the record says")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
     _add_configuration(beats)
@@ -75,10 +77,16 @@ def _read_study(options: argparse.Namespace) -> "Study":
 def _beats(options: argparse.Namespace) -> None:
     from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
+    from kalemia.sources.signal_files import parse_rate
 
     study = _read_study(options)
     window_minutes, lead = study.cohort.window_minutes, options.lead or study.cohort.lead
-    beats = extract_record_beats(options.record, lead, BeatSettings.from_study(study), window_minutes)
+    try:
+        rate_hz = parse_rate(options.rate)
+    except ValueError as error:
+        raise UserError(f"--rate: {error}") from None
+    settings = BeatSettings.from_study(study)
+    beats = extract_record_beats(options.record, lead, settings, window_minutes, rate_hz, options.unit)
     write_record_beats(beats, options.out)
     if options.plot:
         plot_beats(beats, f"{options.record}, lead {lead}", options.plot)

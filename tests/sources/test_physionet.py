@@ -173,3 +173,38 @@ def test_a_real_record_with_missing_files_is_read_as_far_as_possible(tmp_path, r
     excerpt = source.read_lead(recording, "II", 0, recording.n_samples)
     assert _reasons(excerpt) == ["file missing", "file missing"]
     assert 390 < np.isfinite(excerpt.ecg_mv).sum() / 125 < 396
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (" 0 V", " 0 II", "has 2 signals called II"),
+        ("50(0)/mV", "1e400(0)/mV", "its gain is inf"),
+        ("50(0)/mV", "50(9223372036854775808999)/mV", "its baseline is beyond 32 bits"),
+    ],
+)
+def test_a_bad_line_of_a_segment_costs_the_segment(tmp_path, old, new, says):
+    signals = {"II": np.sin(np.arange(2000) / 7), "V": np.zeros(2000)}
+    name = write_record(tmp_path, 20, START, 3_000_001, [(signals, 50)])
+    header = next(tmp_path.rglob("3000001_0001.hea"))
+    assert old in header.read_text()
+    header.write_text(header.read_text().replace(old, new))
+    source = PhysioNet(tmp_path)
+    excerpt = source.read_lead(source.recording(name), "II", 0, 2000)
+    assert says in excerpt.problems[0].detail
+    assert np.isnan(excerpt.ecg_mv).all()
+
+
+@pytest.mark.parametrize("which", ["layout", "0001", "master"])
+def test_a_header_of_megabytes_costs_the_recording(tmp_path, which):
+    name = write_record(tmp_path, 20, START, 3_000_001, [({"II": np.sin(np.arange(2000) / 7)}, 50)])
+    header = next(tmp_path.rglob("p*-*.hea" if which == "master" else f"*_{which}.hea"))
+    with header.open("a") as file:
+        file.write("~ 0 50/mV 14 0 0 0 0 V\n" * 100_000)
+    source = PhysioNet(tmp_path)
+    if which == "master":
+        with pytest.raises(UnreadableRecordingError, match="too many for a header"):
+            source.recording(name)
+    else:
+        excerpt = source.read_lead(source.recording(name), "II", 0, 2000)
+        assert (which == "0001") == bool(excerpt.problems)

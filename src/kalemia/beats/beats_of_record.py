@@ -1,5 +1,6 @@
-"""Extract the beats of any WFDB record, without a study, as a study does for its excerpts."""
+"""Extract the beats of any recording, without a study, as a study does for its excerpts."""
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +15,10 @@ from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 from kalemia.core.tables import atomic_file, empty_table, write_table
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.sources.signal_faults import check_amplitude
 from kalemia.sources.signal_files import open_signal
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,28 +29,42 @@ class RecordBeats:
     windows: list[dict]
 
 
-def extract_record_beats(record: str, lead: str, settings: BeatSettings, window_minutes: float) -> RecordBeats:
+def extract_record_beats(
+    record: str,
+    lead: str,
+    settings: BeatSettings,
+    window_minutes: float,
+    rate_hz: Fraction | None = None,
+    unit: str | None = None,
+) -> RecordBeats:
     """Extract the beats of one lead of a record, window by window; each window is treated as a draw's excerpt.
 
-    `record` is the path of a WFDB record without extension, at any sampling rate. `draw_id` is the number of the
-    window, `r_sample` counts samples of the record. A remainder shorter than half a window is added to the last window.
-    Raises `UserError` if the record cannot be read or lacks the lead.
+    `record` is the path of a WFDB record without extension, or of an EDF, BDF or CSV file; `rate_hz` and `unit`
+    override what it says. `draw_id` is the number of the window, `r_sample` counts samples of the record. A remainder
+    shorter than half a window is added to the last window. Raises `UserError` if the record cannot be read or lacks the
+    lead.
     """
     tables, windows, name = [empty_table("beats")], [], Path(record).name
     try:
-        signal = open_signal(Path(record), lead, None, "")
-        n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
-        segment = {"name": name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
-        for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
-            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
-            unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
-            excerpt = {"draw_id": number, "recording": name, "sample_from": start, "segments": [segment]}
-            table, row = extract_beats(unknown | excerpt | {"reason": None}, ecg_mv, settings)
-            tables.append(table)
-            windows.append(row)
+        signal = open_signal(Path(record), lead, rate_hz, unit)
     except UnreadableRecordingError as error:
-        advice = "; name one with --lead" if error.reason == "no lead" else "; name it without extension"
-        raise UserError(f"{record}: cannot be read as a WFDB record: {error}{advice}") from None
+        advice = "; name one with --lead" if error.reason == "no lead" else ""
+        raise UserError(f"{error.reason}: {error.detail}{advice}") from None
+    n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
+    segment = {"name": name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
+    unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
+    for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
+        ecg_mv, reason = np.empty(0, np.float32), None
+        try:
+            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
+            check_amplitude(ecg_mv, RATE_HZ, Path(record))
+        except UnreadableRecordingError as error:
+            reason = error.reason
+            log.warning("from minute %g: %s", number * window_minutes, error.detail)
+        excerpt = {"draw_id": number, "recording": name, "sample_from": start, "segments": [segment], "reason": reason}
+        table, row = extract_beats(unknown | excerpt, ecg_mv, settings)
+        tables.append(table)
+        windows.append(row)
     beats = pa.concat_tables(tables).combine_chunks()
     r_sample = np.round(beats["r_sample"].to_numpy() * float(signal.rate_hz / Fraction(RATE_HZ))).astype(np.int64)
     beats = beats.set_column(beats.schema.get_field_index("r_sample"), "r_sample", pa.array(r_sample))

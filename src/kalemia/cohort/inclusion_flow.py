@@ -30,6 +30,8 @@ STEPS: dict[str, tuple[str, ...]] = {
         "checksum",
         "HTTP error",
         "not in millivolts",
+        "lead occurs twice",
+        "implausible amplitude",
     ),
     "sinus rhythm in the ECG": ("pacing in the ECG", "atrial fibrillation in the ECG", "ectopic beats"),
     "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),

@@ -105,7 +105,13 @@ def _match_recordings(
         for name in subject_names
         if not isinstance(headers[name], Recording)
     ]
-    return matches, unreadable + recordings_outside_admissions(source, names, cohort)
+    noted = [
+        {"subject_id": recording.subject_id, "recording": recording.name, "reason": reason, "detail": detail}
+        for recording in headers.values()
+        if isinstance(recording, Recording)
+        for reason, detail in recording.notes
+    ]
+    return matches, unreadable + noted + recordings_outside_admissions(source, names, cohort)
 
 
 def _assign_candidates(

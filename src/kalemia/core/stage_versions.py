@@ -33,7 +33,7 @@ _SPLIT_SETTINGS = (
 STAGE_VERSIONS = {
     "source": StageVersion(3, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": StageVersion(
-        4,
+        5,
         (
             "seed",
             "source.kind",
@@ -46,7 +46,7 @@ STAGE_VERSIONS = {
     "height_weight": StageVersion(1, ()),
     "context": StageVersion(2, ("context",)),
     "characteristics": StageVersion(2, ()),
-    "excerpts": StageVersion(4, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": StageVersion(5, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(1, ()),
     "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(4, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),

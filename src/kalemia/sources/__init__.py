@@ -11,6 +11,10 @@ import pyarrow as pa
 
 from kalemia.core.jobs import track_progress
 
+# why the ledger names a recording that is read all the same
+CORRECTED = "corrected by hand"
+SHORTER = "shorter than its header says"
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -23,7 +27,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Recording:
-    """One WFDB record of one subject, as its master header describes it."""
+    """One recording of one subject, as its header describes it.
+
+    layout: the header with the leads of all segments, if there is one; notes: (reason, detail) of what the ledger
+    should say although the recording is read.
+    """
 
     subject_id: int
     name: str
@@ -31,7 +39,8 @@ class Recording:
     rate_hz: float
     n_samples: int
     segments: tuple[Segment, ...]
-    layout: str | None = None  # the header with the leads of all segments
+    layout: str | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     def sample_at(self, time: datetime) -> int:
         """The sample recorded at `time`; below 0 or beyond the end if the recording does not contain it."""

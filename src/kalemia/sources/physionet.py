@@ -14,10 +14,11 @@ from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources import mimic_tables as mimic
+from kalemia.sources.formats.file_signal import find_lead, millivolts
+from kalemia.sources.formats.wfdb_files import read_header, scale, wfdb_unit
 from kalemia.sources.mimic_layout import DATABASE, RECORDINGS
 from kalemia.sources.sample_files import file_of_lead
 from kalemia.sources.signal_faults import converter_range, faults_of
-from kalemia.sources.signal_files import MILLIVOLTS_PER_UNIT, wfdb_unit
 from kalemia.sources.storage import LocalStorage, Storage
 
 GAP = "~"
@@ -58,17 +59,15 @@ class PhysioNet:
     def recording(self, name: str) -> Recording:
         """The master header of a recording; raises `UnreadableRecordingError`."""
         try:
-            header = wfdb.rdheader(self.storage.header(name))
+            header = read_header(self.storage.header(name))
+            if not isinstance(header, wfdb.MultiRecord):
+                raise UnreadableRecordingError("unreadable header", f"{name}: has no segments")
             lengths = [int(length) for length in header.seg_len]
         except FileNotFoundError:
             raise UnreadableRecordingError("no header", name) from None
         except UnreadableRecordingError as error:
             reason = "header not fetched" if error.reason == "HTTP error" else error.reason
             raise UnreadableRecordingError(reason, error.detail) from None
-        except UserError:
-            raise
-        except Exception as error:  # wfdb raises any exception for a malformed line
-            raise UnreadableRecordingError("unreadable header", f"{name}: {error}") from None
         if header.base_datetime is None:
             raise UnreadableRecordingError("unreadable header", f"{name}: has no start time")
         if header.fs != RATE_HZ:
@@ -185,9 +184,10 @@ class PhysioNet:
                 f"{record}: {header.fs:g} Hz and {header.sig_len} samples, not {RATE_HZ:g} and"
                 f" {segment.stop - segment.start} as in the recording's header",
             )
-        channel = header.sig_name.index(lead)
+        channel = find_lead(lead, header.sig_name, Path(record))
+        gain, baseline = scale(header, channel, Path(record))
         unit = wfdb_unit(Path(f"{path}.hea"), channel)
-        in_mv = MILLIVOLTS_PER_UNIT.get(unit)
+        in_mv = millivolts(unit)
         if in_mv is None:
             raise UnreadableRecordingError("not in millivolts", f"{record}: {unit}")
         file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
@@ -203,8 +203,7 @@ class PhysioNet:
         excerpt.ecg_mv[first - origin : last - origin] = ecg * in_mv
         units = np.where(np.isnan(ecg), np.nan, signal.d_signal[:, 0])
         excerpt.faults += faults_of(units, RATE_HZ, first, converter_range(signal))
-        gain_per_mv = signal.adc_gain[0] / in_mv
-        excerpt.segments.append(LeadSegment(segment.name, first, last, gain_per_mv, int(signal.baseline[0])))
+        excerpt.segments.append(LeadSegment(segment.name, first, last, gain / in_mv, baseline))
 
 
 def _start_time(name: re.Match | None) -> datetime:
@@ -215,11 +214,9 @@ def _start_time(name: re.Match | None) -> datetime:
 def _header(path: str) -> wfdb.Record:
     """A segment's or a layout's header; raises `FileNotFoundError` and `UnreadableRecordingError`."""
     try:
-        header = wfdb.rdheader(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # wfdb raises any exception for a malformed line
-        raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
+        header = read_header(path)
+    except UnreadableRecordingError as error:
+        raise UnreadableRecordingError("unreadable file", error.detail) from None
     header.sig_name = header.sig_name or []
     return header
 

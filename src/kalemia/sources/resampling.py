@@ -1,4 +1,9 @@
-"""From any sampling rate to 125 Hz, by a polyphase filter, so that a window equals that part of the whole."""
+"""From any sampling rate to 125 Hz by a windowed sinc, so that a window equals that part of the whole.
+
+A polyphase filter where the rates have a small common ratio; elsewhere the same kind of kernel is evaluated at the
+exact time of each sample, so that no error of time adds up. What a filter would hide, gaps and samples that the
+converter held (clipped or flat), is put back afterwards.
+"""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -6,15 +11,17 @@ from fractions import Fraction
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.signal_faults import held_samples
 
-_MAX_FACTOR = 100_000  # of the two factors; enough for two decimals up to 1000 Hz
+_MAX_FACTOR = 4096  # of the polyphase filter, whose length grows with it
+_ZERO_CROSSINGS, _KAISER_BETA = 10, 5.0  # of the kernel on each side, as in scipy.signal.resample_poly
+_KERNEL_STEPS = 512  # at which the kernel is tabulated between two zeros
+_SAMPLES_AT_ONCE = 4096
 
 
 def resampled_samples(n_samples: int, rate_hz: Fraction) -> int:
     """The number of samples at 125 Hz within `n_samples` of another rate."""
-    up, down = _factors(rate_hz)
-    return n_samples * up // down
+    return int(n_samples * Fraction(RATE_HZ) / rate_hz)
 
 
 def resampled_span(
@@ -26,33 +33,64 @@ def resampled_span(
     Only the span and what the filter reaches beyond it are read. The signal is continued by its ends' values, gaps
     are filled with the nearest value for the filter, and put back.
     """
-    up, down = _factors(rate_hz)
-    if up == down:
+    step = rate_hz / Fraction(RATE_HZ)  # samples of the signal per sample at 125 Hz
+    if step == 1:
         return read(start, stop).astype(np.float32)
-    from scipy.signal import resample_poly
-
-    # twice what scipy's filter reaches, in samples at 125 Hz: beyond that no gap can change what it is filled with
-    reach = 2 * (10 * max(up, down) // down + 2)
-    first = (start - reach) // up * up  # a sample at 125 Hz that falls on one of the signal's own
-    n = -(-(stop + reach - first) // up) * up
-    native_from, native_to = first * down // up, (first + n) * down // up
+    is_exact = max(step.numerator, step.denominator) <= _MAX_FACTOR
+    # twice what the filter reaches, in samples at 125 Hz: beyond that no gap can change what it is filled with
+    reach = 2 * (int(_ZERO_CROSSINGS * max(1, 1 / step)) + 2)
+    first, last = start - reach, stop + reach
+    if is_exact:  # begin and end where a sample at 125 Hz falls on one of the signal's own
+        first = first // step.denominator * step.denominator
+        last = first - (first - last) // step.denominator * step.denominator
+    native_from, native_to = int(first * step // 1), int(-(-last * step // 1))
     inside = read(max(native_from, 0), min(native_to, n_samples))
-    native = np.pad(inside, (max(0, -native_from), max(0, native_to - n_samples)), mode="edge")
-    is_missing = np.isnan(native)
-    if is_missing.all():
+    recorded = np.pad(inside, (max(0, -native_from), max(0, native_to - n_samples)), mode="edge")
+    if np.isnan(recorded).all():
         return np.full(stop - start, np.nan, np.float32)
-    recorded = np.flatnonzero(~is_missing)
-    native = native[recorded[np.searchsorted((recorded[1:] + recorded[:-1]) / 2, np.arange(len(native)))]]
-    result = resample_poly(native, up, down)[start - first : stop - first]
-    nearest = np.rint((np.arange(start, stop) - first) * down / up).astype(int)
-    result[is_missing[np.minimum(nearest, len(native) - 1)]] = np.nan
-    return result.astype(np.float32)
+    at = float(start * step - native_from) + np.arange(stop - start) * float(step)
+    filled = _fill_gaps(recorded)
+    if is_exact:
+        from scipy.signal import resample_poly
+
+        result = resample_poly(filled, step.denominator, step.numerator)[start - first : stop - first]
+    else:
+        result = _interpolate(filled, at, float(step))
+    nearest = np.minimum(np.rint(at).astype(int), len(recorded) - 1)
+    return _put_back(result, recorded, nearest, float(rate_hz)).astype(np.float32)
 
 
-def _factors(rate_hz: Fraction) -> tuple[int, int]:
-    ratio = Fraction(RATE_HZ) / rate_hz
-    if max(ratio.numerator, ratio.denominator) > _MAX_FACTOR:
-        raise UnreadableRecordingError(
-            "unreadable header", f"a rate of {float(rate_hz)} Hz cannot be resampled exactly"
-        )
-    return ratio.numerator, ratio.denominator
+def _fill_gaps(recorded: np.ndarray) -> np.ndarray:
+    """Missing samples (n,) replaced by the nearest recorded one."""
+    known = np.flatnonzero(~np.isnan(recorded))
+    return recorded[known[np.searchsorted((known[1:] + known[:-1]) / 2, np.arange(len(recorded)))]]
+
+
+def _interpolate(values: np.ndarray, at: np.ndarray, step: float) -> np.ndarray:
+    """The values (n,) at fractional places (m,), low-pass filtered for samples that are `step` apart."""
+    stretch = max(1.0, step)
+    reach = int(_ZERO_CROSSINGS * stretch) + 1
+    grid = np.linspace(-1, 1, 2 * _ZERO_CROSSINGS * _KERNEL_STEPS + 1)
+    kernel = np.sinc(_ZERO_CROSSINGS * grid) * np.kaiser(len(grid), _KAISER_BETA)
+    padded, offsets = np.pad(values, reach, mode="edge"), np.arange(1 - reach, reach + 1)
+    result = np.empty(len(at))
+    for begin in range(0, len(at), _SAMPLES_AT_ONCE):
+        place = at[begin : begin + _SAMPLES_AT_ONCE, None]
+        near = place.astype(int) + offsets
+        weight = np.interp((place - near) / (stretch * _ZERO_CROSSINGS), grid, kernel, left=0, right=0)
+        result[begin : begin + len(place)] = (weight * padded[near + reach]).sum(axis=1) / weight.sum(axis=1)
+    return result
+
+
+def _put_back(result: np.ndarray, recorded: np.ndarray, nearest: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Samples at 125 Hz with the gaps and the held samples of the recording; `nearest`: the closest of its samples."""
+    lowest, highest = np.nanmin(recorded), np.nanmax(recorded)
+    is_held = held_samples(recorded, rate_hz)
+    if is_held.any():
+        # a filter overshoots where a wave is cut off, which would hide that it is
+        if recorded[is_held].max() == highest:
+            result = np.minimum(result, highest)
+        if recorded[is_held].min() == lowest:
+            result = np.maximum(result, lowest)
+    is_missing = np.isnan(recorded)
+    return np.where((is_held | is_missing)[nearest], recorded[nearest], result)

@@ -1,5 +1,7 @@
-"""One lead of one file in millivolts, whatever the format: WFDB, EDF, or CSV with a stated rate."""
+"""One lead of one file in millivolts, whatever the format, with what the user states about the file."""
 
+import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,130 +10,114 @@ from pathlib import Path
 
 import numpy as np
 
-from kalemia.sources import UnreadableRecordingError
+from kalemia.core.schemas import RATE_HZ
+from kalemia.sources import CORRECTED, SHORTER, Fault, UnreadableRecordingError
+from kalemia.sources.formats.csv_files import read_csv
+from kalemia.sources.formats.edf_files import read_edf
+from kalemia.sources.formats.file_signal import FileSignal, is_file, millivolts, shortened
+from kalemia.sources.formats.wfdb_files import read_wfdb
+from kalemia.sources.signal_faults import faults_of
 
-MILLIVOLTS_PER_UNIT = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3}  # both micro signs
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".edf", ".bdf", ".csv")  # any other path is that of a WFDB record
+MIN_RATE_HZ, MAX_RATE_HZ = 50, 5000
+_READERS = {".edf": read_edf, ".bdf": read_edf, ".csv": read_csv}
+_MAX_SAMPLES = 1 << 33  # three weeks at 5,000 Hz
+_SAME_RATE = 0.005  # relative difference between a stated rate and that of a column of times
 
 
 @dataclass(frozen=True)
 class Signal:
-    """`read_mv(first, last)` gives samples [first, last), float64, NaN where nothing was recorded; gain in ADC units
-    per mV."""
+    """`read_mv(first, last)` gives samples [first, last), float64, NaN where nothing was recorded.
+
+    gain_per_mv, baseline: in ADC units; limits_mv: the lowest and highest reading of the converter, None if they are
+    not known; notes: (reason, detail) of what the ledger should say about a file that is read.
+    """
 
     rate_hz: Fraction
     n_samples: int
     gain_per_mv: float
     baseline: int
     read_mv: Callable[[int, int], np.ndarray]
+    limits_mv: tuple[float, float] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
-def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
-    """The lead of a file: ``.edf``, ``.csv``, or a WFDB header with or without ``.hea``.
-
-    `rate_hz` and `unit` are used for CSV files, which do not contain them. Raises `UnreadableRecordingError`.
-    """
-    open_ = {".edf": _edf, ".csv": _csv}.get(path.suffix.lower(), _wfdb)
+def parse_rate(text: str) -> Fraction | None:
+    """A rate as people write it, None for an empty text; raises `ValueError` with a message for a person."""
+    if not text:
+        return None
     try:
-        return open_(path, lead, rate_hz, unit)
+        rate_hz = float(text)  # a fraction would take all memory for 1e999999999
+    except ValueError:
+        rate_hz = float("nan")
+    if not (math.isfinite(rate_hz) and rate_hz > 0):
+        raise ValueError(f"rate {shortened(text)!r} is not a number of samples per second")
+    return Fraction(repr(rate_hz))
+
+
+def faults_of_span(signal: Signal, start: int, stop: int) -> list[Fault]:
+    """Faults between two samples at 125 Hz, looked for in the signal's own samples."""
+    step = signal.rate_hz / Fraction(RATE_HZ)
+    first, last = int(start * step), min(int(stop * step), signal.n_samples)
+    faults = faults_of(signal.read_mv(first, last), float(signal.rate_hz), first, signal.limits_mv)
+    return [Fault(fault.kind, int(fault.start / step), min(stop, int(-(-fault.stop // step)))) for fault in faults]
+
+
+def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | None) -> Signal:
+    """The lead of a file: ``.edf``, ``.bdf``, ``.csv``, or a WFDB record with or without ``.hea``.
+
+    `rate_hz` and `unit` are what the user states; they override what the file says. A CSV file without either is in mV
+    at the rate of its column of times. Raises `UnreadableRecordingError`.
+    """
+    file = _open(path, lead)
+    rate_hz, rate_notes = _settle_rate(file, rate_hz, path)
+    mv_per_unit, unit_notes = _settle_unit(file, unit, path)
+    if not 0 < file.n_samples <= _MAX_SAMPLES:
+        raise UnreadableRecordingError("unreadable header", f"{path}: has {file.n_samples} samples of {lead}")
+    notes = [*rate_notes, *unit_notes]
+    if file.n_promised is not None:
+        notes.append((SHORTER, f"{path}: has {file.n_samples} samples of {lead}, its header says {file.n_promised}"))
+    for _, detail in notes:
+        log.warning(detail)
+
+    def read_mv(first: int, last: int) -> np.ndarray:
+        with _readable(path):
+            ecg_mv = file.read(first, last) * mv_per_unit
+        if len(ecg_mv) != last - first:
+            raise UnreadableRecordingError("truncated file", f"{path}: ends before sample {last}")
+        ecg_mv[~np.isfinite(ecg_mv)] = np.nan
+        return ecg_mv
+
+    read_mv(0, 1)  # raises now if there is nothing to read
+    half_step = 0.5 / abs(file.gain)  # what is computed from a limit may differ from it in the last bits
+    limits_mv = file.limits and (
+        (file.limits[0] + half_step) * mv_per_unit,
+        (file.limits[1] - half_step) * mv_per_unit,
+    )
+    return Signal(rate_hz, file.n_samples, file.gain / mv_per_unit, file.baseline, read_mv, limits_mv, tuple(notes))
+
+
+def _open(path: Path, lead: str) -> FileSignal:
+    kind = path.suffix.lower()
+    try:
+        return _READERS.get(kind, read_wfdb)(path, lead)
     except UnreadableRecordingError:
         raise
-    except (FileNotFoundError, IsADirectoryError):
-        raise UnreadableRecordingError("no header", f"{path} is not there") from None
-    except Exception as error:  # readers raise any exception for a malformed file
-        raise UnreadableRecordingError("unreadable header", f"{path}: {error}") from None
-
-
-def _wfdb(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
-    import wfdb
-
-    record = str(path.with_suffix("") if path.suffix == ".hea" else path)
-    header = wfdb.rdheader(record, rd_segments=True)
-    one_segment = isinstance(header, wfdb.Record)
-    channel = _place(lead, (header.sig_name if one_segment else header.get_sig_name()) or [], path)
-    if one_segment:
-        in_mv, n_a_frame = _factor(wfdb_unit(Path(f"{record}.hea"), channel), path), header.samps_per_frame[channel]
-        gain, baseline = header.adc_gain[channel] / in_mv, header.baseline[channel]
-    else:
-        in_mv, n_a_frame, gain, baseline = _factor(_unit_of_segments(header.segments, lead, path), path), 1, 1.0, 0
-    wfdb.rdrecord(record, sampto=min(header.sig_len, 1), channel_names=[lead])  # raises now if a file is missing
-
-    def read_mv(first: int, last: int) -> np.ndarray:
-        frame, stop = first // n_a_frame, -(-last // n_a_frame)
-        with _readable(path):
-            part = wfdb.rdrecord(record, frame, stop, channel_names=[lead], smooth_frames=n_a_frame == 1)
-        samples = part.p_signal[:, 0] if n_a_frame == 1 else part.e_p_signal[0]
-        return samples[first - frame * n_a_frame : last - frame * n_a_frame] * in_mv
-
-    return Signal(_rate(header.fs) * n_a_frame, header.sig_len * n_a_frame, gain, int(baseline), read_mv)
-
-
-def _unit_of_segments(segments: list, lead: str, path: Path) -> str:
-    """The unit that a lead has in every segment that has it; `segments` are their headers, None for a gap."""
-    units = set()
-    for segment in segments:
-        if segment and lead in (segment.sig_name or []):
-            channel = segment.sig_name.index(lead)
-            units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
-            if segment.samps_per_frame[channel] != 1:
-                what = f"segment {segment.record_name} has several samples of {lead} a frame"
-                raise UnreadableRecordingError(
-                    "unreadable header", f"{path}: {what}, which is read of one segment only"
-                )
-    if len(units) != 1:
-        what = f"{lead} is in {' and in '.join(sorted(units)) or 'no segment'}"
-        raise UnreadableRecordingError("unreadable header", f"{path}: {what}; it must have one unit")
-    return units.pop()
-
-
-def wfdb_unit(header: Path, channel: int) -> str:
-    """The unit of a signal from its WFDB header.
-
-    wfdb 4.3 drops non-ASCII characters from units and would read microvolts, written with a micro sign, as V.
-    """
-    lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
-    _, _, unit = (lines[1 + channel].split() + [b""] * 3)[2].partition(b"/")
-    try:
-        return unit.decode() or "mV"
-    except UnicodeDecodeError:
-        return unit.decode("latin-1")
-
-
-def _edf(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
-    import edfio
-
-    edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
-    if not edf.is_continuous:
-        raise UnreadableRecordingError("unreadable header", f"{path}: an EDF+ file with interruptions is not supported")
-    signal = edf.signals[_place(lead, list(edf.labels), path)]
-    in_mv = _factor(signal.physical_dimension, path)
-    rate = Fraction(signal.samples_per_data_record) / Fraction(str(edf.data_record_duration))
-    n_samples = signal.samples_per_data_record * edf.num_data_records
-    gain = (signal.digital_max - signal.digital_min) / (signal.physical_max - signal.physical_min)
-    baseline = round(signal.digital_max - gain * signal.physical_max)
-
-    def read_mv(first: int, last: int) -> np.ndarray:
-        with _readable(path):
-            return signal.get_data_slice(float(first / rate), float(last / rate)) * in_mv
-
-    return Signal(rate, n_samples, gain / in_mv, baseline, read_mv)
-
-
-def _csv(path: Path, lead: str, rate_hz: Fraction | None, unit: str) -> Signal:
-    import pyarrow as pa
-    import pyarrow.csv as csv
-
-    if rate_hz is None:
-        raise UnreadableRecordingError("unreadable header", f"{path}: recordings.csv must state the rate of a CSV file")
-    with path.open(encoding="utf-8-sig") as file:
-        names = [name.strip().strip('"') for name in file.readline().split(",")]
-    place = _place(lead, names, path)
-    options = csv.ConvertOptions(include_columns=[names[place]], column_types={names[place]: pa.float64()})
-    read = csv.ReadOptions(column_names=names, skip_rows=1)
-    parse = csv.ParseOptions(ignore_empty_lines=False)  # each is a sample that is missing
-    lines = pa.BufferReader(path.read_bytes().rstrip(b"\r\n"))
-    column = csv.read_csv(lines, convert_options=options, read_options=read, parse_options=parse)[names[place]]
-    ecg_mv = column.to_numpy() * _factor(unit, path)
-    return Signal(rate_hz, len(ecg_mv), 1.0, 0, lambda first, last: ecg_mv[first:last])
+    except FileNotFoundError:
+        if kind not in _READERS and is_file(path):
+            raise UnreadableRecordingError(
+                "unreadable header",
+                f"{path}: its format is not read; WFDB (the record's name without extension), EDF, BDF and CSV are",
+            ) from None
+        raise UnreadableRecordingError("no header", f"{shortened(path)} is not there") from None
+    except PermissionError:
+        raise UnreadableRecordingError("no header", f"{path}: you have no permission to read it") from None
+    except Exception:  # readers raise any exception for a malformed file
+        log.debug("%s", path, exc_info=True)
+        format_ = kind[1:].upper() if kind in _READERS else "WFDB"
+        raise UnreadableRecordingError("unreadable header", f"{path}: is not a valid {format_} file") from None
 
 
 @contextmanager
@@ -141,24 +127,42 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except UnreadableRecordingError:
         raise
-    except FileNotFoundError:
-        raise UnreadableRecordingError("file missing", str(path)) from None
-    except Exception as error:  # readers raise any exception for a malformed file
-        raise UnreadableRecordingError("unreadable file", f"{path}: {error}") from None
+    except FileNotFoundError as error:
+        raise UnreadableRecordingError("file missing", shortened(error.filename or path)) from None
+    except Exception:  # readers raise any exception for a malformed file
+        log.debug("%s", path, exc_info=True)
+        raise UnreadableRecordingError("unreadable file", f"{path}: its samples cannot be read") from None
 
 
-def _place(lead: str, names: list[str], path: Path) -> int:
-    if lead not in names:
-        raise UnreadableRecordingError("no lead", f"{path}: has {', '.join(names)}, not {lead}")
-    return names.index(lead)
+def _settle_rate(file: FileSignal, stated_hz: Fraction | None, path: Path) -> tuple[Fraction, list[tuple[str, str]]]:
+    """The rate to use, and a note if it is not the file's."""
+    rate_hz = stated_hz or file.rate_hz
+    if rate_hz is None:
+        says = "its rate must be stated (column rate of recordings.csv, or --rate)"
+        raise UnreadableRecordingError("unreadable header", f"{path}: has no rate of its own; {says}")
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise UnreadableRecordingError(
+            "unreadable header",
+            f"{path}: has {float(rate_hz):g} samples a second; {MIN_RATE_HZ} to {MAX_RATE_HZ} are read",
+        )
+    if file.is_rate_measured:
+        if abs(rate_hz / file.rate_hz - 1) > _SAME_RATE:
+            says = f"its times are those of {float(file.rate_hz):g} samples a second, not {float(rate_hz):g} as stated"
+            raise UnreadableRecordingError("unreadable header", f"{path}: {says}")
+        return rate_hz, []
+    if file.unit is None or rate_hz == file.rate_hz:  # a CSV file has neither unit nor rate
+        return rate_hz, []
+    in_file = "none" if file.rate_hz is None else f"{float(file.rate_hz):g} Hz"
+    return rate_hz, [(CORRECTED, f"{path}: rate {float(rate_hz):g} Hz as stated, in the file {in_file}")]
 
 
-def _factor(unit: str, path: Path) -> float:
-    if unit not in MILLIVOLTS_PER_UNIT:
-        raise UnreadableRecordingError("not in millivolts", f"{path}: {unit}")
-    return MILLIVOLTS_PER_UNIT[unit]
-
-
-def _rate(rate_hz: float) -> Fraction:
-    """As it is written in decimal, not in binary."""
-    return Fraction(repr(rate_hz))
+def _settle_unit(file: FileSignal, stated: str | None, path: Path) -> tuple[float, list[tuple[str, str]]]:
+    """Millivolts per unit, and a note if the unit is not the file's."""
+    unit = stated or (file.unit if file.unit is not None else "mV")
+    mv_per_unit = millivolts(unit)
+    if mv_per_unit is None:
+        says = "state what it is (column unit of recordings.csv, or --unit): mV, uV, nV or V"
+        raise UnreadableRecordingError("not in millivolts", f"{path}: unit {shortened(unit)!r}; {says}")
+    if not stated or file.unit is None or millivolts(file.unit) == mv_per_unit:
+        return mv_per_unit, []
+    return mv_per_unit, [(CORRECTED, f"{path}: unit {unit} as stated, in the file {shortened(file.unit)!r}")]

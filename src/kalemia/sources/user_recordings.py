@@ -1,4 +1,4 @@
-"""The user's recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF or CSV, at any rate."""
+"""The user's recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF, BDF or CSV, at any rate."""
 
 import csv
 import logging
@@ -19,14 +19,14 @@ from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
 from kalemia.sources.description import SourceDescription
+from kalemia.sources.formats.file_signal import is_file
 from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.signal_faults import faults_of
-from kalemia.sources.signal_files import Signal, open_signal
+from kalemia.sources.signal_faults import check_amplitude
+from kalemia.sources.signal_files import SUFFIXES, Signal, faults_of_span, open_signal, parse_rate
 
 log = logging.getLogger(__name__)
 
 RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
-_MIN_QRS_MV, _MAX_QRS_MV = 0.05, 20.0
 _MMOL_SAME_NUMBER = ("mEq/L", "mmol/L")  # for a singly charged ion
 
 
@@ -55,8 +55,8 @@ class UserRecordingsDescription(SourceDescription):
         for where, line in _lines(folder / RECORDINGS, ("subject", "path")):
             path = folder / line["path"]
             record = str(path).removesuffix(".hea")
-            paths = [str(path)] if path.suffix.lower() in (".edf", ".csv") else [f"{record}.hea", f"{record}.dat"]
-            files.setdefault(_subject(where, line), []).extend(file for file in paths if Path(file).exists())
+            paths = [str(path)] if path.suffix.lower() in SUFFIXES else [f"{record}.hea", f"{record}.dat"]
+            files.setdefault(_subject(where, line), []).extend(file for file in paths if is_file(file))
         return files
 
 
@@ -69,7 +69,7 @@ class _Row:
     path: Path
     lead: str
     rate_hz: Fraction | None
-    unit: str
+    unit: str | None
 
 
 class UserRecordings:
@@ -113,27 +113,24 @@ class UserRecordings:
         row, signal = self._rows[name], self._signal(name)
         n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
         segment = Segment(Path(name).stem, 0, n_samples)
-        return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,))
+        return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,), notes=signal.notes)
 
     def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
         """All recorded samples, because only one lead of a recording is listed."""
         return recording.recorded_samples(start, stop)
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
-        """Samples [start, stop) at 125 Hz of the lead that recordings.csv lists; the configured `lead` is not used.
-
-        Raises `UserError` if the amplitude is not that of an ECG in the given unit.
-        """
+        """Samples [start, stop) at 125 Hz of the lead that recordings.csv lists; the configured `lead` is not used."""
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         try:
             signal = self._signal(recording.name)
             ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
+            check_amplitude(ecg_mv, RATE_HZ, self._folder / recording.name)
+            excerpt.faults += faults_of_span(signal, start, stop)
         except UnreadableRecordingError as error:
             excerpt.problems.append(error)
             return excerpt
-        _check_amplitude(ecg_mv, self._folder / recording.name)
         excerpt.ecg_mv[:] = ecg_mv
-        excerpt.faults += faults_of(ecg_mv, RATE_HZ, start, None)
         (segment,) = recording.segments
         excerpt.segments.append(LeadSegment(segment.name, start, stop, signal.gain_per_mv, signal.baseline))
         return excerpt
@@ -161,14 +158,11 @@ class UserRecordings:
         return {}
 
     def _row(self, where: str, line: dict[str, str]) -> _Row:
-        rate = line.get("rate", "")
         try:
-            rate_hz = Fraction(rate) if rate else None
-        except (ValueError, ZeroDivisionError):
-            raise UserError(f"{where}: rate {rate!r} is not a number of samples per second") from None
-        if rate_hz is not None and rate_hz <= 0:
-            raise UserError(f"{where}: rate {rate!r} is not a number of samples per second")
-        path, unit = self._folder / line["path"], line.get("unit") or "mV"
+            rate_hz = parse_rate(line.get("rate", ""))
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from None
+        path, unit = self._folder / line["path"], line.get("unit") or None
         return _Row(_subject(where, line), _time(where, line, "start"), path, line["lead"], rate_hz, unit)
 
     def _signal(self, name: str) -> Signal:
@@ -230,7 +224,10 @@ def _zone_of(where: str, line: dict[str, str], column: str) -> bool:
 def _time(where: str, line: dict[str, str], column: str) -> datetime:
     """The time as written if it has no time zone, otherwise in UTC."""
     time = _parsed(where, line, column)
-    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+    try:
+        return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise UserError(f"{where}: {column} {line[column]!r} is not a time of this calendar in UTC") from None
 
 
 def _draw(where: str, line: dict[str, str]) -> tuple[int, datetime, str]:
@@ -245,18 +242,3 @@ def _number(text: str) -> float | None:
         return float(text) if math.isfinite(float(text)) and "_" not in text else None
     except ValueError:
         return None
-
-
-def _check_amplitude(ecg_mv: np.ndarray, path: Path) -> None:
-    """Raise `UserError` if the median QRS amplitude is implausible, most likely because of a wrong unit.
-
-    The range within two seconds is taken for the QRS, because every such stretch contains one; flat stretches do not.
-    """
-    n = int(2 * RATE_HZ)
-    ranges = np.ptp(ecg_mv[: len(ecg_mv) // n * n].reshape(-1, n), axis=1)
-    ranges = ranges[ranges > 0]  # NaN is not greater either
-    if len(ranges) and not _MIN_QRS_MV <= np.median(ranges) <= _MAX_QRS_MV:
-        raise UserError(
-            f"{path}: the median amplitude of its QRS complexes is {np.median(ranges):.3g} mV, not {_MIN_QRS_MV:g} to"
-            f" {_MAX_QRS_MV:g}; check its unit, mV or uV, and its gain"
-        )

@@ -1,0 +1,184 @@
+"""Read a lead of a CSV file: a column of numbers below its name, and the rate from a column of times, if any."""
+
+import csv
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.formats.file_signal import FileSignal, find_lead, require_file, shortened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MAX_LINE = 1 << 16
+_MAX_GAP_SHARE = 20  # samples and gaps together, in samples
+_TIME = re.compile(r"\W*(elapsed\s*)?(time|timestamp|date\W?time|t|sec|secs|seconds|ms|millis\w*)\b.*", re.IGNORECASE)
+_TICKS = (1.0, 1e3, 1e6, 1e9)  # seconds, milliseconds, ... by which of them the rate is sensible
+_SENSIBLE_HZ = (50.0, 5000.0)
+
+
+def read_csv(path: Path, lead: str) -> FileSignal:
+    """The column of a lead; where its column of times jumps, samples are missing.
+
+    Raises `UnreadableRecordingError` and `FileNotFoundError`.
+    """
+    require_file(path)
+    names = _names(path)
+    place = find_lead(lead, names, path)
+    time_place = next((i for i, name in enumerate(names) if i != place and _TIME.fullmatch(name)), None)
+    ecg, times = _columns(path, len(names), place, time_place)
+    rate_hz = None
+    if times is not None and len(times) > 2:
+        rate_hz, sample = _rate_and_samples(times, path)
+        spread = np.full(sample[-1] + 1, np.nan)
+        spread[sample] = ecg
+        ecg = spread
+    return FileSignal(
+        rate_hz=rate_hz,
+        unit=None,
+        n_samples=len(ecg),
+        gain=1.0,
+        baseline=0,
+        read=lambda first, last: ecg[first:last].copy(),
+        is_rate_measured=rate_hz is not None,
+    )
+
+
+def _names(path: Path) -> list[str]:
+    """The names in the first line."""
+    with path.open("rb") as file:
+        line = file.readline(_MAX_LINE)
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UnreadableRecordingError("unreadable header", f"{path}: is not a text file in UTF-8") from None
+    if len(line) == _MAX_LINE or "\0" in text:
+        raise UnreadableRecordingError("unreadable header", f"{path}: its first line is not a list of column names")
+    names = [name.strip().strip("\"'") for name in text.split(",")]
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and separator in text:
+            raise UnreadableRecordingError(
+                "unreadable header",
+                f"{path}: looks separated by {called}; write commas between columns and points in decimals",
+            )
+    return names
+
+
+def _columns(path: Path, n_columns: int, place: int, time_place: int | None) -> tuple[np.ndarray, "pa.ChunkedArray"]:
+    """The numbers of the lead's column, NaN where a cell is empty, and the column of times or None."""
+    import pyarrow as pa
+    import pyarrow.csv as csv_reader
+
+    keys = [str(i) for i in range(n_columns)]  # names may be empty
+    chosen = [keys[place]] + ([keys[time_place]] if time_place is not None else [])
+    options = csv_reader.ConvertOptions(include_columns=chosen, column_types={keys[place]: pa.float64()})
+    read = csv_reader.ReadOptions(column_names=keys, skip_rows=1)
+    parse = csv_reader.ParseOptions(
+        ignore_empty_lines=n_columns > 1
+    )  # with one column each is a sample that is missing
+    try:
+        with pa.memory_map(str(path)) as file:
+            content = file.read_buffer()
+            lines = pa.BufferReader(content.slice(0, _length_without_last_newlines(content)))
+            table = csv_reader.read_csv(lines, convert_options=options, read_options=read, parse_options=parse)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        raise UnreadableRecordingError("unreadable file", _first_mistake(path, n_columns, place)) from None
+    times = table[keys[time_place]] if time_place is not None else None
+    return table[keys[place]].to_numpy().astype(np.float64), times
+
+
+def _length_without_last_newlines(content: "pa.Buffer") -> int:
+    length = len(content)
+    while length:
+        tail = content.slice(max(0, length - 4096), min(4096, length)).to_pybytes()
+        kept = len(tail.rstrip(b"\r\n"))
+        length -= len(tail) - kept
+        if kept:
+            break
+    return length
+
+
+def _first_mistake(path: Path, n_columns: int, place: int) -> str:
+    """What is wrong with the first line that cannot be read, in words."""
+    with path.open("rb") as file:
+        file.readline(_MAX_LINE)
+        number = 1
+        while line := file.readline(_MAX_LINE):
+            number += 1
+            text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+            if len(line) == _MAX_LINE or "\0" in text:
+                return f"{path}, line {number}: is no line of a CSV file"
+            cells = next(csv.reader([text]), [])
+            if cells and len(cells) != n_columns:
+                what = f"has {len(cells)} fields, the first line {n_columns}"
+                return f"{path}, line {number}: {what}; separate columns by commas, decimals by a point"
+            if cells and not _is_number(cells[place]):
+                return f"{path}, line {number}: {shortened(cells[place])!r} is not a number"
+    return f"{path}: has no numbers below its first line"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or "nan")
+    except ValueError:
+        return cell.strip() in ("NA", "N/A", "null", "NULL", "#N/A")
+    return True
+
+
+def _rate_and_samples(times: "pa.ChunkedArray", path: Path) -> tuple[Fraction, np.ndarray]:
+    """The rate by a column of times, and the number of the sample (n,) at each of them.
+
+    Times are numbers in seconds, milliseconds, microseconds or nanoseconds, whichever makes a sensible rate, or points
+    in time. The rate is the roundest within the resolution of the times.
+    """
+    ticks = _ticks(times, path)
+    step = np.diff(ticks)
+    if not np.isfinite(step).all() or (step < 0).any() or step.max() <= 0:
+        line = 3 + int(np.argmax(~(step >= 0)))
+        raise UnreadableRecordingError(
+            "unreadable header", f"{path}, line {line}: its time does not follow that of the line before"
+        )
+    is_gap = step > 1.5 * np.quantile(step[step > 0], 0.9)  # times that are rounded coarsely repeat
+    usual = float(step[~is_gap].mean())
+    rates = [tick / usual for tick in _TICKS if _SENSIBLE_HZ[0] <= tick / usual <= _SENSIBLE_HZ[1]]
+    if not rates:
+        raise UnreadableRecordingError(
+            "unreadable header",
+            f"{path}: its times are {usual:g} apart, no sensible rate in seconds, milliseconds or microseconds",
+        )
+    lost = np.where(is_gap, np.rint(step / usual) - 1, 0)
+    sample = np.cumsum(np.concatenate([[0.0], 1 + lost]))
+    if sample[-1] > _MAX_GAP_SHARE * (len(sample) + 1000 * rates[0]):
+        raise UnreadableRecordingError("unreadable header", f"{path}: most of it is missing, by its times")
+    tolerance_hz = rates[0] * max(usual, step[~is_gap].max()) / step[~is_gap].sum()
+    return _roundest(rates[0], tolerance_hz), sample.astype(np.int64)
+
+
+def _ticks(times: "pa.ChunkedArray", path: Path) -> np.ndarray:
+    """Times as numbers (n,), float64."""
+    import pyarrow as pa
+
+    if pa.types.is_temporal(times.type):
+        wide = pa.time64("ns") if pa.types.is_time(times.type) else pa.timestamp("ns")
+        nanoseconds = times.cast(wide).cast(pa.int64()).to_numpy()
+        return (nanoseconds - nanoseconds[0]).astype(np.float64)
+    if pa.types.is_integer(times.type) or pa.types.is_floating(times.type):
+        return times.to_numpy().astype(np.float64)
+    raise UnreadableRecordingError(
+        "unreadable header",
+        f"{path}, line 2: time {shortened(times[0].as_py())!r} is neither a number nor like 2024-05-17 08:30:00.004;"
+        " rename the column if it holds no times",
+    )
+
+
+def _roundest(rate_hz: float, tolerance_hz: float) -> Fraction:
+    """The number with the fewest decimals within the tolerance."""
+    for decimals in range(6):
+        rounded = round(rate_hz, decimals)
+        if abs(rounded - rate_hz) <= tolerance_hz:
+            return Fraction(repr(rounded))
+    return Fraction(repr(rate_hz))

@@ -1,0 +1,104 @@
+"""What the reader of each format returns, and how files, leads and units are recognized."""
+
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from kalemia.sources import UnreadableRecordingError
+
+MAX_HEADER_BYTES = 1 << 20  # a WFDB header of 20,000 segments
+_MILLIVOLTS = {
+    "v": 1e3, "volt": 1e3, "volts": 1e3,
+    "mv": 1.0, "millivolt": 1.0, "millivolts": 1.0,
+    "uv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3,
+    "nv": 1e-6, "nanovolt": 1e-6, "nanovolts": 1e-6,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileSignal:
+    """One lead as its file has it.
+
+    rate_hz, unit: None if the file does not say. gain: ADC units per unit; baseline: ADC units at 0. read(first, last):
+    samples [first, last) in the file's unit, float64, NaN where nothing was recorded. limits: the lowest and highest
+    reading of the converter in the file's unit, None if they are not known. n_promised: the number of samples that the
+    header states, if the file has fewer. is_rate_measured: whether the rate comes from a column of times.
+    """
+
+    rate_hz: Fraction | None
+    unit: str | None
+    n_samples: int
+    gain: float
+    baseline: int
+    read: Callable[[int, int], np.ndarray]
+    limits: tuple[float, float] | None = None
+    n_promised: int | None = None
+    is_rate_measured: bool = False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a path is a regular file; False for a name that the file system does not take."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+def require_file(path: Path, max_bytes: int | None = None) -> None:
+    """Raise `FileNotFoundError`, or `UnreadableRecordingError` for what is no file or larger than `max_bytes`.
+
+    A named pipe or a device would be read for ever.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # also a name that is too long, or has a null byte
+        raise FileNotFoundError(path) from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)} is {kind}, not a file")
+    if max_bytes is not None and status.st_size > max_bytes:
+        size = f"{status.st_size / 1e6:.1f} MB"
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)}: {size} are too many for a header")
+
+
+def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
+    """The place of a lead among the names of a file, if need be without regard to case and spaces.
+
+    Raises `UnreadableRecordingError` if there is none, or several.
+    """
+    places = [i for i, name in enumerate(names) if name == lead]
+    places = places or [i for i, name in enumerate(names) if _plain(name) == _plain(lead)]
+    if not places:
+        raise UnreadableRecordingError("no lead", f"{path}: has {shortened(', '.join(names))}, not {shortened(lead)}")
+    if len(places) > 1:
+        raise UnreadableRecordingError(
+            "lead occurs twice", f"{path}: has {len(places)} signals called {shortened(lead)}; rename all but one"
+        )
+    return places[0]
+
+
+def millivolts(unit: str | None) -> float | None:
+    """How many millivolts a unit is, in any common spelling; None if it is no unit of voltage.
+
+    >>> millivolts("µV"), millivolts("MV"), millivolts("mmHg")
+    (0.001, 1.0, None)
+    """
+    text = (unit or "").strip()
+    with suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")  # it was read as Latin-1
+    return _MILLIVOLTS.get(text.casefold())  # which makes one of both micro signs
+
+
+def shortened(text: object) -> str:
+    """At most 200 characters, for a message of one line."""
+    text = "".join(c if c.isprintable() else "?" for c in str(text))
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()

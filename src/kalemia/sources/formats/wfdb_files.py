@@ -1,0 +1,202 @@
+"""Read a lead of a WFDB record, of one segment or of several."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.formats.file_signal import (
+    MAX_HEADER_BYTES,
+    FileSignal,
+    find_lead,
+    require_file,
+    shortened,
+)
+from kalemia.sources.signal_faults import converter_range
+
+if TYPE_CHECKING:  # the rules import this module, and wfdb takes long to import
+    import wfdb
+
+_MAX_BASELINE = 1 << 31
+_CHECKED_FRAMES = 1 << 20  # read at a time
+_UNSIGNED = r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_RECORD_LINE = re.compile(
+    rf"\S+\s+\d+(\s+{_UNSIGNED}(/{_UNSIGNED}(\([-+]?{_UNSIGNED}\))?)?(\s+\d+(\s+[\d:.]+(\s+[\d/]+)?)?)?)?"
+)
+_SIGNAL_LINE = re.compile(
+    rf"\S+\s+\d+(x\d+)?(:\d+)?(\+\d+)?"
+    rf"(\s+[-+]?{_UNSIGNED}(\([-+]?\d+\))?(/\S+)?(\s+\d+((\s+[-+]?\d+){{1,4}}(\s.*)?)?)?)?"
+)
+# bytes per sample; the others are compressed
+_SAMPLE_BYTES = {
+    "8": Fraction(1), "16": Fraction(2), "24": Fraction(3), "32": Fraction(4), "61": Fraction(2), "80": Fraction(1),
+    "160": Fraction(2), "212": Fraction(3, 2), "310": Fraction(4, 3), "311": Fraction(4, 3),
+}  # fmt: skip
+
+
+def read_wfdb(path: Path, lead: str) -> FileSignal:
+    """The lead of a record, whose path may end with ``.hea``.
+
+    Raises `UnreadableRecordingError`, also for samples that do not add up to the header's checksum, and
+    `FileNotFoundError`.
+    """
+    import wfdb
+
+    record = str(path.with_suffix("") if path.suffix == ".hea" else path)
+    header = read_header(record)
+    if isinstance(header, wfdb.MultiRecord):
+        return _segments(record, header, lead, path)
+    _check_syntax(Path(f"{record}.hea"))
+    channel = find_lead(lead, header.sig_name or [], path)
+    n_a_frame, folder = header.samps_per_frame[channel], path.parent
+    n_frames = _frames_in_file(folder, header, channel)
+    n_promised = header.sig_len
+    n_frames = n_frames if n_promised is None else min(n_frames, n_promised)
+    gain, baseline = scale(header, channel, path)
+
+    def read_samples(frame: int, stop: int, physical: bool) -> np.ndarray:
+        last = None if header.sig_len is None else stop  # wfdb reads to the end where there is no length
+        part = wfdb.rdrecord(record, frame, last, channels=[channel], smooth_frames=False, physical=physical)
+        return (part.e_p_signal if physical else part.e_d_signal)[0][: (stop - frame) * n_a_frame]
+
+    def read(first: int, last: int) -> np.ndarray:
+        frame, stop = first // n_a_frame, -(-last // n_a_frame)
+        return read_samples(frame, stop, physical=True)[first - frame * n_a_frame : last - frame * n_a_frame]
+
+    if 0 < n_frames == n_promised and not header.skew[channel] and header.checksum[channel] is not None:
+        parts = range(0, n_frames, _CHECKED_FRAMES)
+        total = sum(
+            int(read_samples(frame, min(frame + _CHECKED_FRAMES, n_frames), physical=False).sum(dtype=np.int64))
+            for frame in parts
+        )
+        if (total - header.checksum[channel]) % 65536:
+            raise UnreadableRecordingError(
+                "checksum", f"{path}: the samples of {lead} do not add up to the header's checksum; the file is damaged"
+            )
+    limits = converter_range(header, channel)
+    return FileSignal(
+        rate_hz=_rate(header.fs) * n_a_frame if _rate(header.fs) else None,
+        unit=wfdb_unit(Path(f"{record}.hea"), channel),
+        n_samples=n_frames * n_a_frame,
+        gain=gain,
+        baseline=baseline,
+        read=read,
+        limits=limits and tuple(sorted((limit - baseline) / gain for limit in limits)),
+        n_promised=n_promised * n_a_frame if n_promised is not None and n_frames < n_promised else None,
+    )
+
+
+def read_header(record: str) -> "wfdb.Record | wfdb.MultiRecord":
+    """A header, by its path without ``.hea``; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+    import wfdb
+
+    path = Path(f"{record}.hea")
+    require_file(path, MAX_HEADER_BYTES)
+    try:
+        return wfdb.rdheader(record)
+    except Exception:  # wfdb raises any exception for a malformed line
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)} is not a WFDB header") from None
+
+
+def wfdb_unit(header: Path, channel: int) -> str:
+    """The unit of a signal from its WFDB header.
+
+    wfdb 4.3 drops non-ASCII characters from units and would read microvolts, written with a micro sign, as V.
+    """
+    lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    _, _, unit = (lines[1 + channel].split() + [b""] * 3)[2].partition(b"/")
+    try:
+        return unit.decode() or "mV"
+    except UnicodeDecodeError:
+        return unit.decode("latin-1")
+
+
+def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) -> FileSignal:
+    """The lead of a record in segments; all must have it in one unit, once a frame."""
+    import wfdb
+
+    header.segments = [None if name == "~" else read_header(str(path.parent / name)) for name in header.seg_name]
+    names = header.get_sig_name() or []
+    name = names[find_lead(lead, names, path)]
+    units = set()
+    for segment in filter(None, header.segments):
+        _check_syntax(path.with_name(f"{segment.record_name}.hea"))
+        if name in (segment.sig_name or []):
+            channel = find_lead(name, segment.sig_name, path)
+            units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
+            scale(segment, channel, path)
+            if segment.sig_len:
+                _frames_in_file(path.parent, segment, channel)
+            if segment.samps_per_frame[channel] != 1:
+                what = f"segment {segment.record_name} has several samples of {name} a frame"
+                raise UnreadableRecordingError(
+                    "unreadable header", f"{path}: {what}, which is read of one segment only"
+                )
+    if len(units) != 1:
+        what = f"{name} is in {' and in '.join(sorted(units)) or 'no segment'}"
+        raise UnreadableRecordingError("unreadable header", f"{path}: {what}; it must have one unit")
+    n_samples = sum(header.seg_len)
+    if n_samples != header.sig_len:
+        raise UnreadableRecordingError(
+            "unreadable header", f"{path}: the lengths of its segments do not add up to its length"
+        )
+    return FileSignal(
+        rate_hz=_rate(header.fs),
+        unit=units.pop(),
+        n_samples=n_samples,
+        gain=1.0,
+        baseline=0,
+        read=lambda first, last: wfdb.rdrecord(record, first, last, channel_names=[name]).p_signal[:, 0],
+    )
+
+
+def _check_syntax(path: Path) -> None:
+    """Raise `UnreadableRecordingError` for a line that wfdb would read in part, with defaults for the rest."""
+    first, *others = (
+        line.strip()
+        for line in path.read_text(encoding="latin-1").splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+    for line, form in ((first, _RECORD_LINE), *((line, _SIGNAL_LINE) for line in others)):
+        if not form.fullmatch(line):
+            raise UnreadableRecordingError("unreadable header", f"{path}: cannot read the line {shortened(line)!r}")
+
+
+def scale(header: "wfdb.Record", channel: int, path: Path) -> tuple[float, int]:
+    """Gain and baseline of a signal; raises `UnreadableRecordingError` for what cannot be computed with."""
+    gain, baseline = header.adc_gain[channel], header.baseline[channel]
+    if not np.isfinite(gain) or gain == 0:
+        raise UnreadableRecordingError("unreadable header", f"{path}: its gain is {gain}")
+    if abs(baseline) > _MAX_BASELINE:
+        raise UnreadableRecordingError("unreadable header", f"{path}: its baseline is beyond 32 bits")
+    return float(gain), int(baseline)
+
+
+def _frames_in_file(folder: Path, header: "wfdb.Record", channel: int) -> int:
+    """The number of frames in the sample file of a signal; raises `UnreadableRecordingError`."""
+    name, format_ = header.file_name[channel], header.fmt[channel]
+    path = folder / name
+    try:
+        require_file(path)
+    except FileNotFoundError:
+        raise UnreadableRecordingError("file missing", f"{shortened(path)} is not there") from None
+    if format_ in _SAMPLE_BYTES:
+        n_a_frame = sum(n for n, other in zip(header.samps_per_frame, header.file_name, strict=True) if other == name)
+        return int((path.stat().st_size - (header.byte_offset[channel] or 0)) / (_SAMPLE_BYTES[format_] * n_a_frame))
+    if header.sig_len is None:
+        raise UnreadableRecordingError(
+            "unreadable header", f"{folder / header.record_name}: needs the number of samples for format {format_}"
+        )
+    with path.open("rb") as file:
+        start = file.read(26)
+    # FLAC (RFC 9639, section 8.2): the number of samples is in the last 36 bits of these eight bytes
+    n_frames = (int.from_bytes(start[18:26], "big") & ((1 << 36) - 1)) // header.samps_per_frame[channel]
+    return n_frames if start[:4] == b"fLaC" else 0
+
+
+def _rate(rate_hz: float) -> Fraction | None:
+    """As it is written in decimal, not in binary; None if it is no rate."""
+    return Fraction(repr(rate_hz)) if np.isfinite(rate_hz) and rate_hz > 0 else None
