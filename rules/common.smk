@@ -79,7 +79,9 @@ treatment_tables = [n for n in source.optional_tables() if n != HEIGHT_WEIGHT_TA
 has_heights_and_weights = HEIGHT_WEIGHT_TABLE in source.optional_tables()
 
 
-decisions = exit_on_user_error(read_review_decisions, study.review.decisions)
+decisions = exit_on_user_error(
+    read_review_decisions, study.review.decisions, study.cohort.window_minutes
+)
 
 
 @cache

@@ -110,7 +110,7 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         step("enough good beats", 266, 53, 15, 1, too_few_good_beats=(15, 1)),
         step("in a population", 254, 50, 12, 3, surplus_of_the_class=(12, 3)),
     ]
-    reviewed = {"accepted": 2, "rejected": 1, "accepted_without_good_beats": 1}
+    reviewed = {"accepted": 2, "rejected": 1, "rescued": 1}
     reviewed |= {
         "accepted_classes": {"positive": {"draws": 2, "value": [7.1, 6.2, 8.0]}},
         "rejected_classes": {"unlabeled": {"draws": 1, "value": [5.2, 5.2, 5.2]}},

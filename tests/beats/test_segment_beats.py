@@ -142,10 +142,52 @@ def test_review_decision_overrides_the_verdict(tmp_path, study):
     assert [row["n_kept"] for row in rows] == [0, 200, 200]
 
 
-def test_accepting_an_excerpt_without_good_beats_keeps_the_reason(tmp_path, study):
-    silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
-    _, (row,) = _written(tmp_path, study, silence, decisions={1: ReviewDecision("accept", "AB", "")})
-    assert row["reason"] == "too few R peaks"
+def test_accepting_an_excerpt_without_marks_keeps_the_reason(tmp_path, study, caplog):
+    silence, no_lead = excerpt(1, ecg_mv=np.zeros(N, np.float32)), excerpt(2, ecg_mv=None, reason="no lead")
+    caplog.set_level("WARNING", "kalemia")
+    said = dict.fromkeys((1, 2), ReviewDecision("accept", "AB", ""))
+    shard, rows = _written(tmp_path, study, silence, no_lead, decisions=said)
+    assert (len(shard), [row["reason"] for row in rows]) == (0, ["too few R peaks", "no lead"])
+    assert [row["review_beats"] for row in rows] == [None, None]
+    assert "subject 7, draw 2: cannot be accepted, because it has no ECG (no lead)" in caplog.messages[-1]
+
+
+def _rejecting_all(study):
+    """The study with checks that reject every beat, as they do those of the most severe ECGs."""
+    return dataclasses.replace(study, quality=dataclasses.replace(study.quality, rr_range_ms=(0.0, 100.0)))
+
+
+def test_a_lost_draw_that_is_accepted_comes_back_with_the_beats_found_and_its_label(tmp_path, study):
+    lost, kept = excerpt(1, value=8.2), excerpt(2, value=8.2)
+    said = {2: ReviewDecision("accept", "AB", "no P, broad QRS")}
+    shard, rows = _written(tmp_path, _rejecting_all(study), lost, kept, decisions=said)
+    assert [row["n_good"] for row in rows] == [0, 0]
+    assert [row["reason"] for row in rows] == ["too few good beats", None]
+    assert [row["reason_before_review"] for row in rows] == ["too few good beats"] * 2
+    assert [(row["review"], row["review_beats"]) for row in rows] == [(None, None), ("accept", "found")]
+    assert [row["n_kept"] for row in rows] == [0, 200]
+    assert set(shard["draw_id"].to_pylist()) == {2}
+    assert set(shard["label"].to_pylist()) == {1}
+    assert set(np.array(shard["beat"].to_pylist()).argmax(axis=1)) == {R_INDEX}
+
+
+def test_marks_that_a_reviewer_sets_become_the_beats(tmp_path, study):
+    """Clicks are some 20 ms off; the excerpt has R peaks at 60, 160, 260 samples of 8 ms."""
+    marks_s = tuple((60 + 100 * i) * 0.008 + (-1) ** i * 0.02 for i in range(3, 15))
+    said = {1: ReviewDecision("accept", "AB", "T taller than R", marks_s)}
+    shard, (row,) = _written(tmp_path, _rejecting_all(study), excerpt(1), decisions=said)
+    assert (row["n_r_peaks"], row["n_kept"], row["review_beats"], row["reason"]) == (12, 12, "set", None)
+    assert row["reason_before_review"] == "too few good beats"
+    assert (np.array(shard["r_sample"].to_pylist()) - FROM).tolist() == [60 + 100 * i for i in range(3, 15)]
+    assert shard["rr_after_ms"].to_pylist()[:-1] == [800.0] * 11
+    assert row["heart_rate_bpm"] == 75
+
+
+def test_marks_where_nothing_was_recorded_keep_nothing(tmp_path, study):
+    marks_s = (321.0, 322.0, 323.0, 324.0, 325.0, 30.72)
+    said = {1: ReviewDecision("accept", "AB", "", tuple(sorted(marks_s)))}
+    shard, (row,) = _written(tmp_path, study, excerpt(1), decisions=said)
+    assert (len(shard), row["n_kept"], row["reason"]) == (0, 0, "too few good beats")
 
 
 def test_samples_after_the_next_onset_can_be_masked(tmp_path, study):

@@ -114,12 +114,12 @@ def test_the_flow_ends_with_the_draws_that_are_used(tmp_path, study, people):
 def test_flow_counts_review_overrides(tmp_path, study, people):
     people[0] |= {"review": "accept", "reason_before_review": "too few good beats"}
     people[1] |= {"review": "accept"}
-    people[2] |= {"review": "accept", "reason_before_review": "too few good beats", "n_good": 0}
+    people[2] |= {"review": "accept", "reason_before_review": "too few good beats", "review_beats": "found"}
     people[-1] |= {"review": "reject", "reason": "rejected in review"}
     assert _write(tmp_path, study, people)[3]["reviewed"] == {
         "accepted": 2,
         "rejected": 1,
-        "accepted_without_good_beats": 1,
+        "rescued": 1,
         "accepted_classes": {
             "positive": {"draws": 1, "value": [6, 6, 6]},
             "negative": {"draws": 1, "value": [4, 4, 4]},

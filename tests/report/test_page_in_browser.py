@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from browser import MISSING, headless_browser
+from excerpt_rows import excerpt
+from kalemia.beats.segment_beats import BeatSettings, write_beats
+from kalemia.core.tables import table_from_rows, write_table
 from kalemia.report.patient_page import write_patient_page
+from kalemia.report.review_page import write_review
 from kalemia.report.study_page import write_page
 from kalemia.report.write_outputs import write_patient_figures, write_study_figures
 from report_fixture import PERSONAL, write_results
@@ -45,6 +49,35 @@ def pages(tmp_path_factory, study):
 def browser():
     with headless_browser() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def review(tmp_path_factory, study):
+    """The page of the review, with one draw of subject 7."""
+    folder = tmp_path_factory.mktemp("review")
+    excerpts, shard, quality = (folder / f"p000007{end}.parquet" for end in ("", ".beats", ".quality"))
+    write_table(excerpts, "excerpts", table_from_rows("excerpts", [excerpt(1)]))
+    write_beats(excerpts, BeatSettings.from_study(study), {}, "", shard, quality)
+    write_review([quality], folder, study, folder / "review.html")
+    return folder / "review.html"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_clicks_on_a_strip_of_the_review_become_marks_in_its_line(browser, review, width):
+    browser.open(review, width=width)
+    line = browser.run(
+        """const strip = document.querySelector("svg[data-line]"), box = strip.getBoundingClientRect();
+        for (const share of [0.2, 0.1, 0.5, 0.3, 0.1])
+          strip.dispatchEvent(new MouseEvent("click", {clientX: box.left + share * box.width}));
+        return [strip.dataset.from, document.getElementById("line-1").textContent];"""
+    )
+    start = float(line[0])
+    assert line[1].startswith("7,1,accept,,,")
+    marks_s = [float(text) for text in line[1].removeprefix("7,1,accept,,,").split()]
+    assert marks_s == pytest.approx([start + 2, start + 3, start + 5], abs=0.02)
+    assert browser.run("return document.querySelectorAll('.set').length") == 3
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    assert browser.console() == []
 
 
 @pytest.fixture(params=["study", "patient"])

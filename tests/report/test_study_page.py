@@ -142,7 +142,7 @@ def test_page_says_how_evaluable_patients_differ(results):
 
 def test_page_tells_which_draws_the_review_kept(results):
     words = Page(results / "report.html").words
-    kept = "the review kept 2 draws: 2 positive (7.1; 6.2-8.0); 1 of them had no good beat."
+    kept = "the review kept 2 draws: 2 positive (7.1; 6.2-8.0), 1 of them by beats that the checks had rejected."
     assert f"{kept} It left out 1 draw: 1 unlabeled (5.2)." in words
 
 

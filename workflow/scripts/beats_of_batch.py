@@ -10,7 +10,7 @@ with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.core.tables import atomic_folder
 
     study = Study.from_config(snakemake.config)
-    decisions = read_review_decisions(study.review.decisions)
+    decisions = read_review_decisions(study.review.decisions, study.cohort.window_minutes)
     with atomic_folder(snakemake.output[0]) as folder:
         for subject, excerpts_path in zip(snakemake.params.subjects, snakemake.input.excerpts, strict=True):
             with error_context(subject):

@@ -1,9 +1,41 @@
-"""Choose the excerpts closest to the thresholds, which a person should review first."""
+"""Choose the excerpts to review first: those lost for want of good beats, and those closest to a threshold."""
 
 import math
 from collections.abc import Iterable
 
 from kalemia.core.config import Beats, Quality, Rhythm
+
+_LOST_SHARE = 0.5  # of the good beats that a draw needs
+
+
+def choose_for_review(
+    rows: Iterable[dict], max_rows: int, quality: Quality, rhythm: Rhythm, beats: Beats
+) -> tuple[list[dict], list[dict]]:
+    """At most `max_rows` rows of quality tables: those that lack over half of the good beats they need, and others.
+
+    The first, positive draws with high values before others, lie far from every threshold; the others are those closest
+    to one. Each of the two gets half of the rows, or more if the other has fewer. Draws without an ECG are left out.
+    """
+    lost, others = [], []
+    for row in rows:
+        if row["recorded_s"]:
+            few = row["n_good"] < _LOST_SHARE * _n_needed(row, quality, beats)
+            (lost if few and row["reason_before_review"] else others).append(row)
+    lost.sort(key=_positive_and_high_first)
+    near = closest_to_threshold(others, quality, rhythm, beats)
+    n_lost = max((max_rows + 1) // 2, max_rows - len(near))
+    lost = lost[:n_lost]
+    return lost, near[: max_rows - len(lost)]
+
+
+def closest_to_threshold(rows: Iterable[dict], quality: Quality, rhythm: Rhythm, beats: Beats) -> list[dict]:
+    """Rows with a distance to a threshold, the smallest first; among equal ones excluded positive draws first."""
+    ranked = [
+        (distance_to_threshold(row, quality, rhythm, beats), not _is_lost_positive(row), row["draw_id"], row)
+        for row in rows
+    ]
+    ranked.sort(key=lambda item: item[:3])
+    return [row for distance, _, _, row in ranked if math.isfinite(distance)]
 
 
 def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
@@ -15,7 +47,7 @@ def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Be
     if not row["n_r_peaks"]:
         return math.inf
     distances = [
-        _log_ratio(row["n_good"], max(beats.min_per_draw, quality.min_good_fraction * row["n_r_peaks"])),
+        _log_ratio(row["n_good"], _n_needed(row, quality, beats)),
         _log_ratio(row["ectopic_share"], rhythm.max_ectopic_fraction),
         _log_ratio(row["pacing_click"], rhythm.max_pacing_spike_ratio),
     ]
@@ -24,13 +56,17 @@ def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Be
     return min(distances)
 
 
-def closest_to_threshold(
-    rows: Iterable[dict], max_rows: int, quality: Quality, rhythm: Rhythm, beats: Beats
-) -> list[dict]:
-    """At most `max_rows` rows of quality tables, closest to a threshold first; rows without R peaks are left out."""
-    ranked = [(distance_to_threshold(row, quality, rhythm, beats), row["draw_id"], row) for row in rows]
-    ranked.sort(key=lambda item: item[:2])
-    return [row for distance, _, row in ranked[:max_rows] if math.isfinite(distance)]
+def _n_needed(row: dict, quality: Quality, beats: Beats) -> float:
+    return max(beats.min_per_draw, quality.min_good_fraction * row["n_r_peaks"])
+
+
+def _is_lost_positive(row: dict) -> bool:
+    return row["label"] == 1 and row["reason"] is not None
+
+
+def _positive_and_high_first(row: dict) -> tuple:
+    """The sort key of rows that lack good beats: excluded positive draws first, then high values."""
+    return not _is_lost_positive(row), math.inf if row["value"] is None else -row["value"], row["draw_id"]
 
 
 def _log_ratio(value: float | None, threshold: float) -> float:

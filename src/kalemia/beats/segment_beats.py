@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.review_decisions import ReviewDecision
+from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective
 from kalemia.core.config import Beats, Ecg, Quality, Rhythm, Study
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
@@ -54,6 +54,8 @@ def write_beats(
         kept, row = extract_beats(excerpt, samples_mv, settings, decisions.get(excerpt["draw_id"]))
         shards.append(kept)
         quality.append(row)
+    for line in explain_ineffective({row["subject_id"]: decisions for row in quality[:1]}, quality):
+        log.warning("review: %s", line)
     subject, n_draws = Path(shard_path).stem, sum(row["reason"] is None for row in quality)
     log.info("%s: %d beats from %d of %d draws", subject, sum(map(len, shards)), n_draws, len(quality))
     write_table(shard_path, "beats", pa.concat_tables(shards).combine_chunks(), digest, group_by="draw_id")
@@ -80,7 +82,7 @@ def extract_beats(
     """Extract the beats of one excerpt: a table of kind "beats", and a row of the quality table.
 
     `excerpt` is a row of an excerpts table, `ecg_mv` its samples (float32, 125 Hz, NaN where nothing was recorded). A
-    review decision overrides the automatic verdict, but an accepted excerpt without a good beat stays excluded.
+    review decision overrides the automatic verdict (`choose_candidates`); what has no ECG stays excluded.
     """
     row = {name: excerpt[name] for name in _QUALITY_COLUMNS} | {"review": decision.decision if decision else None}
     if excerpt["reason"]:
@@ -89,25 +91,54 @@ def extract_beats(
             "reason_before_review": excerpt["reason"],
             "reason": excerpt["reason"],
         }
-    assessment = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    labels = assessment.beat_labels
-    good = np.flatnonzero(labels.is_good)
-    row |= _assessment_columns(assessment)
-    row["reason"] = apply_review(assessment.reason, decision, len(good))
+    assessment, verdict = assess_with_marks(ecg_mv, settings, decision)
+    candidates, origin = choose_candidates(assessment, decision)
+    row |= _assessment_columns(assessment) | {"reason_before_review": verdict}
+    row["reason"] = apply_review(verdict, decision, len(candidates))
     if row["reason"]:
         return empty_table("beats"), row | {"n_kept": 0}
-    position = assessment.r_peaks[good] / len(ecg_mv)
-    kept = good[choose_spread_beats(labels.quality[good], position, settings.beats.max_per_draw)]
-    return beat_table(excerpt, assessment, kept, settings.beats.mask_next_beat), row | {"n_kept": len(kept)}
+    position = assessment.r_peaks[candidates] / len(ecg_mv)
+    beat_quality = assessment.beat_labels.quality[candidates]
+    kept = candidates[choose_spread_beats(beat_quality, position, settings.beats.max_per_draw)]
+    row |= {"n_kept": len(kept), "review_beats": origin}
+    return beat_table(excerpt, assessment, kept, settings.beats.mask_next_beat), row
 
 
-def apply_review(verdict: str | None, decision: ReviewDecision | None, n_good: int) -> str | None:
-    """The reason for exclusion after review, or None; `verdict` is the automatic one, `n_good` counts good beats."""
+def assess_with_marks(
+    ecg_mv: np.ndarray, settings: BeatSettings, decision: ReviewDecision | None
+) -> tuple[ExcerptAssessment, str | None]:
+    """Assess an excerpt by the marks that a reviewer set, if any; also return the reason without them, or None."""
+    parts = settings.ecg, settings.quality, settings.rhythm, settings.beats
+    assessment = assess_excerpt(ecg_mv, *parts)
+    if not decision or not decision.marks_s:
+        return assessment, assessment.reason
+    set_marks = np.round(np.array(decision.marks_s) * RATE_HZ).astype(np.int64)
+    return assess_excerpt(ecg_mv, *parts, set_marks[set_marks < len(ecg_mv)]), assessment.reason
+
+
+def choose_candidates(assessment: ExcerptAssessment, decision: ReviewDecision | None) -> tuple[np.ndarray, str | None]:
+    """The beats (indices) that a draw can keep, and for an accepted one what they are, as in the quality table.
+
+    The good ones, but of an accepted draw all whole beats where the reviewer set the marks ("set"), or where none is
+    good ("found"); at least five of these.
+    """
+    good = np.flatnonzero(assessment.beat_labels.is_good)
+    if not decision or not decision.accepts:
+        return good, None
+    if len(good) and not decision.marks_s:
+        return good, "good"
+    whole = np.flatnonzero(np.isfinite(assessment.beats_mv).all(axis=1))
+    enough = whole if len(whole) >= MIN_MARKS else whole[:0]
+    return enough, "set" if decision.marks_s else "found"
+
+
+def apply_review(verdict: str | None, decision: ReviewDecision | None, n_candidates: int) -> str | None:
+    """The reason for exclusion after review, or None; `verdict` is the automatic one."""
     if decision is None:
         return verdict
-    if decision.decision == "reject":
+    if not decision.accepts:
         return "rejected in review"
-    return None if n_good else verdict
+    return None if n_candidates else verdict or "too few good beats"
 
 
 def beat_table(excerpt: dict, assessment: ExcerptAssessment, kept: np.ndarray, mask_next_beat: bool) -> pa.Table:
@@ -150,5 +181,4 @@ def _assessment_columns(assessment: ExcerptAssessment) -> dict:
         "irregularity": assessment.median_cosen,
         "ectopic_share": labels.ectopic_fraction,
         "pacing_click": assessment.pacing_spike_ratio,
-        "reason_before_review": assessment.reason,
     }

@@ -96,7 +96,7 @@ def review_overrides(quality: Iterable[dict]) -> dict:
     return {
         "accepted": len(accepted),
         "rejected": len(rejected),
-        "accepted_without_good_beats": sum(row["n_good"] == 0 for row in accepted),
+        "rescued": sum(row["review_beats"] in ("found", "set") for row in accepted),
         "accepted_classes": describe_classes(map(_as_outcome, accepted)),
         "rejected_classes": describe_classes(map(_as_outcome, rejected)),
     }

@@ -10,7 +10,7 @@ from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.pacing import pacing_spike_ratio
 from kalemia.ecg.quality import BeatLabels, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
 from kalemia.ecg.rhythm import median_cosen
-from kalemia.ecg.rpeaks import detect_r_peaks
+from kalemia.ecg.rpeaks import detect_r_peaks, move_to_extremum
 
 _MAX_ECG_MV = 1000.0  # larger values cannot be an ECG and count as missing
 _ONSET_BEFORE_R_MS = 200.0  # a beat begins this long before its R peak
@@ -46,9 +46,17 @@ class ExcerptAssessment:
         return 60_000 / float(np.median(self.rr_after_ms[:-1])) if len(self.rr_after_ms) > 1 else float("nan")
 
 
-def assess_excerpt(ecg_mv: np.ndarray, ecg: Ecg, quality: Quality, rhythm: Rhythm, beats: Beats) -> ExcerptAssessment:
+def assess_excerpt(
+    ecg_mv: np.ndarray,
+    ecg: Ecg,
+    quality: Quality,
+    rhythm: Rhythm,
+    beats: Beats,
+    set_marks: np.ndarray | None = None,
+) -> ExcerptAssessment:
     """Assess an excerpt (samples,) of any length at 125 Hz in mV.
 
+    set_marks: a sample (n,) near the R peak of each beat, ascending, in place of the detected ones.
     Samples that are not finite or exceed 1 V count as missing. Flat and clipped stretches and pacing spikes are looked
     for in the unfiltered ECG, everything else in the filtered ECG. Never raises for bad signals: a signal without
     usable beats gives an assessment with a reason.
@@ -56,7 +64,10 @@ def assess_excerpt(ecg_mv: np.ndarray, ecg: Ecg, quality: Quality, rhythm: Rhyth
     recorded_mv = np.where(np.abs(ecg_mv) <= _MAX_ECG_MV, ecg_mv, np.nan).astype(np.float32)
     taps = bandpass_taps(RATE_HZ, ecg.band_hz, ecg.transition_hz, ecg.stopband_db, ecg.notch_hz)
     filtered_mv = bandpass(recorded_mv, taps)
-    r_peaks = detect_r_peaks(filtered_mv, RATE_HZ)
+    if set_marks is None:
+        r_peaks = detect_r_peaks(filtered_mv, RATE_HZ)
+    else:
+        r_peaks = move_to_extremum(filtered_mv, set_marks, RATE_HZ)
     rr_ms = np.diff(r_peaks) * 1000 / RATE_HZ
     rr_after_ms = np.append(rr_ms, np.nan)[: len(r_peaks)]
     next_onset = (np.nan_to_num(rr_after_ms) - _ONSET_BEFORE_R_MS) / 1000 * RATE_HZ

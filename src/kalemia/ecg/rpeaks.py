@@ -38,7 +38,7 @@ def detect_r_peaks(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     if np.count_nonzero(np.isfinite(ecg_mv)) < MIN_RECORDED_S * rate_hz:
         return np.empty(0, np.int64)
     joined_mv, index = join_runs(ecg_mv, round(_MAX_GAP_S * rate_hz))
-    return _move_to_extremum(ecg_mv, index[_detect_in_run(joined_mv, rate_hz)], rate_hz)
+    return move_to_extremum(ecg_mv, index[_detect_in_run(joined_mv, rate_hz)], rate_hz)
 
 
 def qrs_strength(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -115,7 +115,7 @@ def _add_missed_beats(marks: np.ndarray, strength: np.ndarray, rate_hz: float) -
     return marks
 
 
-def _move_to_extremum(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) -> np.ndarray:
+def move_to_extremum(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) -> np.ndarray:
     """Move each mark to the extremum of its QRS complex, in the direction that dominates over all marks."""
     reach = round(_REFINE_S * rate_hz)
     marks = marks[(marks >= reach) & (marks < len(ecg_mv) - reach)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from kalemia.cohort.inclusion_flow import CLASSES
 from kalemia.core.config import Range
 from kalemia.report.chiu2022 import MeanSd
 
@@ -62,10 +63,55 @@ def interval(values: Sequence[float | None], digits: int = 3) -> str:
     return MISSING if _unknown(value) else f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
+def points(value: float | None, low: float | None, high: float | None) -> str:
+    """A difference of shares in percentage points, ``+2.7 (-0.3 to +5.6)``; a dash if unknown, or if there are none."""
+    if value is None or (low is None and value == 0):
+        return MISSING
+    shown = f"{100 * value:+.1f}"
+    return shown if low is None else f"{shown} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def value_range(values: Sequence[float | None]) -> str:
+    """Median, lowest and highest value, for example ``6.3; 5.6-8.9``; the one value if they are equal."""
+    middle, lowest, highest = values
+    if middle is None:
+        return ""
+    return number(middle, 1) if lowest == highest else f"{number(middle, 1)}; {number(lowest, 1)}-{number(highest, 1)}"
+
+
 def bounds(range_: Range) -> str:
     """For example ``above 5.5`` or ``from 3.5 to 5``."""
     parts = [(range_.above, "above"), (range_.from_, "from"), (range_.to, "to"), (range_.below, "below")]
     return " ".join(f"{word} {value:g}" for value, word in parts if math.isfinite(value))
+
+
+def loss_cells(row: dict) -> dict:
+    """One step or reason of the flow: the draws it took of each class, with their values, and the difference."""
+    cells = []
+    for name in CLASSES:
+        lost, entered = row[f"{name}_lost"], row[f"{name}_entered"]
+        share = f" ({percent(lost / entered)})" if lost else ""
+        cells.append(
+            (
+                f"{count(lost)} of {count(entered)}{share}",
+                value_range([row[f"{name}_{of}"] for of in ("median", "lowest", "highest")]),
+            )
+        )
+    return {
+        "rule": row["reason"] or row["step"],
+        "is_step": row["reason"] is None,
+        "cells": cells,
+        "difference": points(row["difference"], row["difference_low"], row["difference_high"]),
+        "marked": loss_mark(row),
+    }
+
+
+def loss_mark(row: dict) -> str:
+    """Of which class a rule takes a larger share, if the interval of the difference does not hold 0."""
+    low, high = row["difference_low"], row["difference_high"]
+    if low is None or low <= 0 <= high:
+        return ""
+    return "more positive" if low > 0 else "more negative"
 
 
 def _unknown(value: float | None) -> bool:

@@ -1,20 +1,25 @@
-"""The page on which a person reviews the excerpts that are closest to the thresholds."""
+"""The page on which a person reviews the excerpts that the checks lost, or nearly lost."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.review_candidates import closest_to_threshold
-from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
-from kalemia.beats.segment_beats import BeatSettings
+from kalemia.beats.review_candidates import choose_for_review
+from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective, read_review_decisions
+from kalemia.beats.segment_beats import BeatSettings, assess_with_marks
+from kalemia.cohort.inclusion_flow import CLASSES
 from kalemia.core.config import Study
+from kalemia.core.jobs import log_and_print
 from kalemia.core.paths import subject_name
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.tables import read_table
-from kalemia.ecg.assess_excerpt import ExcerptAssessment, assess_excerpt
+from kalemia.ecg.assess_excerpt import ExcerptAssessment
+from kalemia.ecg.quality import BEAT_REASONS
+from kalemia.evaluation.selection_bias import loss_rows
+from kalemia.report.formatting import MISSING, loss_cells, percent
 from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
 
@@ -31,29 +36,56 @@ def write_review(
     study: Study,
     path: str | Path,
 ) -> None:
-    """Write the page: at most `study.review.n_excerpts` strips of ten seconds with R marks, verdict and reason."""
+    """Write the page: at most `study.review.n_excerpts` strips of ten seconds with R marks, verdict and reason.
+
+    Decisions that change nothing are listed there, and in the terminal.
+    """
     settings = BeatSettings.from_study(study)
     rows = pa.concat_tables([read_table(quality, "quality") for quality in quality_paths]).to_pylist()
-    chosen = closest_to_threshold(rows, study.review.n_excerpts, settings.quality, settings.rhythm, settings.beats)
+    decisions = read_review_decisions(study.review.decisions, study.cohort.window_minutes)
+    lost, near = choose_for_review(rows, study.review.n_excerpts, settings.quality, settings.rhythm, settings.beats)
+    ineffective = explain_ineffective(decisions, rows)
+    for line in ineffective:
+        log_and_print(f"review: {line}")
     write_html(
         path,
         "review.html",
         study=study,
         versions=versions(),
-        n_excerpts=len(rows),
+        n_excerpts=sum(row["recorded_s"] > 0 for row in rows),
+        n_without=sum(row["recorded_s"] > 0 and not row["n_good"] for row in rows),
         decided=Counter(row["review"] for row in rows if row["review"]),
-        unmatched=unmatched_decisions(read_review_decisions(study.review.decisions), rows),
-        excerpts=[_entry(row, excerpts_folder, settings) for row in chosen],
+        rescued=sum(row["review_beats"] in ("found", "set") for row in rows),
+        ineffective=ineffective,
+        losses=[loss_cells(row) for row in loss_rows(rows)],
+        beat_losses=beat_loss_cells(rows),
+        parts=[
+            (name, [_entry(row, excerpts_folder, settings, decisions) for row in chosen])
+            for name, chosen in (("With no or few good beats", lost), ("Closest to a threshold", near))
+            if chosen
+        ],
+        min_marks=MIN_MARKS,
+        strip_s=_STRIP_S,
         width=_WIDTH,
         height=_HEIGHT,
         grid=_grid(),
     )
 
 
-def unmatched_decisions(decisions: dict[int, dict[int, ReviewDecision]], rows: list[dict]) -> list[tuple[int, int]]:
-    """(subject, draw) of each decision on a draw that is in no row of a quality table."""
-    assessed = {(row["subject_id"], row["draw_id"]) for row in rows}
-    return sorted({(subject, draw) for subject, of_subject in decisions.items() for draw in of_subject} - assessed)
+def beat_loss_cells(rows: Iterable[dict]) -> list[tuple[str, list[str]]]:
+    """Each reason for which beats were rejected, with the share of the beats of each class that it took."""
+    found, rejected = Counter(), defaultdict(Counter)
+    for row in rows:
+        found[row["label"]] += row["n_r_peaks"]
+        for reason, count in row["rejection_counts"]:
+            rejected[reason][row["label"]] += count
+
+    def share(reason: str, label: int | None) -> str:
+        return percent(rejected[reason][label] / found[label]) if found[label] else MISSING
+
+    return [
+        (reason, [share(reason, label) for label in CLASSES.values()]) for reason in BEAT_REASONS if reason in rejected
+    ]
 
 
 def _grid() -> str:
@@ -63,28 +95,41 @@ def _grid() -> str:
     return "".join(upright + level)
 
 
-def _entry(row: dict, excerpts_folder: str | Path, settings: BeatSettings) -> dict:
+def _entry(
+    row: dict, excerpts_folder: str | Path, settings: BeatSettings, decisions: dict[int, dict[int, ReviewDecision]]
+) -> dict:
     subject = subject_name(row["subject_id"])
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
     ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
-    assessment = assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
-    return row | {"subject": subject, "rejection_counts": dict(row["rejection_counts"])} | ecg_strip(assessment)
+    decision = decisions.get(row["subject_id"], {}).get(row["draw_id"])
+    assessment, _ = assess_with_marks(ecg_mv, settings, decision)
+    label = next(name for name, label in CLASSES.items() if label == row["label"])
+    about = {"subject": subject, "class": label, "rejection_counts": dict(row["rejection_counts"])}
+    return row | about | ecg_strip(assessment)
 
 
 def ecg_strip(assessment: ExcerptAssessment) -> dict:
-    """The ten seconds around the middle R peak: `line`, the points of a polyline, and `marks`, (x, good) of R peaks."""
-    middle = int(assessment.r_peaks[len(assessment.r_peaks) // 2])
+    """Ten seconds around the middle R peak, or in the middle of what was recorded if there is none.
+
+    `line`: the points of a polyline. `marks`: (x, good) of R peaks. `from_s`: where the strip begins in the excerpt.
+    `seconds`: (x, second of the excerpt) of every whole second.
+    """
+    centers = assessment.r_peaks if len(assessment.r_peaks) else np.flatnonzero(np.isfinite(assessment.filtered_mv))
     length = round(_STRIP_S * RATE_HZ)
-    start = min(max(0, middle - length // 2), max(0, len(assessment.filtered_mv) - length))
+    start = min(max(0, centers[len(centers) // 2] - length // 2), max(0, len(assessment.filtered_mv) - length))
     shown_mv = assessment.filtered_mv[start : start + length]
     x = np.arange(len(shown_mv)) / RATE_HZ * _PX_PER_S
     y = np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT)
     inside = (assessment.r_peaks >= start) & (assessment.r_peaks < start + length)
+    from_s = start / RATE_HZ
+    whole_s = np.arange(np.ceil(from_s), from_s + _STRIP_S)
     return {
         "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
         "marks": [
             (float((r - start) / RATE_HZ * _PX_PER_S), bool(good))
             for r, good in zip(assessment.r_peaks[inside], assessment.beat_labels.is_good[inside], strict=True)
         ],
+        "from_s": from_s,
+        "seconds": [((second - from_s) * _PX_PER_S, int(second)) for second in whole_s.tolist()],
     }

@@ -106,6 +106,12 @@ BEATS_TABLES = (
                 "why the checks alone would exclude the draw, before review; null if they would not",
             ),
             Column("review", pa.string(), "decision of the reviewer: accept or reject; null if there is none"),
+            Column(
+                "review_beats",
+                pa.string(),
+                "the beats of an accepted draw: good, those that the checks kept; found, all that were found, because"
+                " none was good; set, those that the reviewer marked; null for other draws",
+            ),
             REASON,
         ),
     ),

@@ -74,9 +74,12 @@ class Rhythm:
 @dataclass(frozen=True)
 class Review:
     decisions: str | None = setting(
-        None, "CSV file with the columns subject_id, draw_id, decision, reviewer, note (docs/beats.md)"
+        None,
+        "CSV file with the columns subject_id, draw_id, decision, reviewer, note, and perhaps marks_s (docs/beats.md)",
     )
-    n_excerpts: int = setting(40, "excerpts on the page, those closest to the thresholds first", minimum=1)
+    n_excerpts: int = setting(
+        40, "excerpts on the page: those with no or few good beats, and those closest to a threshold", minimum=1
+    )
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,25 @@
 """Inclusion: the flow from every value to the two populations, what it took of each class, and who these are."""
 
-from collections.abc import Sequence
 from functools import partial
 
-from kalemia.cohort.inclusion_flow import CLASSES
 from kalemia.core.config import Analyte, Study
 from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import MISSING, count, count_percent, median_iqr, number, percent
+from kalemia.report.formatting import (
+    MISSING,
+    count,
+    count_percent,
+    loss_cells,
+    loss_mark,
+    median_iqr,
+    number,
+    percent,
+    points,
+    value_range,
+)
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
-RANGE = ("lowest", "highest")
 EVERYBODY = 2  # the row of a measure that is known of everybody: number of draws
 
 
@@ -36,44 +44,15 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 
 def review_in_words(reviewed: dict) -> str:
-    """For example ``kept 2 draws: 2 positive (7.1; 6.2-8.0); 1 of them had no good beat. It left out 0 draws``."""
+    """For example ``kept 2 draws: 2 positive (7.1; 6.2-8.0). It left out 0 draws``."""
     parts = []
     for name in ("accepted", "rejected"):
         classes = [
             f"{of['draws']:,} {label} ({value_range(of['value'])})" for label, of in reviewed[f"{name}_classes"].items()
         ]
         parts.append(": ".join([plural(reviewed[name], "draw"), *filter(None, [", ".join(classes)])]))
-    rescued = reviewed["accepted_without_good_beats"]
-    return f"kept {parts[0]}{f'; {rescued:,} of them had no good beat' if rescued else ''}. It left out {parts[1]}"
-
-
-def loss_cells(row: dict) -> dict:
-    """One step or reason of the flow: the draws it took of each class, with their values, and the difference."""
-    cells = []
-    for name in CLASSES:
-        lost, entered = row[f"{name}_lost"], row[f"{name}_entered"]
-        share = f" ({percent(lost / entered)})" if lost else ""
-        cells.append(
-            (
-                f"{count(lost)} of {count(entered)}{share}",
-                value_range([row[f"{name}_{of}"] for of in ("median", *RANGE)]),
-            )
-        )
-    return {
-        "rule": row["reason"] or row["step"],
-        "is_step": row["reason"] is None,
-        "cells": cells,
-        "difference": points(row["difference"], row["difference_low"], row["difference_high"]),
-        "marked": loss_mark(row),
-    }
-
-
-def loss_mark(row: dict) -> str:
-    """Of which class a rule takes a larger share, if the interval of the difference does not hold 0."""
-    low, high = row["difference_low"], row["difference_high"]
-    if low is None or low <= 0 <= high:
-        return ""
-    return "more positive" if low > 0 else "more negative"
+    rescued = f", {reviewed['rescued']:,} of them by beats that the checks had rejected" if reviewed["rescued"] else ""
+    return f"kept {parts[0]}{rescued}. It left out {parts[1]}"
 
 
 def loss_verdict(row: dict) -> str:
@@ -85,22 +64,6 @@ def loss_verdict(row: dict) -> str:
         "more negative": "No: they lose a larger share of the negative draws.",
         "": "The interval holds 0: a difference of this size may be chance.",
     }[loss_mark(row)]
-
-
-def points(value: float | None, low: float | None, high: float | None) -> str:
-    """A difference of shares in percentage points, ``+2.7 (-0.3 to +5.6)``; a dash if unknown, or if there are none."""
-    if value is None or (low is None and value == 0):
-        return MISSING
-    shown = f"{100 * value:+.1f}"
-    return shown if low is None else f"{shown} ({100 * low:+.1f} to {100 * high:+.1f})"
-
-
-def value_range(values: Sequence[float | None]) -> str:
-    """Median, lowest and highest value, for example ``6.3; 5.6-8.9``; the one value if they are equal."""
-    middle, lowest, highest = values
-    if middle is None:
-        return ""
-    return number(middle, 1) if lowest == highest else f"{number(middle, 1)}; {number(lowest, 1)}-{number(highest, 1)}"
 
 
 def evaluable_cells(rows: list[dict], analyte: Analyte) -> list[dict]:
