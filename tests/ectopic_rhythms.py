@@ -62,7 +62,7 @@ def _escape_with_pauses(random: np.random.Generator, coupling: float) -> list[tu
 
 RHYTHMS = {
     "bigeminy": _pattern("normal", "ectopic"),
-    "bigeminy of late extrasystoles": _pattern("normal", "ectopic", late=0.94),
+    "bigeminy of late extrasystoles": _pattern("normal", "ectopic", late=0.92),
     "trigeminy": _pattern("normal", "normal", "ectopic"),
     "quadrigeminy": _pattern("normal", "normal", "normal", "ectopic"),
     "couplets": _pattern("normal", "ectopic", "ectopic"),
