@@ -57,7 +57,7 @@ def _stage_rows(
         stages["rounds"] = path.round_predictions(evaluable)
         stages["negative controls"] = path.nulls(evaluable, study.arms)
         stages["patient pages"] = [path.patient_page(subject) for subject in sorted({row.subject for row in rounds})]
-    stages |= {"evaluation": [path("evaluation/verdict.json")], "report": [path("report.html")]}
+    stages |= {"evaluation": [path("evaluation/claims.json")], "report": [path("report.html")]}
     for stage, files in stages.items():
         exists = [Path(file).exists() for file in files]
         yield stage, str(exists.count(True)), str(exists.count(False) or "")

@@ -22,6 +22,7 @@ from kalemia.core.settings.data import (
 from kalemia.core.settings.declare import section, setting
 from kalemia.core.settings.ecg import Beats, Ecg, Quality, Review, Rhythm
 from kalemia.core.settings.networks import (
+    ROLLING,
     Arm,
     Augmentation,
     Evaluation,
@@ -30,10 +31,12 @@ from kalemia.core.settings.networks import (
     Network,
     Personal,
 )
+from kalemia.core.settings.verdict import Verdict
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
 __all__ = [
     "GENERIC",
+    "ROLLING",
     "Analyte",
     "Arm",
     "Augmentation",
@@ -58,6 +61,7 @@ __all__ = [
     "Source",
     "Split",
     "Study",
+    "Verdict",
     "is_url",
 ]
 
@@ -96,6 +100,7 @@ class Study:
         "Arms: how a patient's draws are divided, and what is trained on them. Set an arm to null to leave it out"
         " (docs/method.md)",
     )
+    verdict: Verdict = section(Verdict(), "The four claims, registered before any network is trained (docs/method.md)")
     evaluation: Evaluation = section(Evaluation(), "Evaluation of predictions")
     explanation: Explanation = section(Explanation(), "Explanation of networks (docs/explanation.md)")
 
@@ -107,7 +112,7 @@ class Study:
 
     @property
     def protocols(self) -> tuple[tuple[str, str], ...]:
-        """Every arm and its protocol; their order decides which arm the verdict on the study is about."""
+        """Every arm and its protocol, in their order."""
         return tuple((name, arm.protocol) for name, arm in self.arms.items())
 
     @property

@@ -6,6 +6,7 @@ import math
 
 from kalemia.core.config import GENERIC, Fields, Study
 from kalemia.core.errors import UserError
+from kalemia.core.settings.networks import NEIGHBORS_APART
 from kalemia.core.settings.schema import Schema, section_schema
 
 
@@ -74,6 +75,15 @@ def _check_combinations(study: Study) -> None:
                 f"config: arms.{name}.purge_hours: less than cohort.window_minutes, so a training draw and a test draw"
                 " could share beats"
             )
+    deciding = study.verdict.arm
+    if deciding is not None and deciding not in study.arms:
+        raise UserError(f"config: verdict.arm: there is no arm {deciding}; the arms are {', '.join(study.arms)}")
+    if deciding is not None and study.arms[deciding].protocol not in NEIGHBORS_APART:
+        protocol = study.arms[deciding].protocol
+        raise UserError(
+            f"config: verdict.arm: the protocol of {deciding} ({protocol}) puts neighboring draws on both sides, so a"
+            " gain would prove nothing; name another arm"
+        )
     thresholds = study.network.ordinal_thresholds
     if any(low >= high for low, high in itertools.pairwise(thresholds)):
         raise UserError("config: network.ordinal_thresholds: must be in ascending order")

@@ -14,15 +14,13 @@ class NegativeControl:
 
     label: its runs on pages, as an adjective. doc: what is done, in one sentence. if_matched: what it means if these
     runs do as well as the real one. trains: whether each run trains a network of its own, in place of using the last
-    rounds of other patients. false_labels: whether draws get other labels than their own; no arm is "supported" without
-    enough runs of such a control.
+    rounds of other patients.
     """
 
     label: str
     doc: str
     if_matched: str
     trains: bool = True
-    false_labels: bool = False
 
 
 NEGATIVE_CONTROLS = {
@@ -30,14 +28,12 @@ NEGATIVE_CONTROLS = {
         label="shuffled-label",
         doc="The labels of the training draws are permuted; the test draws keep theirs.",
         if_matched="the network learned nothing from the labels",
-        false_labels=True,
     ),
     "shifted": NegativeControl(
         label="shifted-label",
         doc="All labels of the patient move along time, so that runs of one label stay together; the draws are then"
         " split by the moved labels and tested on them.",
         if_matched="the network tells periods of time apart, not potassium",
-        false_labels=True,
     ),
     "stranger": NegativeControl(
         label="cross-patient",
@@ -53,7 +49,6 @@ NEGATIVE_CONTROLS = {
 }
 
 TRAINED = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.trains)
-FALSE_LABELS = tuple(kind for kind, control in NEGATIVE_CONTROLS.items() if control.false_labels)
 
 SHARED_REPEATS = 3  # the first repeats of all controls share a chunk
 CHUNK_REPEATS = 10

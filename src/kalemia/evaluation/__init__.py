@@ -1,1 +1,1 @@
-"""From prediction files to metrics, intervals and the verdict."""
+"""From prediction files to metrics, intervals and the claims of a study."""

@@ -8,14 +8,15 @@ from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds, subject_name
 from kalemia.core.tables import read_table
 from kalemia.evaluation.calibration import write_calibration
+from kalemia.evaluation.claims import write_claims
 from kalemia.evaluation.collect import write_baseline_averages, write_baselines, write_leakage, write_nulls
 from kalemia.evaluation.comparison import write_comparison
 from kalemia.evaluation.effective_sample_size import write_effective_sample_size
+from kalemia.evaluation.evidence import write_evidence
 from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.evaluation.prevalence import write_prevalence
 from kalemia.evaluation.round_metrics import write_rounds, write_summary
 from kalemia.evaluation.selection_bias import write_evaluable, write_losses
-from kalemia.evaluation.verdict import write_verdict
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,12 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
     write_leakage(inputs.splits, inputs.predictions, folder, digest)
     summary = folder / "summary.json"
     write_summary(rounds, inputs.generic_metrics, inputs.arms, arms, summary, study.is_simulated)
-    write_verdict(rounds, baselines, nulls, study.arms, seed, folder / "verdict.json")
     patient_scores = read_patient_scores(inputs.predictions, inputs.generic_predictions)
+    comparator = study.verdict.comparator
+    write_evidence(
+        patient_scores, inputs.splits, inputs.baselines, baselines, nulls, study.arms, comparator, folder, digest
+    )
+    write_claims(folder / "evidence.parquet", study.arms, study.verdict, study.analyte.name, folder / "claims.json")
     write_comparison(patient_scores, arms, study.evaluation.decision, seed, digest, folder)
     write_effective_sample_size(patient_scores, inputs.splits, arms, folder, digest)
     write_calibration(patient_scores, arms, seed, digest, folder)

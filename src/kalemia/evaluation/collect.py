@@ -146,7 +146,7 @@ def write_baseline_averages(
 def average_rows(arm: str, rounds: pa.Table, baselines: pa.Table) -> list[dict]:
     """The means of the four metrics over an arm's patients: a row for each baseline, then one for the last round.
 
-    As in the verdict, patients are those with an AUC after their last round, and baselines those that all of them have.
+    Patients are those with an AUC after their last round, and baselines those that all of them have.
     """
     last = {row["subject_id"]: row for row in sorted(_rows_of(arm, rounds), key=lambda row: row["round"])}
     patients = {subject for subject, row in last.items() if row["auc"] is not None}

@@ -7,14 +7,14 @@ from typing import Protocol
 import numpy as np
 
 from kalemia.core.seeds import rng
-from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
+from kalemia.evaluation.claims import MIN_PATIENTS
 from kalemia.explanation.map_similarity import spearman
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.stats.tests_and_intervals import bootstrap_indices, expanded_interval
 
 RESAMPLES = 2000
 SAME_MAP_CORRELATION = 0.5  # rank correlation from which a map counts as the same
-MAP_CHANGES, MAP_UNCHANGED = "changes", "does not change"
+MAP_CHANGES, MAP_UNCHANGED, MAP_OPEN = "changes", "does not change", "is open"
 
 Rows = list[dict]
 
@@ -132,17 +132,19 @@ def gradcam_occlusion_agreement(waves: Rows, occlusion: Rows, arm: str, model: s
 
 
 def depends_on_training(likeness: Estimate, halves: Estimate) -> str:
-    """Whether a map changes with what was made random: `CHANGES` where the whole interval of the rank correlation lies
-    below `SAME`, `STAYS` where it lies above, else `UNKNOWN`.
+    """Whether a map changes with what was made random, by the interval of the rank correlation of both maps.
+
+    `MAP_CHANGES` if all of it is below `SAME_MAP_CORRELATION`, `MAP_UNCHANGED` if all of it is above, else `MAP_OPEN`.
 
     halves: the rank correlation of the same network's maps on two halves of the draws. Where its interval reaches below
-    `SAME`, maps differ with nothing made random, and a change means nothing; `UNKNOWN`, as with few patients.
+    `SAME_MAP_CORRELATION`, maps differ with nothing made random, and a change means nothing; `MAP_OPEN`, as with few
+    patients.
     """
     if min(likeness.n, halves.n) < MIN_PATIENTS or halves.low < SAME_MAP_CORRELATION:
-        return UNKNOWN
+        return MAP_OPEN
     if likeness.high < SAME_MAP_CORRELATION:
         return MAP_CHANGES
-    return MAP_UNCHANGED if likeness.low >= SAME_MAP_CORRELATION else UNKNOWN
+    return MAP_UNCHANGED if likeness.low >= SAME_MAP_CORRELATION else MAP_OPEN
 
 
 def _of_arm(occlusion: Rows, arm: str, model: str) -> Rows:

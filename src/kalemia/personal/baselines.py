@@ -18,14 +18,16 @@ from kalemia.stats.logistic_regression import fit_logistic, fit_offset
 class DrawSet:
     """Some labeled draws of a patient (n,), and the values that baselines may use.
 
-    logit and decision: of the generic network. pooled: the features of its head (n, channels). measures: of the median
-    beat (n, 6). The others are from the context table; NaN if not known.
+    logit and decision: of the generic network. pooled: the features of its head (n, channels). mean_beat: (n, 60) in
+    mV, means of neighboring samples. measures: of the median beat (n, 6). The others are from the context table; NaN if
+    not known.
     """
 
     labels: np.ndarray
     logit: np.ndarray
     decision: np.ndarray
     pooled: np.ndarray
+    mean_beat: np.ndarray
     measures: np.ndarray
     heart_rate_bpm: np.ndarray
     last_value: np.ndarray
@@ -104,6 +106,10 @@ BASELINES = {
     "linear_probe": Baseline(
         "A logistic regression on the features of the generic network's head.",
         _logistic_regression(lambda draws: draws.pooled),
+    ),
+    "mean_beat": Baseline(
+        "A logistic regression on the mean beat of a draw (60 samples).",
+        _logistic_regression(lambda draws: draws.mean_beat),
     ),
     "heart_rate": Baseline(
         "A logistic regression on heart rate.", _logistic_regression(lambda draws: draws.heart_rate_bpm[:, None])

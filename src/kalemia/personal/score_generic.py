@@ -75,11 +75,13 @@ def _draw_set(
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
     median_mv = np.array([np.median(beats_mv[places], axis=0) for places in beats_of_draws]).reshape(len(ids), -1)
+    mean_mv = np.array([beats_mv[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws])
     return DrawSet(
         labels=predictions["label"].to_numpy(zero_copy_only=False),
         logit=predictions["logit"].to_numpy(),
         decision=predictions["decision"].to_numpy(),
         pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws]),
+        mean_beat=mean_mv.reshape(len(ids), -1, 2).mean(axis=2),
         measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in beats_of_draws])),
         heart_rate_bpm=context_column("heart_rate_bpm"),
         last_value=context_column("last_value"),

@@ -5,9 +5,10 @@ from itertools import product
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
-from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
+from kalemia.evaluation.claims import MIN_PATIENTS
 from kalemia.explanation.summary import (
     MAP_CHANGES,
+    MAP_OPEN,
     MAP_UNCHANGED,
     SAME_MAP_CORRELATION,
     Estimate,
@@ -131,10 +132,10 @@ def reference_sentence(summary: Summary, models: list[str], stages: list[int]) -
     """In words, the similarity of maps without randomization, and when a change can be stated."""
     alike = [one.mean for model in models for stage in stages if (one := summary.similarity(model, stage, "halves")).n]
     if not alike:
-        return f"No network has maps on two halves of the draws, so whether a map changes {UNKNOWN}."
+        return f"No network has maps on two halves of the draws, so whether a map changes {MAP_OPEN}."
     return (
         "Without randomization, the maps of one network on two halves of the draws have a rank correlation of"
-        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {UNKNOWN}"
+        f" {number(min(alike), 2)} to {number(max(alike), 2)} (means over patients). Whether a map changes {MAP_OPEN}"
         f" if the interval of that correlation reaches below {SAME_MAP_CORRELATION}, or with fewer than"
         f" {MIN_PATIENTS} patients."
     )
@@ -155,7 +156,7 @@ def change_sentence(summary: Summary, models: list[str], stages: list[int], agai
     if same:
         parts.append(f"unchanged, so they may show the beat rather than what was learned: {', '.join(same)}")
     if unknown:
-        parts.append(f"{UNKNOWN}: {', '.join(unknown)}")
+        parts.append(f"open: {', '.join(unknown)}")
     return "; ".join(parts) + "."
 
 

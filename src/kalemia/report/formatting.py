@@ -116,3 +116,11 @@ def loss_mark(row: dict) -> str:
 
 def _unknown(value: float | None) -> bool:
     return value is None or value != value
+
+
+def signed_interval(values: tuple[float | None, float | None, float | None]) -> str:
+    """For example ``+0.12 (-0.01 to +0.25)``; a dash if unknown."""
+    value, low, high = (None if number is None or math.isnan(number) else number for number in values)
+    if value is None:
+        return MISSING
+    return f"{value:+.2f}" if low is None else f"{value:+.2f} ({low:+.2f} to {high:+.2f})"

@@ -21,7 +21,8 @@ JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "flow": "cohort/flow.json",
     "characteristics": "cohort/characteristics.json",
     "summary": "evaluation/summary.json",
-    "verdict": "evaluation/verdict.json",
+    "claims": "evaluation/claims.json",
+    "registration": "cohort/claims.json",
 }
 TABLE_FILES = {  # field -> kind of table, its file being the first of that kind
     "populations": "populations",
@@ -32,8 +33,8 @@ TABLE_FILES = {  # field -> kind of table, its file being the first of that kind
 EVALUATION_TABLES = {file.name: file for file in EVALUATION if isinstance(file, Table) and file.on_page}
 _TABLES = (*(TABLES[kind] for kind in TABLE_FILES.values()), *EVALUATION_TABLES.values())
 STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(table.path for table in _TABLES)]))
-# the history tells the seconds that each epoch took, so that no two runs have the same
-HASHED_FILES = tuple(path for path in STUDY_FILES if path != "generic/history.parquet")
+# the history has the seconds of each epoch and the registration its time, so that no two runs have the same
+HASHED_FILES = tuple(path for path in STUDY_FILES if path not in ("generic/history.parquet", "cohort/claims.json"))
 REVIEW = "quality/review.html"
 
 

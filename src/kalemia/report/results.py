@@ -31,7 +31,8 @@ class StudyResults:
     generic: pa.Table  # predictions of the generic network
     evaluation: dict[str, pa.Table]  # by name: the tables of `kalemia.report.inputs.EVALUATION_TABLES`
     summary: dict
-    verdict: dict
+    claims: dict
+    registration: dict
     times: list[RuleTime]
     hashes: dict[str, str]  # of `HASHED_FILES`
     review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made

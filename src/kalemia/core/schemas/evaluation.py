@@ -93,6 +93,35 @@ EVALUATION = (
         ),
     ),
     Table(
+        "evidence",
+        "evaluation/evidence.parquet",
+        "One row per arm and patient with an AUC after the last round: the evidence for the claims, on the same test"
+        " draws.",
+        (
+            ARM,
+            SUBJECT_ID,
+            N_POSITIVE,
+            N_NEGATIVE,
+            Column("test_runs", pa.int32(), "runs of one label among the test draws, in the order of time"),
+            Column("rolling", pa.bool_(), "whether each draw is predicted by a network of the draws before it"),
+            AUC,
+            Column("auc_generic", pa.float64(), "AUC of the generic network"),
+            Column("auc_shifted", pa.float64(), "mean AUC of the runs on shifted labels; null without a run"),
+            Column("n_shifted", pa.int32(), "these runs"),
+            Column("auc_strangers", pa.float64(), "mean AUC of other patients' networks; null without one"),
+            Column("n_strangers", pa.int32(), "these networks"),
+            Column("auc_comparator", pa.float64(), "AUC of the baseline that is `verdict.comparator`"),
+            Column("auc_last_value", pa.float64(), "AUC of the last known value"),
+            Column(
+                "auc_with_last_value",
+                pa.float64(),
+                "AUC of the network's score and the last known value together, weighted as in the other patients; null"
+                " without another patient",
+            ),
+        ),
+        on_page=True,
+    ),
+    Table(
         "leakage",
         "evaluation/leakage.parquet",
         "One row per split: how much training and test draws share.",
@@ -359,8 +388,9 @@ EVALUATION = (
     ),
     JsonFile("evaluation/summary.json", "mean and SD over patients of each metric, by arm and round", on_page=True),
     JsonFile(
-        "evaluation/verdict.json",
-        "the verdict on the study and on each arm, with all figures that it rests on ([method.md](../method.md))",
+        "evaluation/claims.json",
+        "each claim in each arm: shown, excluded or open, with all figures that this rests on"
+        " ([method.md](../method.md))",
         on_page=True,
     ),
 )

@@ -9,6 +9,11 @@ JSON_FILES = (
         " median and range of each class, the decisions changed by the review, and who ends in the populations",
     ),
     JsonFile(
+        "cohort/claims.json",
+        "what decides about the claims, as registered before any network was trained: the settings, their digest and"
+        " the time; later changes are added",
+    ),
+    JsonFile(
         "cohort/characteristics.json",
         "age, gender, ethnicity, height, weight, draws and values of both populations, with the number missing of each",
     ),

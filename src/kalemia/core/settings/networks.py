@@ -6,6 +6,8 @@ from kalemia.core.negative_controls import NEGATIVE_CONTROLS, chunks_of_runs
 from kalemia.core.settings.data import ANALYTE_UNIT
 from kalemia.core.settings.declare import section, setting
 
+ROLLING = "rolling"
+NEIGHBORS_APART = (ROLLING, "forward", "episode", "admission")  # protocols that keep neighboring draws on one side
 BEAT_UNIT = "mV, or SDs if beats are normalized"
 
 
@@ -158,7 +160,7 @@ class Arm:
     precision: str = _PRECISION
     negative_controls: dict[str, int] = setting(
         {},
-        "how often each negative control is repeated; a verdict needs 19 runs",
+        "how often each negative control is repeated; the claims need 19 shifted runs and 1 stranger",
         minimum=0,
         keys={kind: control.doc for kind, control in NEGATIVE_CONTROLS.items()},
     )

@@ -58,7 +58,7 @@ SECTION = Section(
         Figure(
             "leakage",
             "AUC of test draws by their distance in time to the nearest training draw.",
-            "verdict_figures.write_leakage_figure",
+            "claim_figures.write_leakage_figure",
         ),
     ),
 )

@@ -1,10 +1,11 @@
-"""Each arm against its negative controls and baselines: the figures behind the verdict."""
+"""Each arm against its negative controls and baselines: the figures behind the claims."""
 
 import pyarrow as pa
 
 from kalemia.core.config import Arm, Study
 from kalemia.core.wording import display_name, join_with_and
-from kalemia.report.formatting import MISSING, number
+from kalemia.evaluation.claims import in_order
+from kalemia.report.formatting import number, signed_interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
@@ -14,29 +15,34 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     from kalemia.personal.baselines import BASELINES, RECALIBRATIONS
 
     return {
-        "verdict_rows": verdict_rows(study.arms, data.verdict),
+        "comparisons": comparison_rows(study.arms, data.claims),
         "baseline_tables": baseline_tables(list(study.arms), data.evaluation["baseline_averages"]),
         "baselines": {display_name(name): baseline for name, baseline in BASELINES.items()},
         "recalibrations": join_with_and([display_name(name) for name in RECALIBRATIONS]),
     }
 
 
-def verdict_rows(arms: dict[str, Arm], verdict: dict) -> list[dict]:
-    """Each arm: patients, AUC after the last round, the difference from the best baseline, ranks, and the verdict."""
+def comparison_rows(arms: dict[str, Arm], claims: dict) -> list[dict]:
+    """One row per arm and comparison: patients, both AUCs, their difference with bounds, and the state of the claim."""
     rows = []
     for name, arm in arms.items():
-        found = verdict["arms"][name]
-        row = {"arm": name, "protocol": arm.protocol, "trained": arm.train, "is_primary": name == verdict["primary"]}
-        row |= {key: found[key] for key in ("patients", "auc", "verdict", "reason")}
-        row |= {"best": MISSING, "difference": MISSING, "chosen_on_others": MISSING, "ranks": _ranks(found["nulls"])}
-        if "difference" in found:
-            low, high = found["interval"]
-            row["best"] = (
-                f"{display_name(found['best_baseline'])}, {number(found['baselines'][found['best_baseline']], 2)}"
-            )
-            row["difference"] = f"{found['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
-            row["chosen_on_others"] = f"{found['difference_chosen_elsewhere']:+.2f}"
-        rows.append(row)
+        for claim, found in in_order(claims["arms"][name]):
+            for one in found["comparisons"]:
+                rows.append(
+                    {
+                        "arm": name,
+                        "decides": name == claims["arm"],
+                        "protocol": arm.protocol,
+                        "trained": arm.train,
+                        "claim": claim.replace("_", " "),
+                        "state": found["state"],
+                        "against": one["words"],
+                        "patients": one["patients"],
+                        "auc": one["auc"],
+                        "auc_against": one["auc_against"],
+                        "difference": signed_interval((one["difference"], one["lower"], one["upper"])),
+                    }
+                )
     return rows
 
 
@@ -68,25 +74,20 @@ def recalibration(accuracy: dict[str, float]) -> str:
     )
 
 
-def _ranks(nulls: dict) -> str:
-    ranks = [f"{display_name(kind)} {null['rank']} of {null['runs'] + 1}" for kind, null in nulls.items()]
-    return "; ".join(ranks) or "no negative controls"
-
-
 SECTION = Section(
     place=60,
     title="Negative controls and baselines",
     build=build,
     figures=(
         Figure(
-            "verdict",
-            "Each arm against its negative controls and its best baseline, by patient.",
-            "verdict_figures.write_verdict_figure",
+            "claims",
+            "What each claim compares the personal networks with, by patient.",
+            "claim_figures.write_claims_figure",
         ),
         Figure(
             "baselines",
             "Mean AUC of every baseline and of the last round, on the same test draws.",
-            "verdict_figures.write_baselines_figure",
+            "claim_figures.write_baselines_figure",
         ),
         Figure(
             "arms",

@@ -1,7 +1,7 @@
 """Intervals and tests: how certain the metrics are, and whether rounds and arms differ."""
 
 from kalemia.core.config import GENERIC, Study
-from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number
+from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number, signed_interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
@@ -19,7 +19,7 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and the effective sample size."""
-    from kalemia.evaluation.verdict import MIN_PATIENTS
+    from kalemia.evaluation.claims import MIN_PATIENTS
 
     tests = data.evaluation["comparisons"].to_pylist()
     last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round
@@ -84,14 +84,6 @@ def worth_cells(arm: str, data: StudyResults) -> dict:
 def p_value(p: float | None) -> str:
     """Three digits, or that it is smaller; a dash if nothing was tested."""
     return MISSING if p is None else "< 0.001" if p < 0.001 else number(p)
-
-
-def signed_interval(values: tuple[float | None, float | None, float | None]) -> str:
-    """For example ``+0.12 (-0.01 to +0.25)``; a dash if unknown."""
-    value, low, high = values
-    if value is None:
-        return MISSING
-    return f"{value:+.2f}" if low is None else f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def _spread(row: dict) -> dict:

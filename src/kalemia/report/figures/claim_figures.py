@@ -1,4 +1,4 @@
-"""Figures of the verdict: arms against their negative controls and baselines, and by distance to training."""
+"""Figures of the claims: what the arms are compared with, their baselines, and AUC by distance to training."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from kalemia.core.config import Study
 from kalemia.core.wording import display_name, plural
+from kalemia.evaluation.claims import in_order
 from kalemia.report.figures.canvas import NOBODY, panel_rows, panels, share_axis, svg_figure, write_remark
 from kalemia.report.figures.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.figures.palette import LIGHT, model_color
@@ -15,44 +16,46 @@ from kalemia.report.formatting import number
 from kalemia.report.results import StudyResults
 
 
-def write_verdict_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
-    """For each arm: the mean AUC of the real run and of every negative-control run; and the differences by patient."""
+def write_claims_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+    """For each arm, one row per comparison: the differences by patient, their mean, and its one-sided bounds."""
     arms = list(study.arms)
-    shown_arms = [arm for arm in arms if "difference" in data.verdict["arms"][arm]]
+    shown_arms = [arm for arm in arms if any(_comparisons(data, arm))]
     if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.7 + 1.9 * len(shown_arms), study.is_simulated) as figure:
-        grid = figure.subplots(len(shown_arms), 2, squeeze=False, width_ratios=(1.25, 1))
-        for arm, (left, right) in zip(shown_arms, grid, strict=True):
-            found, color = data.verdict["arms"][arm], model_color(arm, arms)
-            _draw_nulls(left, found, color)
-            left.set_title(f"{arm}: {found['verdict']}")
-            _draw_forest(right, found, color)
-            right.set_title(f"{arm}, minus {display_name(found['best_baseline'])}, by patient")
-        grid[-1, 0].set_xlabel("mean AUC over patients after the last round")
-        grid[-1, 1].set_xlabel("difference in AUC")
-        figure.legend(handles=_verdict_legend(), loc="upper left", ncols=4)
+    n_rows = max(len(_comparisons(data, arm)) for arm in shown_arms)
+    with svg_figure(path, title, 0.6 + (0.8 + 0.42 * n_rows) * len(shown_arms), study.is_simulated) as figure:
+        grid = figure.subplots(len(shown_arms), 1, squeeze=False, sharex=True)[:, 0]
+        for arm, axes in zip(shown_arms, grid, strict=True):
+            _draw_comparisons(axes, _comparisons(data, arm), model_color(arm, arms))
+            axes.set_title(arm)
+        grid[-1].set_xlabel("difference in AUC")
+        figure.legend(handles=_claims_legend(), loc="upper left", ncols=3)
 
 
 def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """For each arm the mean AUC of every baseline, and of the last round."""
+    from kalemia.evaluation.collect import LAST_ROUND
+
     arms = list(study.arms)
-    shown_arms = [arm for arm in arms if data.verdict["arms"][arm].get("baselines")]
+    averages: dict[str, dict[str, dict]] = {}
+    for row in data.evaluation["baseline_averages"].to_pylist():
+        averages.setdefault(row["arm"], {})[row["model"]] = row
+    shown_arms = [arm for arm in arms if arm in averages]
     if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    names = list(data.verdict["arms"][shown_arms[0]]["baselines"])
+    names = list(dict.fromkeys(name for arm in shown_arms for name in averages[arm] if name != LAST_ROUND))
     with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(shown_arms), study.is_simulated) as figure:
         for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
-            found, color = data.verdict["arms"][arm], model_color(arm, arms)
-            means = [found["baselines"].get(name, np.nan) for name in names]
+            of_arm, color = averages[arm], model_color(arm, arms)
+            means = [of_arm[name]["auc"] if name in of_arm else np.nan for name in names]
             axes.barh(range(len(names)), means, height=0.62, color=LIGHT["generic"], alpha=0.55)
             for place, mean in enumerate(means):
                 axes.text(0.02, place, number(mean, 2), va="center", fontsize=8.5, color=LIGHT["ink"])
-            axes.axvline(found["auc"], color=color, lw=2.4, label="last round")
+            axes.axvline(of_arm[LAST_ROUND]["auc"], color=color, lw=2.4, label="last round")
             axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
-            axes.set_title(f"{arm} ({plural(found['patients'], 'patient')})")
+            axes.set_title(f"{arm} ({plural(of_arm[LAST_ROUND]['patients'], 'patient')})")
             axes.set_xlim(0, 1)
             axes.set_yticks(range(len(names)), [display_name(name) for name in names])
             axes.set_xlabel("mean AUC")
@@ -95,41 +98,27 @@ def write_leakage_figure(path: Path, title: str, study: Study, data: StudyResult
         figure.legend(handles=marks, loc="upper left", ncols=3)
 
 
-def _draw_nulls(axes: Axes, found: dict, color: str) -> None:
-    kinds = list(found["nulls"])
-    for row, kind in enumerate(kinds):
-        aucs = found["nulls"][kind]["aucs"]
-        offsets = np.linspace(-0.22, 0.22, len(aucs)) if len(aucs) > 1 else np.zeros(len(aucs))
-        axes.scatter(aucs, row + offsets, s=16, color=LIGHT["generic"], alpha=0.75, lw=0)
-        axes.plot([found["nulls"][kind]["truth"]] * 2, [row - 0.36, row + 0.36], color=color, lw=2.6)
-    best = found["baselines"][found["best_baseline"]]
-    axes.axvline(best, color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.3)
-    axes.axvline(0.5, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
-    if not kinds:
-        axes.plot([found["auc"]] * 2, [-0.36, 0.36], color=color, lw=2.6)
-    axes.set_yticks(range(max(1, len(kinds))), [display_name(kind) for kind in kinds] or ["no negative controls"])
-    axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
-    axes.set_xlim(-0.02, 1.02)
+def _comparisons(data: StudyResults, arm: str) -> list[dict]:
+    """The comparisons of an arm that at least two patients have."""
+    claims = in_order(data.claims["arms"][arm])
+    return [one for _, claim in claims for one in claim["comparisons"] if one["patients"] > 1]
 
 
-def _draw_forest(axes: Axes, found: dict, color: str) -> None:
-    values = sorted(found["by_patient"].values())
-    axes.scatter(values, range(len(values)), s=18, color=color, alpha=0.6, lw=0)
-    (low, high), place = found["interval"], len(values) + 0.6
-    axes.plot([low, high], [place, place], color=color, lw=2.2)
-    axes.plot(found["difference"], place, color=color, marker="D", ms=7, mec=LIGHT["paper"])
+def _draw_comparisons(axes: Axes, comparisons: list[dict], color: str) -> None:
+    for row, one in enumerate(comparisons):
+        values = sorted(one["by_patient"].values())
+        axes.scatter(values, row + np.linspace(-0.24, 0.24, len(values)), s=14, color=color, alpha=0.45, lw=0)
+        axes.plot([one["lower"], one["upper"]], [row, row], color=LIGHT["ink"], lw=2.4)
+        axes.plot(one["difference"], row, color=LIGHT["ink"], marker="D", ms=6.5, mec=LIGHT["paper"])
     axes.axvline(0, color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4)
-    axes.set_yticks([place], [f"mean of {plural(len(values), 'patient')}"])
-    axes.set_ylim(-0.8, place + 0.9)
-    reach = 1.08 * max(0.2, *(abs(value) for value in [*values, low, high]))
-    axes.set_xlim(-reach, reach)
-    axes.locator_params(axis="x", nbins=5)
+    axes.set_yticks(range(len(comparisons)), [f"minus {one['words']}" for one in comparisons])
+    axes.set_ylim(len(comparisons) - 0.5, -0.5)
+    axes.set_xlim(-1.02, 1.02)
 
 
-def _verdict_legend() -> list[Line2D]:
+def _claims_legend() -> list[Line2D]:
     return [
-        Line2D([], [], color=LIGHT["ink"], lw=2.6, label="real run (color of the arm)"),
-        Line2D([], [], color=LIGHT["generic"], marker="o", lw=0, ms=5, label="negative-control run"),
-        Line2D([], [], color=LIGHT["ink"], ls=(0, (4, 3)), lw=1.3, label="best baseline"),
-        Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="chance; no difference"),
+        Line2D([], [], color=LIGHT["muted"], marker="o", lw=0, ms=5, label="one patient (color of the arm)"),
+        Line2D([], [], color=LIGHT["ink"], marker="D", lw=2.4, ms=6.5, label="mean, one-sided 95% bounds"),
+        Line2D([], [], color=LIGHT["muted"], ls=(0, (1, 1.5)), lw=1.4, label="no difference"),
     ]

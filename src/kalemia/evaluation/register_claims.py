@@ -1,0 +1,69 @@
+"""Register what decides about the claims before any network is trained, and find out whether it changed later."""
+
+import dataclasses
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kalemia.core.config import Study
+from kalemia.core.tables import read_json, write_json
+from kalemia.evaluation.claims import MIN_PATIENTS, MIN_SHIFTED_RUNS, MIN_TEST_RUNS, RULE_VERSION
+
+
+def registered_settings(study: Study) -> dict:
+    """Everything that decides about the claims of a study, beside its data."""
+    return {
+        "rule": RULE_VERSION,
+        "least": {"patients": MIN_PATIENTS, "shifted_runs": MIN_SHIFTED_RUNS, "test_runs": MIN_TEST_RUNS},
+        "arm": study.verdict.deciding_arm(study.arms),
+        "comparator": study.verdict.comparator,
+        "smallest_gain": study.verdict.smallest_gain,
+        "arms": {name: dataclasses.asdict(arm) for name, arm in study.arms.items()},
+        "personal": dataclasses.asdict(study.personal),
+        "seed": study.seed,
+    }
+
+
+def claims_digest(study: Study) -> str:
+    """Identifies `registered_settings`."""
+    text = json.dumps(registered_settings(study), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def register_claims(study: Study, model_path: str | Path, path: str | Path) -> None:
+    """Add a registration to the JSON file at `path`, with the time; earlier ones stay.
+
+    model_path: of the generic network, to note whether one had been trained by then.
+    """
+    earlier = read_json(path)["registrations"] if Path(path).exists() else []
+    now = {
+        "digest": claims_digest(study),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "after_training": Path(model_path).exists(),
+        "settings": registered_settings(study),
+    }
+    write_json(path, {"registrations": [*earlier, now]})
+
+
+def describe_registration(registrations: list[dict], digest: str) -> str:
+    """In one sentence for the page, when the rule was registered, and whether it was changed after training."""
+    first, last = registrations[0], registrations[-1]
+    if last["digest"] != digest:
+        return "What decides was changed since it was registered; run snakemake to register the change."
+    beforehand = [one for one in registrations if not one["after_training"]]
+    if not beforehand:
+        return (
+            f"What decides was registered at {last['time']}, after a network had been trained: it may have been chosen."
+        )
+    if last["after_training"] and last["digest"] != beforehand[-1]["digest"]:
+        changed = ", ".join(_changes(beforehand[-1]["settings"], last["settings"]))
+        return (
+            f"Registered at {beforehand[-1]['time']}, before any network was trained, and changed at {last['time']},"
+            f" after training: {changed}."
+        )
+    return f"Registered at {first['time']}, before any network was trained (digest {digest})."
+
+
+def _changes(before: dict, after: dict) -> list[str]:
+    return [name for name in after if before.get(name) != after[name]]
