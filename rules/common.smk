@@ -12,7 +12,7 @@ from kalemia.core.errors import exit_on_user_error
 from kalemia.core.job_server import start_server
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
 from kalemia.core.schemas import EVALUATION, EXPLANATION
-from kalemia.evaluation.register_claims import claims_digest
+from kalemia.evaluation.claims.registration import claims_digest
 from kalemia.personal.study_subjects import SubjectIndex
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES

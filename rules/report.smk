@@ -52,6 +52,7 @@ rule study_report:
     input:
         **{file.name: result_path(file.path) for file in EVALUATION if file.on_page},
         flow=result_path("cohort/flow.json"),
+        registration=result_path("cohort/claims.json"),
         characteristics=result_path("cohort/characteristics.json"),
         populations=result_path("cohort/populations.parquet"),
         arms=result_path("personal/arms.parquet"),

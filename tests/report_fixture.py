@@ -14,6 +14,7 @@ from kalemia.core.schemas import EXPLANATION
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
+from kalemia.evaluation.claims.registration import claims_digest, registered_settings
 from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows
 from kalemia.stats.draw_metrics import draw_decisions
 
@@ -34,6 +35,7 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
         for subject in personal
     }
     _write_cohort(results, personal, reason_of)
+    _write_registration(results, study)
     _write_generic(results)
     for subject in personal:
         draws = _draws(subject)
@@ -46,6 +48,12 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
     write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
     _write_times(results / "times")
     return [subject_name(subject) for subject in personal]
+
+
+def _write_registration(results: Path, study: Study) -> None:
+    registered = {"digest": claims_digest(study), "settings": registered_settings(study)}
+    registered |= {"time": "2026-01-02T03:04:05+00:00", "after_training": False}
+    write_json(results / "cohort/claims.json", {"registrations": [registered]})
 
 
 def _write_times(folder: Path) -> None:

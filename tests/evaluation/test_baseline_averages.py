@@ -87,13 +87,12 @@ def test_the_page_says_how_much_of_the_accuracy_is_recalibration(rounds, baselin
 
 
 def _section(averages) -> str:
-    """The section of an arm that has no verdict yet."""
+    """The section of an arm without claims."""
     arm = SimpleNamespace(protocol="forward", train="last_stages")
     study = SimpleNamespace(arms={"forward": arm}, analyte=SimpleNamespace(name="potassium"))
-    found = {"patients": 2, "auc": 0.95, "verdict": "cannot be told", "reason": "fewer than 8 patients", "nulls": {}}
-    verdict = {"primary": None, "arms": {"forward": found}}
-    data = SimpleNamespace(verdict=verdict, evaluation={"baseline_averages": averages})
-    figures = dict.fromkeys(("verdict", "baselines", "arms"), "")
+    claims = {"arm": None, "arms": {"forward": {}}}
+    data = SimpleNamespace(claims=claims, evaluation={"baseline_averages": averages})
+    figures = dict.fromkeys(("claims", "baselines", "arms"), "")
     return rendered(
         "sections/negative_controls.html",
         study=study,

@@ -3,9 +3,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from kalemia.evaluation.verdict import MIN_PATIENTS, UNKNOWN
+from kalemia.evaluation.claims.rule import MIN_PATIENTS
 from kalemia.explanation.summary import (
     MAP_CHANGES,
+    MAP_OPEN,
     MAP_UNCHANGED,
     Estimate,
     Summary,
@@ -109,7 +110,7 @@ AGREEING = Estimate(0.9, 0.8, 0.95, MIN_PATIENTS)
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-0.2, 0.4, MAP_CHANGES), (0.5, 0.9, MAP_UNCHANGED), (0.2, 0.7, UNKNOWN), (np.nan, np.nan, UNKNOWN)],
+    [(-0.2, 0.4, MAP_CHANGES), (0.5, 0.9, MAP_UNCHANGED), (0.2, 0.7, MAP_OPEN), (np.nan, np.nan, MAP_OPEN)],
 )
 def test_a_map_that_does_not_change_is_called_so(low, high, said):
     assert depends_on_training(Estimate((low + high) / 2, low, high, MIN_PATIENTS), AGREEING) == said
@@ -117,13 +118,13 @@ def test_a_map_that_does_not_change_is_called_so(low, high, said):
 
 @pytest.mark.parametrize("likeness", [Estimate(0.1, -0.2, 0.4, 12), Estimate(0.8, 0.6, 0.9, 12)])
 def test_of_few_patients_or_of_halves_that_do_not_agree_no_change_is_told(likeness):
-    assert depends_on_training(likeness, AGREEING) != UNKNOWN
+    assert depends_on_training(likeness, AGREEING) != MAP_OPEN
     few = Estimate(likeness.mean, likeness.low, likeness.high, MIN_PATIENTS - 1)
-    assert depends_on_training(few, AGREEING) == UNKNOWN
-    assert depends_on_training(likeness, Estimate(0.9, 0.8, 0.95, MIN_PATIENTS - 1)) == UNKNOWN
-    assert depends_on_training(likeness, Estimate(0.7, 0.49, 0.9, 12)) == UNKNOWN
+    assert depends_on_training(few, AGREEING) == MAP_OPEN
+    assert depends_on_training(likeness, Estimate(0.9, 0.8, 0.95, MIN_PATIENTS - 1)) == MAP_OPEN
+    assert depends_on_training(likeness, Estimate(0.7, 0.49, 0.9, 12)) == MAP_OPEN
     assert depends_on_training(likeness, Estimate(0.7, 0.5, 0.9, 12)) == depends_on_training(likeness, AGREEING)
-    assert depends_on_training(likeness, estimate([], 1)) == UNKNOWN
+    assert depends_on_training(likeness, estimate([], 1)) == MAP_OPEN
 
 
 @dataclass(frozen=True)
@@ -154,14 +155,14 @@ def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():
     }
     said = change_sentence(summary_of(8, **checks), list(checks), [4], "stem")
     assert said.startswith("All weights random: 1 of 3 maps change; unchanged")
-    assert said.endswith(": forward in the last stage; cannot be told: paper in the last stage.")
+    assert said.endswith(": forward in the last stage; open: paper in the last stage.")
     assert [sanity_row(summary_of(8, **checks), model, 4)["outcome"]["stem"] for model in checks] == [
         MAP_CHANGES,
-        UNKNOWN,
+        MAP_OPEN,
         MAP_UNCHANGED,
     ]
     few = change_sentence(summary_of(7, **checks), list(checks), [4], "stem")
-    assert few.startswith("All weights random: 0 of 3 maps change; cannot be told: generic")
+    assert few.startswith("All weights random: 0 of 3 maps change; open: generic")
 
 
 def test_the_yardstick_is_over_the_networks_that_have_one():

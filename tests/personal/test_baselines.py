@@ -19,8 +19,8 @@ from kalemia.stats.draw_metrics import area_under_roc
 
 HIGH = Range(above=5.5)
 NAMES = [
-    "generic", "threshold", "platt_offset", "nearest_mean", "linear_probe", "heart_rate", "ecg_measures", "last_value",
-    "last_label", "time_since_admission",
+    "generic", "threshold", "platt_offset", "nearest_mean", "linear_probe", "mean_beat", "heart_rate", "ecg_measures",
+    "last_value", "last_label", "time_since_admission",
 ]  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def _draws(n, seed=1, **columns):
         "logit": random.standard_normal(n),
         "decision": np.zeros(n, np.int8),
         "pooled": random.standard_normal((n, 4)),
+        "mean_beat": random.standard_normal((n, 60)),
         "measures": random.standard_normal((n, 6)),
         "heart_rate_bpm": random.standard_normal(n),
         "last_value": np.full(n, np.nan),
@@ -66,6 +67,7 @@ def test_recalibrations_keep_the_order_of_the_generic_network():
     [
         ("heart_rate_bpm", "heart_rate"),
         ("measures", "ecg_measures"),
+        ("mean_beat", "mean_beat"),
         ("pooled", "linear_probe"),
         ("pooled", "nearest_mean"),
         ("hours_since_admission", "time_since_admission"),
@@ -76,7 +78,7 @@ def test_a_baseline_uses_its_column_in_either_direction(column, baseline, sign):
     def told(n, seed):
         plain = _draws(n, seed)
         values, signal = getattr(plain, column), 8.0 * sign * plain.labels
-        signal = signal[:, None] * (np.arange(values.shape[1]) == 0) if values.ndim == 2 else signal
+        signal = signal[:, None] * (np.arange(values.shape[1]) % 5 == 0) if values.ndim == 2 else signal
         return dataclasses.replace(plain, **{column: values + signal})
 
     assert _aucs(told(12, 1), told(20, 2))[baseline] > 0.9

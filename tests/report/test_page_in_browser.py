@@ -182,7 +182,7 @@ def test_the_keyboard_reaches_the_content_and_the_navigation_marks_the_place(bro
     browser.press(ENTER)
     assert browser.run("return document.activeElement.id") == "main"
     current = "return [...document.querySelectorAll('nav [aria-current]')].map((link) => link.hash)"
-    assert browser.run(current) == ["#verdict"]
+    assert browser.run(current) == ["#claims"]
     browser.run("document.querySelector('nav a[href=\"#generic\"]').focus()")
     assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
     browser.press(ENTER)

@@ -32,7 +32,7 @@ def test_every_section_has_its_own_place_and_template():
     assert len({section.place for section in SECTIONS.values()}) == len(SECTIONS)
     templates = {path.stem for path in (ROOT / "src/kalemia/report/sections").glob("*.html")}
     assert templates == set(SECTIONS)
-    assert next(iter(SECTIONS)) == "verdict"
+    assert next(iter(SECTIONS)) == "claims"
 
 
 def test_every_caption_file_is_of_a_figure_or_table():

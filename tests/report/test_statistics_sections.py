@@ -2,10 +2,11 @@
 
 import pytest
 
+from kalemia.report.formatting import signed_interval
 from kalemia.report.inputs import read_study
 from kalemia.report.section import Notes
 from kalemia.report.sections import prevalence, statistics
-from kalemia.report.sections.statistics import p_value, signed_interval
+from kalemia.report.sections.statistics import p_value
 from report_fixture import N_ROUNDS, write_results
 
 

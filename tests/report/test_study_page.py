@@ -20,7 +20,7 @@ from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS
 from kalemia.report.formatting import published as in_words
 from kalemia.report.inputs import REVIEW, STUDY_FILES
 from kalemia.report.outputs import STUDY_FIGURES
-from kalemia.report.sections.verdict import auc_change
+from kalemia.report.sections.claims import auc_change
 from kalemia.report.study_page import write_page
 from kalemia.report.write_outputs import write_csv_tables, write_study_figures
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results

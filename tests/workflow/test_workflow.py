@@ -1,6 +1,7 @@
 """The tiniest study through Snakemake, and what happens to it afterwards."""
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from kalemia.core.paths import SUBJECTS_PER_BATCH
 from kalemia.core.result_digests import key_tables
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, write_json, write_table
+from kalemia.evaluation.claims.rule import in_order
+from kalemia.personal.baselines import BASELINES
 from kalemia.rebuild_report import read_settings
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS
 from kalemia.stats.discrimination import discrimination
@@ -393,10 +396,20 @@ def test_every_negative_control_and_baseline_is_reported(finished):
     nulls = read_table(results / "evaluation/nulls.parquet", "nulls").to_pylist()
     assert {row["kind"] for row in nulls} == {"shuffled", "shifted", "stranger", "between_beats"}
     baselines = read_table(results / "evaluation/baseline_metrics.parquet", "baseline_metrics").to_pylist()
-    assert len({row["baseline"] for row in baselines}) == 11
-    verdict = read_json(results / "evaluation/verdict.json")
-    assert (verdict["primary"], verdict["verdict"]) == ("forward", "cannot be told")
-    assert verdict["sentence"] in (results / "report.html").read_text().replace("&#39;", "'")
+    assert {row["baseline"] for row in baselines} == set(BASELINES)
+
+
+def test_the_claims_are_registered_before_training_and_stand_first_on_the_page(finished):
+    results = finished / "results"
+    (registered,) = read_json(results / "cohort/claims.json")["registrations"]
+    assert registered["after_training"] is False
+    claims = read_json(results / "evaluation/claims.json")
+    assert claims["arm"] == registered["settings"]["arm"] == "forward"
+    page = html.unescape((results / "report.html").read_text())
+    assert f"Registered at {registered['time']}, before any network was trained" in page
+    for _, claim in in_order(claims["arms"]["forward"]):
+        assert f"<strong>{claim['claim']}: {claim['state']}.</strong>" in page
+        assert claim["reason"][1:] in page
 
 
 def test_leakage_stops_the_build_with_one_line(copy_of_finished):

@@ -59,8 +59,8 @@ STAGE_VERSIONS = {
     "personal": StageVersion(3, ("seed", "network", "personal.n_trained_stages", "personal.threads", "evaluation")),
     "nulls": StageVersion(5, _SPLIT_SETTINGS),
     "strangers": StageVersion(2, ()),
-    "baselines": StageVersion(3, ("evaluation", "analyte.positive")),
-    "evaluation": StageVersion(7, ("seed", "evaluation", "protocols")),
+    "baselines": StageVersion(4, ("evaluation", "analyte.positive")),
+    "evaluation": StageVersion(8, ("seed", "evaluation", "protocols", "verdict", "analyte.name")),
     "explanation": StageVersion(5, ("seed", "explanation")),
-    "report": StageVersion(6, ("study", "analyte.condition")),
+    "report": StageVersion(7, ("study", "analyte.condition")),
 }

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from kalemia.core.seeds import rng
-from kalemia.evaluation.claims import MIN_PATIENTS
+from kalemia.evaluation.claims.rule import MIN_PATIENTS
 from kalemia.explanation.map_similarity import spearman
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.stats.tests_and_intervals import bootstrap_indices, expanded_interval

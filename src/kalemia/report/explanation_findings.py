@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
-from kalemia.evaluation.claims import MIN_PATIENTS
+from kalemia.evaluation.claims.rule import MIN_PATIENTS
 from kalemia.explanation.summary import (
     MAP_CHANGES,
     MAP_OPEN,

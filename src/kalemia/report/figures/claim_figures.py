@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from kalemia.core.config import Study
 from kalemia.core.wording import display_name, plural
-from kalemia.evaluation.claims import in_order
+from kalemia.evaluation.claims.rule import in_order
 from kalemia.report.figures.canvas import NOBODY, panel_rows, panels, share_axis, svg_figure, write_remark
 from kalemia.report.figures.distance_bins import DISTANCE_EDGES_HOURS, by_distance, distance_names
 from kalemia.report.figures.palette import LIGHT, model_color

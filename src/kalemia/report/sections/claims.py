@@ -4,18 +4,18 @@ import math
 
 from kalemia.core.config import Study
 from kalemia.core.wording import plural
-from kalemia.evaluation.claims import EXCLUDED, OPEN, SHOWN, in_order
 from kalemia.report.figures.palette import ARM_COLORS
 from kalemia.report.formatting import PROTOCOLS, number
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Notes, Section
 
-MARKS = {SHOWN: "✓", EXCLUDED: "✗", OPEN: "?"}  # each is also said in words
+MARKS = {"shown": "✓", "excluded": "✗", "open": "?"}  # each is also said in words
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """The claims of the deciding arm, when they were registered, and one row of the picture per arm, deciding first."""
-    from kalemia.evaluation.register_claims import claims_digest, describe_registration
+    from kalemia.evaluation.claims.registration import claims_digest, describe_registration
+    from kalemia.evaluation.claims.rule import in_order
 
     deciding = data.claims["arm"]
     arms = sorted(study.arms, key=lambda arm: arm != deciding)
@@ -40,7 +40,7 @@ def claim_row(name: str, found: dict, smallest_gain: float) -> dict:
         "state": found["state"],
         "claim": found["claim"],
         "reason": found["reason"],
-        "outlook": outlook(found, smallest_gain) if found["state"] == OPEN else "",
+        "outlook": outlook(found, smallest_gain) if found["state"] == "open" else "",
     }
 
 

@@ -4,7 +4,6 @@ import pyarrow as pa
 
 from kalemia.core.config import Arm, Study
 from kalemia.core.wording import display_name, join_with_and
-from kalemia.evaluation.claims import in_order
 from kalemia.report.formatting import number, signed_interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
@@ -24,6 +23,8 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 def comparison_rows(arms: dict[str, Arm], claims: dict) -> list[dict]:
     """One row per arm and comparison: patients, both AUCs, their difference with bounds, and the state of the claim."""
+    from kalemia.evaluation.claims.rule import in_order
+
     rows = []
     for name, arm in arms.items():
         for claim, found in in_order(claims["arms"][name]):

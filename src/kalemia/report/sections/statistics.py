@@ -19,7 +19,7 @@ OVER_ROUNDS = ("auc", "accuracy")  # shown round by round; the others are in the
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Tests by round and by arm, every metric before and after, and the effective sample size."""
-    from kalemia.evaluation.claims import MIN_PATIENTS
+    from kalemia.evaluation.claims.rule import MIN_PATIENTS
 
     tests = data.evaluation["comparisons"].to_pylist()
     last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kalemia.core.config import Arm, Verdict
 from kalemia.core.tables import read_json, table_from_rows, write_table
-from kalemia.evaluation.claims import (
+from kalemia.evaluation.claims.rule import (
     CLAIMS,
     EXCLUDED,
     MIN_PATIENTS,

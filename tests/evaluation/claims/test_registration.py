@@ -4,7 +4,7 @@ import pytest
 
 from kalemia.core.config import Study, Verdict
 from kalemia.core.tables import read_json
-from kalemia.evaluation.register_claims import claims_digest, describe_registration, register_claims
+from kalemia.evaluation.claims.registration import claims_digest, describe_registration, register_claims
 
 
 @pytest.fixture

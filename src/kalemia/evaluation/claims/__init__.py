@@ -1,0 +1,1 @@
+"""The four claims of a study: the evidence of each patient, the rule, and its registration beforehand."""
