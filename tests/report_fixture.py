@@ -52,7 +52,7 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
 
 def _write_registration(results: Path, study: Study) -> None:
     registered = {"digest": claims_digest(study), "settings": registered_settings(study)}
-    registered |= {"time": "2026-01-02T03:04:05+00:00", "after_training": False}
+    registered |= {"time": "2026-01-02 03:04:05 UTC", "after_training": False}
     write_json(results / "cohort/claims.json", {"registrations": [registered]})
 
 

@@ -36,14 +36,17 @@ def contents_of(results: Path) -> dict[str, bytes]:
     contents = {name: path.read_bytes() for name, path in paths.items() if not name.startswith(_NOT_COMPARED)}
     if "report.html" in contents:
         contents["report.html"] = without_times(contents["report.html"])
+    if "cohort/claims.json" in contents:
+        contents["cohort/claims.json"] = re.sub(rb'"time": "[^"]*"', b"", contents["cohort/claims.json"])
     return contents
 
 
 def without_times(page: bytes) -> bytes:
-    """A report less the table of what each rule took, which is the one part that two runs do not have in common."""
-    without, n = re.subn(rb'aria-label="[^"]*Time by rule.*?</table>', b"", page, flags=re.DOTALL)
-    assert n == 1
-    return without
+    """A report less the table of what each rule took and the time of registration, in which two runs differ."""
+    for changing in (rb'aria-label="[^"]*Time by rule.*?</table>', rb"Registered at [^,]*,"):
+        page, n = re.subn(changing, b"", page, flags=re.DOTALL)
+        assert n == 1, changing
+    return page
 
 
 def one_line(run, where: str) -> str:

@@ -39,7 +39,7 @@ def register_claims(study: Study, model_path: str | Path, path: str | Path) -> N
     earlier = read_json(path)["registrations"] if Path(path).exists() else []
     now = {
         "digest": claims_digest(study),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "after_training": Path(model_path).exists(),
         "settings": registered_settings(study),
     }

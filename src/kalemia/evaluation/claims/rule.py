@@ -43,12 +43,12 @@ class Claim:
 
 SHIFTED = Comparison("auc_shifted", "networks trained on shifted labels", count=("n_shifted", MIN_SHIFTED_RUNS))
 CLAIMS = {  # in the order in which they are tested
-    "reads": Claim("The personal network reads something about {analyte} from the patient's ECG", (SHIFTED,)),
+    "reads": Claim("The personal network reads something about {analyte} from the patient’s ECG", (SHIFTED,)),
     "personal": Claim(
-        "What it reads is this patient's own",
+        "What it reads is this patient’s own",
         (
             Comparison("auc_generic", "the generic network"),
-            Comparison("auc_strangers", "other patients' networks", count=("n_strangers", 1)),
+            Comparison("auc_strangers", "other patients’ networks", count=("n_strangers", 1)),
         ),
     ),
     "needs_network": Claim(
@@ -167,8 +167,8 @@ def _state_of(estimate: MeanEstimate, smallest_gain: float) -> str:
 def _reason(figure: dict) -> str:
     against = f"against {figure['words']}"
     if figure["patients"] < MIN_PATIENTS:
-        counted = plural(figure["patients"], "patient")
-        return f"{against}: only {counted} can be counted, and at least {MIN_PATIENTS} are needed"
+        counted = f"only {plural(figure['patients'], 'patient')}" if figure["patients"] else "no patient"
+        return f"{against}: {counted} can be counted, and at least {MIN_PATIENTS} are needed"
     gain = f"AUC {figure['difference']:+.2f} over {plural(figure['patients'], 'patient')}"
     bounds = {SHOWN: f"at least {figure['lower']:+.2f}", EXCLUDED: f"at most {figure['upper']:+.2f}"}
     bound = bounds.get(figure["state"], f"{figure['lower']:+.2f} to {figure['upper']:+.2f}")
