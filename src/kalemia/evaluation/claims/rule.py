@@ -43,12 +43,12 @@ class Claim:
 
 SHIFTED = Comparison("auc_shifted", "networks trained on shifted labels", count=("n_shifted", MIN_SHIFTED_RUNS))
 CLAIMS = {  # in the order in which they are tested
-    "reads": Claim("The personal network reads something about {analyte} from the patient’s ECG", (SHIFTED,)),
+    "reads": Claim("The personal network reads something about {analyte} from the patient's ECG", (SHIFTED,)),
     "personal": Claim(
-        "What it reads is this patient’s own",
+        "What it reads is this patient's own",
         (
             Comparison("auc_generic", "the generic network"),
-            Comparison("auc_strangers", "other patients’ networks", count=("n_strangers", 1)),
+            Comparison("auc_strangers", "other patients' networks", count=("n_strangers", 1)),
         ),
     ),
     "needs_network": Claim(
