@@ -93,7 +93,7 @@ def test_qrs_widens_to_240_ms():
 
 @pytest.mark.parametrize("number", range(5))
 def test_qrs_and_t_end_in_a_sine_wave_of_one_cycle_a_beat(number):
-    heart = replace(heart_of(number, sensitivity=1.6, failure="sinoventricular"), rate_bpm=90.0)
+    heart = replace(heart_of(number, sensitivity=1.6, failure="sinoventricular"), rate_bpm=115.0)
     beats = beats_at(heart, 13.5, 60.0)
     assert beats.merged == pytest.approx(1.0)
     r_s, ecg_mv = beats.rhythm.r_s, ecg_mv_of(beats, 60.0)

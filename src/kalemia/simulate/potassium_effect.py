@@ -21,7 +21,7 @@ _MOST_LOG_WIDENING = 1.05  # a QRS complex of about 240 ms
 _MOST_T_TO_R = 3.0
 _SINE_FROM, _SINE_TO = 3.1, 4.9  # marked excess at which QRS and T begin to merge, and at which they have merged
 _SINE_WIDTH = 0.18  # standard deviation of a Gaussian per cycle, so that a train of them is nearly a sine wave
-_MOST_SINE_CYCLE_MS = 1000.0  # in a slower rhythm the merged complexes stand apart
+_MOST_SINE_CYCLE_MS = 800.0  # in a slower rhythm the merged complexes stand apart
 
 
 @dataclass(frozen=True)
