@@ -1,0 +1,1 @@
+"""Tables in CSV: strict records, the spellings of times and numbers, and the two tables of a user's own recordings."""
