@@ -123,7 +123,9 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         "accepted_classes": {"positive": {"draws": 2, "value": [7.1, 6.2, 8.0]}},
         "rejected_classes": {"unlabeled": {"draws": 1, "value": [5.2, 5.2, 5.2]}},
     }
-    write_json(results / "cohort/flow.json", {"steps": steps, "reviewed": reviewed})
+    write_json(
+        results / "cohort/flow.json", {"steps": steps, "flags": {"comparator": 9, "twin": 16}, "reviewed": reviewed}
+    )
     _write_outcomes(results / "cohort", personal)
     write_json(
         results / "cohort/characteristics.json",

@@ -50,7 +50,10 @@ def test_decisions_are_read_by_subject(tmp_path):
         (MARKED + "7,1,accept,AB,,1 2 2 3 4\n", "line 2: marks_s: 2 comes after 2; write them in ascending order"),
         (MARKED + "7,1,accept,AB,,1 2 3 4\n", "line 2: marks_s: 4 are too few; mark at least 5 beats"),
         (MARKED + "7,1,reject,AB,,1 2 3 4 5\n", "line 2: marks_s: only an accepted draw can have marks"),
-        (HEAD + "7,1,accept,AB,,1 2 3 4 5\n", "needs the columns .*, and may have marks_s"),
+        (HEAD + "7,1,accept,AB,,1 2 3 4 5\n", "line 2: has more fields than the first line"),
+        ("draw_id,decision\n", "needs the columns .*, and may have marks_s"),
+        (HEAD + '7,1,accept,AB,"noise\n8,1,accept,AB,\n', "line 2: begins a record that does not end"),
+        (HEAD + "7,-1,accept,AB,\n", "line 2: draw_id '-1' is not a whole number"),
     ],
 )
 def test_invalid_file_raises_one_line(tmp_path, text, said):

@@ -27,13 +27,16 @@ def _context(folder, study, labs, rates=(), **tables):
     """The context of draws (subject, hours, value), with tables of which `None` is not there."""
     rows = [lab_row(i, subject, _at(hours), value) for i, (subject, hours, value) in enumerate(labs)]
     write_tables(folder, LABEVENTS=rows, **tables)
+    return _written_context(folder, study, rates, [table for table in TREATMENT_TABLES if table in tables])
+
+
+def _written_context(folder, study, rates=(), given=()):
     draws = build_draws(analyte_rows(folder, study.analyte.items), study.analyte)
     for name in ("recording", "sample_from", "sample_to", "candidate_population"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(folder / "draws.parquet", "draws", draws)
     quality = [{"draw_id": draw, "heart_rate_bpm": rate} for draw, rate in rates]
     write_table(folder / "q.parquet", "quality", table_from_rows("quality", quality))
-    given = [table for table in TREATMENT_TABLES if table in tables]
     write_context(
         folder / "draws.parquet", [folder / "q.parquet"], folder, given, study.context, "", folder / "context.parquet"
     )
@@ -58,6 +61,18 @@ def test_last_label_is_carried_over_unlabeled_values(tmp_path, study):
 def test_unreliable_values_are_not_used(tmp_path, study):
     rows = _context(tmp_path, study, [(10, 0, 4.4), (10, 1, 99.0), (10, 3, 4.1)])
     assert rows[2]["last_value"] == pytest.approx(4.4)
+
+
+def test_a_hemolyzed_value_is_not_known_and_a_draw_without_a_time_has_no_context(tmp_path, study):
+    rows = [lab_row(i, 10, _at(3 * i), 4.4) for i in range(3)]
+    rows[1] = rows[1].replace("4.4", "6.9") + "HEMOLYZED"
+    rows.append('3,10,,50971,,"4.5",4.5,"mEq/L",')
+    write_tables(tmp_path, LABEVENTS=rows)
+    known = _written_context(tmp_path, study)
+    assert known[2]["last_value"] == pytest.approx(4.4)
+    assert set(known) == {0, 1, 2}
+    kept = dataclasses.replace(study, analyte=dataclasses.replace(study.analyte, exclude_hemolyzed=False))
+    assert _written_context(tmp_path, kept)[2]["last_value"] == pytest.approx(6.9)
 
 
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 30), st.sampled_from([4.0, 5.2, 6.1])), max_size=12))

@@ -30,5 +30,12 @@ def test_errors_and_implausible_values_are_left_out(tmp_path):
     assert _body(tmp_path, *rows) == []
 
 
+def test_a_weight_without_a_time_is_left_out(tmp_path):
+    write_tables(tmp_path, CHARTEVENTS=[f"1,10,,,763,{NOON},80,0", "2,10,,,763,,81,0"])
+    write_heights_and_weights(tmp_path, "", tmp_path / "height_weight.parquet")
+    rows = read_table(tmp_path / "height_weight.parquet", "height_weight").to_pylist()
+    assert [row["weight_kg"] for row in rows] == [80]
+
+
 def test_empty_table_gives_an_empty_table(tmp_path):
     assert _body(tmp_path) == []

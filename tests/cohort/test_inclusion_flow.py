@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.inclusion_flow import REASONS, STEPS, DrawOutcome, count_inclusion_flow
+from kalemia.cohort.inclusion_flow import REASONS, STEPS, DrawOutcome, count_flags, count_inclusion_flow
 
 
 def test_a_small_flow_by_hand():
@@ -21,6 +21,11 @@ def test_a_small_flow_by_hand():
     unlabeled = at["value usable"]["reasons"]["no value"]["classes"]
     assert unlabeled == {"unlabeled": {"draws": 2, "value": [None, None, None]}}
     assert (at["in a population"]["subjects"], at["in a population"]["draws"]) == (1, 1)
+
+
+def test_flags_are_counted_whether_or_not_they_exclude():
+    flags = [["twin"], [], ["no value", "hemolyzed"], ["twin", "contaminated"], ["hemolyzed"]]
+    assert count_flags(flags) == {"no value": 1, "hemolyzed": 2, "twin": 2, "contaminated": 1}
 
 
 @given(

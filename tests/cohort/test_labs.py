@@ -95,16 +95,21 @@ def test_unusable_values_keep_their_row_and_reason(study):
         (6, 10, None, 50971, datetime(2150, 1, 1, 16), "GREATER THAN 10", None),
         (7, 10, None, 50971, datetime(2150, 1, 1, 17), "4.2", 4.2, "mg/dL"),
         (8, 10, None, 50971, datetime(2150, 1, 1, 18), "4.3", 4.3, None),
+        (9, 10, None, 50971, datetime(2150, 1, 1, 19), "ERROR", 4.4),
+        (10, 10, None, 50971, datetime(2150, 1, 1, 20), "6.4", 4.4),
+        (11, 10, None, 50971, None, "4.5", 4.5),
+        (12, 10, None, 50971, None, "6.5", 6.5),
     )
     draws = build_draws(rows, study.analyte)
     assert draws["reason"].to_pylist() == [
-        None, "twin", "no value", "implausible value", "comparator", "no value", "other unit", None
+        None, "twin", "no value", "implausible value", "comparator", "no value", "other unit", None, "contradiction",
+        "contradiction", "no time", "no time",
     ]  # fmt: skip
     assert draws["flags"].to_pylist() == [
         ["twin"], ["twin"], ["no value"], ["implausible value"], ["comparator"], ["no value", "comparator"],
-        ["other unit"], [],
+        ["other unit"], [], ["contradiction"], ["contradiction"], ["no time"], ["no time"],
     ]  # fmt: skip
-    assert draws["label"].to_pylist() == [0, 0, None, None, None, None, None, 0]
+    assert draws["label"].to_pylist() == [0, 0, None, None, None, None, None, 0, None, None, None, None]
     assert draws["value"].to_pylist()[2] is None
 
 
@@ -120,6 +125,57 @@ def test_first_configured_item_with_a_value_is_used_for_a_specimen(study):
         draws = build_draws(rows, dataclasses.replace(study.analyte, items=items)).to_pylist()
         assert [draw["draw_id"] for draw in draws if draw["reason"] is None] == used
         assert all("twin" in draw["flags"] for draw in draws)
+
+
+def test_a_hemolyzed_value_is_flagged_and_excluded_unless_configured(study):
+    rows = _rows(
+        (1, 10, None, 50971, START, "GROSSLY HEMOLYZED", 6.2),
+        (2, 10, None, 50971, START + timedelta(hours=1), "6.1", 6.1),
+        (3, 10, None, 50971, START + timedelta(hours=2), "6.3", 6.3),
+        (4, 10, None, 50971, START + timedelta(hours=3), "4.0", 4.0),
+        (5, 10, None, 50971, START + timedelta(hours=3), "HEMOLYZED", None),
+        (6, 10, None, 50971, START + timedelta(hours=4), "6.6 HEMOLYZED", 6.6),
+        (7, 10, None, 50971, START + timedelta(hours=4), "4.2", 4.2),
+    )
+    rows = rows.append_column("FLAG", pa.array([None, "HEMOLYZED", "abnormal", None, None, None, None]))
+    comments = [None, None, "no hemolysis", None, None, None, "previous value due to lysis"]
+    rows = rows.append_column("COMMENTS", pa.array(comments))
+    draws = build_draws(rows, study.analyte).to_pylist()
+    assert [draw["reason"] for draw in draws] == ["hemolyzed", "hemolyzed", None, None, "no value", "hemolyzed", None]
+    assert [draw["draw_id"] for draw in draws if "hemolyzed" in draw["flags"]] == [1, 2, 5, 6]
+    assert [draw["label"] for draw in draws] == [1, 1, 1, 0, None, 1, 0]
+    kept = build_draws(rows, dataclasses.replace(study.analyte, exclude_hemolyzed=False)).to_pylist()
+    assert [draw["reason"] for draw in kept[:5]] == [None, None, None, None, "no value"]
+    assert [draw["reason"] for draw in kept[5:]] == ["conflicting twins"] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "flagged", "reasons"),
+    [
+        ((6.4, 4.1), True, ["conflicting twins"] * 2),
+        ((4.1, 6.4, 4.1), True, ["conflicting twins"] * 3),
+        ((6.1, 5.2), True, [None, "twin"]),  # one of them has no label
+        ((4.0, 4.1), True, [None, "twin"]),  # another value, the same label
+        ((4.1, 4.1), False, [None, "twin"]),
+    ],
+)
+def test_twins_of_one_item_that_differ_are_in_conflict(study, values, flagged, reasons):
+    rows = _rows(*((i, 10, None, 50971, START, str(k), k) for i, k in enumerate(values)))
+    draws = build_draws(rows, study.analyte).to_pylist()
+    assert [draw["reason"] for draw in draws] == reasons
+    assert all(("conflicting twins" in draw["flags"]) == flagged for draw in draws)
+
+
+def test_items_that_differ_are_no_conflict_and_a_conflict_leaves_the_next_item(study):
+    rows = _rows(
+        (1, 10, None, 50971, START, "6.4", 6.4),
+        (2, 10, None, 50822, START, "4.1", 4.1),
+        (3, 11, None, 50971, START, "6.4", 6.4),
+        (4, 11, None, 50971, START, "4.1", 4.1),
+        (5, 11, None, 50822, START, "4.3", 4.3),
+    )
+    draws = build_draws(rows, dataclasses.replace(study.analyte, items=(50971, 50822))).to_pylist()
+    assert [draw["reason"] for draw in draws] == [None, "twin", "conflicting twins", "conflicting twins", None]
 
 
 def _hourly(*values, minutes=60):
@@ -225,7 +281,7 @@ def test_invalid_subject_raises_one_line(tmp_path, subject, said):
 
 def test_a_value_of_another_type_names_its_column(tmp_path):
     _write(tmp_path, '1,10,100,50971,yesterday,"4.1",4.1,"mEq/L",\n')
-    with pytest.raises(UserError, match="CHARTTIME 'yesterday' is not of type timestamp"):
+    with pytest.raises(UserError, match=r"LABEVENTS\.csv\.gz: line 2: CHARTTIME 'yesterday' is not a time"):
         analyte_rows(tmp_path, [50971])
 
 
@@ -251,6 +307,7 @@ def test_counts_of_the_real_demo_tables(study, real_data):
         n_labels = [labels_of[of].count(label) for of in (None, 10059) for label in (1, 0)]
         assert (len(draws), n_values, *n_labels) == counts
         assert sum("twin" in draw["flags"] for draw in draws) == (6 if len(items) == 2 else 0)
+        assert not any({"contradiction", "hemolyzed", "conflicting twins"} & set(draw["flags"]) for draw in draws)
 
 
 @pytest.mark.realdata

@@ -1,5 +1,6 @@
 """Clinical tables from a server that wants a password, and that the password is nowhere afterwards."""
 
+import gzip
 import hashlib
 
 import pytest
@@ -46,6 +47,15 @@ def _download(site, folder, name="LARGE.csv.gz", **settings):
 
 def test_a_table_is_downloaded_and_checked(site, published, tmp_path):
     assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_table_that_is_published_without_compression_is_compressed(site, published, tmp_path):
+    whole = b"row_id,subject_id\n" + b"1,2\n" * 50_000
+    (published / "PLAIN.csv").write_bytes(whole)
+    with (published / "SHA256SUMS.txt").open("a") as sums:
+        sums.write(f"{hashlib.sha256(whole).hexdigest()} PLAIN.csv\n")
+    assert gzip.decompress(_download(site, tmp_path, "PLAIN.csv.gz")) == whole
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -111,11 +111,6 @@ def test_millimoles_are_the_same_number(tmp_path):
     ]
 
 
-def test_a_number_is_written_as_people_write_it(tmp_path):
-    source = _own(tmp_path, "", "subject,time,potassium\n7,2024-05-17 08:00:00,6_1\n7,2024-05-17 09:00:00,6.1\n")
-    assert source.analyte_rows([1])["VALUENUM"].to_pylist() == [None, 6.1]
-
-
 @pytest.mark.parametrize(("micro", "encoding"), [("\u00b5", "latin-1"), ("\u00b5", "utf-8"), ("\u03bc", "utf-8")])
 def test_a_micro_sign_is_read_in_a_header(tmp_path, micro, encoding):
     write_wfdb(tmp_path / "a", 250, "uV", 1000)
@@ -208,8 +203,11 @@ def test_times_with_zones_are_compared_in_utc(tmp_path):
         ("", "subject;time;potassium\n7;2024-05-17 08:00:00;5\n", "has no column 'subject'; .* commas"),
         ("", "subject,time,value\n", "has no column 'potassium'"),
         ("", "subject,time,potassium\n7,2024-05-17 08:00:00,6,1\n", "line 2: has more fields .* need a point"),
-        ("", "subject,time,potassium\n7,2024-05-17,6.1\n", "line 2: time '2024-05-17' is not a time"),
-        ("", "subject,time,potassium,unit\n7,2024-05-17 08:00:00,20,mg/dL\n", "line 2: unit 'mg/dL'"),
+        ("", "subject,time,potassium\n7,2024-05-17,6.1\n", "line 2: time '2024-05-17' is not a time but a day"),
+        ("", "subject,time,potassium\n7,45429.33,6.1\n", "line 2: time '45429.33' is not a time; times are read as"),
+        ("", "subject,time,potassium\n7,0001-01-01 00:00+02:00,6.1\n", "line 2: time '0001-01-01 00:00.02:00'"),
+        ('7,"2024-05-17 08:00:00,a,II,,\n', POTASSIUM, r"recordings\.csv: line 2: begins a record that does not end"),
+        ("7,2024-05-17 08:00:00,a,II\n", POTASSIUM, r"recordings\.csv: line 2: has fewer fields"),
     ],
 )
 def test_a_mistake_in_the_two_files_is_one_line(tmp_path, recordings, potassium, says):

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
-from pyarrow import csv
-
 from kalemia.core.errors import UserError
+from kalemia.sources.csv_tables.lines import read_lines
 
 MIN_MARKS = 5  # fewer beats say little about a draw; ten seconds at 30 a minute have as many
 _COLUMNS = ("subject_id", "draw_id", "decision", "reviewer", "note")
 _MARKS = "marks_s"  # a column that may be missing
+_ABOUT = f"a file of decisions needs the columns {', '.join(_COLUMNS)}, and may have {_MARKS}"
+_MAX_DRAW = 2**63 - 1
 _DECISIONS = ("accept", "reject")
 
 
@@ -38,27 +38,29 @@ def read_review_decisions(path: str | Path | None, window_minutes: float) -> dic
     """Read subject -> draw -> decision from a CSV of subject_id, draw_id, decision, reviewer, note and perhaps marks_s.
 
     window_minutes: length of an excerpt. Without a path there are no decisions. Raises `UserError` if the file is
-    missing or lacks a column, or if a line has a decision other than accept and reject, has no reviewer, repeats a
-    draw, or has marks that are too few, not ascending, outside the excerpt, or not of an accepted draw.
+    missing or lacks a column, or if a line is no record of CSV, has a decision other than accept and reject, has no
+    reviewer, repeats a draw, or has marks that are too few, not ascending, outside the excerpt, or not of an accepted
+    draw.
     """
     if path is None:
         return {}
     decisions: dict[int, dict[int, ReviewDecision]] = {}
-    for line, row in enumerate(_read_rows(path), start=2):
-        if row["subject_id"] is None or row["draw_id"] is None:
-            raise UserError(f"{path}: line {line}: has no subject_id or no draw_id")
-        if row["decision"] not in _DECISIONS:
-            raise UserError(f"{path}: line {line}: decision {row['decision']!r} is neither accept nor reject")
-        if not row["reviewer"]:
-            raise UserError(f"{path}: line {line}: has no reviewer; every decision needs one")
+    for line in read_lines(Path(path), _COLUMNS, _ABOUT):
+        if not line["subject_id"] or not line["draw_id"]:
+            raise UserError(f"{line.where}: has no subject_id or no draw_id")
+        if line["decision"] not in _DECISIONS:
+            raise UserError(f"{line.where}: decision {line['decision']!r} is neither accept nor reject")
+        if not line["reviewer"]:
+            raise UserError(f"{line.where}: has no reviewer; every decision needs one")
         try:
-            marks_s = _parse_marks(row.get(_MARKS) or "", row["decision"], 60 * window_minutes)
+            marks_s = _parse_marks(line[_MARKS], line["decision"], 60 * window_minutes)
         except UserError as error:
-            raise UserError(f"{path}: line {line}: {_MARKS}: {error}") from None
-        subject_decisions = decisions.setdefault(row["subject_id"], {})
-        if row["draw_id"] in subject_decisions:
-            raise UserError(f"{path}: line {line}: draw {row['draw_id']} has a second decision; keep one line")
-        subject_decisions[row["draw_id"]] = ReviewDecision(row["decision"], row["reviewer"], row["note"] or "", marks_s)
+            raise UserError(f"{line.where}: {_MARKS}: {error}") from None
+        draw_id = line.whole_number("draw_id", _MAX_DRAW)
+        subject_decisions = decisions.setdefault(line.subject("subject_id"), {})
+        if draw_id in subject_decisions:
+            raise UserError(f"{line.where}: draw {draw_id} has a second decision; keep one line")
+        subject_decisions[draw_id] = ReviewDecision(line["decision"], line["reviewer"], line["note"], marks_s)
     return decisions
 
 
@@ -103,17 +105,3 @@ def _parse_marks(text: str, decision: str, window_s: float) -> tuple[float, ...]
     if len(marks_s) < MIN_MARKS:
         raise UserError(f"{len(marks_s)} are too few; mark at least {MIN_MARKS} beats")
     return marks_s
-
-
-def _read_rows(path: str | Path) -> list[dict]:
-    columns = (*_COLUMNS, _MARKS)
-    types = {name: pa.int64() if name.endswith("_id") else pa.string() for name in columns}
-    try:
-        table = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=types))
-        return table.select([name for name in columns if name in (*_COLUMNS, *table.column_names)]).to_pylist()
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"{path}: cannot be read as decisions ({first}); it needs the columns {', '.join(_COLUMNS)}, and may have"
-            f" {_MARKS}"
-        ) from None

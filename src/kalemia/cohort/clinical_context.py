@@ -15,7 +15,7 @@ from kalemia.core.tables import read_table, write_table
 from kalemia.sources.mimic_codes import TREATMENTS
 from kalemia.sources.mimic_tables import admissions
 
-_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "value", "label", "flags"]
+_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "value", "label", "flags", "reason"]
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -28,13 +28,14 @@ def write_context(
     digest: str,
     path: str | Path,
 ) -> None:
-    """Write one row per draw of `draws_path`, in the same order.
+    """Write one row per draw of `draws_path` that has a time, in the same order.
 
     tables: folder of the clinical tables, None if there are none. available: names of the treatment tables in it. Each
     row contains only what was known by the time of its draw, except `hours_since_admission` of a draw taken before its
     admission. Raises `UserError` if a table cannot be read.
     """
     draws = read_table(draws_path, "draws", _DRAW_COLUMNS)
+    draws = draws.filter(pc.is_valid(draws["draw_time"])).combine_chunks()
     time = draws["draw_time"].to_numpy()
     slices = _subject_slices(draws["subject_id"].to_numpy())
     columns = {name: draws[name] for name in ("subject_id", "draw_id", "draw_time")}
@@ -94,7 +95,7 @@ def _has_value(draws: pa.Table) -> np.ndarray:
     without = np.isin(flags.flatten().to_numpy(zero_copy_only=False), NO_VALUE_FLAGS)
     has_value = np.ones(len(draws), bool)
     has_value[of_row[without]] = False
-    return has_value
+    return has_value & (draws["reason"].to_numpy() != "hemolyzed")  # which is known with the value
 
 
 def _first_of_specimen(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ _COLUMN_NAMES = {"height": "height_cm", "weight": "weight_kg"}
 def write_heights_and_weights(tables: str | Path, digest: str, path: str | Path) -> None:
     """Write every plausible height and weight in CHARTEVENTS once, sorted by subject, time and value.
 
-    Rows marked as errors are left out. The table is streamed: memory holds only the rows that are kept.
+    Rows marked as errors and rows without a time are left out. The table is streamed: memory holds only the rows that
+    are kept.
     """
     items = items_of(HEIGHT_WEIGHT_TABLE)
     batches = item_batches(tables, HEIGHT_WEIGHT_TABLE, [item.item for item in items], COLUMNS)
@@ -37,10 +38,11 @@ def _measurements(batch: pa.RecordBatch) -> pa.Table:
     meaning = np.array([items[item].meaning for item in batch["ITEMID"].to_pylist()])
     value = batch["VALUENUM"].to_numpy(zero_copy_only=False) * factor
     is_error = pc.fill_null(pc.not_equal(batch["ERROR"], 0), False).to_numpy(zero_copy_only=False)
+    has_time = batch["CHARTTIME"].is_valid().to_numpy(zero_copy_only=False)
     columns = {"subject_id": batch["SUBJECT_ID"], "time": batch["CHARTTIME"]}
     is_kept = np.zeros(len(batch), bool)
     for name, (low, high) in PLAUSIBLE.items():
-        is_plausible = (meaning == name) & (value > low) & (value < high) & ~is_error
+        is_plausible = (meaning == name) & (value > low) & (value < high) & ~is_error & has_time
         columns[_COLUMN_NAMES[name]] = pa.array(value.astype(np.float32), mask=~is_plausible)
         is_kept |= is_plausible
     return pa.table(columns, SCHEMAS["height_weight"]).filter(pa.array(is_kept))

@@ -1,16 +1,30 @@
 """Count the inclusion flow: the reasons why draws are excluded, and the losses at each step."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
 from kalemia.core.config import Analyte, Cohort, Populations
 
+# What may be wrong with the value of a draw, as `labs.build_draws` flags it.
+FLAGS = (
+    "no time",
+    "no value",
+    "comparator",
+    "contradiction",
+    "other unit",
+    "implausible value",
+    "hemolyzed",
+    "conflicting twins",
+    "twin",
+    "contaminated",
+)
 # Step -> the reasons for exclusion at that step, in the order in which draws pass the steps.
 STEPS: dict[str, tuple[str, ...]] = {
     "value measured": (),
-    "value usable": ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated"),
+    "value usable": FLAGS,
     "no atrial fibrillation or pacing coded": ("atrial fibrillation coded", "pacing coded"),
     "recorded before the draw": (
         "no recording",
@@ -52,11 +66,15 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
     """Describe the criteria of the steps that the configuration controls: step -> text."""
     items = ", ".join(map(str, analyte.items))
     jump = f"{analyte.contamination.jump:g} {analyte.unit}"
-    outcome = "excluded" if analyte.contamination.exclude else "flagged but kept"
+    hemolyzed, contaminated = (
+        "excluded" if is_excluded else "flagged but kept"
+        for is_excluded in (analyte.exclude_hemolyzed, analyte.contamination.exclude)
+    )
     preferred_lead = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
     return {
         "value measured": f"{analyte.name}, item {items}",
-        "value usable": f"values that jump by {jump} and back at the next value are {outcome}",
+        "value usable": f"values of hemolyzed specimens are {hemolyzed}, values that jump by {jump} and back at the"
+        f" next value are {contaminated}",
         "recorded before the draw": f"{cohort.min_recorded_minutes:g} of the {cohort.window_minutes:g} minutes before,"
         f" at most {cohort.max_missing_minutes:g} outside the recording; if recordings overlap, the one with more of"
         f" {preferred_lead}",
@@ -119,6 +137,12 @@ def count_inclusion_flow(draws: list[DrawOutcome], descriptions: dict[str, str] 
             }
         )
     return {"steps": steps}
+
+
+def count_flags(flags: Iterable[list[str] | None]) -> dict[str, int]:
+    """How many draws carry each flag, whether or not it excluded them, from the flags of each draw."""
+    counts = Counter(chain.from_iterable(filter(None, flags)))
+    return {flag: counts[flag] for flag in FLAGS if counts[flag]}
 
 
 def describe_classes(draws: Iterable[DrawOutcome]) -> dict[str, dict]:

@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.cohort.inclusion_flow import FLAGS
+from kalemia.cohort.lab_text import contradicts, has_comparator, is_other_unit, mentions_hemolysis
 from kalemia.core.config import Analyte, Contamination
 from kalemia.core.errors import UserError
 
-# The flags of a draw. A draw with one of the first four has no reliable value.
-FLAGS = ("no value", "comparator", "other unit", "implausible value", "twin", "contaminated")
-NO_VALUE_FLAGS = FLAGS[:4]
-_COMPARATOR_PATTERN = "(?i)[<>]|greater|less"
+NO_VALUE_FLAGS = FLAGS[:6]  # of draws without a reliable value at a known time
+_TEXTS = ("VALUE", "FLAG", "COMMENTS")  # columns in which the laboratory may mention hemolysis
 _ROUNDING_TOLERANCE = 1e-9  # so that 5.9 - 4.4 counts as a jump of 1.5 in binary arithmetic
 
 
@@ -28,33 +28,45 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     Columns: draw_id, subject_id, hadm_id, item_id, draw_time, value (float64), label (null: neither class, or no
     reliable value), flags (list of `FLAGS`), reason (the flag that excludes the draw, or null).
 
-    Rows of one subject and time are twins from one specimen; the first one with a value, in the order of
-    `analyte.items`, is used. A contaminated value jumps away from the previous one and the next value jumps back; it is
-    excluded only if `analyte.contamination.exclude` is set. Raises `UserError` if two different rows share a ROW_ID.
+    Rows of one subject and time are twins from one specimen; the first one with a usable value, in the order of
+    `analyte.items` and then of their ROW_ID, is used. Twins of one item with different values are in conflict: none of
+    them is used if one is positive and one negative, because nobody knows which is right. A hemolyzed value is excluded
+    by default (`analyte.exclude_hemolyzed`). A contaminated value jumps away from the previous one and the next value
+    jumps back; it is excluded only if `analyte.contamination.exclude` is set. Raises `UserError` if two different rows
+    share a ROW_ID.
     """
     rows = _deduplicate_and_sort(rows, analyte.items)
     values = rows["VALUENUM"].to_numpy()
+    labels = label_values(values, analyte)
     is_flagged = {flag: np.zeros(len(rows), bool) for flag in FLAGS}
+    is_flagged["no time"] = rows["CHARTTIME"].is_null().to_numpy()
     is_flagged["no value"] = np.isnan(values)
-    is_flagged["comparator"] = _null_as_false(pc.match_substring_regex(rows["VALUE"], _COMPARATOR_PATTERN))
-    is_flagged["other unit"] = _null_as_false(
-        pc.not_equal(pc.utf8_lower(pc.utf8_trim_whitespace(rows["VALUEUOM"])), analyte.unit.lower())
-    )
+    is_flagged["comparator"] = has_comparator(rows["VALUE"])
+    is_flagged["contradiction"] = contradicts(rows["VALUE"], values)
+    is_flagged["other unit"] = is_other_unit(rows["VALUEUOM"], analyte)
     is_flagged["implausible value"] = ~np.isnan(values) & ~analyte.plausible.contains(values)
+    for name in set(_TEXTS) & set(rows.column_names):
+        is_flagged["hemolyzed"] |= mentions_hemolysis(rows[name])
     has_value = ~np.any([is_flagged[flag] for flag in NO_VALUE_FLAGS], axis=0)
+    usable = has_value & ~(is_flagged["hemolyzed"] & analyte.exclude_hemolyzed)
     specimen = _number_specimens(rows)
-    is_flagged["twin"], is_spare = _find_twins(specimen, has_value)
-    usable = np.flatnonzero(has_value & ~is_spare)
-    subject, time_h = rows["SUBJECT_ID"].to_numpy()[usable], _hours(rows["CHARTTIME"])[usable]
-    is_flagged["contaminated"][usable] = find_contaminated(subject, time_h, values[usable], analyte.contamination)
+    is_flagged["conflicting twins"], is_undecided = _find_conflicts(
+        specimen, rows["ITEMID"].to_numpy(), values, labels, usable
+    )
+    usable &= ~is_undecided
+    is_flagged["twin"], is_spare = _find_twins(specimen, usable)
+    used = np.flatnonzero(usable & ~is_spare)
+    subject, time_h = rows["SUBJECT_ID"].to_numpy()[used], _hours(rows["CHARTTIME"])[used]
+    is_flagged["contaminated"][used] = find_contaminated(subject, time_h, values[used], analyte.contamination)
 
-    excludes = is_flagged | {"twin": is_spare}
+    excludes = is_flagged | {"conflicting twins": is_undecided, "twin": is_spare}
+    if not analyte.exclude_hemolyzed:
+        del excludes["hemolyzed"]
     if not analyte.contamination.exclude:
         del excludes["contaminated"]
     reason = np.full(len(rows), None, object)
     for flag in reversed(excludes):  # the first of FLAGS takes precedence
         reason[excludes[flag]] = flag
-    label = label_values(values, analyte)
     return pa.table(
         {
             "draw_id": rows["ROW_ID"],
@@ -63,7 +75,7 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "item_id": rows["ITEMID"],
             "draw_time": rows["CHARTTIME"],
             "value": pa.array(values, mask=np.isnan(values)),
-            "label": pa.array(label, mask=(label < 0) | ~has_value),
+            "label": pa.array(labels, mask=(labels < 0) | ~has_value),
             "flags": _flag_lists(is_flagged),
             "reason": pa.array(reason, pa.string()),
         }
@@ -118,14 +130,28 @@ def _find_twins(specimen: np.ndarray, has_value: np.ndarray) -> tuple[np.ndarray
     return is_twin, is_spare
 
 
+def _find_conflicts(
+    specimen: np.ndarray, item: np.ndarray, values: np.ndarray, labels: np.ndarray, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two bool arrays (n,): usable rows with a twin of the same item and another value, and those in opposite classes.
+
+    The latter are all of the twins, if one is positive and one negative.
+    """
+    is_conflict, is_undecided = np.zeros(len(usable), bool), np.zeros(len(usable), bool)
+    at = np.flatnonzero(usable)
+    if len(at):
+        is_new = np.append(True, (np.diff(specimen[at]) != 0) | (np.diff(item[at]) != 0))
+        starts, twins = np.flatnonzero(is_new), np.cumsum(is_new) - 1
+        differ = np.maximum.reduceat(values[at], starts) > np.minimum.reduceat(values[at], starts)
+        opposite = np.logical_and(*(np.logical_or.reduceat(labels[at] == label, starts) for label in (0, 1)))
+        is_conflict[at], is_undecided[at] = differ[twins], opposite[twins]
+    return is_conflict, is_undecided
+
+
 def _flag_lists(is_flagged: dict[str, np.ndarray]) -> pa.Array:
     matrix = np.stack([is_flagged[flag] for flag in FLAGS], axis=1)
     offsets = np.concatenate([[0], np.cumsum(matrix.sum(axis=1))]).astype(np.int32)
     return pa.ListArray.from_arrays(offsets, pa.array(np.array(FLAGS, object)[np.nonzero(matrix)[1]], pa.string()))
-
-
-def _null_as_false(mask: pa.ChunkedArray) -> np.ndarray:
-    return pc.fill_null(mask, False).to_numpy()
 
 
 def _hours(times: pa.ChunkedArray) -> np.ndarray:

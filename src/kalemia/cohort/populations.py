@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
-from kalemia.cohort.inclusion_flow import DrawOutcome, count_inclusion_flow, describe_classes
+from kalemia.cohort.inclusion_flow import DrawOutcome, count_flags, count_inclusion_flow, describe_classes
 from kalemia.core.config import Populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
@@ -71,6 +71,7 @@ def write_populations(
     outcomes = draw_outcomes(all_draws, quality, personal, generic)
     write_table(outcomes_path, "outcomes", table_from_rows("outcomes", outcomes), digest)
     flow = count_inclusion_flow([_as_outcome(row) for row in outcomes], step_descriptions)
+    flow["flags"] = count_flags(read_table(draws_path, "draws", ["flags"])["flags"].to_pylist())
     flow["reviewed"] = review_overrides(quality)
     flow["ends"] = {
         "generic": {"subjects": len(split_of), "draws": len(generic), "splits": count_splits_by_class(generic)},

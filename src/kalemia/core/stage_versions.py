@@ -16,9 +16,12 @@ class StageVersion:
 
 
 _ANALYTE_VALUE_SETTINGS = tuple(
-    f"analyte.{name}" for name in ("items", "unit", "positive", "negative", "plausible", "contamination")
+    f"analyte.{name}"
+    for name in ("name", "items", "unit", "positive", "negative", "plausible", "exclude_hemolyzed", "contamination")
 )
-_INCLUSION_FLOW_SETTINGS = tuple(f"analyte.{name}" for name in ("name", "unit", "items", "contamination"))
+_INCLUSION_FLOW_SETTINGS = tuple(
+    f"analyte.{name}" for name in ("name", "unit", "items", "exclude_hemolyzed", "contamination")
+)
 _INCLUSION_FLOW_SETTINGS += tuple(
     f"cohort.{name}"
     for name in ("lead", "window_minutes", "max_missing_minutes", "min_recorded_minutes", "prefer_recording")
@@ -43,8 +46,8 @@ STAGE_VERSIONS = {
             "populations.generic_sampling",
         ),
     ),
-    "height_weight": StageVersion(1, ()),
-    "context": StageVersion(2, ("context",)),
+    "height_weight": StageVersion(2, ()),
+    "context": StageVersion(3, ("context",)),
     "characteristics": StageVersion(2, ()),
     "excerpts": StageVersion(5, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(1, ()),

@@ -31,14 +31,14 @@ COHORT_TABLES = (
             SUBJECT_ID,
             HADM_ID,
             Column("item_id", pa.int32(), "ITEMID of the laboratory table"),
-            DRAW_TIME,
+            Column("draw_time", TIME, "when the blood was drawn; null if it is not known"),
             VALUE,
             Column("label", pa.int8(), "1 positive, 0 negative, null neither, or no reliable value"),
             Column(
                 "flags",
                 pa.list_(pa.string()),
-                "what is unusual about the value, whether or not it excludes the draw: no value, comparator, other"
-                " unit, implausible value, twin, contaminated",
+                "what is unusual about the value, whether or not it excludes the draw: no time, no value, comparator,"
+                " contradiction, other unit, implausible value, hemolyzed, conflicting twins, twin, contaminated",
             ),
             RECORDING,
             SAMPLE_FROM,
@@ -54,7 +54,7 @@ COHORT_TABLES = (
     Table(
         "context",
         "cohort/context.parquet",
-        "What was known about the patient at the time of each draw: one row per draw of `draws.parquet`.",
+        "What was known about the patient at the time of each draw: one row per draw of `draws.parquet` with a time.",
         (
             SUBJECT_ID,
             DRAW_ID,

@@ -138,6 +138,7 @@ class Analyte:
     )
     negative: Range = setting(Range(from_=3.5, to=5.0), "values with label 0", unit=ANALYTE_UNIT, paper="3.5 to 5.0")
     plausible: Range = setting(Range(from_=1.5, to=12.0), "values outside are flagged and not used", unit=ANALYTE_UNIT)
+    exclude_hemolyzed: bool = setting(True, "exclude values of specimens that the laboratory calls hemolyzed")
     contamination: Contamination = section(
         Contamination(), "a value is flagged if it jumps and the next value undoes the jump"
     )

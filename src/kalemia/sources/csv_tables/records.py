@@ -66,11 +66,13 @@ class CsvTable:
         self._file, self._pool = file, pool
         head = self._first_record()
         try:
-            (names,) = csv.reader(StringIO(head.decode("utf-8-sig"), newline=""), strict=True)
+            names = next(csv.reader(StringIO(head.decode("utf-8-sig"), newline=""), strict=True), [])
         except UnicodeDecodeError:
             raise UserError(f"{path}: is not a text file in UTF-8") from None
-        except (csv.Error, ValueError) as error:
-            raise UserError(f"{path}: line 1: does not list the names of columns, separated by commas") from error
+        except csv.Error as error:
+            raise UserError(
+                f"{path}: line 1: does not list the names of columns, separated by commas ({error})"
+            ) from None
         self.names = [name.strip() for name in names]
         self._n_head_lines = head.count(b"\n")
 

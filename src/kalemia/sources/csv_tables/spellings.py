@@ -21,7 +21,7 @@ _TIME = re.compile(
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOT_A_TIME = (
     "is not a time; times are read as 2024-05-17 08:30:00 or 2024-05-17T08:30:00.250, with or without seconds and a"
-    " zone (Z, UTC, +02:00); days of a spreadsheet and 5/17/2024 are not, because they have several meanings"
+    " zone; days of a spreadsheet (45429.35) and 5/17/2024 are not, because they have several meanings"
 )
 _USUAL_LENGTH = len("2101-10-20 16:40:00")
 DAY_LENGTH = len("2101-10-20")
@@ -103,7 +103,9 @@ def whole_number_column(texts: pa.Array, type_: pa.DataType, largest: int) -> pa
 def number_column(texts: pa.Array) -> pa.Array:
     """Numbers, float64."""
     numbers = _cast(texts, pa.float64())
-    return numbers if numbers is not None else _each(texts, read_number, pa.float64())
+    if numbers is not None and pc.all(pc.is_finite(numbers)).as_py() is not False:
+        return numbers
+    return _each(texts, read_number, pa.float64())
 
 
 def _cast(texts: pa.Array, type_: pa.DataType) -> pa.Array | None:

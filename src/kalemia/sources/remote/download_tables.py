@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from isal import igzip
+
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import track_progress
 from kalemia.core.tables import atomic_file
@@ -35,13 +37,14 @@ def credentials(url: str) -> tuple[str, str] | None:
 def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> None:
     """Download one file below the base URL to `path`, complete and with the published SHA-256.
 
-    Received parts are kept in `cache` until then, so that a restart continues where it stopped. Raises `UserError`.
+    A table ``NAME.csv.gz`` that is published as ``NAME.csv``, as those of the demo are, is compressed here. Received
+    parts are kept in `cache` until then, so that a restart continues where it stopped. Raises `UserError`.
     """
     try:
-        expected = _published_sum(web, name)
-        part = Path(cache) / f"{name}.part"
+        published, expected = _published_file(web, name)
+        part = Path(cache) / f"{published}.part"
         part.parent.mkdir(parents=True, exist_ok=True)
-        _complete(web, name, part)
+        _complete(web, published, part)
     except AccessRefusedError:
         raise UserError(
             f"{web.base_url}: access to {name} is denied; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD (or netrc) of"
@@ -56,17 +59,26 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
     if actual != expected:
         part.unlink()
         raise UserError(
-            f"{web.base_url}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
+            f"{web.base_url}/{published}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
         )
     with atomic_file(path) as temporary:
-        shutil.move(part, temporary)
+        if published == name:
+            shutil.move(part, temporary)
+        else:
+            with part.open("rb") as plain, igzip.IGzipFile(temporary, "wb", mtime=0) as compressed:
+                shutil.copyfileobj(plain, compressed)
+    part.unlink(missing_ok=True)
 
 
-def _published_sum(web: Web, name: str) -> str:
+def _published_file(web: Web, name: str) -> tuple[str, str]:
+    """The name under which a table is published, with or without ``.gz``, and its SHA-256."""
+    sums = {}
     for line in web.whole(SUMS).decode("utf-8", "replace").splitlines():
         sum_, _, file = line.partition(" ")
-        if file.strip().lstrip("*") == name:
-            return sum_
+        sums[file.strip().lstrip("*")] = sum_
+    for published in (name, name.removesuffix(".gz")):
+        if published in sums:
+            return published, sums[published]
     raise UserError(f"{web.base_url}/{SUMS} does not list {name}; is it the URL of a database's files?")
 
 

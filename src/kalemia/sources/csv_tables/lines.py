@@ -1,0 +1,79 @@
+"""Tables that a person writes, line by line: cells by the names of their columns; each mistake with its line."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+from kalemia.core.errors import UserError
+from kalemia.sources.csv_tables.records import RecordBlock, open_csv
+from kalemia.sources.csv_tables.spellings import EMPTY, MAX_SUBJECT, is_day_alone, read_time, read_whole_number
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: where it stands, for messages, and its cells by the names of the columns in lower case."""
+
+    where: str
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        """The text of a cell without spaces around; empty if the column is not there or holds no value."""
+        text = self.cells.get(column, "")
+        return "" if text in EMPTY else text
+
+    def subject(self, column: str = "subject") -> int:
+        return self.whole_number(column, MAX_SUBJECT)
+
+    def whole_number(self, column: str, largest: int) -> int:
+        """A number from 0 to `largest`."""
+        try:
+            return read_whole_number(self[column], largest)
+        except ValueError as error:
+            raise UserError(f"{self.where}: {column} {self[column]!r} {error}") from None
+
+    def time(self, column: str) -> datetime:
+        """The time, with its zone if it has one; a day alone is refused, because people forget the time of day."""
+        text = self[column]
+        try:
+            time = read_time(text)
+            if is_day_alone(text):
+                raise ValueError("is not a time but a day; the time of day is needed, as in 2024-05-17 08:30:00")
+            return time.astimezone(UTC) if time.tzinfo else time
+        except ValueError as error:
+            raise UserError(f"{self.where}: {column} {text!r} {error}") from None
+        except OverflowError:
+            raise UserError(f"{self.where}: {column} {text!r} is out of range in UTC") from None
+
+
+def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
+    """The lines of a CSV file that must have some columns; lines without any value are left out.
+
+    `about` ends the messages about what is missing. Raises `UserError`.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; {about}")
+    with open_csv(path) as table:
+        missing = [column for column in columns if table.place(column) is None]
+        if missing:
+            raise UserError(
+                f"{path}: has no column {missing[0]!r}; its first line must list {', '.join(columns)}, separated by"
+                f" commas; {about}"
+            )
+        names = [name.lower() for name in table.names]
+        lines = [line for block in table.blocks() for line in _lines_of(path, names, block)]
+    return [line for line in lines if any(line.cells.values())]
+
+
+def _lines_of(path: Path, names: list[str], block: RecordBlock) -> Iterator[Line]:
+    for number, record in block.records():
+        where = f"{path}: line {number}"
+        try:
+            (cells,) = csv.reader(StringIO(record.decode(), newline=""), strict=True)
+        except UnicodeDecodeError:
+            raise UserError(f"{where}: is not text in UTF-8") from None
+        except csv.Error as error:
+            raise UserError(f"{where}: {error}") from None
+        yield Line(where, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})

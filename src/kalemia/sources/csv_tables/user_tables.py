@@ -1,0 +1,81 @@
+"""The two tables of a user's own recordings: the lines of recordings.csv, and the draws of potassium.csv."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kalemia.core.errors import UserError
+from kalemia.sources.csv_tables.lines import Line, read_lines
+from kalemia.sources.csv_tables.spellings import read_number
+
+RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
+_ABOUT = "docs/own-recordings.md describes the two files that are needed"
+_COMMENTS = ("comments", "comment", "notes", "note", "remarks", "remark", "flags", "flag")
+_HEMOLYZED = ("hemolyzed", "haemolysed", "hemolysed", "haemolyzed", "hemolysis", "haemolysis")
+_YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0", "")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A line of potassium.csv: `value` as written; `time`, `number`, `unit` and `comments` None where there is none."""
+
+    subject_id: int
+    time: datetime | None
+    value: str
+    number: float | None
+    unit: str | None
+    comments: str | None
+
+
+def read_recordings(folder: Path, columns: tuple[str, ...]) -> list[Line]:
+    """The lines of recordings.csv, which must have some columns."""
+    return read_lines(folder / RECORDINGS, columns, _ABOUT)
+
+
+def read_draws(folder: Path) -> list[Draw]:
+    """The blood samples of potassium.csv, in its order."""
+    return [_draw(line) for line in read_lines(folder / POTASSIUM, ("subject", "time", "potassium"), _ABOUT)]
+
+
+def _draw(line: Line) -> Draw:
+    value = line["potassium"]
+    return Draw(
+        line.subject(),
+        line.time("time") if line["time"] else None,
+        value,
+        _number(line.where, value),
+        line["unit"] or None,
+        "; ".join(filter(None, [*(line[name] for name in _COMMENTS), _hemolysis(line)])) or None,
+    )
+
+
+def _number(where: str, text: str) -> float | None:
+    """The number of a value; None for words (as ERROR) and bounds (as >10), which `cohort.lab_text` judges."""
+    if not re.search(r"\d", text) or re.search(r"[<>\u2264\u2265]|greater|less", text, re.IGNORECASE):
+        return None
+    try:
+        return read_number(text)
+    except ValueError as error:
+        raise UserError(f"{where}: potassium {text!r} {error}") from None
+
+
+def _hemolysis(line: Line) -> str:
+    """ "hemolyzed" if a column of that name says so."""
+    for name in _HEMOLYZED:
+        text = line[name].lower()
+        if text in _YES:
+            return "hemolyzed"
+        if text not in _NO:
+            raise UserError(f"{line.where}: {name} {line[name]!r} is neither yes nor no")
+    return ""
+
+
+def refuse_mixed_zones(times: dict[str, list[datetime]]) -> bool:
+    """Whether the times of some files have a zone; raises `UserError` if some have one and some do not."""
+    zones = {time.tzinfo is not None for of_file in times.values() for time in of_file}
+    if len(zones) > 1:
+        raise UserError(
+            f"{' and '.join(times)}: some times have a time zone and some do not; write all of them the same way"
+        )
+    return True in zones
