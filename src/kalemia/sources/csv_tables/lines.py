@@ -45,7 +45,7 @@ class Line:
         except ValueError as error:
             raise UserError(f"{self.where}: {column} {text!r} {error}") from None
         except OverflowError:
-            raise UserError(f"{self.where}: {column} {text!r} is out of range in UTC") from None
+            raise UserError(f"{self.where}: {column} {text!r} is not a time of this calendar in UTC") from None
 
 
 def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
