@@ -60,7 +60,7 @@ def by_kalemia(ecg_mv: np.ndarray, path: Path) -> None:
     }
     segments = [{"name": "segment", "start": 0, "stop": len(ecg_mv), "gain": 200.0, "baseline": 0}]
     excerpt = about | {"recording": "record", "sample_from": 0, "segments": segments, "reason": None}
-    table, _ = extract_beats(excerpt, ecg_mv, SETTINGS)
+    ((table, _),) = extract_beats([(excerpt, ecg_mv)], SETTINGS, {})
     pq.write_table(table, path, compression="zstd")
 
 

@@ -43,6 +43,8 @@ def write_shard(path, subject_id: int, labels: list[int | None], beats_per_draw:
             "rr_before_ms": 800.0,
             "rr_after_ms": 800.0,
             "quality": 1.0,
+            "fiducial": "R",
+            "fiducial_confidence": 1.0,
         }
         tables.append(_beat_table(of_draw, beats_mv))
     write_table(path, "beats", pa.concat_tables(tables), "beats-digest", group_by="draw_id")

@@ -10,11 +10,20 @@ from hypothesis.extra import numpy as hnp
 from ecg_signals import clean_ecg, regular_r_samples
 from excerpt_rows import FROM, N, excerpt
 from kalemia.beats.review_decisions import ReviewDecision
-from kalemia.beats.segment_beats import BeatSettings, choose_spread_beats, extract_beats, write_beats
+from kalemia.beats.segment_beats import (
+    BeatSettings,
+    assess_row,
+    choose_spread_beats,
+    extract_beats,
+    write_beats,
+)
 from kalemia.cohort.inclusion_flow import REASONS
 from kalemia.core.schemas import R_INDEX
 from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.ecg.assess_excerpt import cut_beats
+from kalemia.simulate.heartbeats import beats_of_draw
+from kalemia.simulate.physiology import random_heart
+from severe_shapes import severe_heart
 
 
 def _written(tmp_path, study, *excerpts, decisions=None, **of_beats):
@@ -115,7 +124,7 @@ def _anything(draw):
 def test_any_array_gives_beats_or_a_reason(study, ecg_mv):
     everything = BeatSettings.from_study(study)
     everything = dataclasses.replace(everything, beats=dataclasses.replace(study.beats, min_per_draw=1))
-    shard, row = extract_beats(excerpt(1), ecg_mv, everything)
+    ((shard, row),) = extract_beats([(excerpt(1), ecg_mv)], everything, {})
     assert (row["reason"] in REASONS) if not len(shard) else row["reason"] is None
     assert np.isfinite(np.array(shard["beat"].to_pylist(), float)).all()
     assert row["n_good"] + sum(count for _, count in row["rejection_counts"]) == row["n_r_peaks"]
@@ -188,6 +197,59 @@ def test_marks_where_nothing_was_recorded_keep_nothing(tmp_path, study):
     said = {1: ReviewDecision("accept", "AB", "", tuple(sorted(marks_s)))}
     shard, (row,) = _written(tmp_path, study, excerpt(1), decisions=said)
     assert (len(shard), row["n_kept"], row["reason"]) == (0, 0, "too few good beats")
+
+
+def _short_excerpt(draw_id: int, potassium: int, seed: int) -> dict:
+    """A minute of one heart at some potassium."""
+    heart = random_heart(np.random.default_rng(7), 1.0, fibrillates=False)
+    beats = beats_of_draw(heart, potassium, 1.0, 0.0, 60.0, np.random.default_rng(seed))
+    ecg_mv = beats.ecg_mv(7500, np.ones((1, 5)))[0] + np.random.default_rng(seed).normal(scale=0.02, size=7500)
+    return excerpt(draw_id, ecg_mv=ecg_mv.astype(np.float32))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    potassium=st.lists(st.integers(4, 10), min_size=2, max_size=4),
+    later=st.lists(st.integers(4, 10), max_size=2),
+    n_kept=st.integers(1, 3),
+)
+def test_no_later_draw_changes_the_beats_of_an_earlier_one(study, potassium, later, n_kept):
+    of_study = BeatSettings.from_study(study)
+    of_study = dataclasses.replace(of_study, beats=dataclasses.replace(study.beats, min_per_draw=20))
+
+    def extracted(levels):
+        rows = [_short_excerpt(i + 1, level, seed=i) for i, level in enumerate(levels)]
+        return [
+            (beats.to_pylist(), row) for beats, row in extract_beats([(e, e["ecg_mv"]) for e in rows], of_study, {})
+        ]
+
+    n_kept = min(n_kept, len(potassium))
+    assert repr(extracted(potassium)[:n_kept]) == repr(extracted([*potassium[:n_kept], *later])[:n_kept])
+
+
+def test_the_first_draw_that_passes_determines_the_wave(tmp_path, study):
+    silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
+    deep_s, tall_r = (severe_heart(shape, 1, N / 125).ecg_mv for shape in ("QRS 160 ms, deep S", "normal"))
+    excerpts = [silence, excerpt(2, ecg_mv=tall_r), excerpt(3, ecg_mv=deep_s), excerpt(4, ecg_mv=-tall_r)]
+    shard, rows = _written(tmp_path, study, *reversed(excerpts))
+    assert [row["draw_id"] for row in rows] == [1, 2, 3, 4]
+    assert [row["fiducial_draw_id"] for row in rows] == [1, 2, 2, 2]
+    assert [row["fiducial"] for row in rows] == [None, "R", "R", "S"]
+    assert [row["fiducial_found"] for row in rows] == [True, True, True, False]
+    assert [row["reason"] for row in rows] == ["too few R peaks", None, None, None]
+    assert min(row["fiducial_confidence"] for row in rows[1:3]) > 0.6
+    assert rows[3]["fiducial_confidence"] < 0.5
+    assert set(shard["fiducial"].to_pylist()) == {"R", "S"}
+
+
+def test_a_row_of_the_quality_table_is_assessed_again_as_it_was(tmp_path, study):
+    deep_s, tall_r = (severe_heart(shape, 1, N / 125).ecg_mv for shape in ("QRS 160 ms, deep S", "normal"))
+    _, rows = _written(tmp_path, study, excerpt(1, ecg_mv=deep_s), excerpt(2, ecg_mv=tall_r))
+    excerpts = read_table(tmp_path / "e.parquet", "excerpts")
+    for row in rows:
+        assessment = assess_row(excerpts, row, BeatSettings.from_study(study), {})
+        assert np.median(assessment.fiducials.confidence) == pytest.approx(row["fiducial_confidence"], rel=1e-6)
+        assert np.count_nonzero(assessment.beat_labels.is_good) == row["n_good"]
 
 
 def test_samples_after_the_next_onset_can_be_masked(tmp_path, study):

@@ -1,6 +1,7 @@
 """Extract the beats of any recording, without a study, as a study does for its excerpts."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,11 +13,11 @@ import pyarrow as pa
 from kalemia.beats.segment_beats import BeatSettings, extract_beats
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
-from kalemia.core.tables import atomic_file, empty_table, write_table
+from kalemia.core.tables import atomic_file, write_table
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import open_signal
+from kalemia.sources.signal_files import Signal, open_signal
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +45,16 @@ def extract_record_beats(
     shorter than half a window is added to the last window. Raises `UserError` if the record cannot be read or lacks the
     lead.
     """
-    tables, windows, name = [empty_table("beats")], [], Path(record).name
     try:
         signal = open_signal(Path(record), lead, rate_hz, unit)
     except UnreadableRecordingError as error:
         advice = "; name one with --lead" if error.reason == "no lead" else ""
         raise UserError(f"{error.reason}: {error.detail}{advice}") from None
-    n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
-    segment = {"name": name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
-    unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
-    for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
-        ecg_mv, reason = np.empty(0, np.float32), None
-        try:
-            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
-            check_amplitude(ecg_mv, RATE_HZ, Path(record))
-        except UnreadableRecordingError as error:
-            reason = error.reason
-            log.warning("from minute %g: %s", number * window_minutes, error.detail)
-        excerpt = {"draw_id": number, "recording": name, "sample_from": start, "segments": [segment], "reason": reason}
-        table, row = extract_beats(unknown | excerpt, ecg_mv, settings)
-        tables.append(table)
-        windows.append(row)
+    tables, windows = zip(*extract_beats(_windows(Path(record), signal, window_minutes), settings, {}), strict=True)
     beats = pa.concat_tables(tables).combine_chunks()
     r_sample = np.round(beats["r_sample"].to_numpy() * float(signal.rate_hz / Fraction(RATE_HZ))).astype(np.int64)
     beats = beats.set_column(beats.schema.get_field_index("r_sample"), "r_sample", pa.array(r_sample))
-    return RecordBeats(beats, windows)
+    return RecordBeats(beats, list(windows))
 
 
 def write_record_beats(record_beats: RecordBeats, path: str | Path) -> None:
@@ -90,6 +76,23 @@ def plot_beats(record_beats: RecordBeats, title: str, path: str | Path) -> None:
     axes.set(xlabel="ms after the R peak", ylabel="mV", title=f"{title}: {len(beats_mv)} beats and their median")
     with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=150)
+
+
+def _windows(record: Path, signal: Signal, window_minutes: float) -> Iterator[tuple[dict, np.ndarray]]:
+    """Each window of a record as a row of an excerpts table, and its samples at 125 Hz (none if it cannot be read)."""
+    n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
+    segment = {"name": record.name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
+    unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
+    for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
+        ecg_mv, reason = np.empty(0, np.float32), None
+        try:
+            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
+            check_amplitude(ecg_mv, RATE_HZ, record)
+        except UnreadableRecordingError as error:
+            reason = error.reason
+            log.warning("from minute %g: %s", number * window_minutes, error.detail)
+        about = {"draw_id": number, "recording": record.name, "sample_from": start, "segments": [segment]}
+        yield unknown | about | {"reason": reason}, ecg_mv
 
 
 def _window_edges(n_samples: int, window_minutes: float) -> list[int]:

@@ -1,6 +1,7 @@
 """Segment the excerpts of one subject into beats: the beat shard and the quality table."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from kalemia.core.config import Beats, Ecg, Quality, Rhythm, Study
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
 from kalemia.ecg.assess_excerpt import ExcerptAssessment, assess_excerpt
+from kalemia.ecg.fiducial import FiducialTemplate
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +50,7 @@ def write_beats(
     `decisions`: review decisions by draw. Raises `UserError` as `tables.read_table`.
     """
     shards, quality = [empty_table("beats")], []
-    excerpts = read_table(excerpts_path, "excerpts")
-    for excerpt, ecg_mv in zip(excerpts.drop_columns("ecg_mv").to_pylist(), excerpts["ecg_mv"], strict=True):
-        samples_mv = np.empty(0, np.float32) if excerpt["reason"] else ecg_mv.values.to_numpy()
-        kept, row = extract_beats(excerpt, samples_mv, settings, decisions.get(excerpt["draw_id"]))
+    for kept, row in extract_beats(_excerpts_in_time(read_table(excerpts_path, "excerpts")), settings, decisions):
         shards.append(kept)
         quality.append(row)
     for line in explain_ineffective({row["subject_id"]: decisions for row in quality[:1]}, quality):
@@ -77,43 +76,73 @@ def choose_spread_beats(quality: np.ndarray, position: np.ndarray, max_beats: in
 
 
 def extract_beats(
-    excerpt: dict, ecg_mv: np.ndarray, settings: BeatSettings, decision: ReviewDecision | None = None
-) -> tuple[pa.Table, dict]:
-    """Extract the beats of one excerpt: a table of kind "beats", and a row of the quality table.
+    excerpts: Iterable[tuple[dict, np.ndarray]], settings: BeatSettings, decisions: dict[int, ReviewDecision]
+) -> Iterator[tuple[pa.Table, dict]]:
+    """Extract the beats of the excerpts of one subject: for each a table of kind "beats" and a row of kind "quality".
 
-    `excerpt` is a row of an excerpts table, `ecg_mv` its samples (float32, 125 Hz, NaN where nothing was recorded). A
-    review decision overrides the automatic verdict (`choose_candidates`); what has no ECG stays excluded.
+    `excerpts`: rows of an excerpts table in the order of time, each with its samples (float32, 125 Hz, NaN where
+    nothing was recorded). The first excerpt that passes the checks and is no sine wave determines the wave that is
+    marked in it and in all later ones; before it, each excerpt determines its own. So no excerpt depends on a later
+    one. `decisions`, by draw, override the automatic verdict (`choose_candidates`); what has no ECG stays excluded.
     """
-    row = {name: excerpt[name] for name in _QUALITY_COLUMNS} | {"review": decision.decision if decision else None}
-    if excerpt["reason"]:
-        empty = {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "rejection_counts": [], "quality": 0.0}
-        return empty_table("beats"), row | empty | {
-            "reason_before_review": excerpt["reason"],
-            "reason": excerpt["reason"],
-        }
-    assessment, verdict = assess_with_marks(ecg_mv, settings, decision)
-    candidates, origin = choose_candidates(assessment, decision)
-    row |= _assessment_columns(assessment) | {"reason_before_review": verdict}
-    row["reason"] = apply_review(verdict, decision, len(candidates))
-    if row["reason"]:
-        return empty_table("beats"), row | {"n_kept": 0}
-    position = assessment.r_peaks[candidates] / len(ecg_mv)
-    beat_quality = assessment.beat_labels.quality[candidates]
-    kept = candidates[choose_spread_beats(beat_quality, position, settings.beats.max_per_draw)]
-    row |= {"n_kept": len(kept), "review_beats": origin}
-    return beat_table(excerpt, assessment, kept, settings.beats.mask_next_beat), row
+    reference = None
+    for excerpt, ecg_mv in excerpts:
+        decision = decisions.get(excerpt["draw_id"])
+        row = {name: excerpt[name] for name in _QUALITY_COLUMNS} | {"review": decision.decision if decision else None}
+        if excerpt["reason"]:
+            yield empty_table("beats"), row | _columns_without_ecg(excerpt["reason"])
+            continue
+        template = reference.template if reference else None
+        assessment, verdict = assess_with_marks(ecg_mv, settings, decision, template)
+        candidates, origin = choose_candidates(assessment, decision)
+        reason = apply_review(verdict, decision, len(candidates))
+        own = assessment.fiducials.own
+        if not (reference or verdict or reason) and own.has_baseline:
+            reference = _Reference(excerpt["draw_id"], own)
+        row |= _assessment_columns(assessment) | {"reason_before_review": verdict, "reason": reason, "n_kept": 0}
+        row |= {"fiducial_draw_id": reference.draw_id if reference else excerpt["draw_id"]}
+        if reason:
+            yield empty_table("beats"), row
+            continue
+        position, quality = assessment.r_peaks[candidates] / len(ecg_mv), assessment.beat_labels.quality[candidates]
+        kept = candidates[choose_spread_beats(quality, position, settings.beats.max_per_draw)]
+        row |= {"n_kept": len(kept), "review_beats": origin}
+        yield beat_table(excerpt, assessment, kept, settings.beats.mask_next_beat), row
+
+
+def assess_row(
+    excerpts: pa.Table, row: dict, settings: BeatSettings, decisions: dict[int, ReviewDecision]
+) -> ExcerptAssessment:
+    """Assess again the excerpt of a row of the quality table, with the same wave marked.
+
+    `excerpts` and the decisions, by draw, are those of the row's subject.
+    """
+
+    def assess(draw_id: int, template: FiducialTemplate | None) -> ExcerptAssessment:
+        ecg_mv = excerpts["ecg_mv"][excerpts["draw_id"].to_pylist().index(draw_id)].values.to_numpy()
+        return assess_with_marks(ecg_mv, settings, decisions.get(draw_id), template)[0]
+
+    is_reference = row["fiducial_draw_id"] in (None, row["draw_id"])
+    template = None if is_reference else assess(row["fiducial_draw_id"], None).fiducials.own
+    return assess(row["draw_id"], template)
 
 
 def assess_with_marks(
-    ecg_mv: np.ndarray, settings: BeatSettings, decision: ReviewDecision | None
+    ecg_mv: np.ndarray,
+    settings: BeatSettings,
+    decision: ReviewDecision | None,
+    template: FiducialTemplate | None = None,
 ) -> tuple[ExcerptAssessment, str | None]:
-    """Assess an excerpt by the marks that a reviewer set, if any; also return the reason without them, or None."""
+    """Assess an excerpt by the marks that a reviewer set, if any; also return the reason without them, or None.
+
+    `template`: the wave to mark, if it is not to be chosen from this excerpt.
+    """
     parts = settings.ecg, settings.quality, settings.rhythm, settings.beats
-    assessment = assess_excerpt(ecg_mv, *parts)
+    assessment = assess_excerpt(ecg_mv, *parts, template)
     if not decision or not decision.marks_s:
         return assessment, assessment.reason
     set_marks = np.round(np.array(decision.marks_s) * RATE_HZ).astype(np.int64)
-    return assess_excerpt(ecg_mv, *parts, set_marks[set_marks < len(ecg_mv)]), assessment.reason
+    return assess_excerpt(ecg_mv, *parts, template, set_marks[set_marks < len(ecg_mv)]), assessment.reason
 
 
 def choose_candidates(assessment: ExcerptAssessment, decision: ReviewDecision | None) -> tuple[np.ndarray, str | None]:
@@ -161,6 +190,8 @@ def beat_table(excerpt: dict, assessment: ExcerptAssessment, kept: np.ndarray, m
         "rr_before_ms": assessment.rr_before_ms[kept],
         "rr_after_ms": assessment.rr_after_ms[kept],
         "quality": assessment.beat_labels.quality[kept],
+        "fiducial": [assessment.fiducials.wave] * len(kept),
+        "fiducial_confidence": assessment.fiducials.confidence[kept],
         "beat": pa.FixedSizeListArray.from_arrays(beats_mv.astype(np.float32).ravel(), BEAT_SAMPLES),
     }
     schema = empty_table("beats").schema
@@ -169,8 +200,29 @@ def beat_table(excerpt: dict, assessment: ExcerptAssessment, kept: np.ndarray, m
     )
 
 
+@dataclass(frozen=True)
+class _Reference:
+    """The draw whose excerpt determines the wave that is marked, and that wave."""
+
+    draw_id: int
+    template: FiducialTemplate
+
+
+def _excerpts_in_time(excerpts: pa.Table) -> Iterator[tuple[dict, np.ndarray]]:
+    """Each row of an excerpts table in the order of time, and its samples (none if the row has a reason)."""
+    rows = excerpts.drop_columns("ecg_mv").to_pylist()
+    for i in sorted(range(len(rows)), key=lambda i: (rows[i]["draw_time"], rows[i]["draw_id"])):
+        samples_mv = np.empty(0, np.float32) if rows[i]["reason"] else excerpts["ecg_mv"][i].values.to_numpy()
+        yield rows[i], samples_mv
+
+
+def _columns_without_ecg(reason: str) -> dict:
+    empty = {"recorded_s": 0.0, "n_r_peaks": 0, "n_good": 0, "n_kept": 0, "rejection_counts": [], "quality": 0.0}
+    return empty | {"fiducial_found": False, "reason_before_review": reason, "reason": reason}
+
+
 def _assessment_columns(assessment: ExcerptAssessment) -> dict:
-    labels = assessment.beat_labels
+    labels, confidence = assessment.beat_labels, assessment.fiducials.confidence
     return {
         "recorded_s": np.count_nonzero(np.isfinite(assessment.filtered_mv)) / RATE_HZ,
         "heart_rate_bpm": assessment.heart_rate_bpm,
@@ -178,6 +230,9 @@ def _assessment_columns(assessment: ExcerptAssessment) -> dict:
         "n_good": int(np.count_nonzero(labels.is_good)),
         "rejection_counts": labels.rejection_counts(),
         "quality": float(labels.quality.mean()) if len(assessment.r_peaks) else 0.0,
+        "fiducial": assessment.fiducials.wave,
+        "fiducial_found": assessment.fiducials.found,
+        "fiducial_confidence": float(np.median(confidence)) if len(confidence) else 0.0,
         "irregularity": assessment.median_cosen,
         "ectopic_share": labels.ectopic_fraction,
         "pacing_click": assessment.pacing_spike_ratio,

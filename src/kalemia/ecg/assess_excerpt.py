@@ -6,11 +6,12 @@ import numpy as np
 
 from kalemia.core.config import Beats, Ecg, Quality, Rhythm
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
+from kalemia.ecg.fiducial import Fiducials, FiducialTemplate, place_fiducials
 from kalemia.ecg.filters import bandpass, bandpass_taps
 from kalemia.ecg.pacing import pacing_spike_ratio
 from kalemia.ecg.quality import BeatLabels, any_in_ranges, ends_clipped_run, ends_flat_run, label_beats
 from kalemia.ecg.rhythm import median_cosen
-from kalemia.ecg.rpeaks import detect_r_peaks, move_to_extremum
+from kalemia.ecg.rpeaks import detect_qrs
 
 _MAX_ECG_MV = 1000.0  # larger values cannot be an ECG and count as missing
 _ONSET_BEFORE_R_MS = 200.0  # a beat begins this long before its R peak
@@ -21,8 +22,8 @@ class ExcerptAssessment:
     """The beats of one excerpt, the label of each beat, and the decision on the excerpt.
 
     filtered_mv: (samples,) float32, as long as the excerpt, NaN where nothing was recorded.
-    r_peaks: (n,) indices into the excerpt.
-    beats_mv: (n, 120) float32, filtered, R peak at index 40.
+    fiducials: the wave that is marked in each of the n beats.
+    beats_mv: (n, 120) float32, filtered, the marked wave at index 40.
     rr_before_ms, rr_after_ms: (n,) intervals to the previous and the next R peak; NaN at the ends of the excerpt.
     n_compared: (n,) number of samples of each beat that come before the next beat's onset.
     median_cosen, pacing_spike_ratio: as computed by `kalemia.ecg.rhythm` and `kalemia.ecg.pacing`.
@@ -30,7 +31,7 @@ class ExcerptAssessment:
     """
 
     filtered_mv: np.ndarray
-    r_peaks: np.ndarray
+    fiducials: Fiducials
     beats_mv: np.ndarray
     rr_before_ms: np.ndarray
     rr_after_ms: np.ndarray
@@ -39,6 +40,11 @@ class ExcerptAssessment:
     median_cosen: float
     pacing_spike_ratio: float
     reason: str | None
+
+    @property
+    def r_peaks(self) -> np.ndarray:
+        """Peaks of the marked wave (n,): indices into the excerpt."""
+        return self.fiducials.r_peaks
 
     @property
     def heart_rate_bpm(self) -> float:
@@ -52,6 +58,7 @@ def assess_excerpt(
     quality: Quality,
     rhythm: Rhythm,
     beats: Beats,
+    template: FiducialTemplate | None = None,
     set_marks: np.ndarray | None = None,
 ) -> ExcerptAssessment:
     """Assess an excerpt (samples,) of any length at 125 Hz in mV.
@@ -64,10 +71,9 @@ def assess_excerpt(
     recorded_mv = np.where(np.abs(ecg_mv) <= _MAX_ECG_MV, ecg_mv, np.nan).astype(np.float32)
     taps = bandpass_taps(RATE_HZ, ecg.band_hz, ecg.transition_hz, ecg.stopband_db, ecg.notch_hz)
     filtered_mv = bandpass(recorded_mv, taps)
-    if set_marks is None:
-        r_peaks = detect_r_peaks(filtered_mv, RATE_HZ)
-    else:
-        r_peaks = move_to_extremum(filtered_mv, set_marks, RATE_HZ)
+    marks = detect_qrs(filtered_mv, RATE_HZ) if set_marks is None else set_marks
+    fiducials = place_fiducials(filtered_mv, marks, RATE_HZ, template)
+    r_peaks = fiducials.r_peaks
     rr_ms = np.diff(r_peaks) * 1000 / RATE_HZ
     rr_after_ms = np.append(rr_ms, np.nan)[: len(r_peaks)]
     next_onset = (np.nan_to_num(rr_after_ms) - _ONSET_BEFORE_R_MS) / 1000 * RATE_HZ
@@ -86,7 +92,7 @@ def assess_excerpt(
     spike_ratio = pacing_spike_ratio(recorded_mv, r_peaks[labels.is_good], RATE_HZ)
     return ExcerptAssessment(
         filtered_mv=filtered_mv,
-        r_peaks=r_peaks,
+        fiducials=fiducials,
         beats_mv=beats_mv,
         rr_before_ms=np.insert(rr_ms, 0, np.nan)[: len(r_peaks)],
         rr_after_ms=rr_after_ms,

@@ -1,4 +1,4 @@
-"""Detect R peaks to the nearest sample."""
+"""Detect QRS complexes and R peaks."""
 
 from functools import lru_cache
 
@@ -7,6 +7,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import firwin, oaconvolve
 from sleepecg import detect_heartbeats
 
+from kalemia.ecg.fiducial import place_fiducials
 from kalemia.ecg.filters import join_runs
 
 MIN_RECORDED_S = 10.0  # the detector's adaptive threshold needs some seconds to settle
@@ -16,7 +17,6 @@ _QRS_S = 0.1  # length of a QRS complex
 _REFRACTORY_S = 0.24  # two ventricular beats cannot be closer
 _MAX_T_DELAY_S = 0.36  # the latest start of a T wave after its QRS complex
 _N_NEIGHBORS = 8  # beats on each side that a beat is compared with
-_REFINE_S = 0.06  # the detector marks the middle of the QRS complex; its extremum is this close
 # strengths relative to the median strength of the neighbors
 _MIN_STRENGTH = 0.25  # a weaker mark is not a QRS complex
 _MIN_SEARCH_BACK_STRENGTH = 0.3  # a wave in a long interval that is at least this strong is a missed QRS complex
@@ -26,19 +26,24 @@ _LONG_RR_RATIO = 1.4  # an interval is long above this multiple of the median in
 
 
 def detect_r_peaks(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Find the R peaks in a filtered ECG (samples,) in mV, NaN in gaps: ascending indices, int64 (n,).
+    """Find the R peaks, or the S waves where there is no R wave, in a filtered ECG: as `detect_qrs`."""
+    return place_fiducials(ecg_mv, detect_qrs(ecg_mv, rate_hz), rate_hz).r_peaks
+
+
+def detect_qrs(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Find the QRS complexes of a filtered ECG (samples,) in mV, NaN in gaps: ascending indices, int64 (n,).
 
     The detector is sleepecg's modified Pan-Tompkins (Brunner 2023), which sees gaps bridged by lines. Each mark's
     strength, the root mean square of the ECG between 5 and 25 Hz over 100 ms, is then compared with that of the
     neighboring marks. A mark that is too weak, or is weak and close to a strong mark (a T or P wave), is removed. In a
-    long interval the strongest wave is added if it is strong enough (the search-back of Pan and Tompkins 1985). Finally
-    each mark is moved to the nearby extremum, upward or downward, whichever dominates the QRS complexes of this ECG.
-    There are none in less than 10 s of recorded ECG.
+    long interval the strongest wave is added if it is strong enough (the search-back of Pan and Tompkins 1985). The
+    marks lie inside the QRS complexes; `kalemia.ecg.fiducial` moves them to one wave. There are none in less than 10 s
+    of recorded ECG.
     """
     if np.count_nonzero(np.isfinite(ecg_mv)) < MIN_RECORDED_S * rate_hz:
         return np.empty(0, np.int64)
     joined_mv, index = join_runs(ecg_mv, round(_MAX_GAP_S * rate_hz))
-    return move_to_extremum(ecg_mv, index[_detect_in_run(joined_mv, rate_hz)], rate_hz)
+    return index[_detect_in_run(joined_mv, rate_hz)]
 
 
 def qrs_strength(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -113,15 +118,3 @@ def _add_missed_beats(marks: np.ndarray, strength: np.ndarray, rate_hz: float) -
             break
         marks = np.union1d(marks, missed)
     return marks
-
-
-def move_to_extremum(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Move each mark to the extremum of its QRS complex, in the direction that dominates over all marks."""
-    reach = round(_REFINE_S * rate_hz)
-    marks = marks[(marks >= reach) & (marks < len(ecg_mv) - reach)]
-    if not len(marks):
-        return marks
-    around = np.nan_to_num(ecg_mv[marks[:, None] + np.arange(-reach, reach + 1)])
-    upward = np.median(around.max(axis=1)) >= np.median(-around.min(axis=1))
-    peaks = marks - reach + (around if upward else -around).argmax(axis=1)
-    return np.unique(peaks)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kalemia.beats.review_candidates import choose_for_review
 from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective, read_review_decisions
-from kalemia.beats.segment_beats import BeatSettings, assess_with_marks
+from kalemia.beats.segment_beats import BeatSettings, assess_row
 from kalemia.cohort.inclusion_flow import CLASSES
 from kalemia.core.config import Study
 from kalemia.core.jobs import log_and_print
@@ -100,10 +100,7 @@ def _entry(
 ) -> dict:
     subject = subject_name(row["subject_id"])
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
-    at = excerpts["draw_id"].to_pylist().index(row["draw_id"])
-    ecg_mv = excerpts["ecg_mv"][at].values.to_numpy()
-    decision = decisions.get(row["subject_id"], {}).get(row["draw_id"])
-    assessment, _ = assess_with_marks(ecg_mv, settings, decision)
+    assessment = assess_row(excerpts, row, settings, decisions.get(row["subject_id"], {}))
     label = next(name for name, label in CLASSES.items() if label == row["label"])
     about = {"subject": subject, "class": label, "rejection_counts": dict(row["rejection_counts"])}
     return row | about | ecg_strip(assessment)

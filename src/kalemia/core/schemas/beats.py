@@ -22,6 +22,13 @@ from kalemia.core.schemas.declaration import (
     Table,
 )
 
+FIDUCIAL = Column(
+    "fiducial",
+    NAME,
+    "wave of the QRS complex that is marked: R, or S where there was hardly an R wave when it was chosen; `r_sample`,"
+    " the intervals and the beat follow it",
+)
+
 BEATS_TABLES = (
     Table(
         "excerpts",
@@ -69,12 +76,14 @@ BEATS_TABLES = (
             VALUE,
             LABEL,
             Column("recording", NAME, "name of the WFDB record"),
-            Column("segment", NAME, "segment that holds the R peak"),
-            Column("r_sample", pa.int64(), "sample of the R peak, in the recording"),
+            Column("segment", NAME, "segment that holds the marked wave"),
+            Column("r_sample", pa.int64(), "sample of the marked wave's peak, in the recording"),
             Column("rr_before_ms", pa.float32(), "interval to the previous R peak", "ms"),
             Column("rr_after_ms", pa.float32(), "interval to the next R peak", "ms"),
             Column("quality", pa.float32(), "quality of the beat, 0 to 1"),
-            Column("beat", BEAT, "120 samples at 125 Hz, filtered, R peak at index 40", "mV"),
+            FIDUCIAL,
+            Column("fiducial_confidence", pa.float32(), "confidence that it is that wave, 0 to 1"),
+            Column("beat", BEAT, "120 samples at 125 Hz, filtered, the marked wave at index 40", "mV"),
         ),
         other_paths=("beats/generic.parquet",),
     ),
@@ -97,6 +106,15 @@ BEATS_TABLES = (
             Column("n_kept", pa.int32(), "beats that are in the shard"),
             Column("rejection_counts", pa.map_(pa.string(), pa.int32()), "beats rejected, by reason"),
             Column("quality", pa.float32(), "mean quality of the beats, 0 to 1"),
+            FIDUCIAL,
+            Column(
+                "fiducial_found",
+                pa.bool_(),
+                "whether that wave was found; if not, the most prominent one is marked, and the beats may be aligned"
+                " differently from those of other draws",
+            ),
+            Column("fiducial_confidence", pa.float32(), "median confidence of all beats found, 0 to 1"),
+            Column("fiducial_draw_id", pa.int64(), "draw whose ECG determines which wave is looked for"),
             Column("irregularity", pa.float32(), "coefficient of sample entropy of the normal intervals"),
             Column("ectopic_share", pa.float32(), "share of beats that are ectopic"),
             Column("pacing_click", pa.float32(), "amplitude of pacing pulses, relative to the QRS complex"),
