@@ -292,6 +292,11 @@ def _write_times(path, times, values, name="time"):
         ("elapsed time", lambda i, rate: f"{12 + i / rate:.4f}"),
         ("TIMESTAMP", lambda i, rate: f"{1_715_932_800_000_000 + round(i * 1e6 / rate)}"),
         ("datetime", lambda i, rate: f"2024-05-17 08:00:{i / rate:09.6f}"),
+        ("time", lambda i, rate: f"8:00:{i / rate:06.3f}"),
+        ("date time", lambda i, rate: f"17.05.2024 08:00:{i / rate:06.3f}"),
+        ("Time and date", lambda i, rate: f"[08:00:{i / rate:06.3f} 17/05/2024]"),
+        ("'Elapsed time'", lambda i, rate: f"'0:{i / rate:06.3f}'"),
+        ("t", lambda i, rate: f"{i / rate - 5:.4f}"),
     ],
 )
 @pytest.mark.parametrize("rate", [100, 250, 1000])
@@ -301,6 +306,37 @@ def test_a_missing_rate_is_taken_from_the_times(tmp_path, name, form, rate):
     signal, read_mv = _whole(tmp_path / "a.csv", "II")
     assert float(signal.rate_hz) == pytest.approx(rate, rel=1 / len(ecg))
     np.testing.assert_allclose(read_mv, ecg, atol=0.0001)
+
+
+def test_times_of_day_go_on_beyond_midnight(tmp_path):
+    ecg = ecg_mv(250, 20)
+    times = [f"{'23:59:5' if i < 2500 else '00:00:0'}{i % 2500 / 250:.3f}" for i in range(len(ecg))]
+    _write_times(tmp_path / "a.csv", times, ecg)
+    signal, read_mv = _whole(tmp_path / "a.csv", "II")
+    assert signal.rate_hz == 250
+    np.testing.assert_allclose(read_mv, ecg, atol=0.0001)
+
+
+def test_times_in_whole_seconds_are_too_coarse_for_a_rate(tmp_path):
+    ecg = ecg_mv(250, 20)
+    _write_times(tmp_path / "a.csv", [f"08:00:{i // 250:02}" for i in range(len(ecg))], ecg)
+    assert "has no rate of its own" in _refused(tmp_path / "a.csv", "II").detail
+    np.testing.assert_allclose(_whole(tmp_path / "a.csv", "II", Fraction(250))[1], ecg, atol=1e-4)
+
+
+def test_times_that_are_not_understood_are_left_to_the_stated_rate(tmp_path):
+    _write_times(tmp_path / "a.csv", ["early", "later", "late"], [0.1, 0.2, 0.3])
+    assert _whole(tmp_path / "a.csv", "II", Fraction(250))[1].tolist() == [0.1, 0.2, 0.3]
+
+
+def test_a_second_line_of_units_is_read(tmp_path):
+    """As PhysioNet exports a record."""
+    ecg = ecg_mv(250, 20)
+    lines = "".join(f"'0:{i / 250:06.3f}',{1000 * v:.2f}\n" for i, v in enumerate(ecg))
+    (tmp_path / "a.csv").write_text("'Elapsed time','II'\n'mm:ss.mmm','uV'\n" + lines)
+    signal, read_mv = _whole(tmp_path / "a.csv", "II")
+    assert (signal.rate_hz, signal.notes) == (250, ())
+    np.testing.assert_allclose(read_mv, ecg, atol=1e-4)
 
 
 @pytest.mark.parametrize("stated", [500, 125, 256])
@@ -337,7 +373,7 @@ def test_lines_that_the_times_leave_out_are_missing_samples(tmp_path):
         ("", "not II"),
         ("time,II\n0.004,1\n0.000,1\n0.008,1\n", "line 3: its time does not follow that of the line before"),
         ("time,II\n0,1\n100,1\n200,1\n300,1\n", "no sensible rate in seconds"),
-        ("time,II\nearly,1\nlater,1\nlate,1\n", "line 2: time 'early' is neither a number nor like"),
+        ("time,II\nearly,1\nlater,1\nlate,1\n", "has no rate of its own"),
         ("time,II\n" + "".join(f"{i / 250},1\n" for i in range(20)) + "9e9,1\n", "most of it is missing"),
     ],
 )

@@ -145,12 +145,12 @@ def _settle_rate(file: FileSignal, stated_hz: Fraction | None, path: Path) -> tu
             "unreadable header",
             f"{path}: has {float(rate_hz):g} samples a second; {MIN_RATE_HZ} to {MAX_RATE_HZ} are read",
         )
-    if file.is_rate_measured:
-        if abs(rate_hz / file.rate_hz - 1) > _SAME_RATE:
+    if file.is_table:
+        if file.rate_hz is not None and abs(rate_hz / file.rate_hz - 1) > _SAME_RATE:
             says = f"its times are those of {float(file.rate_hz):g} samples a second, not {float(rate_hz):g} as stated"
             raise UnreadableRecordingError("unreadable header", f"{path}: {says}")
         return rate_hz, []
-    if file.unit is None or rate_hz == file.rate_hz:  # a CSV file has neither unit nor rate
+    if rate_hz == file.rate_hz:
         return rate_hz, []
     in_file = "none" if file.rate_hz is None else f"{float(file.rate_hz):g} Hz"
     return rate_hz, [(CORRECTED, f"{path}: rate {float(rate_hz):g} Hz as stated, in the file {in_file}")]

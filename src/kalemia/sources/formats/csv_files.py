@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.formats.file_signal import FileSignal, find_lead, require_file, shortened
+from kalemia.sources.formats.file_signal import FileSignal, find_lead, millivolts, require_file, shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _MAX_LINE = 1 << 16
+_COARSE = 0.002  # relative error of a rate that is of no use
 _MAX_GAP_SHARE = 20  # samples and gaps together, in samples
 _TIME = re.compile(r"\W*(elapsed\s*)?(time|timestamp|date\W?time|t|sec|secs|seconds|ms|millis\w*)\b.*", re.IGNORECASE)
+_CLOCK = r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:[.]\d+)?)"
 _TICKS = (1.0, 1e3, 1e6, 1e9)  # seconds, milliseconds, ... by which of them the rate is sensible
 _SENSIBLE_HZ = (50.0, 5000.0)
 
@@ -27,48 +29,54 @@ def read_csv(path: Path, lead: str) -> FileSignal:
     Raises `UnreadableRecordingError` and `FileNotFoundError`.
     """
     require_file(path)
-    names = _names(path)
+    names, second_line = _first_lines(path)
     place = find_lead(lead, names, path)
+    unit = second_line[place] if len(second_line) == len(names) else None
+    if millivolts(unit) is None:
+        unit = None
     time_place = next((i for i, name in enumerate(names) if i != place and _TIME.fullmatch(name)), None)
-    ecg, times = _columns(path, len(names), place, time_place)
+    ecg, times = _columns(path, len(names), place, time_place, n_heading=2 if unit else 1)
     rate_hz = None
-    if times is not None and len(times) > 2:
-        rate_hz, sample = _rate_and_samples(times, path)
+    ticks = None if times is None else _ticks(times)
+    if ticks is not None and len(ticks) > 2:
+        rate_hz, sample = _rate_and_samples(ticks, path)
         spread = np.full(sample[-1] + 1, np.nan)
         spread[sample] = ecg
         ecg = spread
     return FileSignal(
         rate_hz=rate_hz,
-        unit=None,
+        unit=unit,
         n_samples=len(ecg),
         gain=1.0,
         baseline=0,
         read=lambda first, last: ecg[first:last].copy(),
-        is_rate_measured=rate_hz is not None,
+        is_table=True,
     )
 
 
-def _names(path: Path) -> list[str]:
-    """The names in the first line."""
+def _first_lines(path: Path) -> tuple[list[str], list[str]]:
+    """The names in the first line, and the cells of the second, which PhysioNet fills with units."""
     with path.open("rb") as file:
-        line = file.readline(_MAX_LINE)
+        line, second = file.readline(_MAX_LINE), file.readline(_MAX_LINE)
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise UnreadableRecordingError("unreadable header", f"{path}: is not a text file in UTF-8") from None
     if len(line) == _MAX_LINE or "\0" in text:
         raise UnreadableRecordingError("unreadable header", f"{path}: its first line is not a list of column names")
-    names = [name.strip().strip("\"'") for name in text.split(",")]
+    names, cells = ([cell.strip().strip("\"'") for cell in row.split(",")] for row in (text, second.decode("latin-1")))
     for separator, called in ((";", "semicolons"), ("\t", "tabs")):
         if len(names) == 1 and separator in text:
             raise UnreadableRecordingError(
                 "unreadable header",
                 f"{path}: looks separated by {called}; write commas between columns and points in decimals",
             )
-    return names
+    return names, cells
 
 
-def _columns(path: Path, n_columns: int, place: int, time_place: int | None) -> tuple[np.ndarray, "pa.ChunkedArray"]:
+def _columns(
+    path: Path, n_columns: int, place: int, time_place: int | None, n_heading: int
+) -> tuple[np.ndarray, "pa.ChunkedArray | None"]:
     """The numbers of the lead's column, NaN where a cell is empty, and the column of times or None."""
     import pyarrow as pa
     import pyarrow.csv as csv_reader
@@ -76,7 +84,7 @@ def _columns(path: Path, n_columns: int, place: int, time_place: int | None) -> 
     keys = [str(i) for i in range(n_columns)]  # names may be empty
     chosen = [keys[place]] + ([keys[time_place]] if time_place is not None else [])
     options = csv_reader.ConvertOptions(include_columns=chosen, column_types={keys[place]: pa.float64()})
-    read = csv_reader.ReadOptions(column_names=keys, skip_rows=1)
+    read = csv_reader.ReadOptions(column_names=keys, skip_rows=n_heading)
     parse = csv_reader.ParseOptions(
         ignore_empty_lines=n_columns > 1
     )  # with one column each is a sample that is missing
@@ -118,7 +126,7 @@ def _first_mistake(path: Path, n_columns: int, place: int) -> str:
                 return f"{path}, line {number}: {what}; separate columns by commas, decimals by a point"
             if cells and not _is_number(cells[place]):
                 return f"{path}, line {number}: {shortened(cells[place])!r} is not a number"
-    return f"{path}: has no numbers below its first line"
+    return f"{path}: has no numbers below its first line" if number == 1 else f"{path}: a line cannot be read"
 
 
 def _is_number(cell: str) -> bool:
@@ -129,13 +137,12 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _rate_and_samples(times: "pa.ChunkedArray", path: Path) -> tuple[Fraction, np.ndarray]:
-    """The rate by a column of times, and the number of the sample (n,) at each of them.
+def _rate_and_samples(ticks: np.ndarray, path: Path) -> tuple[Fraction | None, np.ndarray]:
+    """The rate by a column of times (n,), and the number of the sample (n,) at each of them.
 
-    Times are numbers in seconds, milliseconds, microseconds or nanoseconds, whichever makes a sensible rate, or points
-    in time. The rate is the roundest within the resolution of the times.
+    Times are in seconds, milliseconds, microseconds or nanoseconds, whichever makes a sensible rate. The rate is the
+    roundest within the resolution of the times, None if they are too coarse.
     """
-    ticks = _ticks(times, path)
     step = np.diff(ticks)
     if not np.isfinite(step).all() or (step < 0).any() or step.max() <= 0:
         line = 3 + int(np.argmax(~(step >= 0)))
@@ -155,12 +162,14 @@ def _rate_and_samples(times: "pa.ChunkedArray", path: Path) -> tuple[Fraction, n
     if sample[-1] > _MAX_GAP_SHARE * (len(sample) + 1000 * rates[0]):
         raise UnreadableRecordingError("unreadable header", f"{path}: most of it is missing, by its times")
     tolerance_hz = rates[0] * max(usual, step[~is_gap].max()) / step[~is_gap].sum()
-    return _roundest(rates[0], tolerance_hz), sample.astype(np.int64)
+    is_fine = tolerance_hz < _COARSE * rates[0]
+    return _roundest(rates[0], tolerance_hz) if is_fine else None, sample.astype(np.int64)
 
 
-def _ticks(times: "pa.ChunkedArray", path: Path) -> np.ndarray:
-    """Times as numbers (n,), float64."""
+def _ticks(times: "pa.ChunkedArray") -> np.ndarray | None:
+    """Times as numbers (n,), float64; None if they are neither numbers nor contain a time of day like 8:30:00.004."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_temporal(times.type):
         wide = pa.time64("ns") if pa.types.is_time(times.type) else pa.timestamp("ns")
@@ -168,11 +177,16 @@ def _ticks(times: "pa.ChunkedArray", path: Path) -> np.ndarray:
         return (nanoseconds - nanoseconds[0]).astype(np.float64)
     if pa.types.is_integer(times.type) or pa.types.is_floating(times.type):
         return times.to_numpy().astype(np.float64)
-    raise UnreadableRecordingError(
-        "unreadable header",
-        f"{path}, line 2: time {shortened(times[0].as_py())!r} is neither a number nor like 2024-05-17 08:30:00.004;"
-        " rename the column if it holds no times",
+    if not pa.types.is_string(times.type):
+        return None
+    parts = pc.extract_regex(times, _CLOCK).combine_chunks()
+    if parts.null_count:
+        return None
+    hours, minutes, seconds = (
+        pc.replace_substring_regex(part, "^$", "0").cast(pa.float64()) for part in parts.flatten()
     )
+    ticks = 3600 * hours.to_numpy() + 60 * minutes.to_numpy() + seconds.to_numpy()
+    return ticks + 86_400 * np.cumsum(np.diff(ticks, prepend=ticks[0]) < -43_200)  # beyond midnight
 
 
 def _roundest(rate_hz: float, tolerance_hz: float) -> Fraction:

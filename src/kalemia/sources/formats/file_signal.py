@@ -27,7 +27,7 @@ class FileSignal:
     rate_hz, unit: None if the file does not say. gain: ADC units per unit; baseline: ADC units at 0. read(first, last):
     samples [first, last) in the file's unit, float64, NaN where nothing was recorded. limits: the lowest and highest
     reading of the converter in the file's unit, None if they are not known. n_promised: the number of samples that the
-    header states, if the file has fewer. is_rate_measured: whether the rate comes from a column of times.
+    header states, if the file has fewer. is_table: whether the file is a table, whose rate is that of its times.
     """
 
     rate_hz: Fraction | None
@@ -38,7 +38,7 @@ class FileSignal:
     read: Callable[[int, int], np.ndarray]
     limits: tuple[float, float] | None = None
     n_promised: int | None = None
-    is_rate_measured: bool = False
+    is_table: bool = False
 
 
 def is_file(path: str | Path) -> bool:
