@@ -175,6 +175,18 @@ def test_samples_that_do_not_add_up_to_the_checksum_are_refused(tmp_path, n_a_fr
     assert "do not add up to the header's checksum" in error.detail
 
 
+def test_a_segment_that_does_not_add_up_to_its_checksum_is_refused(tmp_path):
+    for name in ("s_0001", "s_0002"):
+        write_wfdb(tmp_path / name, 125)
+    n = SECONDS * 125
+    (tmp_path / "s.hea").write_text(f"s/2 1 125 {2 * n}\ns_0001 {n}\ns_0002 {n}\n")
+    assert open_signal(tmp_path / "s", "MLII", None, None).n_samples == 2 * n
+    content = bytearray((tmp_path / "s_0002.dat").read_bytes())
+    content[1000] ^= 1
+    (tmp_path / "s_0002.dat").write_bytes(content)
+    assert _refused(tmp_path / "s").reason == "checksum"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -57,25 +57,14 @@ def read_wfdb(path: Path, lead: str) -> FileSignal:
     n_frames = n_frames if n_promised is None else min(n_frames, n_promised)
     gain, baseline = scale(header, channel, path)
 
-    def read_samples(frame: int, stop: int, physical: bool) -> np.ndarray:
-        last = None if header.sig_len is None else stop  # wfdb reads to the end where there is no length
-        part = wfdb.rdrecord(record, frame, last, channels=[channel], smooth_frames=False, physical=physical)
-        return (part.e_p_signal if physical else part.e_d_signal)[0][: (stop - frame) * n_a_frame]
-
     def read(first: int, last: int) -> np.ndarray:
         frame, stop = first // n_a_frame, -(-last // n_a_frame)
-        return read_samples(frame, stop, physical=True)[first - frame * n_a_frame : last - frame * n_a_frame]
+        end = None if header.sig_len is None else stop  # wfdb reads to the end where there is no length
+        (samples,) = wfdb.rdrecord(record, frame, end, channels=[channel], smooth_frames=False).e_p_signal
+        return samples[first - frame * n_a_frame : last - frame * n_a_frame]
 
-    if 0 < n_frames == n_promised and not header.skew[channel] and header.checksum[channel] is not None:
-        parts = range(0, n_frames, _CHECKED_FRAMES)
-        total = sum(
-            int(read_samples(frame, min(frame + _CHECKED_FRAMES, n_frames), physical=False).sum(dtype=np.int64))
-            for frame in parts
-        )
-        if (total - header.checksum[channel]) % 65536:
-            raise UnreadableRecordingError(
-                "checksum", f"{path}: the samples of {lead} do not add up to the header's checksum; the file is damaged"
-            )
+    if n_frames == n_promised:
+        _check_sum(record, header, channel, path)
     limits = converter_range(header, channel)
     return FileSignal(
         rate_hz=_rate(header.fs) * n_a_frame if _rate(header.fs) else None,
@@ -128,8 +117,8 @@ def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) ->
             channel = find_lead(name, segment.sig_name, path)
             units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
             scale(segment, channel, path)
-            if segment.sig_len:
-                _frames_in_file(path.parent, segment, channel)
+            if segment.sig_len and segment.sig_len <= _frames_in_file(path.parent, segment, channel):
+                _check_sum(str(path.parent / segment.record_name), segment, channel, path)
             if segment.samps_per_frame[channel] != 1:
                 what = f"segment {segment.record_name} has several samples of {name} a frame"
                 raise UnreadableRecordingError(
@@ -173,6 +162,22 @@ def scale(header: "wfdb.Record", channel: int, path: Path) -> tuple[float, int]:
     if abs(baseline) > _MAX_BASELINE:
         raise UnreadableRecordingError("unreadable header", f"{path}: its baseline is beyond 32 bits")
     return float(gain), int(baseline)
+
+
+def _check_sum(record: str, header: "wfdb.Record", channel: int, path: Path) -> None:
+    """Raise `UnreadableRecordingError` if the samples of a whole segment do not add up to its header's checksum."""
+    import wfdb
+
+    if not header.sig_len or header.skew[channel] or header.checksum[channel] is None:
+        return
+    total = 0
+    for frame in range(0, header.sig_len, _CHECKED_FRAMES):
+        end = min(frame + _CHECKED_FRAMES, header.sig_len)
+        part = wfdb.rdrecord(record, frame, end, channels=[channel], smooth_frames=False, physical=False)
+        total += int(part.e_d_signal[0].sum(dtype=np.int64))
+    if (total - header.checksum[channel]) % 65536:
+        what = f"the samples of {header.sig_name[channel]} do not add up to the header's checksum"
+        raise UnreadableRecordingError("checksum", f"{path}: {what}; the file is damaged")
 
 
 def _frames_in_file(folder: Path, header: "wfdb.Record", channel: int) -> int:
