@@ -78,6 +78,7 @@ RHYTHMS = {
     "Wenckebach 3:2": _Pattern(lambda random, coupling: [("normal", 1.2), ("normal", 0.8)], False),
     "alternating QRS": _pattern("normal", "low"),
     "alternating T": _pattern("normal", "tented"),
+    "bigeminy of a wide rhythm": _pattern("escape", "ectopic"),
 }
 
 

@@ -11,9 +11,10 @@ from kalemia.ecg.ectopy import usual_rr_ms
 SEEDS = range(3)
 
 
-def _assess(study, ecg_mv):
+def _assess(study, rhythm, set_marks=None):
     settings = BeatSettings.from_study(study)
-    return assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats)
+    judged_by = (settings.ecg, settings.quality, settings.rhythm, settings.beats)
+    return assess_excerpt(rhythm.ecg_mv, *judged_by, set_marks=set_marks)
 
 
 def _kinds_of_good_beats(rhythm, assessment):
@@ -39,10 +40,21 @@ def test_the_usual_of_at_most_one_interval_is_itself(n):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", [name for name, rhythm in RHYTHMS.items() if rhythm.has_ectopy])
+@pytest.mark.parametrize("name", [name for name, rhythm in RHYTHMS.items() if rhythm.has_ectopy and "wide" not in name])
 def test_no_ectopic_beat_is_kept_and_normal_ones_are_unless_the_draw_is_excluded_as_ectopic(study, name, seed):
     rhythm = ectopic_rhythm(name, seed)
-    assessment = _assess(study, rhythm.ecg_mv)
+    _check_that_no_ectopic_beat_is_kept(rhythm, _assess(study, rhythm))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_ectopic_beats_of_a_wide_rhythm_are_not_kept_where_all_beats_are_known(study, seed):
+    rhythm = ectopic_rhythm("bigeminy of a wide rhythm", seed)
+    assessment = _assess(study, rhythm, np.round(rhythm.r_s * 125).astype(np.int64))
+    assert assessment.reason is None
+    _check_that_no_ectopic_beat_is_kept(rhythm, assessment)
+
+
+def _check_that_no_ectopic_beat_is_kept(rhythm, assessment):
     if assessment.reason:
         assert assessment.reason == "ectopic beats"
     else:
@@ -56,7 +68,7 @@ def test_no_ectopic_beat_is_kept_and_normal_ones_are_unless_the_draw_is_excluded
 def test_rhythms_without_ectopy_are_kept_whole(study, name, seed):
     """Also where all beats are wide, alternate, or pause."""
     rhythm = ectopic_rhythm(name, seed)
-    assessment = _assess(study, rhythm.ecg_mv)
+    assessment = _assess(study, rhythm)
     assert assessment.reason is None
     assert assessment.beat_labels.ectopic_fraction < 0.02
     assert assessment.beat_labels.is_good.mean() > 0.9
