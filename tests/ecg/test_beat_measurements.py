@@ -52,6 +52,34 @@ def test_each_measure_follows_its_wave(wave, low, high, measure):
     assert _measured(**{wave: high})[measure] > _measured(**{wave: low})[measure]
 
 
+# amplitude in mV, center and standard deviation in ms: R, S, T
+_NARROW = ((1.0, 0, 11), (-0.2, 32, 10), (0.3, 260, 40))
+_WIDE = ((0.7, 0, 28), (-0.75, 80, 26), (1.0, 290, 45))
+_WIDEST = ((0.5, 0, 30), (-0.8, 90, 30), (1.5, 260, 40))  # S and T are one wave
+_P = (0.12, -170, 20)
+
+
+def _of_waves(waves, marked_ms=0.0):
+    beat = sum(height * np.exp(-0.5 * ((T_MS + marked_ms - at) / width) ** 2) for height, at, width in waves)
+    return dict(zip(MEASUREMENTS, measure_beats(beat[None], np.array([900.0]))[0], strict=True))
+
+
+@pytest.mark.parametrize(("waves", "qrs_ms", "t_mv"), [(_NARROW, 80, 0.3), (_WIDE, 205, 1.0), (_WIDEST, 215, 1.5)])
+def test_wide_complexes_and_tall_t_waves_are_measured(waves, qrs_ms, t_mv):
+    found = _of_waves(waves)
+    assert found["qrs_width_ms"] == pytest.approx(qrs_ms, abs=24)
+    assert found["t_amplitude_mv"] == pytest.approx(t_mv, abs=0.05)
+    assert found["t_r_ratio"] == pytest.approx(t_mv / waves[0][0], rel=0.1)
+
+
+@pytest.mark.parametrize("waves", [_NARROW, _WIDE, _WIDEST])
+def test_qrs_qt_and_t_do_not_depend_on_which_wave_is_marked(waves):
+    by_r, by_s = (_of_waves((*waves, _P), marked_ms) for marked_ms in (0.0, waves[1][1]))
+    for name in ("qrs_width_ms", "qt_ms", "t_amplitude_mv", "t_slope_mv_s"):
+        assert by_s["pr_ms"] - by_r["pr_ms"] == pytest.approx(waves[1][1], abs=16)
+        assert by_s[name] == pytest.approx(by_r[name], abs=16 if name.endswith("ms") else 0.1, rel=0.05), name
+
+
 def test_next_beat_is_not_measured_as_t_wave():
     beat = _beat() + 0.9 * np.exp(-0.5 * ((T_MS - 480) / 12) ** 2)
     found = measure_beats(beat[None], np.array([480.0]))[0]
