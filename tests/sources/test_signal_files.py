@@ -187,6 +187,19 @@ def test_a_segment_that_does_not_add_up_to_its_checksum_is_refused(tmp_path):
     assert _refused(tmp_path / "s").reason == "checksum"
 
 
+def test_a_missing_segment_costs_what_it_holds(tmp_path):
+    for name in ("s_0001", "s_0002"):
+        write_wfdb(tmp_path / name, 125)
+    n = SECONDS * 125
+    (tmp_path / "s.hea").write_text(f"s/2 1 125 {2 * n}\ns_0001 {n}\ns_0002 {n}\n")
+    (tmp_path / "s_0002.dat").unlink()
+    signal = open_signal(tmp_path / "s", "MLII", None, None)
+    np.testing.assert_allclose(signal.read_mv(0, n), ecg_mv(125), atol=0.002)
+    with pytest.raises(UnreadableRecordingError, match=r"s_0002\.dat") as caught:
+        signal.read_mv(n - 100, n + 100)
+    assert caught.value.reason == "file missing"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

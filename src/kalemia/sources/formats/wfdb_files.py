@@ -117,7 +117,8 @@ def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) ->
             channel = find_lead(name, segment.sig_name, path)
             units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
             scale(segment, channel, path)
-            if segment.sig_len and segment.sig_len <= _frames_in_file(path.parent, segment, channel):
+            is_there = segment.sig_len and (path.parent / segment.file_name[channel]).exists()
+            if is_there and segment.sig_len <= _frames_in_file(path.parent, segment, channel):
                 _check_sum(str(path.parent / segment.record_name), segment, channel, path)
             if segment.samps_per_frame[channel] != 1:
                 what = f"segment {segment.record_name} has several samples of {name} a frame"
