@@ -48,6 +48,8 @@ def test_no_hemolysis_is_none(text):
         ("K 4.1*", 4.1, False),
         ("4.1", 6.2, True),
         ("41", 4.1, True),
+        ("4.1e0", 4.1, False),
+        ("1e5", 1e5, False),
         ("ERROR", 6.2, True),
         ("ERROR", np.nan, False),  # no value, and that is said elsewhere
         ("see comment", 6.2, True),

@@ -95,6 +95,15 @@ def test_a_record_has_a_longest_length(tmp_path, monkeypatch):
         assert "is it a CSV table" in _refused(tmp_path, HEAD + "a,1,\nb,2," + filler)
 
 
+def test_a_first_line_without_line_feeds_is_refused(tmp_path):
+    assert "has a carriage return out of place" in _refused(tmp_path, "name,value,note\ra,1,\rb,2,\r")
+    assert "has a quote out of place" in _refused(tmp_path, 'name,va"lue,note\na,1,\n')
+
+
+def test_empty_lines_before_the_first_are_skipped(tmp_path):
+    assert _read(tmp_path, "\n\r\n" + HEAD + "a,1,\n") == (["name", "value", "note"], [(4, ["a", "1", ""])])
+
+
 def test_a_table_of_another_encoding_is_one_line(tmp_path):
     assert _refused(tmp_path, HEAD.encode("utf-16")) == "is not a text file in UTF-8"
 

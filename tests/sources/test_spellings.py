@@ -29,6 +29,7 @@ AT = datetime(2101, 10, 20, 16, 40)
         ("2101-10-20 16:40:00", AT),
         ("2101-10-20T16:40:00", AT),  # BigQuery's DATETIME
         ("2101-10-20 16:40", AT),
+        ("2101-10-20 16:40:00.0", AT),
         ("2101-10-20 16:40:00.000", AT),
         ("2101-10-20T16:40:00.250000", AT + timedelta(seconds=0.25)),  # polars
         ("2101-10-20 16:40:00.123456789", AT + timedelta(microseconds=123456)),  # pandas has nanoseconds
@@ -43,6 +44,10 @@ def test_a_time_is_read_in_every_spelling_with_one_meaning(text, time):
     assert read_time(text).replace(tzinfo=None) == time
     assert time_column(pa.array([text, None, text])).to_pylist() == [time, None, time]
     assert is_day_alone(text) == (len(text) == 10)
+
+
+def test_an_hour_of_one_digit_is_read():
+    assert read_time("2101-10-20 6:40") == datetime(2101, 10, 20, 6, 40)
 
 
 def test_a_zone_is_kept():
@@ -61,6 +66,8 @@ def test_a_zone_is_kept():
         "2101-02-30 16:40:00",
         "2101-10-20 25:40:00",
         "21011020T164000",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59+02:00",
         "2101-W42-4",
         "16:40",
         "yesterday",

@@ -14,7 +14,7 @@ _NO_HEMOLYSIS = (
     r"|ha?emoly[sz]\w*\s*[:=]\s*(?:no|none|nil|absent|negative|0)\b"
     r"|ha?emolysis\s+(?:none|nil|absent|negative)\b"
 )
-_NUMBER = r"(?P<number>[+-]?\d*[.,]?\d+)"
+_NUMBER = r"(?P<number>[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?)"
 _SAID = r"[\pL\pN]"  # a text of signs alone, such as ___ where something was removed, says nothing
 # Ions of one charge, of which a millimole is a milliequivalent; of calcium or magnesium it is two.
 _SINGLY_CHARGED = ("potassium", "sodium", "chloride", "bicarbonate", "lithium")

@@ -44,8 +44,6 @@ class Line:
             return time.astimezone(UTC) if time.tzinfo else time
         except ValueError as error:
             raise UserError(f"{self.where}: {column} {text!r} {error}") from None
-        except OverflowError:
-            raise UserError(f"{self.where}: {column} {text!r} is not a time of this calendar in UTC") from None
 
 
 def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:

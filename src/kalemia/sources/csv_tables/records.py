@@ -65,16 +65,16 @@ class CsvTable:
         self.path = path
         self._file, self._pool = file, pool
         head = self._first_record()
+        self._n_head_lines = head.count(b"\n")
         try:
-            names = next(csv.reader(StringIO(head.decode("utf-8-sig"), newline=""), strict=True), [])
+            text = head.decode("utf-8-sig").lstrip("\r\n").rstrip("\r\n") + "\n"
+            self._refuse_misplaced(_Marks(text.encode()), self._n_head_lines)
+            (names,) = csv.reader(StringIO(text, newline=""), strict=True)
         except UnicodeDecodeError:
             raise UserError(f"{path}: is not a text file in UTF-8") from None
         except csv.Error as error:
-            raise UserError(
-                f"{path}: line 1: does not list the names of columns, separated by commas ({error})"
-            ) from None
+            raise UserError(f"{path}: its first line does not list the names of columns ({error})") from None
         self.names = [name.strip() for name in names]
-        self._n_head_lines = head.count(b"\n")
 
     def place(self, name: str) -> int | None:
         """The place of a column, its name without regard to case; None if there is none."""
@@ -104,8 +104,13 @@ class CsvTable:
                 yield block
 
     def _first_record(self) -> bytes:
+        """The names of the columns, perhaps after empty lines."""
         head = self._file.readline(_MAX_RECORD_BYTES)
-        while head.count(b'"') % 2 and len(head) < _MAX_RECORD_BYTES and (line := self._file.readline(1 << 16)):
+        while (
+            (head.count(b'"') % 2 or not head.strip())
+            and len(head) < _MAX_RECORD_BYTES
+            and (line := self._file.readline(1 << 16))
+        ):
             head += line
         return head
 
@@ -184,18 +189,21 @@ class _Marks:
 
         A quote opens a field at its start and closes it at its end, where two in a row stand for one of the text.
         """
-        opening, closing = self._quotes & self._inside, self._quotes & ~self._inside
-        around = self._breaks | self._commas
-        returns = self._bits(b"\r") if b"\r" in self.text else np.zeros_like(around)
-        wrong = opening & ~_later(around | closing, first=True)
-        wrong |= closing & ~_earlier(around | opening | returns)
-        wrong |= returns & ~self._inside & ~_earlier(self._breaks)
+        opening = self._quotes & self._inside
+        around = self._breaks | self._commas | self._quotes
+        wrong = opening & ~_later(around)
+        if b"\r" in self.text:
+            returns = self._bits(b"\r")
+            wrong |= returns & ~self._inside & ~_earlier(self._breaks)
+            around |= returns
+        wrong |= (self._quotes ^ opening) & ~_earlier(around)
         # what follows the last byte is not known yet
         return next((int(i) for i in _positions(wrong) if i < len(self.text) - 1), None) if wrong.any() else None
 
     def _bits(self, byte: bytes) -> np.ndarray:
         packed = np.packbits(self._bytes == ord(byte), bitorder="little")
-        return np.append(packed, np.zeros(-len(packed) % 8, np.uint8)).view("<u8")
+        padding = -len(packed) % 8
+        return (np.append(packed, np.zeros(padding, np.uint8)) if padding else packed).view("<u8")
 
 
 def records_in(text: bytes) -> list[bytes]:
@@ -218,11 +226,11 @@ def _prefix_xor(bits: np.ndarray) -> np.ndarray:
     return bits
 
 
-def _later(bits: np.ndarray, first: bool) -> np.ndarray:
-    """Each bit moved to the next position; the first becomes `first`."""
+def _later(bits: np.ndarray) -> np.ndarray:
+    """Each bit moved to the next position; the first becomes set, as after a record."""
     moved = bits << _ONE
     moved[1:] |= bits[:-1] >> np.uint64(63)
-    moved[:1] |= np.uint64(first)
+    moved[:1] |= _ONE
     return moved
 
 

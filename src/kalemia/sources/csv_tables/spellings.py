@@ -16,13 +16,15 @@ import pyarrow.compute as pc
 # What stands for a value that is not there: in SQL and Postgres, pandas, R, and spreadsheets.
 EMPTY = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "<NA>", "None", "NA", "N/A", "n/a", "#N/A")
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)(?:[ T](\d?\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOT_A_TIME = (
     "is not a time; times are read as 2024-05-17 08:30:00 or 2024-05-17T08:30:00.250, with or without seconds and a"
     " zone; days of a spreadsheet (45429.35) and 5/17/2024 are not, because they have several meanings"
 )
+# of recordings, of MIMIC's shifted dates, and of births that it moves 300 years back; others are mistakes
+_EARLIEST, _LATEST = datetime(1600, 1, 1), datetime(2600, 1, 1)
 _USUAL_LENGTH = len("2101-10-20 16:40:00")
 DAY_LENGTH = len("2101-10-20")
 MAX_SUBJECT = 999_999  # names of files have six digits
@@ -44,12 +46,14 @@ def read_time(text: str) -> datetime:
     day, minute, second, fraction, zone = match.groups()
     if zone in ("Z", "UTC", "GMT"):
         zone = "+00:00"
+    clock = f"{minute or '0:00':0>5}:{second or '00'}.{(fraction or '0')[:6]:0<6}"
     try:
-        return datetime.fromisoformat(
-            f"{day}T{minute or '00:00'}:{second or '00'}.{(fraction or '0')[:6]:0<6}{zone or ''}"
-        )
+        time = datetime.fromisoformat(f"{day}T{clock}{zone or ''}")
     except ValueError as error:
         raise ValueError(f"is not a time ({error})") from None
+    if not _EARLIEST <= time.replace(tzinfo=None) < _LATEST:
+        raise ValueError(f"is not a time from {_EARLIEST.year} to {_LATEST.year}")
+    return time
 
 
 def is_day_alone(text: str) -> bool:
@@ -88,14 +92,17 @@ def time_column(texts: pa.Array) -> pa.Array:
             raise ValueError("has a time zone; times of the clinical tables have none, so export them without")
         return time.replace(tzinfo=None)
 
-    is_usual = pc.all(pc.equal(pc.binary_length(texts), _USUAL_LENGTH)).as_py()
-    return (_cast(texts, pa.timestamp("us")) if is_usual else None) or _each(texts, without_zone, pa.timestamp("us"))
+    if _all(pc.equal(pc.binary_length(texts), _USUAL_LENGTH)):
+        times = _cast(texts, pa.timestamp("us"))
+        if times is not None and _all(pc.and_(pc.greater_equal(times, _EARLIEST), pc.less(times, _LATEST))):
+            return times
+    return _each(texts, without_zone, pa.timestamp("us"))
 
 
 def whole_number_column(texts: pa.Array, type_: pa.DataType, largest: int) -> pa.Array:
     """Whole numbers from 0 to `largest` of an integer type."""
     numbers = _cast(texts, type_)
-    if numbers is not None and not pc.any(pc.or_(pc.less(numbers, 0), pc.greater(numbers, largest))).as_py():
+    if numbers is not None and _all(pc.and_(pc.greater_equal(numbers, 0), pc.less_equal(numbers, largest))):
         return numbers
     return _each(texts, lambda text: read_whole_number(text, largest), type_)
 
@@ -103,7 +110,7 @@ def whole_number_column(texts: pa.Array, type_: pa.DataType, largest: int) -> pa
 def number_column(texts: pa.Array) -> pa.Array:
     """Numbers, float64."""
     numbers = _cast(texts, pa.float64())
-    if numbers is not None and pc.all(pc.is_finite(numbers)).as_py() is not False:
+    if numbers is not None and _all(pc.is_finite(numbers)):
         return numbers
     return _each(texts, read_number, pa.float64())
 
@@ -114,6 +121,11 @@ def _cast(texts: pa.Array, type_: pa.DataType) -> pa.Array | None:
         return texts.cast(type_)
     except pa.ArrowInvalid:
         return None
+
+
+def _all(found: pa.BooleanArray) -> bool:
+    """Whether all that is known is true."""
+    return pc.all(found).as_py() is not False
 
 
 def _each(texts: pa.Array, read: Callable[[str], object], type_: pa.DataType) -> pa.Array:
