@@ -97,7 +97,7 @@ class CsvTable:
             line += marks.n_lines
             if len(rest) > _MAX_RECORD_BYTES or (rest and not piece):
                 raise UserError(
-                    f"{self.path}: line {line}: begins a record that does not end within"
+                    f"{self.path}: line {line}: begins a record that does not end, or not within"
                     f" {_MAX_RECORD_BYTES >> 20} MiB; is it a CSV table, and is a quote not closed?"
                 )
             if block.text:
