@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -190,6 +191,34 @@ def test_marks_that_a_reviewer_sets_become_the_beats(tmp_path, study):
     assert (np.array(shard["r_sample"].to_pylist()) - FROM).tolist() == [60 + 100 * i for i in range(3, 15)]
     assert shard["rr_after_ms"].to_pylist()[:-1] == [800.0] * 11
     assert row["heart_rate_bpm"] == 75
+
+
+def test_the_beats_of_an_accepted_draw_are_marked_as_in_the_draw_before(tmp_path, study):
+    study = dataclasses.replace(study, quality=dataclasses.replace(study.quality, rr_range_ms=(700.0, 900.0)))
+    faster = -0.9 * clean_ecg(regular_r_samples(N, 70), N) + clean_ecg(
+        regular_r_samples(N, 70) + 6, N
+    )  # deep Q, lower R
+    said = {2: ReviewDecision("accept", "AB", "")}
+    shard, rows = _written(tmp_path, study, excerpt(1), excerpt(2, ecg_mv=faster.astype(np.float32)), decisions=said)
+    assert [row["fiducial_draw_id"] for row in rows] == [1, 1]
+    assert (rows[1]["n_good"], rows[1]["n_kept"], rows[1]["review_beats"]) == (0, 200, "found")
+    of_second = np.array(shard.filter(pc.equal(shard["draw_id"], 2))["beat"].to_pylist())
+    assert (of_second[:, R_INDEX] > of_second[:, [R_INDEX - 2, R_INDEX + 2]].max(axis=1)).all()  # a peak, upward
+
+
+@pytest.mark.parametrize("shape", ["T three times R", "sine wave"])
+def test_a_severe_draw_comes_back_by_the_marks_of_ten_seconds(tmp_path, study, shape):
+    heart = severe_heart(shape, 1, seconds=N / 125)
+    r_s = heart.r_s[(heart.r_s > 100) & (heart.r_s < 110)]
+    said = {1: ReviewDecision("accept", "AB", shape, tuple(r_s.tolist()))}
+    lost = excerpt(1, ecg_mv=heart.ecg_mv, value=8.9)
+    shard, (row,) = _written(tmp_path, _rejecting_all(study), lost, decisions=said)
+    assert (row["n_good"], row["n_kept"], row["reason"]) == (0, len(r_s), None)
+    assert set(shard["label"].to_pylist()) == {1}
+    from_marks_s = (np.array(shard["r_sample"].to_pylist()) - FROM) / 125 - r_s
+    assert np.ptp(from_marks_s) <= 0.024  # the same wave of each beat
+    if shape == "T three times R":
+        assert np.abs(from_marks_s).max() <= 0.008
 
 
 def test_marks_where_nothing_was_recorded_keep_nothing(tmp_path, study):
