@@ -12,7 +12,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/result_digests.smk"
+include: "rules/earlier_runs.smk"
 include: "rules/source.smk"
 include: "rules/cohort.smk"
 include: "rules/excerpts.smk"

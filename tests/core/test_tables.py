@@ -1,12 +1,14 @@
+import re
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from kalemia.core import tables
 from kalemia.core.errors import UserError
-from kalemia.core.schemas import SCHEMAS
+from kalemia.core.files.seals import BLANK_SEAL, seal_file
+from kalemia.core.schemas import SCHEMAS, VERSION
 from kalemia.core.tables import (
-    atomic_file,
     empty_table,
     read_json,
     read_subject_rows,
@@ -62,15 +64,42 @@ def test_every_kind_can_be_empty(tmp_path, kind):
 
 def test_another_kind_is_refused(tmp_path):
     write_table(tmp_path / "a.parquet", "generic", table_from_rows("generic", ROWS))
-    with pytest.raises(UserError, match=r"a\.parquet: holds table 'generic' version 2, not 'beats'"):
+    with pytest.raises(UserError, match=r"a\.parquet: holds table 'generic' version 3, not 'beats'"):
         read_table(tmp_path / "a.parquet", "beats")
 
 
 def test_another_version_is_refused(tmp_path):
     metadata = {"kalemia.table": "generic", "kalemia.version": "0"}
-    pq.write_table(empty_table("generic").replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    with pytest.raises(UserError, match="version 0, not 'generic' version 2"):
+    _write_as_is(tmp_path / "a.parquet", empty_table("generic").replace_schema_metadata(metadata))
+    with pytest.raises(UserError, match="version 0, not 'generic' version 3"):
         read_table(tmp_path / "a.parquet", "generic")
+
+
+def _write_as_is(path, table: pa.Table) -> None:
+    """Write a table with a seal, whatever its columns."""
+    with pq.ParquetWriter(path, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"kalemia.checksum": BLANK_SEAL})
+    content = path.read_bytes()
+    seal_file(path, len(content) - 8 - int.from_bytes(content[-8:-4], "little"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.drop_columns("label"), "has no column 'label'"),
+        (lambda t: t.append_column("age", pa.array([70] * len(t))), "has an unknown column 'age'"),
+        (lambda t: t.rename_columns({"label": "Label"}), "has no column 'label', has an unknown column 'Label'"),
+        (lambda t: t.set_column(2, "label", t["label"].cast(pa.float64())), "column 'label' is double, not int8"),
+        (lambda t: t.select(["draw_id", "subject_id", "label", "split"]), "its columns are draw_id, subject_id, label"),
+    ],
+)
+def test_other_columns_than_those_declared_are_refused_by_name(tmp_path, change, said):
+    table = table_from_rows("generic", ROWS)
+    metadata = {"kalemia.table": "generic", "kalemia.version": str(VERSION)}
+    _write_as_is(tmp_path / "a.parquet", change(table).replace_schema_metadata(metadata))
+    with pytest.raises(UserError, match=rf"a\.parquet: .*{re.escape(said)}.*; delete it and run again$"):
+        read_table(tmp_path / "a.parquet", "generic", columns=["draw_id"])
 
 
 def test_a_file_that_is_not_there_is_called_so(tmp_path):
@@ -97,17 +126,6 @@ def test_a_file_that_is_no_parquet_is_refused_in_one_line(tmp_path):
 def test_a_column_that_the_schema_lacks_is_an_error():
     with pytest.raises(KeyError, match="potasium"):
         table_from_rows("draws", [{"potasium": 4.0}])
-
-
-def test_nothing_is_left_of_a_file_whose_writing_failed(tmp_path):
-    def write_and_fail():
-        with atomic_file(tmp_path / "a") as part:
-            part.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_and_fail()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_of_a_table_that_does_not_fit_its_schema(tmp_path):

@@ -27,7 +27,7 @@ KILLED = """
 import os, signal, sys
 import test_resume
 from kalemia.network import training_state as resume
-from kalemia.core import tables
+from kalemia.core.files import atomic
 step, save, replace, saved = sys.argv[1], resume.StateFile.save, os.replace, []
 
 def die():
@@ -47,7 +47,7 @@ def interrupted(*paths):
         die()
     replace(*paths)
 
-resume.StateFile.save, tables.os.replace = counted, interrupted
+resume.StateFile.save, atomic.os.replace = counted, interrupted
 test_resume.trained(*sys.argv[2:])
 """
 

@@ -1,13 +1,13 @@
 """Describe both populations, as in the paper's Table 1, and list everybody's age and gender."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.characteristics import write_characteristics, write_people
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.sources.registry import describe_source
 
-    study = Study.from_config(snakemake.config)
+    study = study_of_job(snakemake.config, snakemake.input)
     tables = describe_source(study).clinical_folder
     write_people(tables, snakemake.input.draws, snakemake.output.people)
     write_characteristics(

@@ -1,13 +1,13 @@
 """Collect what was known about the patient at each draw, apart from the ECG."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.clinical_context import write_context
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.sources.registry import describe_source
 
-    study = Study.from_config(snakemake.config)
+    study = study_of_job(snakemake.config, snakemake.input)
     write_context(
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,

@@ -2,18 +2,18 @@
 
 import time
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import error_context, job_log, log_and_print
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.beats.excerpts import write_excerpts
     from kalemia.cohort.select_cohort import count_draws_to_read
+    from kalemia.core.files.atomic import atomic_folder
     from kalemia.core.paths import subject_id
-    from kalemia.core.tables import atomic_folder
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.sources.registry import describe_source
     from kalemia.sources.remote.fetch_progress import record_progress
 
-    study, draws, fetched_before = Study.from_config(snakemake.config), snakemake.input.draws, 0
+    study, draws, fetched_before = study_of_job(snakemake.config, snakemake.input), snakemake.input.draws, 0
     lead, minutes, digest = study.cohort.lead, study.cohort.min_recorded_minutes, study.digest("excerpts")
     description = describe_source(study)
     source, tally = description.open(), f"{study.cache_folder}/tally"

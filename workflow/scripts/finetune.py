@@ -1,13 +1,13 @@
 """Train the network of one patient on one more pair of draws."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus
 
 set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0], snakemake.rule):
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.personal.finetune import train_round
 
-    study, arm, k = Study.from_config(snakemake.config), snakemake.wildcards.arm, int(snakemake.wildcards.k)
+    study, arm, k = study_of_job(snakemake.config, snakemake.input), snakemake.wildcards.arm, int(snakemake.wildcards.k)
     train_round(
         round_=k,
         split_path=snakemake.input.split,

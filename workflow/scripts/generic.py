@@ -1,13 +1,13 @@
 """Train the generic network on the beats of many patients."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log, set_visible_gpus
 
 set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0], snakemake.rule):
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.network.train_generic import train_generic
 
-    study = Study.from_config(snakemake.config)
+    study = study_of_job(snakemake.config, snakemake.input)
     train_generic(
         draws_path=snakemake.input.draws,
         beats_path=snakemake.input.beats,

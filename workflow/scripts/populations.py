@@ -1,13 +1,13 @@
 """Assign subjects to the generic and the personal population."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.inclusion_flow import step_descriptions
     from kalemia.cohort.populations import write_populations
+    from kalemia.core.runs.digests import study_of_job
 
-    study = Study.from_config(snakemake.config)
+    study = study_of_job(snakemake.config, snakemake.input)
     write_populations(
         draws_path=snakemake.input.draws,
         quality_paths=snakemake.input.quality,

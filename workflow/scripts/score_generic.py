@@ -1,12 +1,12 @@
 """Score the draws of one patient with the generic network and with every baseline."""
 
-from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
+    from kalemia.core.runs.digests import study_of_job
     from kalemia.personal.score_generic import score_generic
 
-    study = Study.from_config(snakemake.config)
+    study = study_of_job(snakemake.config, snakemake.input)
     score_generic(
         split_path=snakemake.input.split,
         shard_path=snakemake.input.shard,

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from kalemia.beats.segment_beats import BeatSettings, extract_beats
 from kalemia.core.errors import UserError
+from kalemia.core.files.atomic import atomic_file
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
-from kalemia.core.tables import atomic_file, write_table
+from kalemia.core.tables import write_table
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_faults import check_amplitude

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from kalemia.core.errors import as_user_error
 from kalemia.core.job_server import run_in_server
+from kalemia.core.runs.run_lock import end_with_run
 
 PROGRESS_EVERY_S = 10.0
 
@@ -51,9 +52,10 @@ def job_log(path: str, rule: str) -> Iterator[logging.Logger]:
     """Log the job to `path` below a folder "logs", and write the time it took below the folder "times" beside that.
 
     An error for a person (`core.errors.as_user_error`) becomes the last line of the log, and exit status 1. Where a job
-    server runs (`core.job_server`), the job is handed over to it.
+    server runs (`core.job_server`), the job is handed over to it. On the machine of the run, the job ends with the run.
     """
     run_in_server()
+    end_with_run()
     began_s = time.monotonic()
     log = logging.getLogger("kalemia")
     log.setLevel(logging.INFO)

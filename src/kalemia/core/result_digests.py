@@ -1,28 +1,28 @@
-"""Refuse results that another configuration made and that Snakemake has no record of, as when results were moved.
+"""Refuse results that another configuration made and that Snakemake does not remake.
 
 Snakemake remakes a file whose digest has changed only if it has a record of how the file was made. Records are in
 `.snakemake`, which does not move with the results: without them everything would count as up to date.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
+from kalemia.core.runs.digests import digest_of, expected_digest
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
 # one table per stage, of stages that are made once per study
-_STUDY_TABLES = {
-    "cohort": "cohort/draws.parquet",
-    "populations": "cohort/populations.parquet",
-    "generic": "generic/predictions.parquet",
-    "evaluation": "evaluation/rounds.parquet",
-}
+_STUDY_TABLES = (
+    "cohort/draws.parquet",
+    "cohort/populations.parquet",
+    "generic/predictions.parquet",
+    "evaluation/rounds.parquet",
+)
 SETTINGS_FILE = "config.yaml"  # written with the report
 
 
@@ -35,32 +35,31 @@ def refuse_foreign_results(study: Study, results: str, has_record: Callable[[str
     for path in _foreign_results(study, Path(results)):
         if not has_record(str(path)):
             raise UserError(
-                f"{path}: was made with other settings or another version of Kalemia, and .snakemake has no record of"
-                f" it, so it would not be remade: delete {results} to start over, set `results` to a new folder, or"
-                " restore the settings that made it"
+                f"{path}: was made with other settings or another version of Kalemia, or is damaged, and .snakemake has"
+                f" no record of it, so it would not be remade: delete {results} to start over, set `results` to a new"
+                " folder, or restore the settings that made it"
             )
 
 
-def key_tables(study: Study, results: Path) -> Iterator[tuple[Path, str]]:
-    """(path, digest that it should carry) of one table per stage, or of one patient's table."""
-    for stage, name in _STUDY_TABLES.items():
-        yield results / name, study.digest(stage)
-    for stage, folder in (("excerpts", "excerpts"), ("beats", "beats"), ("report", "mean_beats")):
+def key_tables(study: Study, results: Path) -> Iterator[Path]:
+    """One table per stage, or of one patient's."""
+    yield from (results / name for name in _STUDY_TABLES)
+    for folder in ("excerpts", "beats", "mean_beats"):
         if table := _any_subject(results / folder, ".parquet"):
-            yield table, study.digest(stage)
+            yield table
     if patient := _any_subject(results / "explanation"):
-        yield patient / "gradcam.parquet", study.digest("explanation")
+        yield patient / "gradcam.parquet"
     for arm in study.arms:
         if patient := _any_subject(results / "personal" / arm):
-            yield patient / "round-0/predictions.parquet", study.digest("baselines")
-            yield patient / "round-1/predictions.parquet", study.arm_digest(arm)
+            yield from (patient / f"round-{k}/predictions.parquet" for k in (0, 1))
 
 
 def _foreign_results(study: Study, results: Path) -> Iterator[Path]:
     if not results.is_dir():
         return
-    for path, digest in key_tables(study, results):
-        if path.is_file() and _digest_of_table(path) not in (digest, None):
+    here = dataclasses.replace(study, results=str(results))
+    for path in key_tables(study, results):
+        if path.is_file() and not _has_digest(path, expected_digest(here, path)):
             yield path
     settings = results / SETTINGS_FILE
     if settings.is_file() and _digests_of_settings(settings) not in (_digests(study), None):
@@ -77,13 +76,11 @@ def _any_subject(folder: Path, suffix: str = "") -> Path | None:
         return None
 
 
-def _digest_of_table(path: Path) -> str | None:
-    """The digest in a table's metadata; None if the file cannot be read, which the job that reads it will report."""
+def _has_digest(path: Path, digest: str | None) -> bool:
     try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, pa.ArrowException):
-        return None
-    return metadata.get(b"kalemia.digest", b"").decode()
+        return digest_of(path) == digest
+    except UserError:  # damaged, or of an older version
+        return False
 
 
 def _digests_of_settings(path: Path) -> dict[str, str] | None:

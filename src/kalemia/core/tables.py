@@ -1,10 +1,10 @@
-"""Tables and other files on disk: written whole or not at all, and checked when they are read."""
+"""Tables, text and JSON on disk: written whole or not at all, and every bit checked when they are read.
+
+Pages of a table have checksums of their own, so that a part of it can be read; its footer has a seal (`files.seals`).
+"""
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,42 +12,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kalemia.core.errors import UserError
+from kalemia.core.errors import UserError, as_user_error
+from kalemia.core.files.atomic import atomic_file
+from kalemia.core.files.seals import BLANK_SEAL, has_whole_seal, seal_file
 from kalemia.core.schemas import SCHEMAS, TABLES, VERSION
 
+_SEAL = "kalemia.checksum"
+_DAMAGED = "is damaged, or of an older version of Kalemia; delete it and run again"
 _NOT_THERE = "is not there; the study is not finished: run snakemake"
 _MAX_ROWS_PER_GROUP = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
-
-
-@contextmanager
-def atomic_file(path: str | Path) -> Iterator[Path]:
-    """A path part `path` to write to, renamed onto it at the end; on an error nothing is left."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A folder part `path` to fill, renamed to `path` at the end; on an error nothing is left.
-
-    After a kill the part folder stays, and the next writer of the same `path` removes it.
-    """
-    path = Path(path)
-    for left_over in path.parent.glob(f".{path.name}.*.part"):
-        shutil.rmtree(left_over)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    part.mkdir(parents=True)
-    try:
-        yield part
-        os.rename(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_table(path: str | Path, kind: str, table: pa.Table, digest: str = "", group_by: str | None = None) -> None:
@@ -63,24 +36,27 @@ def write_row_groups(path: str | Path, kind: str, tables: Iterable[pa.Table], di
     """As `write_table`, one table after another, each a row group; no more than one is held in memory."""
     metadata = {"kalemia.table": kind, "kalemia.version": str(VERSION), "kalemia.digest": digest}
     schema = SCHEMAS[kind].with_metadata(metadata)
-    with atomic_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table.select(schema.names).cast(schema), row_group_size=max(1, len(table)))
+    with atomic_file(path) as part:
+        with pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer:
+            for table in tables:
+                writer.write_table(table.select(schema.names).cast(schema), row_group_size=max(1, len(table)))
+            writer.add_key_value_metadata({_SEAL: BLANK_SEAL})
+        seal_file(part, _start_of_footer(part))
 
 
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None, digest: str | None = None) -> pa.Table:
     """Read a table written by `write_table`.
 
-    Raises `UserError` if the file is not such a table, has another version, or does not have the `digest` that is
-    given.
+    Raises `UserError` if the file is damaged, is not such a table, has another version or other columns, or does not
+    have the `digest` that is given.
     """
-    with _open_table(path, kind, digest) as file:
+    with _reading(path), _open_table(path, kind, digest) as file:
         return file.read(columns=columns)
 
 
 def read_row_groups(path: str | Path, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of a table, one after another; raises `UserError` as `read_table`."""
-    with _open_table(path, kind) as file:
+    with _reading(path), _open_table(path, kind) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=columns)
 
@@ -90,7 +66,7 @@ def read_subject_rows(path: str | Path, kind: str, subject_id: int) -> pa.Table:
 
     Raises `UserError` as `read_table`.
     """
-    with _open_table(path, kind) as file:
+    with _reading(path), _open_table(path, kind) as file:
         column = file.schema_arrow.names.index("subject_id")
         groups = [
             i
@@ -101,23 +77,79 @@ def read_subject_rows(path: str | Path, kind: str, subject_id: int) -> pa.Table:
     return table.filter(pa.array(table["subject_id"].to_numpy() == subject_id))
 
 
+def table_digest(path: str | Path) -> str | None:
+    """The digest in a table's metadata, None if it has none; raises `UserError` if the file cannot be read."""
+    with _reading(path), _open_parquet(path) as file:
+        return _metadata(file).get("kalemia.digest")
+
+
 def _open_table(path: str | Path, kind: str, digest: str | None = None) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: {_NOT_THERE}") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path}: cannot be read as Parquet ({_first_line(error)}); delete it and run again") from None
-    metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    file = _open_parquet(path)
+    metadata, schema = _metadata(file), file.schema_arrow
     found = metadata.get("kalemia.table"), metadata.get("kalemia.version")
     if found != (kind, str(VERSION)):
         raise UserError(
             f"{path}: holds table {found[0]!r} version {found[1]}, not {kind!r} version {VERSION};"
             " delete it and run again"
         )
+    if not schema.equals(SCHEMAS[kind]):
+        raise UserError(f"{path}: {_difference(schema, SCHEMAS[kind])}; delete it and run again")
     if digest is not None and metadata.get("kalemia.digest") != digest:
-        raise UserError(f"{path}: was made with another configuration; run snakemake again so that it is remade")
+        raise UserError(f"{path}: was made with another configuration; delete it and run again")
     return file
+
+
+def _open_parquet(path: str | Path) -> pq.ParquetFile:
+    """Open a Parquet file whose footer is as it was written; a library that reads a damaged one may end the process."""
+    with _reading(path):
+        start = _start_of_footer(path)
+        if start is None:
+            raise UserError(
+                f"{path}: cannot be read as Parquet (it is cut off, or no such file); delete it and run again"
+            )
+        if not has_whole_seal(path, start):
+            raise UserError(f"{path}: is damaged, or of an older version of Kalemia; delete it and run again")
+        return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _start_of_footer(path: str | Path) -> int | None:
+    """The byte at which the footer of a Parquet file begins; None if the file does not end as one."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 8))
+        length, magic = file.read(4), file.read(4)
+    start = size - 8 - int.from_bytes(length, "little")
+    return start if magic == b"PAR1" and start >= len(magic) else None
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Raise what goes wrong in reading a table as a `UserError` that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: {_NOT_THERE}") from None
+    except (OSError, pa.ArrowException) as error:
+        raise as_user_error(error) or UserError(
+            f"{path}: is damaged ({_first_line(error)}); delete it and run again"
+        ) from None
+
+
+def _metadata(file: pq.ParquetFile) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+
+
+def _difference(found: pa.Schema, declared: pa.Schema) -> str:
+    """Which columns are not as they are declared."""
+    both = [name for name in declared.names if name in found.names]
+    said = [f"has no column {name!r}" for name in declared.names if name not in both]
+    said += [f"has an unknown column {name!r}" for name in found.names if name not in both]
+    said += [
+        f"column {name!r} is {found.field(name).type}, not {declared.field(name).type}"
+        for name in both
+        if not found.field(name).equals(declared.field(name))
+    ]
+    return ", ".join(said) or f"its columns are {', '.join(found.names)}, not {', '.join(declared.names)}"
 
 
 def empty_table(kind: str) -> pa.Table:
@@ -151,18 +183,25 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: dict) -> None:
-    """Write `value` as readable JSON, whole or not at all; NaN becomes null."""
-    write_text(path, json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write `value` as readable JSON with a seal, whole or not at all; NaN becomes null."""
+    text = json.dumps(_finite(value) | {_SEAL: BLANK_SEAL}, indent=1, sort_keys=True, allow_nan=False)
+    with atomic_file(path) as part:
+        part.write_text(text + "\n", "utf-8")
+        seal_file(part)
 
 
 def read_json(path: str | Path) -> dict:
-    """Read a JSON file; raises `UserError` where it cannot be read."""
+    """Read a JSON file that `write_json` wrote; raises `UserError` where it cannot be read or is damaged."""
     try:
-        return json.loads(Path(path).read_text())
+        value = json.loads(Path(path).read_text("utf-8"))
+        is_whole = has_whole_seal(path)
     except FileNotFoundError:
         raise UserError(f"{path}: {_NOT_THERE}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again") from None
+    if not is_whole:
+        raise UserError(f"{path}: {_DAMAGED}")
+    return {name: item for name, item in value.items() if name != _SEAL}
 
 
 def file_hash(path: str | Path) -> str:

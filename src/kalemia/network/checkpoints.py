@@ -1,7 +1,6 @@
 """Checkpoints: weights as safetensors files with their lineage, checked whenever they are loaded."""
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,9 @@ from torch import Tensor
 from kalemia import __version__
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.core.tables import atomic_file, file_hash
+from kalemia.core.files.atomic import atomic_file
+from kalemia.core.files.seals import BLANK_SEAL, has_whole_seal, seal_file
+from kalemia.core.tables import file_hash
 from kalemia.network.resnet import ResNet, build_resnet
 
 Tensors = dict[str, Tensor]
@@ -63,9 +64,10 @@ def save_checkpoint(path: str | Path, tensors: Tensors, lineage: Lineage) -> Non
     The lineage is a single metadata value, because safetensors writes several values in no fixed order.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"lineage": lineage.as_json(), "content": _content_hash(tensors)}
+    metadata = {"lineage": lineage.as_json(), "checksum": BLANK_SEAL}
     with atomic_file(path) as part:
         save_file(tensors, part, {"kalemia": json.dumps(metadata, sort_keys=True)})
+        seal_file(part)
 
 
 def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
@@ -82,8 +84,8 @@ def load_checkpoint(path: str | Path) -> tuple[Tensors, Lineage]:
         raise _checkpoint_error(path, f"cannot be read as safetensors ({str(error).splitlines()[0]})") from None
     except (KeyError, TypeError, ValueError):
         raise _checkpoint_error(path, "has no lineage, so it is not a Kalemia checkpoint") from None
-    if metadata["content"] != _content_hash(tensors):
-        raise _checkpoint_error(path, "its weights were changed after it was written")
+    if not has_whole_seal(path):
+        raise _checkpoint_error(path, "its weights were changed after it was written, or their description was")
     return tensors, lineage
 
 
@@ -141,14 +143,6 @@ def _network_from_json(fields: dict) -> config.Network:
 
 def _format_values(fields: dict, keys: list[str]) -> str:
     return " and ".join(f"{key} {fields[key]}" for key in keys)
-
-
-def _content_hash(tensors: Tensors) -> str:
-    content = hashlib.sha256()
-    for name in sorted(tensors):
-        content.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype} ".encode())
-        content.update(tensors[name].numpy())
-    return content.hexdigest()
 
 
 def _checkpoint_error(path: str | Path, reason: str) -> UserError:

@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kalemia.core.tables import atomic_file
+from kalemia.core.files.atomic import atomic_file
+from kalemia.core.files.seals import BLANK_SEAL, has_whole_seal, seal_file
 from kalemia.network.optimizers import FusedAdam, PlateauScheduler
 
 log = logging.getLogger("kalemia")
@@ -31,17 +32,21 @@ class StateFile:
 
     def save(self, tensors: Tensors, values: dict) -> None:
         """Replace the file atomically; `values` must be JSON-serializable."""
-        metadata = json.dumps({"identity": self.identity, "values": values})
+        metadata = json.dumps({"checksum": BLANK_SEAL, "identity": self.identity, "values": values})
         with atomic_file(self.path) as part:
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
                 part,
                 {"state": metadata},
             )
+            seal_file(part)
 
     def load(self) -> tuple[Tensors, dict] | None:
-        """Return what was saved last, or None if there is no file or another training run wrote it."""
+        """Return what was saved last, or None if there is no file, it is damaged or another training run wrote it."""
         if not self.path.exists():
+            return None
+        if not has_whole_seal(self.path):
+            log.warning("%s: is damaged; starting over", self.path)
             return None
         try:
             with safe_open(self.path, framework="pt") as file:

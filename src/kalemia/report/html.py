@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from kalemia.core.errors import UserError
-from kalemia.core.tables import atomic_file
+from kalemia.core.files.atomic import atomic_file
 from kalemia.report.figures.palette import DARK, LIGHT
 from kalemia.report.formatting import bounds, count, interval, mean_sd, number, percent
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from pyarrow import csv
 
 from kalemia.core.config import Study
-from kalemia.core.tables import atomic_file, read_table
+from kalemia.core.files.atomic import atomic_file
+from kalemia.core.tables import read_table
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES, STUDY_TABLES
 

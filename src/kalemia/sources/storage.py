@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kalemia.core.errors import UserError
-from kalemia.core.tables import atomic_file
+from kalemia.core.files.atomic import atomic_file
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.remote.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile

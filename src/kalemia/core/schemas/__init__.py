@@ -10,7 +10,7 @@ from kalemia.core.schemas.evaluation import EVALUATION
 from kalemia.core.schemas.explanation import EXPLANATION_TABLES
 from kalemia.core.schemas.networks import NETWORKS_TABLES
 
-VERSION = 2
+VERSION = 3
 TABLES = {
     table.kind: table
     for table in (*COHORT_TABLES, *BEATS_TABLES, *NETWORKS_TABLES, *EVALUATION, *EXPLANATION_TABLES)

@@ -9,7 +9,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kalemia.core.tables import atomic_file
+from kalemia.core.files.atomic import atomic_file
 from kalemia.report.figures.layout import lay_out
 from kalemia.report.figures.palette import LIGHT
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from isal import igzip
 
 from kalemia.core.errors import UserError
+from kalemia.core.files.atomic import atomic_file
 from kalemia.core.jobs import track_progress
-from kalemia.core.tables import atomic_file
 from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
 
 log = logging.getLogger(__name__)

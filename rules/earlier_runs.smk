@@ -1,0 +1,61 @@
+# Before anything is planned: files that a killed run left are deleted, and results that another configuration made and that
+# Snakemake has no record of are refused.
+# Snakemake marks what a job is about to make, and looks at these marks once, before it follows checkpoints: a file behind a
+# checkpoint that a job wrote after Snakemake was killed would count as finished, whatever settings it was made with. And its
+# lock stays after a kill, as if the run went on.
+
+
+def snakemake_records():
+    """Snakemake's records of files, as it will open them itself."""
+    from snakemake.persistence.db import DbPersistence
+    from snakemake.persistence.file import FilePersistence
+
+    settings = workflow.workflow_settings
+    if settings.persistence_backend.name == "DB":
+        return DbPersistence(db_url=settings.persistence_backend_db_url)
+    return FilePersistence()
+
+
+def is_known(path):
+    """Whether Snakemake has a record of how a file was made, or a mark that it is not finished."""
+    from snakemake.io import IOFile
+
+    records = snakemake_records()
+    return bool(records.metadata(IOFile(path)) or records._filter_incomplete_keys([path]))
+
+
+def delete_what_killed_runs_left(earlier):
+    """Remove the lock of a killed run, its unfinished files, and parts of files; nothing if a run may still go on."""
+    records = snakemake_records()
+    if earlier.alive or (any(records._read_locks()) and not earlier.killed):
+        return
+    records.unlock()
+    left = unfinished_paths(config["results"], records._filter_incomplete_keys)
+    for path in left:
+        delete(path)
+    if left:
+        print(f"kalemia: deleted what an earlier run left unfinished: {len(left)} files", file=sys.stderr)
+
+
+def run_alone(execute):
+    """`workflow.execute`, which is the first to know whether this is a real run and no dry run."""
+
+    def run(executor_plugin, **settings):
+        kind = executor_plugin.common_settings
+        ignored = workflow.execution_settings.ignore_incomplete
+        if not (kind.dryrun_exec or kind.touch_exec or ignored):
+            earlier = hold_run_lock(Path(".snakemake/runs"), with_jobs=kind.local_exec)
+            exit_on_user_error(delete_what_killed_runs_left, earlier)
+        return execute(executor_plugin=executor_plugin, **settings)
+
+    return run
+
+
+# a job's own process does not look again: its inputs may just have been remade
+if workflow.is_main_process:
+    from kalemia.core.result_digests import refuse_foreign_results
+    from kalemia.core.runs.leftovers import delete, unfinished_paths
+    from kalemia.core.runs.run_lock import hold_run_lock
+
+    exit_on_user_error(refuse_foreign_results, study, config["results"], is_known)
+    workflow.execute = run_alone(workflow.execute)
