@@ -53,7 +53,7 @@ rule beats:
         decisions=decisions_of_subject,
     shell:
         # a link takes no space; a copy if the file system has no links
-        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."
+        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || (cp {wildcards.subject}.* .. && sync)"
 
 
 rule review_page:

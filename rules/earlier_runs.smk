@@ -21,7 +21,9 @@ def is_known(path):
     from snakemake.io import IOFile
 
     records = snakemake_records()
-    return bool(records.metadata(IOFile(path)) or records._filter_incomplete_keys([path]))
+    return bool(
+        records.metadata(IOFile(path)) or records._filter_incomplete_keys([path])
+    )
 
 
 def delete_what_killed_runs_left(earlier):
@@ -34,7 +36,10 @@ def delete_what_killed_runs_left(earlier):
     for path in left:
         delete(path)
     if left:
-        print(f"kalemia: deleted what an earlier run left unfinished: {len(left)} files", file=sys.stderr)
+        print(
+            f"kalemia: deleted what an earlier run left unfinished: {len(left)} files",
+            file=sys.stderr,
+        )
 
 
 def run_alone(execute):

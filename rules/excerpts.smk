@@ -50,7 +50,7 @@ rule excerpts:
         recipe=study.digest("excerpts"),
     shell:
         # a link takes no space; a copy if the file system has no links
-        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || cp {wildcards.subject}.* .."
+        "exec 2> {log:q}; cd {input.batch:q}; ln -f {wildcards.subject}.* .. || (cp {wildcards.subject}.* .. && sync)"
 
 
 rule all_excerpts:

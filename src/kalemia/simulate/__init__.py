@@ -1,5 +1,6 @@
 """A simulated cohort with known ground truth, in PhysioNet's layout, so that all later stages read real formats."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -44,6 +45,7 @@ def simulate_cohort(folder: Path, settings: Simulation, analyte: Analyte, seed: 
         "settings": asdict(settings),
         "patients": [_truth_of(person, row_of_draw, settings, seed) for person in people],
     }
+    os.sync()  # thousands of files, on the disk before the last one says that they are whole
     write_json(folder / "truth.json", truth)
 
 
