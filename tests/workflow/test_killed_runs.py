@@ -84,7 +84,8 @@ def test_a_study_killed_while_batches_are_made_goes_on_by_the_same_command(finis
     assert "kalemia: deleted what an earlier run left unfinished" in run.stdout + run.stderr
     assert list(tmp_path.glob("results/*/.batch-*")) == []
     made, expected = (contents_of(folder / "results") for folder in (tmp_path, finished))
-    assert [name for name in made if made[name] != expected[name]] == []
+    # folders of batches may stay after an interruption, as links (docs/running.md)
+    assert [name for name in made if "/batch-" not in name and made[name] != expected[name]] == []
 
 
 @pytest.mark.parametrize(

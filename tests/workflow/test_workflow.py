@@ -151,7 +151,6 @@ def test_every_stage_s_key_table_carries_the_digest_of_the_study(finished):
     expected = {path: expected_digest(study, path) for path in (finished / "results").rglob("*.parquet")}
     assert sum(digest is not None for digest in expected.values()) > 150
     assert [path for path, digest in expected.items() if digest not in (None, table_digest(path))] == []
-    assert {path.name for path, digest in expected.items() if digest is None} == {"ledger.parquet", "people.parquet"}
 
 
 def test_nothing_is_left_to_do(finished):
