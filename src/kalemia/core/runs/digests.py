@@ -42,7 +42,7 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
     match path.relative_to(study.results).parts:
         case ("cohort", "draws.parquet" | "subjects.parquet" | "unreadable.parquet"):
             return "digest", "cohort"
-        case ("cohort", "populations.parquet" | "generic.parquet" | "personal.parquet"):
+        case ("cohort", "populations.parquet" | "generic.parquet" | "personal.parquet" | "outcomes.parquet"):
             return "digest", "populations"
         case ("cohort", "context.parquet" | "height_weight.parquet"):
             return "digest", path.stem
