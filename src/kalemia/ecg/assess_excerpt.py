@@ -14,6 +14,8 @@ from kalemia.ecg.rhythm import median_cosen
 from kalemia.ecg.rpeaks import detect_qrs
 
 _MAX_ECG_MV = 1000.0  # larger values cannot be an ECG and count as missing
+_HIDES_BEAT_S = 0.1  # so many missing samples can hide a QRS complex
+_LONG_RR_RATIO = 1.4  # an interval is long above this multiple of the median interval
 _ONSET_BEFORE_R_MS = 200.0  # a beat begins this long before its R peak
 
 
@@ -82,7 +84,7 @@ def assess_excerpt(
     labels = label_beats(
         beats_mv,
         *_find_faulty_beats(recorded_mv, r_peaks, quality),
-        rr_ms,
+        _known_intervals(rr_ms, r_peaks, filtered_mv),
         n_compared,
         R_INDEX,
         quality,
@@ -108,6 +110,15 @@ def cut_beats(ecg_mv: np.ndarray, r_peaks: np.ndarray) -> np.ndarray:
     """Cut beats (n, 120) around R peaks (n,); NaN where a beat extends beyond the ECG."""
     padded = np.pad(ecg_mv, (R_INDEX, BEAT_SAMPLES), constant_values=np.nan)
     return padded[r_peaks[:, None] + np.arange(BEAT_SAMPLES)]
+
+
+def _known_intervals(rr_ms: np.ndarray, r_peaks: np.ndarray, ecg_mv: np.ndarray) -> np.ndarray:
+    """The intervals (n - 1,), NaN where they are long and hold a gap, in which a beat may have been lost."""
+    n_missing = np.concatenate([[0], np.cumsum(np.isnan(ecg_mv))])
+    has_gap = np.diff(n_missing[r_peaks]) > _HIDES_BEAT_S * RATE_HZ
+    if has_gap.all():
+        return rr_ms
+    return np.where(has_gap & (rr_ms > _LONG_RR_RATIO * np.median(rr_ms[~has_gap])), np.nan, rr_ms)
 
 
 def _find_faulty_beats(ecg_mv: np.ndarray, r_peaks: np.ndarray, quality: Quality) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,12 @@ def usual_rr_ms(rr_ms: np.ndarray) -> np.ndarray:
     return np.append(of_pairs, of_pairs[-1])
 
 
+def fill_unknown(rr_ms: np.ndarray) -> np.ndarray:
+    """Intervals (n,) in ms, those that are NaN between or beside known ones replaced by what the known ones suggest."""
+    known = np.flatnonzero(np.isfinite(rr_ms))
+    return np.interp(np.arange(len(rr_ms)), known, rr_ms[known]) if len(known) else rr_ms
+
+
 def sort_clusters(
     clusters: list[BeatCluster], rr_ms: np.ndarray, max_qrs_difference: float
 ) -> tuple[list[BeatCluster], list[BeatCluster]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kalemia.core.config import Quality
-from kalemia.ecg.ectopy import sort_clusters, usual_rr_ms
+from kalemia.ecg.ectopy import fill_unknown, sort_clusters, usual_rr_ms
 from kalemia.ecg.morphology import BeatMatrix, cluster_beats
 
 BEAT_REASONS = (
@@ -85,7 +85,8 @@ def label_beats(
     """Label each beat (n, samples) of an excerpt, in mV with the R peak at `r_index`.
 
     is_flat, is_clipped: (n,) bool, whether the beat contains a flat or a clipped stretch. rr_ms: (n - 1,) intervals
-    from each beat to the next. n_compared: (n,) number of samples of each beat that are compared with templates.
+    from each beat to the next, NaN where they are unknown. n_compared: (n,) number of samples of each beat that are
+    compared with templates.
 
     The beats of the clusters that `sort_clusters` finds normal are good, and their quality is the correlation with the
     cluster's template, times one minus the difference of the QRS complex.
@@ -93,8 +94,9 @@ def label_beats(
     if not len(beats_mv):
         return BeatLabels(np.empty(0), np.empty(0, np.int64))
     is_complete = np.isfinite(beats_mv).all(axis=1)
-    ratio_before = np.append(np.nan, rr_ms / usual_rr_ms(rr_ms))
     in_range = (rr_ms >= settings.rr_range_ms[0]) & (rr_ms <= settings.rr_range_ms[1])
+    rr_ms = fill_unknown(rr_ms)
+    ratio_before = np.append(np.nan, rr_ms / usual_rr_ms(rr_ms))
     in_range = np.append(False, in_range) & np.append(in_range, False)
     usable = is_complete & ~is_flat & ~is_clipped & in_range
 
