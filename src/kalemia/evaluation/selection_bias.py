@@ -1,6 +1,7 @@
 """Show what inclusion favors: losses of draws by class at each rule, and how evaluable patients differ from others."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,45 @@ from kalemia.stats.tests_and_intervals import NO_BOUNDS, SIGNIFICANCE_LEVEL
 ECG_RULES = "all rules on the ECG"  # stands for `ECG_STEPS` together
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """The rows of the table of outcomes as arrays (n,): number of the person, value, reason, and step that it ends at.
+
+    classes: by name, (n,) bool.
+    """
+
+    person: np.ndarray
+    value: np.ndarray
+    reason: np.ndarray
+    end: np.ndarray
+    classes: dict[str, np.ndarray]
+
+    @classmethod
+    def from_rows(cls, outcomes: list[dict]) -> "_Draws":
+        place = {step: i for i, step in enumerate(STEPS)}
+        labels = [row["label"] for row in outcomes]
+        return cls(
+            person=np.unique([row["subject_id"] for row in outcomes], return_inverse=True)[1],
+            value=np.array([row["value"] for row in outcomes], float),
+            reason=np.array([row["reason"] or "" for row in outcomes], str),
+            end=np.array(
+                [place[STEP_BY_REASON[row["reason"]]] if row["reason"] else len(place) for row in outcomes], int
+            ),
+            classes={name: np.array([of == label for of in labels], bool) for name, label in CLASSES.items()},
+        )
+
+    def difference(self, entered: np.ndarray, lost: np.ndarray) -> Difference:
+        """Of the positive draws that entered the share that is lost, less that of negative ones; both (n,) bool."""
+        n_people = int(self.person.max()) + 1
+        return share_difference(
+            *(
+                np.bincount(self.person[which & self.classes[name]], minlength=n_people)
+                for name in ("positive", "negative")
+                for which in (lost, entered)
+            )
+        )
+
+
 def write_losses(outcomes_path: str | Path, folder: str | Path, digest: str) -> None:
     """Write the draws of each class that every step and reason of the inclusion flow took; see `loss_rows`."""
     write_evaluation_table(folder, "losses", loss_rows(read_table(outcomes_path, "outcomes").to_pylist()), digest)
@@ -23,26 +63,23 @@ def loss_rows(outcomes: list[dict]) -> list[dict]:
 
     A step that nobody came to, and a reason that nobody has, have no row.
     """
-    order = list(STEPS)
-    end_of = [order.index(STEP_BY_REASON[row["reason"]]) if row["reason"] else len(order) for row in outcomes]
+    draws, order = _Draws.from_rows(outcomes), list(STEPS)
     rows = []
 
-    def add(step: str, entered: list[dict], lost: list[dict], reason: str | None = None) -> None:
-        if entered:
-            rows.append({"step": step, "reason": reason} | _losses_of(entered, lost, step in CHOICES))
+    def add(step: str, entered: np.ndarray, lost: np.ndarray, reason: str | None = None) -> None:
+        if entered.any():
+            rows.append({"step": step, "reason": reason} | _losses_of(draws, entered, lost, step in CHOICES))
 
     for place, step in enumerate(order):
-        entered = [row for row, end in zip(outcomes, end_of, strict=True) if end >= place]
-        lost = [row for row, end in zip(outcomes, end_of, strict=True) if end == place]
-        if lost:
+        entered, lost = draws.end >= place, draws.end == place
+        if lost.any():
             add(step, entered, lost)
         for reason in STEPS[step]:
-            with_reason = [row for row in lost if row["reason"] == reason]
-            if with_reason:
+            with_reason = draws.reason == reason
+            if with_reason.any():
                 add(step, entered, with_reason, reason)
     first, last = order.index(ECG_STEPS[0]), order.index(ECG_STEPS[-1])
-    judged = [(row, end) for row, end in zip(outcomes, end_of, strict=True) if end >= first]
-    add(ECG_RULES, [row for row, _ in judged], [row for row, end in judged if end <= last])
+    add(ECG_RULES, draws.end >= first, (draws.end >= first) & (draws.end <= last))
     return rows
 
 
@@ -91,31 +128,21 @@ def evaluable_rows(outcomes: list[dict], people: list[dict], evaluable: set[int]
     return rows
 
 
-def _losses_of(entered: list[dict], lost: list[dict], by_choice: bool) -> dict:
+def _losses_of(draws: _Draws, entered: np.ndarray, lost: np.ndarray, by_choice: bool) -> dict:
+    """The columns of a row; entered, lost: (n,) bool."""
     columns = {}
-    for name, label in CLASSES.items():
-        mine = [row["value"] for row in lost if row["label"] == label]
-        middle, lowest, highest = median_and_range(mine)
+    for name, of_class in draws.classes.items():
+        values = draws.value[lost & of_class]
+        middle, lowest, highest = median_and_range(values[np.isfinite(values)].tolist())
         columns |= {
-            f"{name}_entered": sum(row["label"] == label for row in entered),
-            f"{name}_lost": len(mine),
+            f"{name}_entered": int(np.count_nonzero(entered & of_class)),
+            f"{name}_lost": len(values),
             f"{name}_median": middle,
             f"{name}_lowest": lowest,
             f"{name}_highest": highest,
         }
     unknown = Difference(float("nan"), *NO_BOUNDS)
-    return nan_to_none(columns | _difference_columns(unknown if by_choice else _difference_of_classes(entered, lost)))
-
-
-def _difference_of_classes(entered: list[dict], lost: list[dict]) -> Difference:
-    """Of the positive draws that entered, the share that is lost, less that of the negative ones."""
-    place = {subject: i for i, subject in enumerate(dict.fromkeys(row["subject_id"] for row in entered))}
-
-    def count_by_person(rows: list[dict], label: int) -> np.ndarray:
-        places = np.array([place[row["subject_id"]] for row in rows if row["label"] == label], int)
-        return np.bincount(places, minlength=len(place))
-
-    return share_difference(*(count_by_person(rows, label) for label in (1, 0) for rows in (lost, entered)))
+    return nan_to_none(columns | _difference_columns(unknown if by_choice else draws.difference(entered, lost)))
 
 
 def _difference_of_shares(ours: np.ndarray, others: np.ndarray) -> Difference:
