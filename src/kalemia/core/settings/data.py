@@ -24,8 +24,8 @@ class Source:
     )
     tables: str | None = setting(
         None,
-        "physionet: folder or URL that contains LABEVENTS.csv.gz and the other tables; local: folder that contains"
-        " potassium.csv",
+        "physionet: folder or URL that contains LABEVENTS.csv.gz or .csv, and the other tables; local: folder that"
+        " contains potassium.csv",
     )
     max_connections: int = setting(
         4,
