@@ -175,6 +175,27 @@ def test_a_swapped_lead_is_said_and_its_highest_wave_marked():
     assert abs(from_r_ms) <= TOLERANCE_MS
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_bigeminy_the_normal_beats_are_marked_at_their_own_wave(seed):
+    normal, bigeminy = severe_heart("normal", seed, SECONDS), severe_heart("bigeminy", seed, SECONDS)
+    template = _place(_filtered(normal.ecg_mv), normal.r_s)[0].own
+    for choice in (None, template):
+        placed, _ = _place(_filtered(bigeminy.ecg_mv), bigeminy.r_s, choice)
+        normal_s = bigeminy.r_s[~bigeminy.is_ventricular][1:-1]
+        distance_ms = 1000 * np.abs(normal_s[:, None] - placed.r_peaks / RATE_HZ).min(axis=1)
+        assert distance_ms.max() <= TOLERANCE_MS
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_place_of_the_marks_does_not_matter(shape):
+    heart = severe_heart(shape, 3, SECONDS)
+    ecg_mv = _filtered(heart.ecg_mv)
+    marks = _marks(ecg_mv, heart.r_s)
+    moved = marks + np.random.default_rng(1).integers(-4, 5, len(marks))
+    by_marks, by_moved = (place_fiducials(ecg_mv, places, RATE_HZ) for places in (marks, moved))
+    np.testing.assert_array_equal(by_marks.r_peaks, by_moved.r_peaks)
+
+
 def test_confidence_is_that_of_each_beat():
     ecg_mv, r_s = _ecg_of([(1.0, 0, 0.012, 0.012), *RESTING])
     spoiled = slice(round((r_s[30] - 0.2) * RATE_HZ), round((r_s[30] + 0.2) * RATE_HZ))

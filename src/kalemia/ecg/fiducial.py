@@ -15,8 +15,10 @@ from scipy.ndimage import maximum_filter1d
 _AVERAGE_S = 0.45  # half the length of the average beat
 _ALIGNED_S = 0.12  # half the length over which beats are aligned
 _MAX_SHIFT_S = 0.1  # a mark is this close to its place in the average beat
+_GOLDEN_RATIO = 0.5 * (5**0.5 - 1)
 _N_AVERAGED = 120  # beats; more do not make the average better
 _MIN_SEED_CORRELATION = 0.9
+_COMMON = 0.3  # of the beats; a less common shape is not the typical one
 _MIN_MEMBER_CORRELATION = 0.8  # a beat that resembles the average less does not contribute to it
 _FAR_PENALTY = 0.5  # how much less a resemblance counts that is farthest from the mark
 _N_ALIGNMENTS = 2
@@ -146,14 +148,16 @@ def _align_marks(ecg_mv: np.ndarray, marks: np.ndarray, rate_hz: float) -> tuple
     return marks + start - shift, correlation
 
 
-def _spread(n: int) -> slice:
-    """Some of n beats, at most `_N_AVERAGED`, spread over all."""
-    return slice(None, None, max(1, -(-n // _N_AVERAGED)))
+def _spread(n: int) -> np.ndarray:
+    """Some of n beats (indices), at most `_N_AVERAGED`, spread over all but not in step with every second or third."""
+    if n <= _N_AVERAGED:
+        return np.arange(n)
+    return np.unique((n * (_GOLDEN_RATIO * np.arange(_N_AVERAGED) % 1)).astype(np.int64))
 
 
 def _resembles(correlation: np.ndarray) -> np.ndarray:
-    """Whether each beat (n,) resembles the average enough to contribute to it; at least half of them do."""
-    return correlation >= min(_MIN_MEMBER_CORRELATION, np.median(correlation))
+    """Whether each beat (n,) resembles the average enough to contribute to it; some always do."""
+    return correlation >= min(_MIN_MEMBER_CORRELATION, np.quantile(correlation, 1 - _COMMON))
 
 
 def _match(around_mv: np.ndarray, average_mv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,12 +180,24 @@ def _shifted(weights: np.ndarray, n: int) -> np.ndarray:
 
 
 def _typical_beat(beats_mv: np.ndarray) -> np.ndarray:
-    """The median of the beats (n, samples) that resemble the beat that most others resemble: (samples,)."""
+    """The median of the most common shape of beats (n, samples): (samples,).
+
+    Of shapes that are both common the narrower is taken: in bigeminy every second beat is ventricular, and wide.
+    """
     unit = beats_mv - beats_mv.mean(axis=1, keepdims=True)
     unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.sqrt(_LEAST_POWER))
     alike = unit @ unit.T >= _MIN_SEED_CORRELATION
-    most = alike[alike.sum(axis=1).argmax()]
-    return np.median(beats_mv[most] if most.any() else beats_mv, axis=0)
+    first = alike[alike.sum(axis=1).argmax()]
+    other = alike & ~first
+    second = other[other.sum(axis=1).argmax()]
+    common = [shape for shape in (first, second) if np.count_nonzero(shape) >= _COMMON * len(shape)]
+    averages_mv = [np.median(beats_mv[shape], axis=0) for shape in common] or [np.median(beats_mv, axis=0)]
+    return max(averages_mv, key=_narrowness)
+
+
+def _narrowness(average_mv: np.ndarray) -> float:
+    """Mean square of an average beat's slope (samples,), relative to its own."""
+    return float(np.var(np.diff(average_mv)) / max(np.var(average_mv), _LEAST_POWER))
 
 
 def _choose_wave(average_mv: np.ndarray, rate_hz: float) -> tuple[bool, int]:
@@ -202,10 +218,11 @@ def _wave_peaks(average_mv: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.
     middle, near = len(average_mv) // 2, round(_STEEP_S * rate_hz)
     first, last = middle - round(_WAVE_BEFORE_S * rate_hz), middle + round(_WAVE_AFTER_S * rate_hz)
     slope = np.abs(np.diff(average_mv, append=average_mv[-1]))
+    inside = middle - 2 * near + int(slope[middle - 2 * near : middle + 2 * near].argmax())  # the mark may lie beside
     steepest = slope[first : last + 1].max()
     is_flat = maximum_filter1d(slope, round(_FLAT_S * rate_hz)) < _FLATNESS * steepest
     flat = np.flatnonzero(is_flat[first : last + 1]) + first
-    first, last = flat[flat < middle].max(initial=first), flat[flat > middle].min(initial=last)
+    first, last = flat[flat < inside].max(initial=first), flat[flat > inside].min(initial=last)
     peaks = np.arange(first, last + 1)
     peaks = peaks[(average_mv[peaks] >= average_mv[peaks - 1]) & (average_mv[peaks] > average_mv[peaks + 1])]
     flank = slope[peaks[:, None] + np.arange(-near, near)].max(axis=1, initial=0)
