@@ -24,6 +24,7 @@ from kalemia.report.html import write_html
 from kalemia.report.provenance import versions
 
 _STRIP_S = 10
+_LABEL_S = 0.4  # as wide is the number of a second
 _PX_PER_S = 104
 _PX_PER_MV = 0.4 * _PX_PER_S  # 10 mm a millivolt where a second is 25 mm, as on paper
 _WIDTH, _HEIGHT = _STRIP_S * _PX_PER_S, 4 * _PX_PER_MV
@@ -110,7 +111,7 @@ def ecg_strip(assessment: ExcerptAssessment) -> dict:
     """Ten seconds around the middle R peak, or in the middle of what was recorded if there is none.
 
     `line`: the points of a polyline. `marks`: (x, good) of R peaks. `from_s`: where the strip begins in the excerpt.
-    `seconds`: (x, second of the excerpt) of every whole second.
+    `seconds`: (x, second of the excerpt) of the whole seconds.
     """
     centers = assessment.r_peaks if len(assessment.r_peaks) else np.flatnonzero(np.isfinite(assessment.filtered_mv))
     length = round(_STRIP_S * RATE_HZ)
@@ -120,7 +121,7 @@ def ecg_strip(assessment: ExcerptAssessment) -> dict:
     y = np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT)
     inside = (assessment.r_peaks >= start) & (assessment.r_peaks < start + length)
     from_s = start / RATE_HZ
-    whole_s = np.arange(np.ceil(from_s), from_s + _STRIP_S)
+    whole_s = np.arange(np.ceil(from_s), from_s + _STRIP_S - _LABEL_S)
     return {
         "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
         "marks": [
