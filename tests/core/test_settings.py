@@ -42,7 +42,7 @@ def test_choices_are_those_of_the_registries():
 
 
 def test_a_declared_setting_is_in_config_yaml_with_its_description():
-    assert "  n_excerpts: 40                        # excerpts on the page, " in config_yaml()
+    assert "  n_excerpts: 40                        # excerpts on the page: " in config_yaml()
 
 
 @pytest.mark.parametrize(
