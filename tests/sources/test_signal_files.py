@@ -333,6 +333,20 @@ def test_a_missing_rate_is_taken_from_the_times(tmp_path, name, form, rate):
     np.testing.assert_allclose(read_mv, ecg, atol=0.0001)
 
 
+@pytest.mark.parametrize(
+    "name", ["time_s", "Time_ms", "TIME [s]", "TimeStamp", "time_stamp", "relative time", "t", "t_s", "sec"]
+)
+def test_a_column_of_times_is_known_by_its_name(tmp_path, name):
+    _write_times(tmp_path / "a.csv", np.arange(2000) / 250, np.zeros(2000), name)
+    assert open_signal(tmp_path / "a.csv", "II", None, None).rate_hz == 250
+
+
+@pytest.mark.parametrize("name", ["T", "temp", "timer", "rr ms", "tidal volume", "sample", ""])
+def test_other_columns_are_no_times(tmp_path, name):
+    _write_times(tmp_path / "a.csv", [37.0] * 2000, np.zeros(2000), name)
+    assert open_signal(tmp_path / "a.csv", "II", Fraction(500), None).rate_hz == 500
+
+
 def test_times_of_day_go_on_beyond_midnight(tmp_path):
     ecg = ecg_mv(250, 20)
     times = [f"{'23:59:5' if i < 2500 else '00:00:0'}{i % 2500 / 250:.3f}" for i in range(len(ecg))]

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 _MAX_LINE = 1 << 16
 _COARSE = 0.002  # relative error of a rate that is of no use
 _MAX_GAP_SHARE = 20  # samples and gaps together, in samples
-_TIME = re.compile(r"\W*(elapsed\s*)?(time|timestamp|date\W?time|t|sec|secs|seconds|ms|millis\w*)\b.*", re.IGNORECASE)
+# T may be a temperature
+_TIME = re.compile(
+    r"\W*((?i:([a-z]+[\s_])?time(_?stamp)?|date\W?time|secs?|seconds|ms|millis[a-z]*)|t)(?![A-Za-z]).*", re.DOTALL
+)
 _CLOCK = r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:[.]\d+)?)"
 _TICKS = (1.0, 1e3, 1e6, 1e9)  # seconds, milliseconds, ... by which of them the rate is sensible
 _SENSIBLE_HZ = (50.0, 5000.0)
