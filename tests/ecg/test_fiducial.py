@@ -2,10 +2,11 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import firwin
 
 from kalemia.ecg.fiducial import FiducialTemplate, place_fiducials
 from kalemia.ecg.filters import bandpass, bandpass_taps
-from kalemia.ecg.rpeaks import qrs_strength
 from kalemia.simulate.heartbeats import beats_of_draw
 from kalemia.simulate.physiology import R, S, random_heart
 from severe_shapes import RATE_HZ, draw_waves, severe_heart
@@ -40,7 +41,9 @@ def _marks(filtered_mv, r_s):
     """The strongest place in each QRS complex, as a detector finds it; it may be 130 ms from R."""
     r = np.rint(r_s * RATE_HZ).astype(int)
     r = r[(r > 40) & (r < len(filtered_mv) - 40)]
-    return r - 8 + qrs_strength(filtered_mv.astype(float), RATE_HZ)[r[:, None] + np.arange(-8, 18)].argmax(axis=1)
+    band_mv = np.convolve(filtered_mv, firwin(63, (5, 25), pass_zero=False, fs=RATE_HZ), mode="same")
+    strength = uniform_filter1d(band_mv.astype(float) ** 2, 13)
+    return r - 8 + strength[r[:, None] + np.arange(-8, 18)].argmax(axis=1)
 
 
 def _place(filtered_mv, r_s, template=None):
