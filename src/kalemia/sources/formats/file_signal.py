@@ -74,7 +74,8 @@ def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
     places = [i for i, name in enumerate(names) if name == lead]
     places = places or [i for i, name in enumerate(names) if _plain(name) == _plain(lead)]
     if not places:
-        raise UnreadableRecordingError("no lead", f"{path}: has {shortened(', '.join(names))}, not {shortened(lead)}")
+        has = shortened(", ".join(names)) or "no signal"
+        raise UnreadableRecordingError("no lead", f"{path}: has {has}, not {shortened(lead)}")
     if len(places) > 1:
         raise UnreadableRecordingError(
             "lead occurs twice", f"{path}: has {len(places)} signals called {shortened(lead)}; rename all but one"
