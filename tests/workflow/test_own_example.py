@@ -132,7 +132,7 @@ def test_an_error_after_the_start_of_a_run_is_reported(tmp_path):
     assert "p000009: none of its draws is read" in run.stderr
     change = {"results": "results/other", "review": {"decisions": "lost.csv"}}
     run = run_snakemake(tmp_path, LEDGER, studies=STUDIES, config=change)
-    assert "lost.csv: cannot be read as decisions" in run.stderr
+    assert "lost.csv does not exist; a file of decisions needs" in run.stderr
     assert not (tmp_path / "results/other").exists()
 
 
