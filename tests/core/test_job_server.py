@@ -1,6 +1,7 @@
 """Jobs in forks of the job server: they do what they do by themselves, and end with whoever waits for them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +138,27 @@ def test_the_server_ends_with_the_run_and_leaves_nothing():
     process.kill()
     process.communicate()
     _wait_for(lambda: not address.parent.exists(), 20)
+
+
+def test_jobs_outlive_a_server_that_is_killed(tmp_path):
+    """One that it runs goes on; one that it has not taken, and later ones, run by themselves."""
+    run, address = _start_run()
+    (server,) = map(int, Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split())
+    code = "import time\nopen('began', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('done')"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": _environment(address)}
+    taken = subprocess.Popen(_job(tmp_path, code), cwd=tmp_path, **pipes)
+    _wait_for((tmp_path / "began").exists, 30)
+    os.kill(server, signal.SIGSTOP)
+    (tmp_path / "waiting").mkdir()
+    waiting = subprocess.Popen(_job(tmp_path / "waiting", "print('done')"), cwd=tmp_path, **pipes)
+    time.sleep(1)
+    assert waiting.poll() is None
+    os.kill(server, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    for job in (taken, waiting):
+        assert (*job.communicate(timeout=30), job.returncode) == ("done\n", "", 0)
+    assert _done(tmp_path, "print('done')", address).stdout == "done\n"
+    run.communicate()
 
 
 def test_no_server_is_started_where_it_is_switched_off():

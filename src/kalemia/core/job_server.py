@@ -59,10 +59,13 @@ def run_in_server() -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(address)
+            socket.send_fds(connection, [len(request).to_bytes(_SIZE_BYTES)], _STREAMS)
+            connection.sendall(request)
+            is_taken = connection.recv(1)
         except OSError:
             return
-        socket.send_fds(connection, [len(request).to_bytes(_SIZE_BYTES)], _STREAMS)
-        connection.sendall(request)
+        if not is_taken:  # the server was killed before it forked
+            return
         status = connection.recv(1)
     if not status:
         print("kalemia: the process of this job was killed", file=sys.stderr)
@@ -98,6 +101,7 @@ def _run(connection: socket.socket) -> None:
     connection.settimeout(None)
     size, streams, _, _ = socket.recv_fds(connection, _SIZE_BYTES, len(_STREAMS))
     request = json.loads(connection.recv(int.from_bytes(size), socket.MSG_WAITALL))
+    connection.send(b"+")
     for stream, number in zip(streams, _STREAMS, strict=True):
         os.dup2(stream, number)
     os.chdir(request["folder"])
