@@ -1,6 +1,8 @@
 """Recordings in files: what is read, what is corrected, and what a person is told."""
 
+import gc
 import os
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,19 +137,40 @@ def test_a_rate_that_is_no_ecg_s_is_refused(tmp_path, rate_hz):
 # WFDB ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format_", ["16", "24", "80"])
-def test_a_header_without_length_is_read_to_the_end_of_the_file(tmp_path, format_):
-    gain = {"80": 100}.get(format_, 1000)
+@pytest.mark.parametrize("format_", ["16", "24", "80", "508", "516"])
+@pytest.mark.parametrize("length", [b"", b" 0"])
+def test_a_header_without_length_is_read_to_the_end_of_the_file(tmp_path, format_, length):
+    gain = {"80": 100, "508": 100}.get(format_, 1000)
     ecg = ecg_mv(250)
     wfdb.wrsamp(
         "a", 250, ["mV", "mV"], ["MLII", "V5"], np.column_stack([ecg, -ecg]), fmt=[format_] * 2, adc_gain=[gain] * 2,
         baseline=[0, 0], write_dir=str(tmp_path),
     )  # fmt: skip
-    _edit(tmp_path / "a.hea", b"a 2 250 30000", b"a 2 250")
+    _edit(tmp_path / "a.hea", b"a 2 250 30000", b"a 2 250" + length)
     signal, read_mv = _whole(tmp_path / "a")
-    assert signal.notes == ()
+    assert (signal.n_samples, signal.notes) == (30_000, ())
     np.testing.assert_allclose(read_mv, ecg, atol=1 / gain)
     np.testing.assert_allclose(signal.read_mv(1001, 1200), ecg[1001:1200], atol=1 / gain)
+
+
+def test_a_header_without_length_makes_no_link_elsewhere(tmp_path):
+    write_wfdb(tmp_path / "a", 250)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/a.hea").write_text("a 1 250\n../a.dat 16 1000(0)/mV 16 0 0 0 0 MLII\n")
+    assert "is not a WFDB header" in _refused(tmp_path / "b/a").detail
+
+
+def test_nothing_is_left_of_a_copied_header(tmp_path, monkeypatch):
+    write_wfdb(tmp_path / "a", 250)
+    _edit(tmp_path / "a.hea", b"a 1 250 30000", b"a 1")
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+    signal = open_signal(tmp_path / "a", "MLII", None, None)
+    assert len(signal.read_mv(0, 100)) == 100
+    assert len(list((tmp_path / "copies").iterdir())) == 1
+    del signal
+    gc.collect()
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 def test_a_wfdb_file_shorter_than_its_header_is_read_and_noted(tmp_path):
@@ -208,7 +231,6 @@ def test_a_missing_segment_costs_what_it_holds(tmp_path):
         (b"a.dat 16 ", b"gone.dat 16 ", "gone.dat is not there"),
         (b"a.dat 16 ", b"x" * 5000 + b".dat 16 ", r"\.\.\. is not there"),
         (b" MLII", b" " + b"M" * 5000, r"has M+\.\.\., not MLII"),
-        (b"a 1 250 30000", b"a 1 250 0", "has 0 samples"),
         (b"a 1 250 30000", b"a 12 250 30000", "is not a valid WFDB file|is not a WFDB header"),
         (b"a 1 250 30000", b"", "is not a WFDB header"),
         (b"a 1 250 30000", b"a 1 fast 30000", "cannot read the line 'a 1 fast 30000'"),

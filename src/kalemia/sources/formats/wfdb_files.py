@@ -1,6 +1,9 @@
 """Read a lead of a WFDB record, of one segment or of several."""
 
 import re
+import shutil
+import tempfile
+import weakref
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,18 +56,21 @@ def read_wfdb(path: Path, lead: str) -> FileSignal:
     channel = find_lead(lead, header.sig_name or [], path)
     n_a_frame, folder = header.samps_per_frame[channel], path.parent
     n_frames = _frames_in_file(folder, header, channel)
-    n_promised = header.sig_len
+    n_promised = header.sig_len or None  # 0 means that it is not known, as in the WFDB header specification
     n_frames = n_frames if n_promised is None else min(n_frames, n_promised)
     gain, baseline = scale(header, channel, path)
 
+    whole = record if n_promised else _with_length(record, header, n_frames)
+
     def read(first: int, last: int) -> np.ndarray:
         frame, stop = first // n_a_frame, -(-last // n_a_frame)
-        end = None if header.sig_len is None else stop  # wfdb reads to the end where there is no length
-        (samples,) = wfdb.rdrecord(record, frame, end, channels=[channel], smooth_frames=False).e_p_signal
+        (samples,) = wfdb.rdrecord(whole, frame, stop, channels=[channel], smooth_frames=False).e_p_signal
         return samples[first - frame * n_a_frame : last - frame * n_a_frame]
 
     if n_frames == n_promised:
         _check_sum(record, header, channel, path)
+    if not n_promised:
+        weakref.finalize(read, shutil.rmtree, Path(whole).parent)
     limits = converter_range(header, channel)
     return FileSignal(
         rate_hz=_rate(header.fs) * n_a_frame if _rate(header.fs) else None,
@@ -145,11 +151,7 @@ def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) ->
 
 def _check_syntax(path: Path) -> None:
     """Raise `UnreadableRecordingError` for a line that wfdb would read in part, with defaults for the rest."""
-    first, *others = (
-        line.strip()
-        for line in path.read_text(encoding="latin-1").splitlines()
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    first, *others = _lines(path)
     for line, form in ((first, _RECORD_LINE), *((line, _SIGNAL_LINE) for line in others)):
         if not form.fullmatch(line):
             raise UnreadableRecordingError("unreadable header", f"{path}: cannot read the line {shortened(line)!r}")
@@ -163,6 +165,28 @@ def scale(header: "wfdb.Record", channel: int, path: Path) -> tuple[float, int]:
     if abs(baseline) > _MAX_BASELINE:
         raise UnreadableRecordingError("unreadable header", f"{path}: its baseline is beyond 32 bits")
     return float(gain), int(baseline)
+
+
+def _with_length(record: str, header: "wfdb.Record", n_frames: int) -> str:
+    """A copy of a record whose header lacks the number of frames, with it, in a folder of its own.
+
+    wfdb reads no part of a record without it. The sample files are links.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="kalemia-"))
+    for name in set(header.file_name):  # wfdb takes no name with a slash
+        (folder / name).symlink_to((Path(record).parent / name).resolve())
+    first, *others = _lines(Path(f"{record}.hea"))
+    name, n_signals, *rate_and_more = first.split()
+    rate = rate_and_more[0] if rate_and_more else header.fs
+    lines = [f"{name} {n_signals} {rate} {n_frames}", *others]
+    (folder / f"{name}.hea").write_text("\n".join(lines) + "\n", encoding="latin-1")
+    return str(folder / name)
+
+
+def _lines(header: Path) -> list[str]:
+    """The lines of a header without comments."""
+    lines = map(str.strip, header.read_text(encoding="latin-1").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _check_sum(record: str, header: "wfdb.Record", channel: int, path: Path) -> None:
@@ -192,10 +216,6 @@ def _frames_in_file(folder: Path, header: "wfdb.Record", channel: int) -> int:
     if format_ in _SAMPLE_BYTES:
         n_a_frame = sum(n for n, other in zip(header.samps_per_frame, header.file_name, strict=True) if other == name)
         return int((path.stat().st_size - (header.byte_offset[channel] or 0)) / (_SAMPLE_BYTES[format_] * n_a_frame))
-    if header.sig_len is None:
-        raise UnreadableRecordingError(
-            "unreadable header", f"{folder / header.record_name}: needs the number of samples for format {format_}"
-        )
     with path.open("rb") as file:
         start = file.read(26)
     # FLAC (RFC 9639, section 8.2): the number of samples is in the last 36 bits of these eight bytes
