@@ -65,7 +65,7 @@ def test_everybody_with_a_draw_has_age_and_gender_where_they_are_known(tmp_path)
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
     write_tables(tmp_path, PATIENTS=['1,1,"F",2100-01-01 00:00:00,,,,0'], ADMISSIONS=[])
     for tables, known in ((tmp_path, [(1, 50, "F"), (2, None, None)]), (None, [(1, None, None), (2, None, None)])):
-        write_people(tables, tmp_path / "d.parquet", tmp_path / "people.parquet")
+        write_people(tables, tmp_path / "d.parquet", "", tmp_path / "people.parquet")
         rows = read_table(tmp_path / "people.parquet", "people").to_pylist()
         assert [
             (row["subject_id"], row["age_years"] and round(row["age_years"]), row["gender"]) for row in rows

@@ -149,7 +149,7 @@ def test_every_stage_s_key_table_carries_the_digest_of_the_study(finished):
     study = replace(_study(), results=str(finished / "results"))
     assert len(list(key_tables(study, finished / "results"))) == 12
     expected = {path: expected_digest(study, path) for path in (finished / "results").rglob("*.parquet")}
-    assert sum(digest is not None for digest in expected.values()) > 150
+    assert sum(digest is not None for digest in expected.values()) > 100
     assert [path for path, digest in expected.items() if digest not in (None, table_digest(path))] == []
 
 

@@ -9,7 +9,7 @@ with job_log(snakemake.log[0], snakemake.rule):
 
     study = study_of_job(snakemake.config, snakemake.input)
     tables = describe_source(study).clinical_folder
-    write_people(tables, snakemake.input.draws, snakemake.output.people)
+    write_people(tables, snakemake.input.draws, study.digest("characteristics"), snakemake.output.people)
     write_characteristics(
         tables=tables,
         body_path=snakemake.input.body or None,

@@ -62,7 +62,7 @@ def write_characteristics(
     write_json(path, result)
 
 
-def write_people(tables: str | Path | None, draws_path: str | Path, path: str | Path) -> None:
+def write_people(tables: str | Path | None, draws_path: str | Path, digest: str, path: str | Path) -> None:
     """Write the age at the first draw and the gender of every subject with a draw; null without `tables`."""
     first: dict[int, datetime] = {}
     for row in read_table(draws_path, "draws", ["subject_id", "draw_time"]).to_pylist():
@@ -77,7 +77,7 @@ def write_people(tables: str | Path | None, draws_path: str | Path, path: str | 
         }
         for subject, time in sorted(first.items())
     ]
-    write_table(path, "people", table_from_rows("people", rows))
+    write_table(path, "people", table_from_rows("people", rows), digest)
 
 
 def age_years(birth: datetime, time: datetime) -> float:

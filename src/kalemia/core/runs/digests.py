@@ -44,6 +44,8 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
             return "digest", "cohort"
         case ("cohort", "populations.parquet" | "generic.parquet" | "personal.parquet" | "outcomes.parquet"):
             return "digest", "populations"
+        case ("cohort", "people.parquet"):
+            return "digest", "characteristics"
         case ("cohort", "context.parquet" | "height_weight.parquet"):
             return "digest", path.stem
         case ("beats", "generic.parquet"):
