@@ -256,7 +256,7 @@ def test_no_later_draw_changes_the_beats_of_an_earlier_one(study, potassium, lat
     assert repr(extracted(potassium)[:n_kept]) == repr(extracted([*potassium[:n_kept], *later])[:n_kept])
 
 
-def test_the_first_draw_that_passes_determines_the_wave(tmp_path, study):
+def test_the_first_draw_that_passes_determines_the_wave(tmp_path, study, caplog):
     silence = excerpt(1, ecg_mv=np.zeros(N, np.float32))
     deep_s, tall_r = (severe_heart(shape, 1, N / 125).ecg_mv for shape in ("QRS 160 ms, deep S", "normal"))
     excerpts = [silence, excerpt(2, ecg_mv=tall_r), excerpt(3, ecg_mv=deep_s), excerpt(4, ecg_mv=-tall_r)]
@@ -269,6 +269,7 @@ def test_the_first_draw_that_passes_determines_the_wave(tmp_path, study):
     assert min(row["fiducial_confidence"] for row in rows[1:3]) > 0.6
     assert rows[3]["fiducial_confidence"] < 0.5
     assert set(shard["fiducial"].to_pylist()) == {"R", "S"}
+    assert "another wave than in the other draws is marked in draws [4]" in caplog.text
 
 
 def test_a_row_of_the_quality_table_is_assessed_again_as_it_was(tmp_path, study):

@@ -38,7 +38,7 @@ _STEEPNESS_WEIGHT = 0.2  # how much better that of a flat wave must be, which ma
 _MIN_CORRELATION = 0.7  # the place of a beat that resembles the average less is not known from the average
 _UNLIKE_REFINE_S = 0.06  # the peak of such a beat is this close to its mark
 _REFINE_S = 0.024  # the peak in each beat is this close to its place in the average beat
-_MIN_CONFIDENCE = 0.5  # below this the wave may be another one than the template's
+_MIN_CONFIDENCE = {True: 0.5, False: 0.7}  # with and without a baseline; below it may be another wave
 _BASELINE_S, _BASELINE_FLATNESS = 0.048, 0.08  # the least length and the most slope of a baseline before a QRS complex
 _LEAST_POWER = 1e-24  # mV squared; in place of 0 where nothing was recorded
 _QUANTILE_STEP = 8  # every eighth sample is enough to estimate a median
@@ -104,10 +104,11 @@ def place_fiducials(
     average_mv = np.median(padded_mv[members[:, None] + np.arange(-half, half + 1)], axis=0)
     average_mv -= _level(filtered_mv)
 
-    upward, peak, confidence = *_choose_wave(average_mv, rate_hz), 1.0
+    upward, peak, confidence, is_found = *_choose_wave(average_mv, rate_hz), 1.0, True
     if template is not None:
         found_peak, confidence = _find_wave(average_mv, template, rate_hz)
-        if confidence >= _MIN_CONFIDENCE:
+        is_found = confidence >= _MIN_CONFIDENCE[_has_baseline(average_mv[: found_peak + 1], rate_hz)]
+        if is_found:
             upward, peak = template.upward, found_peak
     is_alike = correlation >= _MIN_CORRELATION
     places = np.where(is_alike, anchors + peak - half, marks + margin)
@@ -118,7 +119,7 @@ def place_fiducials(
     return Fiducials(
         r_peaks=peaks,
         confidence=confidence * np.clip(correlation[first], 0, 1),
-        found=confidence >= _MIN_CONFIDENCE,
+        found=is_found,
         own=FiducialTemplate(upward, _centered(average_mv, peak), _has_baseline(average_mv[: peak + 1], rate_hz)),
     )
 
