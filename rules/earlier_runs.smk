@@ -49,7 +49,8 @@ def run_alone(execute):
         kind = executor_plugin.common_settings
         ignored = workflow.execution_settings.ignore_incomplete
         if not (kind.dryrun_exec or kind.touch_exec or ignored):
-            earlier = hold_run_lock(Path(".snakemake/runs"), with_jobs=kind.local_exec)
+            folder = Path(".snakemake/runs")
+            earlier = exit_on_user_error(hold_run_lock, folder, kind.local_exec)
             exit_on_user_error(delete_what_killed_runs_left, earlier)
         return execute(executor_plugin=executor_plugin, **settings)
 
