@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.ndimage import percentile_filter
 
+from kalemia.core.schemas import RATE_HZ
 from kalemia.ecg.morphology import BeatCluster
 
 _N_NEIGHBORS = 8  # pairs of intervals on each side that an interval is compared with
@@ -13,6 +14,8 @@ _MIN_BEFORE = 0.9  # a cluster whose beats come earlier on average is ectopic
 _MAX_AFTER = 1.15  # so is a cluster whose beats are followed by longer intervals
 _MAX_DEVIATION = 0.03  # a further cluster is normal only if its median intervals are this close to 1
 _MIN_CORRELATION = 0.7  # and if its template correlates this much with that of the first normal cluster
+_ONSET_REACH = 20  # samples from the mark: 160 ms
+_ONSET_STEEPNESS = 0.25  # of the steepest slope; where the slope first reaches this, the QRS complex begins
 _MIN_ALTERNATION = 0.8  # of the beats of two clusters have neighbors of the other cluster: they alternate
 _MIN_EARLIER = 0.8  # of the beats of an alternating cluster come earlier than the next: that cluster is ectopic
 
@@ -36,11 +39,12 @@ def fill_unknown(rr_ms: np.ndarray) -> np.ndarray:
 
 
 def sort_clusters(
-    clusters: list[BeatCluster], rr_ms: np.ndarray, max_qrs_difference: float
+    clusters: list[BeatCluster], rr_ms: np.ndarray, r_index: int, max_qrs_difference: float
 ) -> tuple[list[BeatCluster], list[BeatCluster]]:
     """The normal and the ectopic clusters among those of an excerpt, the most common first; others are neither.
 
-    rr_ms: (n - 1,) intervals from each of the n beats to the next. A cluster is ectopic, however common, if its beats
+    rr_ms: (n - 1,) intervals from each of the n beats, marked at `r_index`, to the next. They are taken from onset to
+    onset, because another wave may be marked in ectopic beats. A cluster is ectopic, however common, if its beats
     come early or are followed by a pause, and no cluster that is on time has the same QRS complexes: beats that differ
     in their T wave only (after the pauses of AV block, or in electrical alternans) come from one source. The first of
     the others is normal, and so are those with its QRS complexes. A further cluster (an intermittent bundle branch
@@ -50,6 +54,7 @@ def sort_clusters(
     """
     if not clusters:
         return [], []
+    rr_ms = rr_ms + np.diff(_onsets_ms(clusters, len(rr_ms) + 1, r_index))
     ratio = rr_ms / usual_rr_ms(rr_ms)
     before, after = np.append(np.nan, ratio), np.append(ratio, np.nan)
     early = [
@@ -72,6 +77,18 @@ def sort_clusters(
         ):
             normal.append(cluster)
     return normal, ectopic
+
+
+def _onsets_ms(clusters: list[BeatCluster], n_beats: int, r_index: int) -> np.ndarray:
+    """From the mark of each of n beats to the onset of its QRS complex, (n,), as in its cluster or else the first."""
+    onsets_ms = []
+    for cluster in clusters:
+        slope = np.abs(np.diff(cluster.template_mv[r_index - _ONSET_REACH : r_index + _ONSET_REACH + 1]))
+        onsets_ms.append((int(np.argmax(slope > _ONSET_STEEPNESS * slope.max())) - _ONSET_REACH) * 1000 / RATE_HZ)
+    of_beats_ms = np.full(n_beats, onsets_ms[0])
+    for cluster, onset_ms in zip(clusters, onsets_ms, strict=True):
+        of_beats_ms[cluster.members] = onset_ms
+    return of_beats_ms
 
 
 def _comes_early(cluster: BeatCluster, ratio: np.ndarray) -> bool:

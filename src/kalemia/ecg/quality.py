@@ -103,7 +103,7 @@ def label_beats(
     beats = BeatMatrix(np.where(is_complete[:, None], beats_mv, 0), n_compared, r_index)
     thresholds = (settings.min_correlation, settings.max_qrs_difference, settings.amplitude_ratio_range)
     clusters = cluster_beats(beats, usable, *thresholds)
-    normal, ectopic = sort_clusters(clusters, rr_ms, settings.max_qrs_difference)
+    normal, ectopic = sort_clusters(clusters, rr_ms, r_index, settings.max_qrs_difference)
     quality, reason = np.zeros(len(beats_mv)), np.full(len(beats_mv), _UNLIKE)
     if normal:
         match = normal[0].match
