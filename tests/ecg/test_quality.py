@@ -43,7 +43,7 @@ def test_beats_of_one_morphology_are_all_good(study, beats_mv):
 
 def test_each_fault_is_named(study, beats_mv):
     rr_ms = np.full(N - 1, 800.0)
-    rr_ms[10] = 299
+    rr_ms[10] = 249
     beats_mv[3, 5] = np.nan
     beats_mv[6] *= 3
     beats_mv[7] = beats_mv[7, ::-1]

@@ -281,7 +281,8 @@ def _has_baseline(before_mv: np.ndarray, rate_hz: float) -> bool:
 
 
 def _move_to_peak(ecg_mv: np.ndarray, places: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Move places (n,) to the highest sample within reach (n,)."""
+    """Move places (n,) to the peak within reach (n,); one stays where the ECG only rises to the end of its reach."""
     around = np.arange(-reach.max(), reach.max() + 1)
     within = np.abs(around) <= reach[:, None]
-    return places + around[np.where(within, ecg_mv[places[:, None] + around], -np.inf).argmax(axis=1)]
+    move = around[np.where(within, ecg_mv[places[:, None] + around], -np.inf).argmax(axis=1)]
+    return places + np.where(np.abs(move) < reach, move, 0)

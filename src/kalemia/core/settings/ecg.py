@@ -25,7 +25,7 @@ class Ecg:
 @dataclass(frozen=True)
 class Quality:
     rr_range_ms: tuple[float, ...] = setting(
-        (300.0, 2000.0), "accepted intervals to both neighboring beats", unit="ms", minimum=0, length=2
+        (250.0, 5000.0), "accepted intervals to both neighboring beats", unit="ms", minimum=0, length=2
     )
     flat_ms: float = setting(400.0, "equal samples for at least this long are a flat line", unit="ms", minimum=16)
     clipped_ms: float = setting(
