@@ -161,6 +161,14 @@ def test_jobs_outlive_a_server_that_is_killed(tmp_path):
     run.communicate()
 
 
+def test_a_server_whose_run_is_killed_at_once_ends_too():
+    program = RUN.replace("sys.stdin.read()", "os.kill(os.getpid(), 9)")
+    environment = {name: value for name, value in os.environ.items() if name != ADDRESS}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    _wait_for(lambda: not Path(done.stdout.strip()).parent.exists(), 60)
+
+
 def test_no_server_is_started_where_it_is_switched_off():
     program = "import os; from kalemia.core.job_server import start_server; start_server(); print(os.environ[ADDRESS])"
     program = program.replace("ADDRESS", repr(ADDRESS))

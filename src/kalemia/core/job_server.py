@@ -38,7 +38,7 @@ def start_server(*more_modules: str) -> None:
         return
     address = str(Path(tempfile.mkdtemp(prefix=_folder_prefix())) / "jobs")  # only this user can enter the folder
     python = shlex.split(sys.executable)[0]  # the Snakefile quotes a path with a space
-    command = [python, "-m", __name__, address, *more_modules]
+    command = [python, "-m", __name__, address, str(os.getpid()), *more_modules]
     # one thread a library: a fork has no other threads than the one that forked
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -72,9 +72,11 @@ def run_in_server() -> None:
     sys.exit(status[0] if status else 1)
 
 
-def serve(address: str, modules: tuple[str, ...]) -> None:
-    """Load `modules`, then fork a process for each job that connects, until the process that started this one ends."""
-    parent = os.getppid()
+def serve(address: str, parent: int, modules: tuple[str, ...]) -> None:
+    """Load `modules`, then fork a process for each job that connects, until `parent`, which started this one, ends.
+
+    A `parent` that was killed before this process could ask for its number would never be missed, so it is given.
+    """
     for module in modules:
         importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for forks
@@ -149,4 +151,4 @@ def _modules() -> list[str]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], (*sys.argv[2:], *_MORE_MODULES, *_modules()))
+    serve(sys.argv[1], int(sys.argv[2]), (*sys.argv[3:], *_MORE_MODULES, *_modules()))
