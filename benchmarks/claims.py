@@ -1,9 +1,9 @@
 """How often each claim is shown in simulated studies: false positive rates, power, and the spread of differences.
 
-python benchmarks/claims.py [--patients 1500] [--studies 2000]. Each simulated patient has draws in time, labels in runs,
-recordings with offsets of their own, and a few numbers per draw in place of the ECG. A cheap learner (ridge regression)
-stands for the network; splits, shifted labels and the rule are Kalemia's own. A study is patients drawn from a pool, so
-that thousands of studies take minutes.
+python benchmarks/claims.py [--patients 1500] [--studies 2000]. Each simulated patient has draws in time, labels in
+runs, recordings with offsets of their own, and a few numbers per draw in place of the ECG. A cheap learner (ridge
+regression) stands for the network; splits, shifted labels and the rule are Kalemia's own. A study is patients drawn
+from a pool, so that thousands of studies take minutes.
 """
 
 import argparse
@@ -33,9 +33,9 @@ SHARED = np.eye(N_FEATURES)[0]  # the direction in which potassium acts on every
 class World:
     """What is planted, per mEq/L of potassium and in SDs of noise.
 
-    shared: the effect along `SHARED`; own: the effect along a direction of the patient's own. offset: SD of what differs
-    between recordings; with_label: a new recording begins where the label changes. visible: the part of both effects
-    that the comparator sees.
+    shared: the effect along `SHARED`; own: the effect along a direction of the patient's own. offset: SD of what
+    differs between recordings; with_label: a new recording begins where the label changes. visible: the part of both
+    effects that the comparator sees.
     """
 
     shared: float = 0.0

@@ -5,7 +5,7 @@ from inspect import signature
 from pathlib import Path
 
 from kalemia.beats.review_decisions import read_review_decisions
-from kalemia.core.config import Study
+from kalemia.core.config import ROLLING, Study
 from kalemia.core.config_files import check_arguments, config_text, read_config
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import exit_on_user_error
@@ -206,6 +206,15 @@ def previous_weights(wildcards):
         return result_path("generic/model.safetensors")
     arm, subject = wildcards.arm, wildcards.subject
     return result_path.round_file(arm, subject, k - 1, "model.safetensors")
+
+
+@with_cached_signature
+def earlier_predictions(wildcards):
+    """Under the protocol `rolling`, the predictions of the round before, which a round keeps."""
+    arm, subject, k = wildcards.arm, wildcards.subject, int(wildcards.k)
+    if study.arms[arm].protocol != ROLLING or k == 1:
+        return []
+    return result_path.round_file(arm, subject, k - 1, "predictions.parquet")
 
 
 @with_cached_signature

@@ -110,6 +110,7 @@ rule finetune:
         generic=result_path("generic/model.safetensors"),
         features=result_path("features/{subject}.safetensors"),
         previous=previous_weights,
+        earlier=earlier_predictions,
         personal=ancient(result_path("cohort/personal.parquet")),
     output:
         model=result_path("personal/{arm}/{subject}/round-{k}/model.safetensors"),

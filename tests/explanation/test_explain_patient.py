@@ -107,7 +107,8 @@ def test_shuffled_labels_are_trained_with_the_arms_settings(patient):
     generic, beats = load_generic(patient.generic, NETWORK)[0], read_beats(patient.shard, NETWORK)
     inputs = read_inputs(patient.features, patient.shard, patient.generic, beats.inputs, last_frozen_stage(ARM, 1))
     (null,) = null_runs("shuffled", 1, read_split(patient.split), ARM, PERSONAL, 2022)
-    model = train_null(null, generic, inputs, beats, NETWORK, ARM, PERSONAL).network
+    *_, (_, last) = train_null(null, generic, inputs, beats, NETWORK, ARM, PERSONAL)
+    model = last.network
     mean_mv = next(row for row in patient.rows["gradcam"] if row["label"] == 1)["mean_beat"]
     (expected,) = gradcam_maps(model, np.array(mean_mv, np.float32)[None], np.array([1]))[4]
     np.testing.assert_allclose(row["attention"], expected, atol=1e-5)

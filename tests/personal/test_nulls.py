@@ -82,7 +82,8 @@ class Patient:
         beats = read_beats(self.shard, NETWORK)
         after = last_frozen_stage(self.arm, PERSONAL.n_trained_stages)
         inputs = read_inputs(self.features, self.shard, self.generic, beats.inputs, after)
-        return predict(train_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL), inputs).numpy()
+        *_, (_, last) = train_null(null, generic, inputs, beats, NETWORK, self.arm, PERSONAL)
+        return predict(last, inputs).numpy()
 
     def tested(self, outputs, null):
         """Own and moved labels of the run's test draws, and the mean logits of their beats."""

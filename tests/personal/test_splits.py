@@ -1,19 +1,30 @@
 import dataclasses
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalemia.core.config import Personal
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
 from kalemia.personal.episodes import Draw, admissions, episodes
 from kalemia.personal.leakage import BeatSpan, hours_between
-from kalemia.personal.splits import forward_split, paper_split, read_split, split_draws, write_split
+from kalemia.personal.splits import (
+    forward_split,
+    paper_split,
+    parse_split,
+    predictions_by_round,
+    read_split,
+    rolling_split,
+    split_draws,
+    write_split,
+)
 
 START = datetime(2150, 1, 1)
-PROTOCOLS = ("paper", "forward", "episode", "admission")
+PROTOCOLS = ("paper", "forward", "rolling", "episode", "admission")
 
 
 def _draws(labels, hours_apart=4, recordings="", admissions=""):
@@ -233,3 +244,85 @@ def test_shared_beats_are_refused(written):
     draws = read_json(written)["draws"]
     draws[6] |= {"recording": "r8", "r_samples": [8500, 9400]}
     assert "a training draw and a test draw have the same beats" in _changed(written, draws=draws)
+
+
+def test_forward_leaves_out_training_draws_of_a_tested_recording(study):
+    split = forward_split(_draws("+-+-+-+-+-+-", recordings="aaaabbbbbccc"), 1.0, study.personal)
+    tested = {"aaaabbbbbccc"[draw] for draw in split.test}
+    assert tested.isdisjoint({"aaaabbbbbccc"[draw] for draw in split.training_draws})
+
+
+def test_forward_in_a_single_recording_keeps_its_training_draws(study):
+    assert forward_split(_draws("+-+-+-+-", recordings="aaaaaaaa"), 1.0, study.personal).rounds
+
+
+def test_rolling_by_hand(study):
+    split = rolling_split(_draws("-+.--+-++-"), 1.0, study.personal)
+    assert split.rounds == ((1, 0), (5, 3), (7, 4), (8, 6))
+    assert split.predicted_by == {2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 3, 9: 4}
+    assert split.test == (3, 4, 5, 6, 7, 8, 9)
+    assert split.predicted_in(2) == [6, 7]
+    assert split.test_from == START + timedelta(hours=12)
+
+
+def test_rolling_predicts_a_recording_by_what_came_before_it(study):
+    split = rolling_split(_draws("-+-+-++--+", recordings="aabbbbbbcc"), 1.0, study.personal)
+    assert {draw: split.predicted_by[draw] for draw in range(2, 8)} == dict.fromkeys(range(2, 8), 1)
+    assert split.predicted_by[8] == split.predicted_by[9] == 4
+
+
+def test_rolling_in_a_single_recording_predicts_within_it(study):
+    split = rolling_split(_draws("-+-+-+", recordings="aaaaaa"), 1.0, study.personal)
+    assert split.predicted_by == {2: 1, 3: 1, 4: 2, 5: 2}
+
+
+def test_rolling_uses_more_rounds_than_the_limit_of_other_protocols(study):
+    split = rolling_split(_draws("+-" * 12), 1.0, study.personal)
+    assert len(split.rounds) > study.personal.max_rounds
+
+
+@pytest.mark.parametrize("labels", ["++++----", "----", "+-", ""])
+def test_rolling_is_impossible_without_both_classes_after_a_pair(study, labels):
+    split = rolling_split(_draws(labels), 1.0, study.personal)
+    assert (split.rounds, split.test, split.predicted_by) == ((), (), {})
+    assert split.reason
+
+
+@given(
+    st.text("+-.", min_size=4, max_size=30),
+    st.lists(st.integers(0, 3), min_size=30, max_size=30),
+    st.floats(0.2, 9),
+)
+def test_rolling_learns_only_from_earlier_draws_of_other_recordings(labels, jumps, purge_hours):
+    recordings = "".join(chr(ord("a") + n) for n in np.cumsum(np.array(jumps) == 0))[: len(labels)]
+    draws = _draws(labels, recordings=recordings)
+    split = rolling_split(draws, purge_hours, Personal())
+    assert set(split.test) == {draw for draw in split.predicted_by if draws[draw].label is not None}
+    for draw, round_ in split.predicted_by.items():
+        learned = [draws[i] for pair in split.rounds[:round_] for i in pair]
+        assert max(one.time for one in learned) <= draws[draw].time - timedelta(hours=purge_hours)
+        shared = {one.recording for one in learned} & {draws[draw].recording}
+        assert not shared or {one.recording for one in learned} == shared
+
+
+def test_a_rolling_split_reads_back_with_its_rounds(study, arm, tmp_path):
+    draws = _draws("-+.--+-++-+-")
+    split = split_draws(arm("rolling"), draws, study.personal, 1, 7)
+    write_split(tmp_path / "split.json", split, "rolling", arm("rolling"), draws, {}, 7, 1, "digest")
+    content = read_split(tmp_path / "split.json")
+    assert parse_split(content).predicted_by == split.predicted_by
+    groups = predictions_by_round(content)
+    assert [draw for _, test in groups for draw in test] == list(split.test)
+    assert [len(train) for train, _ in groups] == sorted({2 * round_ for round_ in split.predicted_by.values()})
+    assert content["leakage"]["smallest_gap_hours"] >= 1
+
+
+def test_a_rolling_split_that_predicts_by_a_later_round_is_refused(study, arm, tmp_path):
+    draws = _draws("-+.--+-++-+-")
+    split = split_draws(arm("rolling"), draws, study.personal, 1, 7)
+    write_split(tmp_path / "split.json", split, "rolling", arm("rolling"), draws, {}, 7, 1, "digest")
+    content = read_json(tmp_path / "split.json")
+    content["predicted_by"]["3"] = len(content["rounds"])
+    write_json(tmp_path / "split.json", content)
+    with pytest.raises(UserError, match="violates the protocol 'rolling'"):
+        read_split(tmp_path / "split.json")

@@ -24,4 +24,5 @@ with job_log(snakemake.log[0], snakemake.rule):
         model_path=snakemake.output.model,
         predictions_path=snakemake.output.predictions,
         metrics_path=snakemake.output.metrics,
+        earlier_path=snakemake.input.get("earlier") or None,
     )

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from kalemia.core.paths import round_of_path, subject_id
 from kalemia.core.tables import empty_table, nan_to_none, read_table, write_evaluation_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
-from kalemia.personal.leakage import audit, hours_between
-from kalemia.personal.splits import parse_draws, read_split, training_draws
+from kalemia.personal.leakage import hours_between
+from kalemia.personal.splits import audit_split, parse_draws, predictions_by_round, read_split
 from kalemia.stats.draw_metrics import METRICS, draw_metrics
 from kalemia.stats.logistic_regression import fit_offset
 
@@ -65,9 +65,8 @@ def write_leakage(
     splits = [read_split(split_path) for split_path in split_paths]
     rows = []
     for split in splits:
-        learned = training_draws(split)
         keys = {name: split[name] for name in ("arm", "subject_id", "protocol")}
-        rows.append(keys | audit(learned, split["test"], *parse_draws(split)))
+        rows.append(keys | audit_split(split))
     write_evaluation_table(folder, "leakage", rows, digest)
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]
@@ -86,7 +85,7 @@ def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[dict]:
     time = {draw.draw_id: draw.time for draw in parse_draws(split)[0]}
-    learned = training_draws(split)
+    learned_for = {draw: train for train, test in predictions_by_round(split) for draw in test}
     placed = {}
     for name, round_ in (("placement_generic", 0), ("placement", len(split["rounds"]))):
         table = read_table(predictions[split["arm"], split["subject_id"], round_], "predictions")
@@ -98,7 +97,7 @@ def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[di
             "arm": split["arm"],
             "subject_id": split["subject_id"],
             "draw_id": draw,
-            "hours_to_training": min(hours_between(time[draw], time[other]) for other in learned),
+            "hours_to_training": min(hours_between(time[draw], time[other]) for other in learned_for[draw]),
             **{name: of_draw[draw] for name, of_draw in placed.items()},
         }
         for draw in split["test"]
@@ -121,8 +120,11 @@ def _random_intercepts(splits: Sequence[dict], of_round_0: dict[tuple[str, int],
 
 
 def _patient_offset(split: dict, table: pa.Table) -> tuple[float, float]:
-    """What `fit_offset` says of the draws learned from, on the generic network's logits."""
-    learned = training_draws(split)
+    """What `fit_offset` says of the draws learned from, on the generic network's logits.
+
+    Under `rolling` only those of the first round, because later ones are tested before they are learned from.
+    """
+    (learned, _), *_ = predictions_by_round(split)
     train = table.filter(pc.is_in(table["draw_id"], pa.array(learned)))
     return fit_offset(train["logit"].to_numpy(), train["label"].to_numpy())
 

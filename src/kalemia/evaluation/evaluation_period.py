@@ -4,10 +4,11 @@ from datetime import datetime
 
 import numpy as np
 
+from kalemia.core.config import ROLLING
 from kalemia.evaluation.patient_scores import PatientArmScores
 from kalemia.personal.episodes import Draw, episodes, labeled_in_time_order
 from kalemia.personal.leakage import hours_between
-from kalemia.personal.splits import parse_draws, training_draws
+from kalemia.personal.splits import parse_draws, parse_split, training_draws
 
 _KINDS = {"n_positive": 1, "n_negative": 0, "n_neither": -1}
 
@@ -15,13 +16,16 @@ _KINDS = {"n_positive": 1, "n_negative": 0, "n_neither": -1}
 def draws_in_period(split: dict) -> set[int]:
     """The usable draws of a patient, labeled or not, that could have been test draws under the protocol of a split.
 
-    forward: all draws from the first test draw on. Others: all draws of the patient except the training draws, draws
-    within the purge of a training draw, and draws that the protocol keeps apart from training draws: the time span and
-    the recording of their episodes, or their admission. The test draws always belong to the period.
+    forward: all draws from the first test draw on. rolling: all that a round predicts. Others: all draws of the patient
+    except the training draws, draws within the purge of a training draw, and draws that the protocol keeps apart from
+    training draws: the time span and the recording of their episodes, or their admission. The test draws always belong
+    to the period.
     """
     draws, _ = parse_draws(split)
     learned = set(training_draws(split))
     test = set(split["test"])
+    if split["protocol"] == ROLLING:
+        return set(parse_split(split).predicted_by)
     if split["protocol"] == "forward":
         first = min(draw.time for draw in draws if draw.draw_id in test)
         return {draw.draw_id for draw in draws if draw.time >= first}

@@ -211,7 +211,7 @@ def _randomized_models(
         inputs = read_inputs(files.features, files.shard, files.generic, subject.beats.inputs, after)
         (null,) = null_runs("shuffled", 1, split, arm, training.personal, training.seed)
         inputs = inputs.to(generic.head.weight.device)
-        above = train_null(null, generic, inputs, subject.beats, training.network, arm, training.personal)
+        *_, (_, above) = train_null(null, generic, inputs, subject.beats, training.network, arm, training.personal)
         yield name, "labels", above.network
 
 

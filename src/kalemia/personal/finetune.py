@@ -42,6 +42,7 @@ def train_round(
     model_path: str | Path,
     predictions_path: str | Path,
     metrics_path: str | Path,
+    earlier_path: str | Path | None = None,
 ) -> None:
     """Train round `round_` (from 1) of the split, store the trained weights, and score all draws.
 
@@ -49,7 +50,8 @@ def train_round(
     `arm.replay` the draws of earlier rounds are used again. The draws of a round are alternately positive and
     negative, whatever the labels in the shard; all their beats are used, so the class with more beats has more weight.
     There is no validation: the weights after the last epoch are stored. The outputs of frozen stages come from the
-    features file. Raises `UserError` if split, shard, features and weights do not belong together.
+    features file. `earlier_path` is as for `write_round_predictions`. Raises `UserError` if split, shard, features and
+    weights do not belong together.
     """
     device = set_up_torch(personal.threads)
     split, beats = read_split(split_path), read_beats(shard_path, network)
@@ -89,7 +91,7 @@ def train_round(
     save_checkpoint(model_path, trained_tensors(model), lineage)
     outputs = predict(head, inputs).cpu().numpy()
     write_round_predictions(
-        outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path
+        outputs, beats.rows, split, round_, network, decision, digest, predictions_path, metrics_path, earlier_path
     )
 
 

@@ -11,6 +11,7 @@ from kalemia.personal.episodes import Draw, labeled_in_time_order, run_numbers
 MUST_NOT_SHARE = {  # protocol -> columns of the audit that must be 0
     "paper": (),
     "forward": (),
+    "rolling": (),
     "episode": ("shared_episodes", "shared_recordings"),
     "admission": ("shared_admissions",),
 }
@@ -67,7 +68,7 @@ def protocol_violation(protocol: str, purge_hours: float, audited: dict, forward
     gap = audited["smallest_gap_hours"]
     if gap is not None and gap < purge_hours - 1e-9:
         return f"a training draw is {gap:.2f} h from a test draw, less than purge_hours ({purge_hours:g})"
-    if protocol == "forward" and not forward_in_time:
+    if protocol in ("forward", "rolling") and not forward_in_time:
         return "a training draw is later than a test draw"
     for column in MUST_NOT_SHARE[protocol]:
         if audited[column]:

@@ -8,9 +8,10 @@ import numpy as np
 from kalemia.beats.dataset import RR_COLUMNS, BeatSet
 from kalemia.beats.normalization import normalize_beats
 from kalemia.core import config
+from kalemia.core.config import ROLLING
 from kalemia.core.seeds import rng, seed_of
 from kalemia.personal.episodes import Draw
-from kalemia.personal.splits import Split, parse_draws, split_draws
+from kalemia.personal.splits import Split, parse_draws, parse_split, split_draws
 
 _TP_SAMPLES = 10  # at the start of a beat, 320 to 240 ms before R: neither T nor P wave, below some 95 beats a minute
 
@@ -55,8 +56,7 @@ class Runs:
 def null_runs(kind: str, n: int, split: dict, arm: config.Arm, personal: config.Personal, seed: int) -> list[NullRun]:
     """The `n` runs of a negative control, or none if the patient does not allow any; `split` is a split file."""
     names = seed, "null", kind, split["arm"], split["subject_id"]
-    real_split = Split(tuple(map(tuple, split["rounds"])), tuple(split["test"]))
-    real = RealRun(real_split, parse_draws(split)[0], arm, personal, seed, split["subject_id"])
+    real = RealRun(parse_split(split), parse_draws(split)[0], arm, personal, seed, split["subject_id"])
     seeds = [seed_of(*names, repeat) for repeat in range(n)]
     return list(RUNS[kind].make(real, seeds, rng(*names, "order"))) if n else []
 
@@ -101,17 +101,17 @@ RUNS = {  # those of kalemia.core.negative_controls that are trained
 def shuffle_labels(real: Split, draws: Sequence[Draw], protocol: str, seed: int) -> NullRun:
     """Permute the training draws among their places in the rounds; each takes the label of the draw that it replaces.
 
-    Under `forward` the draws of a class are then put in the order of time, as `draws` are. The other protocols pair
-    draws at random, so the permuted order stays.
+    Under `forward` and `rolling` the draws of a class are then put in the order of time, as `draws` are. The other
+    protocols pair draws at random, so the permuted order stays.
     """
     permuted = rng(seed, "labels").permutation(real.training_draws).tolist()
     label_source = dict(zip(permuted, real.training_draws, strict=True))
-    if protocol == "forward":
+    if protocol in ("forward", ROLLING):
         place = {draw.draw_id: i for i, draw in enumerate(draws)}
         permuted[::2], permuted[1::2] = sorted(permuted[::2], key=place.get), sorted(permuted[1::2], key=place.get)
     remaining = iter(permuted)
     rounds = tuple(tuple(next(remaining) for _ in pairs) for pairs in real.rounds)
-    return NullRun(seed, Split(rounds, real.test), label_source)
+    return NullRun(seed, replace(real, rounds=rounds), label_source)
 
 
 def shift_labels(draws: Sequence[Draw], steps: int) -> dict[int, int]:

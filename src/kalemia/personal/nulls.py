@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,9 +64,8 @@ def write_nulls(
         if runs and make_inputs:
             inputs = features_at(generic, make_inputs(beats, network), last_frozen)
         for repeat, run in zip(of_kind, runs, strict=False):  # no runs if the patient does not allow any
-            trained = train_null(run, generic, inputs, beats, network, arm, personal)
-            test = np.flatnonzero(np.isin(beats.draw_ids, run.split.test))
-            outputs = predict(trained, inputs[torch.from_numpy(test)]).cpu().numpy()
+            rounds = train_null(run, generic, inputs, beats, network, arm, personal)
+            test, outputs = _predict_test(rounds, inputs, beats, run)
             row = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
             metrics = score_with_labels(outputs, beats.take(test), run.relabel(label_of), decision)
             rows.append(row | {"repeat": repeat, "seed": run.seed} | metrics)
@@ -82,13 +81,35 @@ def train_null(
     network: config.Network,
     arm: config.Arm,
     personal: config.Personal,
-) -> TrainableHead:
-    """Train all rounds of a run; `inputs` (n, ...) are those of a `TrainableHead` of the arm, for all `beats`."""
+) -> Iterator[tuple[int, TrainableHead]]:
+    """Train the rounds of a run; each number, from 1, with the network after it, which the next round trains further.
+
+    `inputs` (n, ...) are those of a `TrainableHead` of the arm, for all `beats`.
+    """
     model = _initial_model(generic, network, arm, seed_of(run.seed, "head"))
-    head = freeze_for_arm(model, arm, personal.n_trained_stages)
-    with _no_epoch_logs():
-        _train_all_rounds(head, inputs, beats, run, arm, Objective.from_config(network))
-    return head
+    head, objective = freeze_for_arm(model, arm, personal.n_trained_stages), Objective.from_config(network)
+    values = run.relabel(dict(zip(beats.draw_ids.tolist(), beats.rows["value"].to_pylist(), strict=True)))
+    analyte = np.array([values[draw] for draw in beats.draw_ids.tolist()])
+    for round_ in range(1, len(run.split.rounds) + 1):
+        rounds = list(rounds_to_train_on(run.split.rounds, round_, arm.replay))
+        seed = seed_of(run.seed, "round", round_)
+        with _no_epoch_logs():
+            train_on_draws(head, inputs, beats.draw_ids, analyte, rounds, arm, seed, objective, "the shard")
+        yield round_, head
+
+
+def _predict_test(
+    rounds: Iterable[tuple[int, TrainableHead]], inputs: Tensor, beats: BeatSet, run: NullRun
+) -> tuple[np.ndarray, np.ndarray]:
+    """The beats of the test draws (n,), and the outputs for each of the network that predicts its draw (n, ...)."""
+    places, outputs = [], []
+    for round_, head in rounds:
+        mine = np.flatnonzero(np.isin(beats.draw_ids, run.split.predicted_in(round_)))
+        if len(mine):
+            places.append(mine)
+            outputs.append(predict(head, inputs[torch.from_numpy(mine)]).cpu().numpy())
+    order = np.argsort(np.concatenate(places))
+    return np.concatenate(places)[order], np.concatenate(outputs)[order]
 
 
 def features_at(generic: ResNet, inputs: np.ndarray, last_frozen: int) -> Tensor:
@@ -114,18 +135,6 @@ def _initial_model(generic: ResNet, network: config.Network, arm: config.Arm, se
     model = copy.deepcopy(generic)
     model.reset_head(seed)
     return model
-
-
-def _train_all_rounds(
-    head: TrainableHead, inputs: Tensor, beats: BeatSet, run: NullRun, arm: config.Arm, objective: Objective
-) -> None:
-    real_values = dict(zip(beats.draw_ids.tolist(), beats.rows["value"].to_pylist(), strict=True))
-    values = run.relabel(real_values)
-    analyte = np.array([values[draw] for draw in beats.draw_ids.tolist()])
-    for round_ in range(1, len(run.split.rounds) + 1):
-        rounds = list(rounds_to_train_on(run.split.rounds, round_, arm.replay))
-        seed = seed_of(run.seed, "round", round_)
-        train_on_draws(head, inputs, beats.draw_ids, analyte, rounds, arm, seed, objective, "the shard")
 
 
 @contextmanager

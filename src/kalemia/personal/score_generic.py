@@ -13,8 +13,8 @@ from kalemia.ecg.beat_measurements import measure_beats
 from kalemia.network.predictions import draw_predictions
 from kalemia.personal.baselines import DrawSet, score_baselines
 from kalemia.personal.cached_features import Origin, load_features
-from kalemia.personal.round_scores import training_draws_until, write_round_predictions
-from kalemia.personal.splits import read_split
+from kalemia.personal.round_scores import write_round_predictions
+from kalemia.personal.splits import predictions_by_round, read_split
 
 
 def score_generic(
@@ -45,15 +45,15 @@ def score_generic(
     rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)
     draws = _draw_set(predictions, beat_set.draw_ids, beat_set.beats_mv, rr_ms, pooled, context)
     ids = predictions["draw_id"].to_numpy()
-    train = np.flatnonzero(np.isin(ids, training_draws_until(split, len(split["rounds"]))))
-    test = np.flatnonzero(np.isin(ids, split["test"]))
-    scored = score_baselines(draws.take(train), draws.take(test), positive) if split["rounds"] else {}
-    test_rows = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
-    rows = [
-        row | {"baseline": name, "score": score, "decision": decided}
-        for name, (scores, decisions) in scored.items()
-        for row, score, decided in zip(test_rows, scores.tolist(), decisions.tolist(), strict=True)
-    ]
+    rows = []
+    for learned, tested in predictions_by_round(split):
+        train, test = (np.flatnonzero(np.isin(ids, part)) for part in (learned, tested))
+        test_rows = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
+        rows += [
+            row | {"baseline": name, "score": score, "decision": decided}
+            for name, (scores, decisions) in score_baselines(draws.take(train), draws.take(test), positive).items()
+            for row, score, decided in zip(test_rows, scores.tolist(), decisions.tolist(), strict=True)
+        ]
     write_table(baselines_path, "baselines", table_from_rows("baselines", rows), digest)
 
 

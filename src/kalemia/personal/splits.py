@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from kalemia.core.config import Arm, Personal
+from kalemia.core.config import ROLLING, Arm, Personal
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
@@ -21,19 +21,25 @@ _ORDERS = 64  # random orders in which whole episodes or admissions are tried
 class Split:
     """The training draws of each round, alternately positive and negative, and the test draws, as draw ids.
 
-    test_from: the start of the test period, for protocols that have one. reason: why the protocol is impossible; there
-    are then no rounds and no test.
+    test_from: the start of the test period, for protocols that have one. predicted_by: under `rolling`, the round whose
+    network predicts each draw, labeled or not; under other protocols the last round predicts all. reason: why the
+    protocol is impossible; there are then no rounds and no test.
     """
 
     rounds: tuple[tuple[int, ...], ...] = ()
     test: tuple[int, ...] = ()
     test_from: datetime | None = None
     reason: str | None = None
+    predicted_by: dict[int, int] = field(default_factory=dict, hash=False)
 
     @property
     def training_draws(self) -> list[int]:
         """The training draws of all rounds."""
         return [draw for pair in self.rounds for draw in pair]
+
+    def predicted_in(self, round_: int) -> list[int]:
+        """The test draws that the network of a round predicts."""
+        return [draw for draw in self.test if self.predicted_by.get(draw, len(self.rounds)) == round_]
 
 
 def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, subject_id: int) -> Split:
@@ -41,6 +47,8 @@ def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, 
 
     No training draw is within `arm.purge_hours` of a test draw.
     """
+    if arm.protocol == ROLLING:
+        return rolling_split(draws, arm.purge_hours, settings)
     labeled, random = labeled_in_time_order(draws), rng(seed, f"{arm.protocol} split", subject_id)
     split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
     if split.reason and _split_by(arm.protocol, labeled, 0.0, settings, random).rounds:
@@ -86,7 +94,7 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
 
     The test starts at a draw such that it has at least `min_test_draws` of each class and at least one pair is before
     the gap. Of such draws, choose the one whose test is nearest to a fraction `test_fraction` of all draws (the later
-    of two that are equally near).
+    of two that are equally near). Training draws of a recording that is tested are left out, as in `rolling_split`.
     """
     best: Split | None = None
     nearest = np.inf
@@ -95,12 +103,51 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
         if i and labeled[i - 1].time == first.time:
             continue
         train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=purge_hours)]
-        rounds = _rounds(train, settings)
+        rounds = _rounds(_without_tested_recordings(train, test), settings)
         distance = abs(len(test) / len(labeled) - settings.test_fraction)
         if rounds and _enough(test, settings) and distance <= nearest:
             nearest = distance
             best = Split(rounds, _sorted_ids(test), first.time)
     return best or Split(reason="no moment has both classes before it and enough of both after it")
+
+
+def _without_tested_recordings(train: Sequence[Draw], test: Sequence[Draw]) -> list[Draw]:
+    """The training draws of other recordings than the test's; if there are none, and the test is one recording, all."""
+    tested = {draw.recording for draw in test}
+    others = [draw for draw in train if draw.recording is None or draw.recording not in tested]
+    return list(train) if not others and len(tested) == 1 else others
+
+
+def rolling_split(draws: Sequence[Draw], purge_hours: float, settings: Personal) -> Split:
+    """Predict each draw by the network of the pairs that are complete before it (a rolling origin).
+
+    Pairs form in the order of time, and all are used: `max_rounds` does not apply. The network of a round predicts a
+    draw if all its training draws are at least `purge_hours` before it, and none is of the draw's own recording; the
+    latest such network is taken. Without the second condition a network that recognizes a recording has the last label
+    in it (docs/method.md). It does not apply where all training draws are of that recording: nothing tells them apart
+    then.
+    """
+    labeled = labeled_in_time_order(draws)
+    rounds = _rounds(labeled, settings, limit=False)
+    draw_of = {draw.draw_id: draw for draw in labeled}
+    learned = [[draw_of[draw] for pair in rounds[:k] for draw in pair] for k in range(1, len(rounds) + 1)]
+    predicted_by = {}
+    for draw in draws:
+        usable = [k for k, of in enumerate(learned, start=1) if _may_predict(of, draw, purge_hours)]
+        if usable:
+            predicted_by[draw.draw_id] = usable[-1]
+    test = [draw for draw in labeled if draw.draw_id in predicted_by]
+    if not _enough(test, settings):
+        return Split(reason="too few draws of a class come after a pair of earlier draws in another recording")
+    first = min(draw.time for draw in test)
+    return Split(rounds[: max(predicted_by.values())], _sorted_ids(test), first, predicted_by=predicted_by)
+
+
+def _may_predict(learned: Sequence[Draw], draw: Draw, purge_hours: float) -> bool:
+    if max(other.time for other in learned) > draw.time - timedelta(hours=purge_hours):
+        return False
+    recordings = {other.recording for other in learned}
+    return draw.recording is None or draw.recording not in recordings or recordings == {draw.recording}
 
 
 def whole_split(
@@ -135,15 +182,23 @@ def _enough(test: Sequence[Draw], settings: Personal) -> bool:
 
 
 def _rounds(
-    train: Sequence[Draw], settings: Personal, test: Sequence[Draw] = (), purge_hours: float = 0.0
+    train: Sequence[Draw],
+    settings: Personal,
+    test: Sequence[Draw] = (),
+    purge_hours: float = 0.0,
+    *,
+    limit: bool = True,
 ) -> tuple[tuple[int, ...], ...]:
-    """Pair positive and negative draws in the order given, without those too near to a test draw, and form rounds."""
+    """Pair positive and negative draws in the order given, without those too near to a test draw, and form rounds.
+
+    limit: whether there are at most `max_rounds`.
+    """
     kept = [draw for draw in train if all(hours_between(draw.time, other.time) >= purge_hours for other in test)]
     pairs = list(zip(_of_label(kept, 1), _of_label(kept, 0), strict=False))
     step = settings.pairs_per_round
     return tuple(
         tuple(draw for pair in pairs[first : first + step] for draw in pair) for first in range(0, len(pairs), step)
-    )[: settings.max_rounds]
+    )[: settings.max_rounds if limit else None]
 
 
 def _of_label(draws: Sequence[Draw], label: int) -> list[int]:
@@ -181,9 +236,10 @@ def write_split(
         "rounds": [list(pair) for pair in split.rounds],
         "test": list(split.test),
         "test_from": split.test_from and split.test_from.isoformat(),
-        "leakage": audit(split.training_draws, split.test, draws, spans) if split.rounds else None,
+        "predicted_by": {str(draw): round_ for draw, round_ in split.predicted_by.items()},
         "draws": [_draw_json(draw, spans) for draw in in_time_order],
     }
+    content["leakage"] = audit_split(content) if split.rounds else None
     _raise_on_leak(path, content)
     write_json(path, content)
 
@@ -198,6 +254,32 @@ def read_split(path) -> dict:
 def training_draws(split: dict) -> list[int]:
     """The training draws of all rounds of a split file."""
     return [draw for pair in split["rounds"] for draw in pair]
+
+
+def parse_split(split: dict) -> Split:
+    """The rounds and the test of a split file."""
+    predicted_by = {int(draw): round_ for draw, round_ in split.get("predicted_by", {}).items()}
+    return Split(tuple(map(tuple, split["rounds"])), tuple(split["test"]), predicted_by=predicted_by)
+
+
+def predictions_by_round(split: dict) -> list[tuple[list[int], list[int]]]:
+    """For each round that predicts test draws: the training draws until then, and these test draws."""
+    parsed = parse_split(split)
+    groups = []
+    for round_ in range(1, len(parsed.rounds) + 1):
+        if test := parsed.predicted_in(round_):
+            groups.append(([draw for pair in parsed.rounds[:round_] for draw in pair], test))
+    return groups
+
+
+def audit_split(split: dict) -> dict:
+    """The audit of a split file: over all rounds that predict test draws, the worst of each."""
+    draws, spans = parse_draws(split)
+    audits = [audit(train, test, draws, spans) for train, test in predictions_by_round(split)]
+    worst = {name: max(one[name] for one in audits) for name in audits[0]}
+    gaps = [one["smallest_gap_hours"] for one in audits]
+    sizes = {"n_train": len(training_draws(split)), "n_test": len(split["test"])}
+    return worst | sizes | {"smallest_gap_hours": min(gaps)}
 
 
 def parse_draws(split: dict) -> tuple[list[Draw], dict[int, BeatSpan]]:
@@ -226,16 +308,18 @@ def _draw_json(draw: Draw, spans: dict[int, BeatSpan]) -> dict:
 
 def _raise_on_leak(path, split: dict) -> None:
     train = training_draws(split)
-    twice = [draw for draw, n in Counter([*train, *set(split["test"])]).items() if n > 1]
+    held_out = () if split["protocol"] == ROLLING else set(split["test"])  # which are learned from later
+    twice = [draw for draw, n in Counter([*train, *held_out]).items() if n > 1]
     if twice:
         raise UserError(f"{path}: draw {min(twice)} is used twice; delete the file and run again")
     if not split["rounds"]:
         return
-    draws, spans = parse_draws(split)
-    times = {draw.draw_id: draw.time for draw in draws}
-    in_order = max(times[draw] for draw in train) < min(times[draw] for draw in split["test"])
-    audited = audit(train, split["test"], draws, spans)
-    violation = protocol_violation(split["protocol"], split["purge_hours"], audited, in_order)
+    times = {draw.draw_id: draw.time for draw in parse_draws(split)[0]}
+    in_order = all(
+        max(times[draw] for draw in train) < min(times[draw] for draw in test)
+        for train, test in predictions_by_round(split)
+    )
+    violation = protocol_violation(split["protocol"], split["purge_hours"], audit_split(split), in_order)
     if violation:
         raise UserError(
             f"{path}: violates the protocol {split['protocol']!r}: {violation}; delete the file and run again"

@@ -11,6 +11,7 @@ MISSING = "\N{EN DASH}"
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
+    "rolling": "each draw is predicted by a network of the draws before it",
     "paper": "the test draws are chosen at random",
     "episode": "no run of draws of one label and no recording is split",
     "admission": "no admission is split",

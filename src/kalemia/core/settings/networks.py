@@ -126,7 +126,8 @@ class Arm:
         "how a patient's draws are divided into training and test",
         choices={
             "paper": "a random fraction of each class is held out",
-            "forward": "every training draw precedes every test draw",
+            "forward": "every training draw precedes every test draw, and is of another recording",
+            ROLLING: "each draw is predicted by a network of the draws before it, in other recordings",
             "episode": "neither a run of draws of one label nor the draws of one recording are divided",
             "admission": "whole admissions are held out",
         },

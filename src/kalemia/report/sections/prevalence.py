@@ -8,6 +8,7 @@ from kalemia.report.sections.statistics import DECISION_RULES
 
 PERIODS = {
     "forward": "every draw from the first test draw on",
+    "rolling": "every draw that a round predicts",
     "paper": "every draw of the stay except training draws and draws within the purge time of one",
     "episode": "the same, without the recordings and episodes of training draws",
     "admission": "the same, without the admissions of training draws",
