@@ -11,11 +11,12 @@ import multiprocessing
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import numpy as np
 
-from kalemia.core.config import Arm, Personal, Verdict
-from kalemia.evaluation.claims.rule import CLAIMS, MIN_SHIFTED_RUNS, SHOWN, arm_claims
+from kalemia.core.config import ROLLING, Arm, Personal, Verdict
+from kalemia.evaluation.claims.rule import CLAIMS, MIN_SHIFTED_RUNS, MIN_TEST_RUNS, SHOWN, arm_claims
 from kalemia.personal.episodes import Draw, run_numbers
 from kalemia.personal.negative_controls import NullRun, possible_shifts
 from kalemia.personal.splits import split_draws
@@ -25,7 +26,8 @@ from kalemia.stats.logistic_regression import fit_logistic
 SIZES = (8, 12, 16, 30)
 N_FEATURES, N_STRANGERS, N_DRAWS = 6, 5, 34
 START = datetime(2150, 1, 1)
-SETTINGS, ARM = Personal(max_rounds=3, pairs_per_round=4), Arm(protocol="forward")
+SETTINGS = Personal()
+ARMS = {protocol: Arm(protocol=protocol) for protocol in ("rolling", "forward")}
 SHARED = np.eye(N_FEATURES)[0]  # the direction in which potassium acts on everybody
 
 
@@ -57,10 +59,11 @@ WORLDS = {
 
 @dataclass(frozen=True)
 class Patient:
-    """A patient's evidence, and what other patients' networks and the last value need: the test draws and weights."""
+    """A patient's evidence, and what other patients' networks and the last value need: weights and the test draws."""
 
     row: dict
     weights: np.ndarray
+    test_scores: np.ndarray
     test_features: np.ndarray
     test_labels: np.ndarray
     last_values: np.ndarray
@@ -100,30 +103,39 @@ def fit_ridge(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.linalg.solve(centered.T @ centered + penalty, centered.T @ (labels - labels.mean()))
 
 
-def simulate_patient(world: World, subject: int, seed: int) -> Patient | None:
-    """None if no shift of the patient's labels can be split."""
+def simulate_patient(world: World, arm: Arm, subject: int, seed: int) -> Patient | None:
+    """None if the patient would not count: the draws, or their shifted labels, cannot be split as the rule asks."""
     draws, potassium, features, seen = simulate_draws(world, np.random.default_rng([seed, subject]))
-    split = split_draws(ARM, draws, SETTINGS, seed, subject)
-    shifts = possible_shifts(draws, ARM, SETTINGS, seed, subject) if split.rounds else []
+    split = split_draws(arm, draws, SETTINGS, seed, subject)
+    test_runs = run_numbers([draws[draw] for draw in split.test])[-1] + 1 if split.test else 0
+    if not split.test or (arm.protocol != ROLLING and test_runs < MIN_TEST_RUNS):
+        return None
+    shifts = possible_shifts(draws, arm, SETTINGS, seed, subject)
     if not shifts:
         return None
     label_of = {draw.draw_id: draw.label for draw in draws}
 
-    def run(one: NullRun, values: np.ndarray) -> tuple[float, np.ndarray]:
-        labels = one.relabel(label_of)
-        train, test = one.split.training_draws, list(one.split.test)
-        weights = fit_ridge(values[train], np.array([labels[draw] for draw in train], float))
-        return area_under_roc(np.array([labels[draw] for draw in test]), values[test] @ weights), weights
+    def run(one: NullRun, values: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """AUC, the scores of the test draws, each by the network of its round, and the last weights."""
+        labels, scores = one.relabel(label_of), {}
+        for round_ in range(1, len(one.split.rounds) + 1):
+            train = [draw for pair in one.split.rounds[:round_] for draw in pair]
+            tested = one.split.predicted_in(round_)
+            if tested or round_ == len(one.split.rounds):
+                weights = fit_ridge(values[train], np.array([labels[draw] for draw in train], float))
+                scores |= dict(zip(tested, values[tested] @ weights, strict=True))
+        test_scores = np.array([scores[draw] for draw in one.split.test])
+        return area_under_roc(np.array([labels[draw] for draw in one.split.test]), test_scores), test_scores, weights
 
     real, test = NullRun(seed, split, {}), list(split.test)
-    auc, weights = run(real, features)
+    auc, scores, weights = run(real, features)
     labels = np.array([label_of[draw] for draw in test])
     row = {
         "subject_id": subject,
         "n_positive": int((labels == 1).sum()),
         "n_negative": int((labels == 0).sum()),
-        "test_runs": run_numbers([draws[draw] for draw in test])[-1] + 1,
-        "rolling": False,
+        "test_runs": test_runs,
+        "rolling": arm.protocol == ROLLING,
         "auc": auc,
         "auc_generic": area_under_roc(labels, features[test] @ SHARED),
         "auc_shifted": float(np.mean([run(shifts[i % len(shifts)], features)[0] for i in range(MIN_SHIFTED_RUNS)])),
@@ -131,12 +143,12 @@ def simulate_patient(world: World, subject: int, seed: int) -> Patient | None:
         "n_strangers": N_STRANGERS,
         "auc_comparator": run(real, seen)[0],
     }
-    return Patient(row, weights, features[test], labels, potassium[np.array(test) - 1])
+    return Patient(row, weights, scores, features[test], labels, potassium[np.array(test) - 1])
 
 
-def simulate_pool(world: World, n_patients: int, seed: int) -> list[dict]:
+def simulate_pool(world: World, arm: Arm, n_patients: int, seed: int) -> list[dict]:
     """The evidence of patients who can be evaluated; strangers and the weights of claim 4 are others of the pool."""
-    tasks = [(world, subject, seed) for subject in range(n_patients)]
+    tasks = [(world, arm, subject, seed) for subject in range(n_patients)]
     with multiprocessing.Pool() as processes:
         pool = [one for one in processes.starmap(simulate_patient, tasks, chunksize=20) if one]
     random = np.random.default_rng(seed)
@@ -164,7 +176,7 @@ def simulate_pool(world: World, n_patients: int, seed: int) -> list[dict]:
 
 def _centered(patient: Patient) -> np.ndarray:
     """The score in SDs and the last value, both centered on the patient: (n, 2)."""
-    score = patient.test_features @ patient.weights
+    score = patient.test_scores
     return np.column_stack(
         [(score - score.mean()) / (score.std() or 1.0), patient.last_values - patient.last_values.mean()]
     )
@@ -175,7 +187,7 @@ def shown_rates(pool: list[dict], n: int, n_studies: int, seed: int) -> dict[str
     random, settings = np.random.default_rng([seed, n]), Verdict()
     counts = dict.fromkeys(CLAIMS, 0)
     for _ in range(n_studies):
-        rows = [pool[i] for i in random.choice(len(pool), n, replace=False)]
+        rows = [pool[i] for i in random.integers(0, len(pool), n)]
         for name, found in arm_claims(rows, settings, "potassium").items():
             counts[name] += found["state"] == SHOWN
     return {name: count / n_studies for name, count in counts.items()}
@@ -195,11 +207,11 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=2026)
     options = parser.parse_args()
-    for name, world in WORLDS.items():
+    for (name, world), (protocol, arm) in product(WORLDS.items(), ARMS.items()):
         began_s = time.monotonic()
-        pool = simulate_pool(world, options.patients, options.seed)
+        pool = simulate_pool(world, arm, options.patients, options.seed)
         aucs = {key: np.mean([row[f"auc{key}"] for row in pool]) for key in ("", "_generic", "_shifted", "_comparator")}
-        print(f"\n{name}: {len(pool)} patients; mean AUC {aucs['']:.2f}, generic {aucs['_generic']:.2f}, "
+        print(f"\n{name}, {protocol}: {len(pool)} of {options.patients} patients count; mean AUC {aucs['']:.2f}, generic {aucs['_generic']:.2f}, "
               f"shifted {aucs['_shifted']:.2f}, comparator {aucs['_comparator']:.2f}")  # fmt: skip
         for against, (mean, spread) in spread_of(pool).items():
             print(f"  less {against}: {mean:+.3f}, SD {spread:.2f}")

@@ -332,6 +332,24 @@ def test_another_arm_trains_no_generic_network(copy_of_finished):
     assert "generic" not in {line.split()[0] for line in plan.splitlines() if line.strip()}
 
 
+def test_a_rolling_arm_predicts_each_draw_once_and_has_its_evidence(copy_of_finished):
+    arm = {"protocol": "rolling", "purge_hours": 1.0, "train": "last_stages", "batch_norm": "adapt", "replay": False}
+    arm |= {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "precision": "auto"}
+    config = {"arms": {"rolling": arm | {"negative_controls": {"shifted": 1}}}}
+    run = _run(copy_of_finished, config=config)
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = copy_of_finished / "results"
+    rows = read_table(results / "evaluation/evidence.parquet", "evidence").to_pylist()
+    rows = [row for row in rows if row["arm"] == "rolling"]
+    assert rows
+    for row in rows:
+        split = read_json(results / f"personal/rolling/p{row['subject_id']}/split.json")
+        tested = [draw["label"] for draw in split["draws"] if draw["draw_id"] in split["test"]]
+        assert (row["n_positive"], row["n_negative"]) == (tested.count(1), tested.count(0))
+        assert row["rolling"]
+        assert len(split["rounds"]) > 2  # the limit of the tiny study holds for other protocols
+
+
 def test_more_repeats_of_a_null_retrain_no_round(copy_of_finished):
     config = {"arms": {"paper": {"negative_controls": {"shuffled": 2}}}}
     run = _run(copy_of_finished, "--dry-run", config=config)
