@@ -211,15 +211,15 @@ def main() -> None:
         began_s = time.monotonic()
         pool = simulate_pool(world, arm, options.patients, options.seed)
         aucs = {key: np.mean([row[f"auc{key}"] for row in pool]) for key in ("", "_generic", "_shifted", "_comparator")}
-        print(f"\n{name}, {protocol}: {len(pool)} of {options.patients} patients count; mean AUC {aucs['']:.2f}, generic {aucs['_generic']:.2f}, "
-              f"shifted {aucs['_shifted']:.2f}, comparator {aucs['_comparator']:.2f}")  # fmt: skip
+        print(f"\n{name}, {protocol}: {len(pool)} of {options.patients} patients count")
+        print("  mean AUC " + ", ".join(f"{key.strip('_') or 'own'} {mean:.2f}" for key, mean in aucs.items()))
         for against, (mean, spread) in spread_of(pool).items():
             print(f"  less {against}: {mean:+.3f}, SD {spread:.2f}")
         print("  patients  " + "  ".join(f"{claim:>13}" for claim in CLAIMS))
         for n in SIZES:
             rates = shown_rates(pool, n, options.studies, options.seed)
             print(f"  {n:8d}  " + "  ".join(f"{rates[claim]:13.3f}" for claim in CLAIMS))
-        print(f"  {time.monotonic() - began_s:.0f} s")
+        print(f"  {time.monotonic() - began_s:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
