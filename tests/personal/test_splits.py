@@ -25,6 +25,7 @@ from kalemia.personal.splits import (
 
 START = datetime(2150, 1, 1)
 PROTOCOLS = ("paper", "forward", "rolling", "episode", "admission")
+HOLDING_OUT = tuple(protocol for protocol in PROTOCOLS if protocol != "rolling")  # test draws are never learned from
 
 
 def _draws(labels, hours_apart=4, recordings="", admissions=""):
@@ -141,7 +142,7 @@ def test_as_many_rounds_as_pairs_are_left(study):
 histories = st.text("+-.", max_size=40)
 
 
-@given(histories, st.text("abc", min_size=40), st.sampled_from(PROTOCOLS), st.integers(0, 3), st.randoms())
+@given(histories, st.text("abc", min_size=40), st.sampled_from(HOLDING_OUT), st.integers(0, 3), st.randoms())
 def test_no_draw_is_in_both_training_and_test(study, labels, places, protocol, seed, random):
     draws = _draws(labels, hours_apart=2, recordings=places, admissions="".join(sorted(places)))
     arm = dataclasses.replace(study.arms["paper"], protocol=protocol, purge_hours=3.0)
@@ -164,6 +165,14 @@ def test_no_draw_is_in_both_training_and_test(study, labels, places, protocol, s
                 assert draws[learned].recording != draws[tested].recording
             if protocol == "admission":
                 assert draws[learned].admission != draws[tested].admission
+
+
+@given(histories, st.text("abc", min_size=40), st.randoms())
+def test_the_order_in_which_draws_are_read_does_not_matter_to_rolling(study, labels, places, random):
+    draws = _draws(labels, hours_apart=2, recordings="".join(sorted(places)))
+    shuffled = draws.copy()
+    random.shuffle(shuffled)
+    assert rolling_split(shuffled, 3.0, study.personal) == rolling_split(draws, 3.0, study.personal)
 
 
 @given(histories)
