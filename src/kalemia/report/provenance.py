@@ -12,7 +12,7 @@ from kalemia.core.stage_versions import STAGE_VERSIONS
 from kalemia.core.tables import file_hash
 from kalemia.report.results import RuleTime
 
-PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "sleepecg", "snakemake", "matplotlib")
+PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "wfdb", "snakemake", "matplotlib")
 
 
 def versions() -> dict[str, str]:
