@@ -1,6 +1,7 @@
 """R peaks of MIT-BIH DS1 at 125 Hz compared with three other detectors: sensitivity and PPV at 150 ms.
 
-python benchmarks/rpeaks.py path/to/data (the folder that holds mitdb). Needs NeuroKit2 and sleepecg, which `make bench` installs.
+python benchmarks/rpeaks.py path/to/data (the folder that holds mitdb). Needs NeuroKit2 and sleepecg, which `make bench`
+installs.
 """
 
 import sys
