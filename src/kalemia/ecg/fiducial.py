@@ -31,7 +31,7 @@ _MIN_Q_TO_R = 0.15  # less is no Q or S wave
 _MIN_R_TO_S = 0.4  # a lower R wave is not chosen
 _TEMPLATE_S = 0.08  # half the length of the template that is compared
 _STRETCHES = np.geomspace(0.33, 3, 23)  # of time, from a QRS complex of 240 ms to one of 80 ms and back
-_MIN_R_TO_T_S = 0.15  # from an R to a T wave
+_MIN_R_TO_T_S = 0.17  # from an R to a T wave
 _LATE_PENALTY = 0.6  # how much better the correlation of what may be a T wave must be
 _STRETCH_PENALTY = 0.1  # how much better that of a template must be that is stretched e times
 _STEEPNESS_WEIGHT = 0.2  # how much better that of a flat wave must be, which may be a P wave
@@ -97,25 +97,24 @@ def place_fiducials(
         return Fiducials(np.empty(0, np.int64), np.empty(0), template is None, None)
     half = round(_AVERAGE_S * rate_hz)
     margin = half + 2 * round(_MAX_SHIFT_S * rate_hz)
-    padded_mv = np.pad(np.nan_to_num(filtered_mv), margin)
-    anchors, correlation = _align_marks(padded_mv, marks + margin, rate_hz)
+    padded_mv, marks = np.pad(np.nan_to_num(filtered_mv), margin), marks + margin
+    anchors, correlation = _align_marks(padded_mv, marks, rate_hz)
     members = anchors[_resembles(correlation)]
-    members = members[_spread(len(members))]
-    average_mv = np.median(padded_mv[members[:, None] + np.arange(-half, half + 1)], axis=0)
-    average_mv -= _level(filtered_mv)
-
-    upward, peak, confidence, is_found = *_choose_wave(average_mv, rate_hz), 1.0, True
+    around = members[_spread(len(members)), None] + np.arange(-half, half + 1)
+    average_mv = np.median(padded_mv[around], axis=0) - _level(filtered_mv)
+    (upward, peak), confidence, is_found = _choose_wave(average_mv, rate_hz), 1.0, True
     if template is not None:
         found_peak, confidence = _find_wave(average_mv, template, rate_hz)
         is_found = confidence >= _MIN_CONFIDENCE[_has_baseline(average_mv[: found_peak + 1], rate_hz)]
         if is_found:
             upward, peak = template.upward, found_peak
+
     is_alike = correlation >= _MIN_CORRELATION
-    places = np.where(is_alike, anchors + peak - half, marks + margin)
-    reach = np.where(is_alike, round(_REFINE_S * rate_hz), round(_UNLIKE_REFINE_S * rate_hz))
-    peaks = _move_to_peak(padded_mv if upward else -padded_mv, places, reach) - margin
-    peaks = np.clip(peaks, 0, len(filtered_mv) - 1)
-    peaks, first = np.unique(np.where(np.isfinite(filtered_mv[peaks]), peaks, marks), return_index=True)
+    places = np.where(is_alike, anchors + peak - half, marks)
+    reach = np.where(is_alike, round(_REFINE_S * rate_hz), edge)
+    peaks = np.clip(_move_to_peak(padded_mv if upward else -padded_mv, places, reach) - margin, 0, len(filtered_mv) - 1)
+    peaks = np.where(np.isfinite(filtered_mv[peaks]), peaks, marks - margin)
+    peaks, first = np.unique(peaks, return_index=True)
     return Fiducials(
         r_peaks=peaks,
         confidence=confidence * np.clip(correlation[first], 0, 1),
