@@ -1,11 +1,14 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import os
 import threading
 
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file, atomic_folder, is_part
 
 
@@ -88,3 +91,35 @@ def test_parts_are_told_from_files(tmp_path):
         assert is_part(folder.name)
         part.touch()
     assert not any(is_part(path.name) for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "line"),
+    [
+        ("a.parquet", OSError(errno.ENOSPC, "Error writing bytes to file"), "a.parquet: No space left on device; free"),
+        (
+            "a.safetensors",
+            SafetensorError("I/O error: x (os error 28)"),
+            "a.safetensors: No space left on device; free",
+        ),
+        ("a", PermissionError(errno.EACCES, "", "/data/input"), "/data/input: Permission denied; give yourself"),
+    ],
+)
+def test_an_error_of_the_machine_names_the_file(tmp_path, name, error, line):
+    with pytest.raises(UserError) as caught, atomic_file(tmp_path / name):
+        raise error
+    assert str(caught.value).removeprefix(f"{tmp_path}/").startswith(line)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file: File exists; a file has the name"), atomic_file(tmp_path / "file/a"):
+        pass
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), UserError("no")])
+def test_other_errors_stay_as_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as caught, atomic_file(tmp_path / "a"):
+        raise error
+    assert caught.value is error

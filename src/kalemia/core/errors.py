@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -34,16 +35,31 @@ class UserError(Exception):
     """
 
 
-def as_user_error(error: Exception) -> UserError | None:
-    """An error as one line for a person: a `UserError`, or one of the machine such as a full disk; None for others."""
+def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> UserError | None:
+    """An error as one line for a person: a `UserError`, or one of the machine such as a full disk; None for others.
+
+    place: the file that was being worked on, for errors that do not name theirs.
+    """
     if isinstance(error, UserError):
         return error
     if isinstance(error, MemoryError):
         return UserError("the memory is used up; give the job more, or run fewer jobs at a time")
-    if isinstance(error, OSError) and error.errno in _ADVICE:
-        place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "a file"
-        return UserError(f"{place}: {os.strerror(error.errno)}; {_ADVICE[error.errno]}")
+    number = _errno_of(error)
+    if number in _ADVICE:
+        named = getattr(error, "filename", None)
+        if isinstance(named, (str, bytes)) and not os.fsdecode(named).endswith(".part"):  # a name that nobody knows
+            place = os.fsdecode(named)
+        place = place or named or "a file"
+        return UserError(f"{place}: {os.strerror(number)}; {_ADVICE[number]}")
     return None
+
+
+def _errno_of(error: Exception) -> int | None:
+    """The number of an error of the operating system, also if a library in Rust has only its text."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def exit_on_user_error(function: Callable[..., _T], *arguments) -> _T:

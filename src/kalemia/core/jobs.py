@@ -76,7 +76,7 @@ def job_log(path: str, rule: str) -> Iterator[logging.Logger]:
         mistake = as_user_error(error)
         if mistake is None:
             raise
-        print(f"kalemia: {mistake}", file=sys.stderr)
+        sys.stderr.write(f"kalemia: {mistake}\n")  # at once, so that lines of two jobs do not mix
         raise SystemExit(1) from None
 
 

@@ -5,8 +5,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from kalemia.core.errors import as_user_error
 
 
 @contextmanager
@@ -14,21 +16,28 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """A path part `path` to write to, renamed onto it at the end; on an error nothing is left.
 
     The file is on the disk before it has its name: after a power failure a renamed file would else be there, and empty.
-    After a kill the part stays, and the next run of the workflow removes it.
+    After a kill the part stays, and the next run of the workflow removes it. Raises `UserError` for errors of the
+    machine, such as a full disk.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
-    part.touch(exist_ok=False)
-    mode = part.stat().st_mode  # as the umask says; safetensors makes a file that only its owner can read
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(exist_ok=False)
+        mode = part.stat().st_mode  # as the umask says; safetensors makes a file that only its owner can read
         yield part
         part.chmod(mode)
         flush(part)
         os.replace(part, path)
         flush(path.parent)
+    except Exception as error:
+        mistake = as_user_error(error, path)
+        if mistake is None or mistake is error:
+            raise
+        raise mistake from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not even be made
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
