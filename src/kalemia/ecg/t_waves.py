@@ -119,7 +119,7 @@ class TWaveJudge:
         steepness = self._waves.steepness[at] / self._waves.steepness[beats]
         weaker = (strength < 0.5) & (steepness < 1.5)
         flatter = (
-            (steepness < 0.5) | ((steepness < 0.67) & (strength < 1)) | (steepness < np.minimum(0.8, 0.4 * strength))
+            (steepness < 0.5) | ((steepness < 0.67) & (strength < 1.25)) | (steepness < np.minimum(0.8, 0.4 * strength))
         )
         return weaker, weaker | flatter
 
