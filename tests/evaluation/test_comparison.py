@@ -1,6 +1,6 @@
 """The tables of metrics, averages and tests of a made-up study, recomputed another way from its prediction files."""
 
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +13,8 @@ from kalemia.core.schemas import EVALUATION
 from kalemia.core.tables import read_json, read_table
 from kalemia.evaluation.bootstrap import resample_patients
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs
-from kalemia.evaluation.comparison import MetricCurves, comparison_rows
-from kalemia.evaluation.effective_sample_size import effective_sample_size_rows
+from kalemia.evaluation.comparison import MetricCurves, adjust_between_arms, average_rows, comparison_rows
+from kalemia.evaluation.effective_sample_size import effective_sample_size_rows, find_episodes
 from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.stats.draw_metrics import METRICS, best_threshold
 from kalemia.stats.tests_and_intervals import holm
@@ -87,12 +87,12 @@ def test_medians_and_quartiles_are_over_patients(tables):
         for row in tables["averages"]
         if (row["arm"], row["round"], row["metric"], row["decision"]) == ("paper", 2, "ppv", "threshold")
     ]
-    values = [
-        one["value"]
-        for one in tables["patient_metrics"]
-        if (one["arm"], one["round"], one["metric"], one["decision"]) == ("paper", 2, "ppv", "threshold")
-        and one["value"] is not None
-    ]
+    of_rounds = {}
+    for one in tables["patient_metrics"]:
+        if (one["arm"], one["metric"], one["decision"]) == ("paper", "ppv", "threshold"):
+            of_rounds.setdefault(one["subject_id"], []).append(one["value"])
+    values = [of[2] for of in of_rounds.values() if None not in (of[0], of[2], of[-1])]
+    assert row["patients"] == len(values) > 1
     found = row["lower_quartile"], row["median"], row["upper_quartile"]
     assert found == pytest.approx(np.percentile(values, [25, 50, 75]))
 
@@ -183,6 +183,35 @@ def test_arms_are_compared_over_the_patients_they_share(tables):
     assert {subject for row in shared for subject in row["subject_ids"]} == {10013, 11442, 12108}
 
 
+def test_before_and_after_are_over_the_same_people():
+    nan = np.nan
+    values = np.array([[0.1, nan, 0.5], [0.3, 0.2, 0.7], [0.9, 0.9, nan], [nan, 0.8, 0.6]])
+    curves = MetricCurves((1, 2, 3, 4), np.full(4, 2), values, np.repeat(values[..., None], 2000, axis=2))
+    rows = average_rows("forward", "vote", "ppv", curves, resample_patients((1, 2, 3, 4), 1, "forward", None))
+    assert [row["patients"] for row in rows] == [2, 1, 2]
+    assert [row["mean"] for row in rows] == pytest.approx([0.2, 0.2, 0.6])
+    assert (rows[0]["low"], rows[0]["high"]) == pytest.approx((0.1, 0.3))
+    assert (rows[1]["low"], rows[1]["high"]) == (None, None)  # of one patient
+
+
+def test_p_values_between_arms_are_adjusted_over_every_pair_and_metric():
+    subjects, random = tuple(range(9)), np.random.default_rng(1)
+    arms = ("a", "b", "c", "d")
+    people = {(one, other): resample_patients(subjects, 1, one, other) for one, other in combinations(arms, 2)}
+    rows = []
+    for metric in ("auc", "brier"):
+        curves = {arm: MetricCurves(subjects, np.full(9, 2), random.random((9, 3)), None) for arm in arms}
+        rows += comparison_rows(None, metric, curves, people)
+    assert {(row["round"], row["reference"] == GENERIC) for row in rows} == {(2, False)}
+    found = adjust_between_arms(rows)
+    assert len(found) == 12
+    for name in ("mann_whitney", "wilcoxon"):
+        p_values = np.array([row[f"{name}_p"] for row in found])
+        assert [row[f"{name}_holm"] for row in found] == pytest.approx(holm(p_values))
+        smallest = found[int(np.argmin(p_values))]
+        assert smallest[f"{name}_holm"] == pytest.approx(min(1, 12 * p_values.min()))
+
+
 def test_rounds_that_nobody_in_an_arm_has_are_neither_tested_nor_adjusted_for(tables):
     subjects = tuple(range(7))
     values = 0.5 + 0.01 * np.arange(7)[:, None] * np.arange(6)
@@ -193,12 +222,12 @@ def test_rounds_that_nobody_in_an_arm_has_are_neither_tested_nor_adjusted_for(ta
 
     people = {("forward", None): resample_patients(subjects, 1, "forward", None)}
     people |= {(arm, "paper"): resample_patients(subjects, 1, arm, "paper") for arm in ("forward", "paper")}
-    rows = comparison_rows(None, "auc", {"forward": curves(3), "paper": curves(5)}, people)
+    rows = adjust_between_arms(comparison_rows(None, "auc", {"forward": curves(3), "paper": curves(5)}, people))
     found = {(row["arm"], row["reference"]): [] for row in rows}
     for row in rows:
         found[row["arm"], row["reference"]].append(row)
     assert [row["round"] for row in found["forward", GENERIC]] == [1, 2, 3]
-    assert [row["round"] for row in found["forward", "paper"]] == [1, 2, 3, 4, 5]
+    assert [row["round"] for row in found["forward", "paper"]] == [5]
     first = found["forward", GENERIC][0]
     assert first["wilcoxon_holm"] == pytest.approx(3 * first["wilcoxon_p"])
 
@@ -221,7 +250,7 @@ def test_what_draws_are_worth_by_hand():
         for subject, scale in ((1, 1.0), (2, 7.0))
     ]
     run_of = {("forward", subject): dict(enumerate("aabbccdd")) for subject in (1, 2)}
-    for row in effective_sample_size_rows(trials, run_of):
+    for row in effective_sample_size_rows(find_episodes(trials, run_of)):
         assert (row["n_test"], row["episodes"]) == (8, 4)
         assert row["correlation"] == pytest.approx(1 / 3)
         assert row["effective_draws"] == pytest.approx(6)

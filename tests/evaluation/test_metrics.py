@@ -13,12 +13,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from kalemia.evaluation.effective_sample_size import Episodes
 from kalemia.evaluation.metrics import (
     ALL_METRICS,
     DECISION_METRICS,
     calibration_intercept,
-    exact_interval,
     metric_value,
+    one_patient_interval,
     weighted_metric,
 )
 from kalemia.evaluation.patient_scores import DECISION_RULES, ScoredDraws
@@ -76,6 +77,17 @@ def test_each_draw_once_is_what_the_rounds_say():
         assert metric_value(metric, draws, 0, decision) == pytest.approx(expected)
 
 
+def test_no_patient_has_a_calibration_slope_of_a_few_draws():
+    """Scores that are right average well above 1, because patients whose classes do not overlap have no slope."""
+    random = np.random.default_rng(5)
+    slopes = []
+    for _ in range(400):
+        labels = np.repeat([1, 0], 4)
+        slopes.append(fit_slope(random.normal(2 * labels - 1, np.sqrt(2)), labels))  # logits: these scores themselves
+    assert np.nanmean(slopes) > 1.5
+    assert "calibration_slope" not in {metric for _, metric in ALL_METRICS}
+
+
 def test_every_metric_has_a_value_where_both_classes_overlap():
     draws = draws_of([1, 1, 0, 0], [1.0, -1.0, 0.5, -2.0])
     assert all(np.isfinite(metric_value(metric, draws, 0, decision)) for decision, metric in ALL_METRICS)
@@ -117,7 +129,6 @@ def test_probabilities_that_are_right_have_slope_one_and_intercept_zero():
 )
 def test_draws_that_a_threshold_tells_apart_have_no_slope_and_raise_no_warning(labels, logit):
     assert np.isnan(fit_slope(np.array(logit), np.array(labels)))
-    assert np.isnan(metric_value("calibration_slope", draws_of(labels, logit), 0, None))
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(-300, 300)), min_size=2, max_size=12))
@@ -129,6 +140,7 @@ def test_a_slope_is_finite_or_not_known(rows):
 
 def test_intervals_of_a_patient_are_exact_on_the_draws_that_the_metric_rests_on():
     draws = draws_of([1, 1, 1, 0, 0], [2.0, 1.0, -1.0, 1.0, -1.0])
+    independent = Episodes(np.arange(5), 0.0)
     for metric, right, n in (
         ("accuracy", 3, 5),
         ("sensitivity", 2, 3),
@@ -136,10 +148,25 @@ def test_intervals_of_a_patient_are_exact_on_the_draws_that_the_metric_rests_on(
         ("ppv", 2, 3),
         ("npv", 1, 2),
     ):
-        assert exact_interval(metric, draws, 0, "vote", right / n) == (n, *clopper_pearson(right, n))
+        found = one_patient_interval(metric, draws, 0, "vote", right / n, independent)
+        assert found == pytest.approx((n, *clopper_pearson(right, n)))
     auc = metric_value("auc", draws, 0, None)
-    assert exact_interval("auc", draws, 0, None, auc) == (5, *auc_interval(auc, 3, 2))
-    assert np.isnan(exact_interval("brier", draws, 0, None, 0.2)[1:]).all()
+    assert one_patient_interval("auc", draws, 0, None, auc, independent) == (5, *auc_interval(auc, 3, 2))
+    assert np.isnan(one_patient_interval("brier", draws, 0, None, 0.2, independent)[1:]).all()
+
+
+def test_draws_of_one_episode_count_as_their_effective_number():
+    """Two episodes of four draws that are all alike are two draws; with a correlation of 1/3 they are four."""
+    draws = draws_of([1] * 4 + [0] * 4, [1.0] * 4 + [-1.0] * 4)
+    for correlation, worth in ((1.0, 1), (float("nan"), 1), (1 / 3, 2), (0.0, 4)):
+        alike = Episodes(np.repeat([7, 8], 4), correlation)
+        assert one_patient_interval("auc", draws, 0, None, 1.0, alike)[1:] == pytest.approx(
+            auc_interval(1.0, worth, worth)
+        )
+        found = one_patient_interval("sensitivity", draws, 0, "vote", 1.0, alike)
+        assert found == pytest.approx((4, *clopper_pearson(worth, worth)))
+    silent = draws_of([1, 0], [-1.0, -1.0])
+    assert one_patient_interval("ppv", silent, 0, "vote", float("nan"), Episodes(np.arange(2), 0.0))[0] == 0
 
 
 def test_the_threshold_is_youden_s():

@@ -2,19 +2,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 from kalemia.evaluation.evaluation_period import period_row
 from kalemia.evaluation.patient_scores import DECISION_RULES, PatientArmScores, ScoredDraws
 from kalemia.evaluation.prevalence import (
     SENSITIVITIES,
+    STATED_PREVALENCES,
     PooledDraws,
     alert_rows,
     decision_curve_rows,
     net_benefit,
     pool_draws,
+    ppv_column,
     prevalence_row,
     threshold_at_sensitivity,
+    weight_ppv,
 )
 from kalemia.stats.tests_and_intervals import bootstrap_counts
 
@@ -72,12 +75,43 @@ def test_scores_over_all_draws_are_scikit_learn_s():
     positive = random.random(300) < 0.15
     of = pooled(positive, random.normal(positive - 0.7, 1), person, np.full(10, 5))
     row = prevalence_row(of, _times(of))
-    assert row["auroc"] == pytest.approx(roc_auc_score(positive, of.score))
-    assert row["auprc"] == pytest.approx(average_precision_score(positive, of.score))
+    own = [roc_auc_score(positive[person == one], of.score[person == one]) for one in range(10)]
+    assert (row["within_auroc"], row["patients_with_both"]) == (pytest.approx(np.mean(own)), 10)
     assert row["brier"] == pytest.approx(np.mean((of.probability - positive) ** 2))
     assert (row["prevalence"], row["patient_days"], row["n_draws"]) == (positive.mean(), 50, 300)
-    for name in ("prevalence", "auroc", "auprc", "brier"):
+    for name in ("prevalence", "within_auroc", "brier"):
         assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
+
+
+def test_networks_without_a_common_scale_keep_what_each_tells_of_its_own_patient():
+    """Twelve networks that each rank perfectly, from anywhere: pooled they rank hardly better than chance."""
+    random = np.random.default_rng(3)
+    person = np.repeat(np.arange(12), 20)
+    positive = np.tile([True, False], 120)
+    score = 20 * np.repeat(random.normal(0, 1, 12), 20) + positive
+    assert roc_auc_score(positive, score) < 0.6
+    row = prevalence_row(of := pooled(positive, score, person, np.ones(12)), _times(of))
+    assert row["within_auroc"] == 1
+    assert np.isnan([row["within_auroc_low"], row["within_auroc_high"]]).all()  # resamples cannot differ
+
+
+@pytest.mark.parametrize("share", STATED_PREVALENCES)
+def test_ppv_at_a_stated_prevalence_is_that_of_draws_with_this_prevalence(share):
+    """Half of 200 positive and an eighth of 200 negative draws alarm; negative draws repeated until `share` is met."""
+    alerts = np.concatenate([np.arange(200) < 100, np.arange(200) < 25])
+    positive = np.repeat([True, False], 200)
+    of = pooled(positive, alerts - 0.5, np.tile(np.arange(10), 40), np.ones(10))
+    row = alert_rows(of, _times(of))[0]
+    repeats = (1 - share) / share
+    assert row[ppv_column(share)] == pytest.approx(100 / (100 + 25 * repeats))
+    assert row[f"{ppv_column(share)}_low"] < row[ppv_column(share)] < row[f"{ppv_column(share)}_high"]
+    assert row[ppv_column(share)] < row["ppv"] == 0.8
+
+
+def test_ppv_at_the_patients_own_prevalence_is_the_ppv_itself():
+    for true, false in ((0.8, 0.1), (0.5, 0.5), (0.2, 0.0)):
+        assert weight_ppv(true, false, 0.4) == pytest.approx(0.4 * true / (0.4 * true + 0.6 * false))
+    assert np.isnan(weight_ppv(0.0, 0.0, 0.05))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), st.floats(0.01, 0.99))
@@ -137,6 +171,6 @@ def test_no_positive_draw_leaves_what_needs_one_unknown():
     of = pooled([0, 0, 0], [1.0, 0.0, -1.0])
     rows = alert_rows(of, _times(of))
     assert all(np.isnan(row["sensitivity"]) for row in rows)
-    assert np.isnan(prevalence_row(of, _times(of))["auroc"])
+    assert np.isnan(prevalence_row(of, _times(of))["within_auroc"])
     assert rows[0]["alerts_a_day"] == 1
     assert rows[-1]["n_alerts"] == 0

@@ -34,7 +34,10 @@ def test_every_round_is_tested_and_every_pair_of_arms_after_the_last(study, data
     ]
     assert {(row["arm"], row["reference"], row["round"]) for row in filled["arms"]} == {("forward", "paper", N_ROUNDS)}
     assert [(row["arm"], row["patients"]) for row in filled["worth"]] == [("forward", 3), ("paper", 4)]
-    assert len(filled["metrics"]) == 2 * 20
+    assert len(filled["metrics"]) == 2 * 19
+    assert {(row["arm"], row["of"]) for row in filled["metrics"]} == {("forward", 3), ("paper", 4)}
+    assert all(row["patients"] <= row["of"] for row in filled["metrics"])
+    assert [row["draws_each"] for row in filled["worth"]] == [row["draws"] / row["patients"] for row in filled["worth"]]
     assert all(row["draws"] >= row["effective"] >= row["episodes"] for row in filled["worth"])
 
 

@@ -8,11 +8,13 @@ from kalemia.core.seeds import rng
 from kalemia.stats.discrimination import (
     CALIBRATION_BINS,
     MIN_DRAWS_PER_BIN,
+    MIN_RESAMPLED,
     discrimination,
     roc_and_pr_auc,
     within_auroc,
 )
 from kalemia.stats.draw_metrics import area_under_roc
+from kalemia.stats.tests_and_intervals import auc_interval
 
 
 def people(n_people: int, per_person: int, spread: float = 1.0, seed: int = 1):
@@ -76,7 +78,7 @@ def test_a_person_known_by_a_label_of_their_own_has_no_area_within():
     assert found["auroc"][0] == pytest.approx(8 / 9)
 
 
-def test_intervals_resample_people_and_so_are_wider_than_those_of_beats():
+def test_intervals_count_people_and_so_are_wider_than_those_of_beats():
     _, logits, subjects = people(30, 50, spread=3.0)
     labels = subjects % 2
     by_person = measured(labels, logits, subjects)
@@ -98,6 +100,35 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
     assert np.mean(covered) > 0.85
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_few_people_who_are_all_told_apart_leave_a_wide_interval(sign):
+    labels = np.array([1, 1, 1, 0, 0, 0])
+    found = measured(labels, sign * (labels - 0.5), np.arange(6))
+    value, low, high = found["auroc"]
+    assert (value, low, high) == (1, *auc_interval(1, 3, 3)) if sign > 0 else (0, *auc_interval(0, 3, 3))
+    assert high - low > 0.4
+    assert found["accuracy"][2] - found["accuracy"][1] > 0.4
+    assert np.isnan(found["auprc"][1:]).all()
+
+
+def test_many_beats_of_few_people_are_worth_few_people():
+    """Twenty beats each of six people: as uncertain as one each."""
+    labels, subjects = np.repeat([1, 1, 1, 0, 0, 0], 20), np.repeat(np.arange(6), 20)
+    assert measured(labels, labels - 0.5, subjects)["auroc"] == [1, *auc_interval(1, 3, 3)]
+
+
+def test_resamples_of_few_people_or_without_any_spread_give_no_interval():
+    for n, has_interval in ((MIN_RESAMPLED - 1, False), (MIN_RESAMPLED, True)):
+        labels, logits, subjects = people(n, 12)
+        found = measured(labels, logits, subjects)
+        assert found["subjects_with_both"] == n
+        assert np.isfinite(found["within_auroc"]).tolist() == [True, has_interval, has_interval]
+        assert np.isfinite(found["auprc"]).tolist() == [True, has_interval, has_interval]
+    perfect = measured(labels, labels - 0.5, subjects)
+    assert perfect["within_auroc"][0] == perfect["auprc"][0] == 1
+    assert np.isnan([*perfect["within_auroc"][1:], *perfect["auprc"][1:]]).all()
+
+
 def test_calibration_has_tenths_that_hold_what_they_predict():
     random = np.random.default_rng(3)
     logits = random.normal(0, 2, 20_000)
@@ -113,7 +144,7 @@ def test_calibration_has_tenths_that_hold_what_they_predict():
 def test_same_seed_gives_the_same_intervals_and_another_others():
     sample = people(20, 5)
     assert measured(*sample) == measured(*sample)
-    assert measured(*sample, seed=2)["auroc"] != pytest.approx(measured(*sample)["auroc"], rel=1e-6)
+    assert measured(*sample, seed=2)["auprc"] != pytest.approx(measured(*sample)["auprc"], rel=1e-6)
 
 
 def test_one_class_alone_has_an_accuracy_and_no_area():

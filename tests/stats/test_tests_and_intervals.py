@@ -1,4 +1,5 @@
 from fractions import Fraction
+from functools import partial
 from itertools import combinations, product
 from math import comb
 
@@ -202,8 +203,15 @@ def test_the_expanded_interval_is_as_wide_as_that_of_t(n):
 
 
 def test_replicates_that_are_not_known_are_left_out():
-    assert percentile_interval(np.array([np.nan, 1.0, np.nan])) == (1.0, 1.0)
+    known = np.linspace(0, 1, 101)
+    assert percentile_interval(np.array([np.nan, *known, np.nan])) == percentile_interval(known)
     assert np.isnan(percentile_interval(np.array([np.nan]))).all()
+
+
+def test_replicates_that_do_not_differ_have_no_interval():
+    for interval in (percentile_interval, partial(expanded_interval, n_people=9)):
+        assert np.isnan(interval(np.zeros(50))).all()
+        assert np.isnan(interval(np.array([0.2, np.nan, 0.1 + 0.1]))).all()
 
 
 @pytest.mark.parametrize("alike", [0.0, 0.5, 4.0])

@@ -33,7 +33,7 @@ class PatientResamples:
 
         A patient without a value in a resample is left out of its mean. Percentiles are not expanded: resampling draws
         within patients counts their chance about twice, which compensates for the narrow percentile interval of few
-        patients (docs/method.md has the coverage). NaN for fewer than two patients.
+        patients (docs/method.md has the coverage). NaN for fewer than two patients, and where resamples do not differ.
         """
         if len(values) < 2:
             return NO_BOUNDS

@@ -12,7 +12,7 @@ from kalemia.evaluation.claims.evidence import write_evidence
 from kalemia.evaluation.claims.rule import write_claims
 from kalemia.evaluation.collect import write_baseline_averages, write_baselines, write_leakage, write_nulls
 from kalemia.evaluation.comparison import write_comparison
-from kalemia.evaluation.effective_sample_size import write_effective_sample_size
+from kalemia.evaluation.effective_sample_size import read_episodes, write_effective_sample_size
 from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.evaluation.prevalence import write_prevalence
 from kalemia.evaluation.round_metrics import write_rounds, write_summary
@@ -72,9 +72,10 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
         patient_scores, inputs.splits, inputs.baselines, baselines, nulls, study.arms, comparator, folder, digest
     )
     write_claims(folder / "evidence.parquet", study.arms, study.verdict, study.analyte.name, folder / "claims.json")
-    write_comparison(patient_scores, arms, study.evaluation.decision, seed, digest, folder)
-    write_effective_sample_size(patient_scores, inputs.splits, arms, folder, digest)
-    write_calibration(patient_scores, arms, seed, digest, folder)
+    episodes = read_episodes(patient_scores, inputs.splits, arms)
+    write_comparison(patient_scores, episodes, arms, study.evaluation.decision, seed, digest, folder)
+    write_effective_sample_size(episodes, folder, digest)
+    write_calibration(patient_scores, arms, digest, folder)
     write_prevalence(patient_scores, inputs.splits, arms, seed, digest, folder)
     write_losses(inputs.outcomes, folder, digest)
     write_evaluable(inputs.outcomes, inputs.people, inputs.arms, folder, digest)

@@ -17,7 +17,14 @@ from kalemia.evaluation.bootstrap import (
     write_resampled_draws,
     write_resampled_patients,
 )
-from kalemia.evaluation.metrics import ALL_METRICS, CALIBRATION_METRICS, exact_interval, metric_value, weighted_metric
+from kalemia.evaluation.effective_sample_size import Episodes
+from kalemia.evaluation.metrics import (
+    ALL_METRICS,
+    CALIBRATION_METRIC,
+    metric_value,
+    one_patient_interval,
+    weighted_metric,
+)
 from kalemia.evaluation.patient_scores import PatientArmScores
 from kalemia.stats.tests_and_intervals import holm, mann_whitney, wilcoxon
 
@@ -57,6 +64,7 @@ class MetricCurves:
 
 def write_comparison(
     trials: list[PatientArmScores],
+    episodes: dict[tuple[str, int], Episodes],
     arms: Sequence[str],
     decision: str,
     seed: int,
@@ -67,7 +75,7 @@ def write_comparison(
 
     decision: the decision rule for the comparisons of accuracy, sensitivity and specificity.
     """
-    write_evaluation_table(folder, "patient_metrics", patient_rows(trials), digest)
+    write_evaluation_table(folder, "patient_metrics", patient_rows(trials, episodes), digest)
     people = resample_patients_of_arms(trials, arms, seed)
     write_resampled_patients(people, folder, digest)
     times = _count_resampled_draws(trials, seed, folder, digest)
@@ -79,7 +87,7 @@ def write_comparison(
         if metric in COMPARED_METRICS and way in (None, decision):
             tests += comparison_rows(way, metric, curves, people)
     write_evaluation_table(folder, "averages", averages, digest)
-    write_evaluation_table(folder, "comparisons", tests, digest)
+    write_evaluation_table(folder, "comparisons", adjust_between_arms(tests), digest)
 
 
 def resample_patients_of_arms(
@@ -94,15 +102,16 @@ def resample_patients_of_arms(
     return people
 
 
-def patient_rows(trials: list[PatientArmScores]) -> list[dict]:
-    """One row per patient, arm, round, decision rule and metric; the interval treats draws as independent."""
+def patient_rows(trials: list[PatientArmScores], episodes: dict[tuple[str, int], Episodes]) -> list[dict]:
+    """One row per patient, arm, round, decision rule and metric."""
     rows = []
     for trial in trials:
         for round_ in range(trial.last + 1):
             keys = {"arm": trial.arm, "subject_id": trial.subject_id, "round": round_}
+            mine = episodes[trial.arm, trial.subject_id]
             for decision, metric in ALL_METRICS:
                 found = metric_value(metric, trial.test, round_, decision)
-                n, low, high = exact_interval(metric, trial.test, round_, decision, found)
+                n, low, high = one_patient_interval(metric, trial.test, round_, decision, found, mine)
                 row = {"decision": decision, "metric": metric, "n_draws": n, "value": found, "low": low, "high": high}
                 rows.append(keys | row)
     return [nan_to_none(row) for row in rows]
@@ -113,7 +122,7 @@ def metric_curves(
 ) -> MetricCurves:
     """The metric of the arm's patients, and of their resamples, in which draws count `times` of each trial.
 
-    There are no resamples of calibration, since many of them have no finite slope.
+    There are no resamples of calibration.
     """
     subjects, last, values, resampled = [], [], [], []
     for trial, mine in zip(trials, times, strict=True):
@@ -124,10 +133,10 @@ def metric_curves(
         subjects.append(trial.subject_id)
         last.append(trial.last)
         values.append(np.array([metric_value(metric, trial.test, round_, decision) for round_ in rounds])[kept])
-        if metric not in CALIBRATION_METRICS:
+        if metric != CALIBRATION_METRIC:
             resampled.append(np.array([weighted_metric(metric, trial.test, k, decision, mine) for k in rounds])[kept])
     of_patients = np.array(values).reshape(len(subjects), n_rounds)
-    has_resamples = metric not in CALIBRATION_METRICS and subjects
+    has_resamples = metric != CALIBRATION_METRIC and subjects
     return MetricCurves(
         tuple(subjects), np.array(last, int), of_patients, np.array(resampled) if has_resamples else None
     )
@@ -136,17 +145,21 @@ def metric_curves(
 def average_rows(
     arm: str, decision: str | None, metric: str, curves: MetricCurves, people: PatientResamples
 ) -> list[dict]:
-    """One row per round: mean, SD (n - 1), median and quartiles over the patients who have the metric."""
+    """One row per round: mean, SD (n - 1), median and quartiles over the same patients, so that rounds are comparable.
+
+    They are those who have the metric with the generic network and after the last round; a round between them may lack
+    some.
+    """
+    paired = np.isfinite(curves.values[:, [0, -1]]).all(axis=1)
+    resampled = None if curves.resampled is None else np.where(paired[:, None, None], curves.resampled, np.nan)
     rows = []
-    for round_, values in enumerate(curves.values.T):
+    for round_, values in enumerate(curves.values[paired].T):
         had = values[np.isfinite(values)]
         quartiles = np.quantile(had, [0.5, 0.25, 0.75]).tolist() if len(had) else [None] * 3
         row = {"arm": arm, "round": round_, "decision": decision, "metric": metric, "patients": len(had)}
         row |= {"mean": float(had.mean()) if len(had) else None, "sd": float(had.std(ddof=1)) if len(had) > 1 else None}
         row |= dict(zip(("median", "lower_quartile", "upper_quartile"), quartiles, strict=True))
-        rows.append(
-            nan_to_none(row | _bounds(people, None if curves.resampled is None else curves.resampled[:, round_]))
-        )
+        rows.append(nan_to_none(row | _bounds(people, None if resampled is None else resampled[:, round_])))
     return rows
 
 
@@ -156,9 +169,10 @@ def comparison_rows(
     curves: dict[str, MetricCurves],
     people: dict[tuple[str, str | None], PatientResamples],
 ) -> list[dict]:
-    """Every round from 1 on against round 0 of the same patients, and against the same round of another arm.
+    """Every round from 1 on against round 0 of the same patients, and the last round against that of another arm.
 
-    p values are adjusted over the rounds of one comparison, which are those that some patient has in one of its arms.
+    The rounds are those that some patient has. p values are adjusted over the rounds of an arm; those of arms against
+    each other not yet, see `adjust_between_arms`.
     """
     rows = []
     for (arm, other), of_people in people.items():
@@ -166,15 +180,30 @@ def comparison_rows(
         theirs = curves[other].select(of_people.subject_ids) if other else mine
         keys = {"arm": arm, "reference": other or GENERIC, "decision": decision, "metric": metric}
         found = []
-        for round_ in range(1, max([*mine.last, *theirs.last], default=0) + 1):
+        last = max([*mine.last, *theirs.last], default=0)
+        for round_ in range(last if other and last else 1, last + 1):
             against = round_ if other else 0
             both = None if mine.resampled is None else mine.resampled[:, round_] - theirs.resampled[:, against]
             sides = mine.values[:, round_], theirs.values[:, against]
             found.append(keys | {"round": round_} | _compare(*sides) | _bounds(of_people, both))
-        for name in ("mann_whitney", "wilcoxon"):
-            adjusted = holm(np.array([row[f"{name}_p"] for row in found]))
-            found = [row | {f"{name}_holm": p} for row, p in zip(found, adjusted.tolist(), strict=True)]
-        rows += [nan_to_none(row) for row in found]
+        rows += found if other else _adjust_p_values(found)
+    return rows
+
+
+def adjust_between_arms(rows: list[dict]) -> list[dict]:
+    """The rows of `comparison_rows` of all metrics; p values of arms against each other are adjusted over all of them.
+
+    They form one table, of every pair of arms and every metric, in which somebody may look for the smallest p.
+    """
+    of_rounds = [row for row in rows if row["reference"] == GENERIC]
+    between = [row for row in rows if row["reference"] != GENERIC]
+    return list(map(nan_to_none, of_rounds + _adjust_p_values(between)))
+
+
+def _adjust_p_values(rows: list[dict]) -> list[dict]:
+    for name in ("mann_whitney", "wilcoxon"):
+        adjusted = holm(np.array([row[f"{name}_p"] for row in rows]))
+        rows = [row | {f"{name}_holm": p} for row, p in zip(rows, adjusted.tolist(), strict=True)]
     return rows
 
 

@@ -2,17 +2,18 @@
 
 import numpy as np
 
+from kalemia.evaluation.effective_sample_size import Episodes
 from kalemia.evaluation.patient_scores import DECISION_RULES, ScoredDraws
 from kalemia.stats.discrimination import roc_and_pr_auc
-from kalemia.stats.logistic_regression import fit_offset, fit_slope
+from kalemia.stats.logistic_regression import fit_offset
 from kalemia.stats.summaries import ratios
 from kalemia.stats.tests_and_intervals import NO_BOUNDS, Bounds, auc_interval, clopper_pearson
 
 SCORE_METRICS = ("auc", "auprc", "brier")  # need no decision
-CALIBRATION_METRICS = ("calibration_slope", "calibration_intercept")  # not bootstrapped
+CALIBRATION_METRIC = "calibration_intercept"  # not bootstrapped; a patient has too few draws for a slope
 DECISION_METRICS = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
 ALL_METRICS = (
-    *((None, metric) for metric in (*SCORE_METRICS, *CALIBRATION_METRICS)),
+    *((None, metric) for metric in (*SCORE_METRICS, CALIBRATION_METRIC)),
     *((decision, metric) for decision in DECISION_RULES for metric in DECISION_METRICS),
 )  # (decision rule or None, metric)
 
@@ -40,12 +41,9 @@ def weighted_metric(
 
 
 def metric_value(metric: str, draws: ScoredDraws, round_: int, decision: str | None) -> float:
-    """Any metric of `EVERY` of labeled draws after a round, each counting once."""
-    logit = draws.logit[round_]
-    if metric == "calibration_slope":
-        return fit_slope(logit, draws.labels)
-    if metric == "calibration_intercept":
-        return calibration_intercept(logit, draws.labels)
+    """Any metric of `ALL_METRICS` of labeled draws after a round, each counting once."""
+    if metric == CALIBRATION_METRIC:
+        return calibration_intercept(draws.logit[round_], draws.labels)
     return float(weighted_metric(metric, draws, round_, decision, np.ones((1, len(draws))))[0])
 
 
@@ -56,21 +54,21 @@ def calibration_intercept(logit: np.ndarray, labels: np.ndarray) -> float:
     return fit_offset(logit, labels)[0] if 0 < np.sum(labels == 1) < len(labels) else float("nan")
 
 
-def exact_interval(
-    metric: str, draws: ScoredDraws, round_: int, decision: str | None, of: float
+def one_patient_interval(
+    metric: str, draws: ScoredDraws, round_: int, decision: str | None, of: float, episodes: Episodes
 ) -> tuple[int, *Bounds]:
     """The number of draws that one patient's metric of value `of` is computed from, and its 95% interval.
 
-    The interval treats the draws as independent.
-
-    Exact for shares of draws (`statistics.clopper_pearson`), `statistics.auc_interval` for the AUC, NaN for others.
+    `clopper_pearson` for shares of draws, `auc_interval` for the AUC, both with the effective number of draws, since
+    draws of one episode are alike; NaN for others.
     """
     if metric in DECISION_METRICS:
-        right, among = _correct_and_counted(metric, draws.labels, draws.decisions[decision][round_])
-        return int(among.sum()), *clopper_pearson(int(right.sum()), int(among.sum()))
-    n_positive = int(np.sum(draws.labels == 1))
-    bounds = auc_interval(of, n_positive, len(draws) - n_positive) if metric == "auc" else NO_BOUNDS
-    return len(draws), *bounds
+        _, among = _correct_and_counted(metric, draws.labels, draws.decisions[decision][round_])
+        worth = episodes.effective_draws(among > 0)
+        return int(among.sum()), *(clopper_pearson(of * worth, worth) if worth else NO_BOUNDS)
+    if metric != "auc":
+        return len(draws), *NO_BOUNDS
+    return len(draws), *auc_interval(of, *(episodes.effective_draws(draws.labels == label) for label in (1, 0)))
 
 
 def _correct_and_counted(metric: str, labels: np.ndarray, decisions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,6 @@
-"""Discrimination, calibration and alerts at real prevalence: over every scored draw of the evaluation periods.
+"""Discrimination, calibration and alerts at the prevalence of the patients: over all draws of the evaluation periods.
+
+That prevalence is of patients who were chosen for their positive draws, so PPV is also given for stated prevalences.
 
 All draws that are not labeled positive count as negative here, also those without a label, because they cannot be left
 out at the bedside.
@@ -16,12 +18,13 @@ from kalemia.evaluation.evaluation_period import period_mask, period_row
 from kalemia.evaluation.metrics import calibration_intercept
 from kalemia.evaluation.patient_scores import DECISION_RULES, PatientArmScores
 from kalemia.personal.splits import read_split
-from kalemia.stats.discrimination import REPLICATES, bootstrap_counts_by_score, counts_by_score, roc_and_pr_auc
+from kalemia.stats.discrimination import REPLICATES, bootstrap_counts_by_score, within_auroc
 from kalemia.stats.logistic_regression import fit_slope
 from kalemia.stats.summaries import mean, ratio, ratios
 from kalemia.stats.tests_and_intervals import NO_BOUNDS, bootstrap_counts, expanded_interval
 
 SENSITIVITIES = (0.8, 0.9)
+STATED_PREVALENCES = (0.03, 0.05, 0.1)  # to which PPV is weighted
 PROBABILITIES = np.arange(1, 100) / 100  # of the decision curve
 
 
@@ -94,11 +97,14 @@ def pool_draws(trials: list[PatientArmScores], kept: list[np.ndarray], round_: i
 def prevalence_row(pooled: PooledDraws, times: np.ndarray) -> dict:
     """Metrics of the scores over all draws: a row of the table "prevalence" without arm and round.
 
+    Discrimination is the mean over patients of each one's own area under the ROC curve: the scores of their networks
+    share no scale, and pooled over twelve networks of 0.8 each an area may be 0.6.
+
     times: (replicates, patients), how often each patient is in a resample.
     """
     labels = pooled.positive.astype(np.int64)
-    auroc, auprc = roc_and_pr_auc(*counts_by_score(labels, pooled.score))
-    of_resamples = roc_and_pr_auc(*bootstrap_counts_by_score(labels, pooled.score, pooled.person, times))
+    within = within_auroc(labels, pooled.score, pooled.person)
+    both = np.isfinite(within)
     error = (pooled.probability - pooled.positive) ** 2
     draws = _sum_by_patient(pooled, np.ones(len(labels)))
     n_people = times.shape[1]
@@ -113,8 +119,13 @@ def prevalence_row(pooled: PooledDraws, times: np.ndarray) -> dict:
         **_value_and_bounds(
             "prevalence", mean(labels), _bootstrap_ratios(times, _sum_by_patient(pooled, labels), draws), n_people
         ),
-        **_value_and_bounds("auroc", float(auroc), of_resamples[0], n_people),
-        **_value_and_bounds("auprc", float(auprc), of_resamples[1], n_people),
+        "patients_with_both": int(both.sum()),
+        **_value_and_bounds(
+            "within_auroc",
+            mean(within[both]),
+            _bootstrap_ratios(times[:, both], within[both], np.ones(both.sum())),
+            int(both.sum()),
+        ),
         **_value_and_bounds(
             "brier", mean(error), _bootstrap_ratios(times, _sum_by_patient(pooled, error), draws), n_people
         ),
@@ -132,6 +143,7 @@ def alert_rows(pooled: PooledDraws, times: np.ndarray) -> list[dict]:
         row = _alert_row(f"sensitivity {sensitivity}", pooled, pooled.score >= cut, times)
         found, taken = _resampled_at(sensitivity, pooled, times)
         of_resamples = {"ppv": ratios(found, taken), "alerts_a_day": ratios(taken, times @ pooled.patient_days)}
+        of_resamples |= _weighted_ppvs(*_shares_of_classes(pooled, times, found, taken))
         for name, replicates in of_resamples.items():
             row |= _value_and_bounds(name, row[name], replicates, times.shape[1])
         rows.append(row)
@@ -150,6 +162,19 @@ def net_benefit(positive: np.ndarray, alerts: np.ndarray, probability: float) ->
     """
     false_weight = probability / (1 - probability)
     return float(np.mean(alerts & positive) - false_weight * np.mean(alerts & ~positive))
+
+
+def weight_ppv(sensitivity: np.ndarray, false_share: np.ndarray, prevalence: float) -> np.ndarray:
+    """The share of alerts that are right at a prevalence, from the share of positive and of negative draws with an
+    alert (Bayes); NaN without an alert.
+    """
+    right, wrong = prevalence * np.asarray(sensitivity), (1 - prevalence) * np.asarray(false_share)
+    return ratios(np.atleast_1d(right), np.atleast_1d(right + wrong)).reshape(right.shape)
+
+
+def ppv_column(prevalence: float) -> str:
+    """The name of the column of PPV at a stated prevalence."""
+    return f"ppv_at_{100 * prevalence:.0f}"
 
 
 def decision_curve_rows(pooled: PooledDraws) -> list[dict]:
@@ -171,13 +196,22 @@ def _alert_row(rule: str, pooled: PooledDraws, alerts: np.ndarray, times: np.nda
     positive, negative, days = pooled.positive, ~pooled.positive, pooled.patient_days
     n_alerts, n_people = int(alerts.sum()), times.shape[1]
     of_people = _sum_by_patient(pooled, alerts)
-    right = _bootstrap_ratios(times, _sum_by_patient(pooled, alerts & positive), of_people)
+    right_by_patient = _sum_by_patient(pooled, alerts & positive)
+    right = _bootstrap_ratios(times, right_by_patient, of_people)
+    sensitivity, specificity = (ratio((a & c).sum(), c.sum()) for a, c in ((alerts, positive), (~alerts, negative)))
+    weighted = _weighted_ppvs(sensitivity, 1 - specificity)
+    resampled = _weighted_ppvs(*_shares_of_classes(pooled, times, times @ right_by_patient, times @ of_people))
     return {
         "rule": rule,
         "n_alerts": n_alerts,
-        "sensitivity": ratio((alerts & positive).sum(), positive.sum()),
-        "specificity": ratio((~alerts & negative).sum(), negative.sum()),
+        "sensitivity": sensitivity,
+        "specificity": specificity,
         **_value_and_bounds("ppv", ratio((alerts & positive).sum(), n_alerts), right, n_people),
+        **{
+            key: bound
+            for name, value in weighted.items()
+            for key, bound in _value_and_bounds(name, float(value), resampled[name], n_people).items()
+        },
         "npv": ratio((~alerts & negative).sum(), (~alerts).sum()),
         **_value_and_bounds(
             "alerts_a_day", ratio(n_alerts, days.sum()), _bootstrap_ratios(times, of_people, days), n_people
@@ -196,6 +230,18 @@ def _resampled_at(sensitivity: float, pooled: PooledDraws, times: np.ndarray) ->
     return np.where(known, found[at], np.nan), np.where(known, taken[at], np.nan)
 
 
+def _shares_of_classes(
+    pooled: PooledDraws, times: np.ndarray, right: np.ndarray, all_: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The share of positive and of negative draws with an alert in each resample, from its right and all alerts."""
+    n_positive, n_negative = (times @ _sum_by_patient(pooled, of) for of in (pooled.positive, ~pooled.positive))
+    return ratios(right, n_positive), ratios(all_ - right, n_negative)
+
+
+def _weighted_ppvs(sensitivity: np.ndarray, false_share: np.ndarray) -> dict[str, np.ndarray]:
+    return {ppv_column(share): weight_ppv(sensitivity, false_share, share) for share in STATED_PREVALENCES}
+
+
 def _sum_by_patient(pooled: PooledDraws, values: np.ndarray) -> np.ndarray:
     return np.bincount(pooled.person, weights=values, minlength=len(pooled.patient_days))
 
@@ -205,5 +251,7 @@ def _bootstrap_ratios(times: np.ndarray, part: np.ndarray, whole: np.ndarray) ->
 
 
 def _value_and_bounds(name: str, value: float, replicates: np.ndarray, n_people: int) -> dict:
+    """Without bounds where all resamples are equal: they cannot give what was not observed."""
     low, high = NO_BOUNDS if np.isnan(value) else expanded_interval(replicates, n_people)
+    low, high = (low, high) if low < high else NO_BOUNDS
     return {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -27,7 +27,6 @@ from kalemia.report.formatting import (
 from kalemia.report.inputs import PatientArm, PatientResults
 from kalemia.report.results import StudyResults
 from kalemia.sources.registry import describe_source
-from kalemia.stats.tests_and_intervals import auc_interval, clopper_pearson
 
 TRIPOD_CITATION = "Collins GS, Moons KGM, Dhiman P, et al. BMJ 2024;385:e078378"
 TRIPOD_DOI = "10.1136/bmj-2023-078378"
@@ -61,9 +60,14 @@ GENERIC_ETHICS = (
     " MIMIC-III is, the weights are too and must not be passed on.",
     "A false alarm costs a blood draw and attention; a missed case may cost a life. Training weighs neither cost.",
 )
+PERSONAL_METRICS = (
+    "Test draws were never used for training.",
+    "They are few and neighbors are alike; intervals that count this need all patients and are in"
+    " evaluation/patient_metrics.parquet.",
+)
 PERSONAL_ETHICS = (
     "It was trained on one person's blood draws and ECG, and is that person's data: protect it as such.",
-    "With so few test draws the intervals are wide; a good result for one patient says nothing about the next.",
+    "Test draws are few; a good result for one patient says nothing about the next.",
     "Electrodes, drugs and conditions change from day to day. It was tested on draws of the same stay or stays, and"
     " becomes outdated from its last training draw on.",
 )
@@ -149,7 +153,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         for unit, of in ((unit, metrics[split][unit]) for unit in ("draws", "beats"))
     ]
     head = ["Split", "n", "Accuracy", "AUC", "AUC within patients", "AUPRC"]
-    table = Table("metrics", "Metrics with 95% intervals that resample patients", head, rows)
+    table = Table("metrics", "Metrics with 95% intervals over patients", head, rows)
     return Card(
         f"Generic model of {study.analyte.condition} from bedside ECG, study {study.study}",
         [
@@ -174,8 +178,8 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
     model = [_personal_model(study, arm, of) for arm, of in patient.arms.items()]
     learned = [_training_draws(arm, of) for arm, of in possible.items()]
     rows = [row for arm, of in possible.items() for row in metric_rows(arm, of)]
-    head = ["Arm", "Metric", "Test draws", "Generic network", "After the last round", "95% interval"]
-    caption = "Metrics over the patient's own test draws; intervals exact (Clopper-Pearson), of AUC Newcombe's"
+    head = ["Arm", "Metric", "Test draws", "Generic network", "After the last round"]
+    caption = "Metrics over the patient's own test draws"
     none = ["This patient is not evaluable in any arm, so there is no personal model."]
     return Card(
         f"Personal models of patient {patient.subject}, study {study.study}",
@@ -184,7 +188,7 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
             Part("Data", _with_simulated_note(study, [*learned, _source(study)]) if possible else none),
             Part("Intended use", _intended(study, "For this one person only.")),
             Part("Out of scope", ["Any other person.", *OUT_OF_SCOPE]),
-            Part("Metrics", ["Test draws were never used for training."], Table("metrics", caption, head, rows))
+            Part("Metrics", list(PERSONAL_METRICS), Table("metrics", caption, head, rows))
             if possible
             else Part("Metrics", none),
             Part("Ethical notes", [*PERSONAL_ETHICS, REPORTING_ELSEWHERE]),
@@ -193,25 +197,15 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
 
 
 def metric_rows(arm: str, of: PatientArm) -> list[list[str]]:
-    """For each metric of one arm: before and after, and the interval of the latter."""
+    """For each metric of one arm: before and after."""
     before, after = of.metrics[0], of.metrics[-1]
     n_positive = after["n_positive"]
     n_negative = after["n_test"] - n_positive
     sizes = {"accuracy": after["n_test"], "sensitivity": n_positive, "specificity": n_negative}
-    rows = []
-    for metric, name in METRIC_NAMES.items():
-        value = after[metric]
-        if value != value:
-            limits = (value, value)
-        elif metric == "auc":
-            limits = auc_interval(value, n_positive, n_negative)
-        else:
-            limits = clopper_pearson(round(value * sizes[metric]), sizes[metric])
-        limits_text = MISSING if limits[0] != limits[0] else f"{number(limits[0])} to {number(limits[1])}"
-        rows.append(
-            [arm, name, str(sizes.get(metric, after["n_test"])), number(before[metric]), number(value), limits_text]
-        )
-    return rows
+    return [
+        [arm, name, str(sizes.get(metric, after["n_test"])), number(before[metric]), number(after[metric])]
+        for metric, name in METRIC_NAMES.items()
+    ]
 
 
 def _personal_model(study: Study, arm: str, of: PatientArm) -> str:

@@ -59,9 +59,11 @@ def published(result: MeanSd | None) -> str:
 
 
 def interval(values: Sequence[float | None], digits: int = 3) -> str:
-    """For example ``0.627 (0.581 to 0.669)``; a dash if unknown."""
+    """For example ``0.627 (0.581 to 0.669)``, or ``0.627`` where there are no bounds; a dash if unknown."""
     value, low, high = values
-    return MISSING if _unknown(value) else f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+    if _unknown(value) or _unknown(low):
+        return number(value, digits)
+    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
 def points(value: float | None, low: float | None, high: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The difference of two shares of draws, with an interval that knows that draws of one person are alike."""
+"""A share of draws, and the difference of two, with intervals that know that draws of one person are alike."""
 
 from typing import NamedTuple
 
@@ -56,6 +56,16 @@ def share_difference(
     return Difference(difference, difference - below, difference + above)
 
 
+def share_interval(hits: np.ndarray, draws: np.ndarray) -> Bounds:
+    """The 95% interval of hits / draws, counts (k,) of k people; NaN for fewer than two people.
+
+    Wilson's score interval, with the changes of `share_difference`. Where everybody or nobody is hit, the spread over
+    people is unknown, and each person counts as one draw.
+    """
+    share = _clustered_share(hits, draws)
+    return _wilson_bounds(share, share.n / share.people) if share.people > 1 else NO_BOUNDS
+
+
 def _clustered_share(hits: np.ndarray, draws: np.ndarray) -> _ClusteredShare:
     n, people = int(draws.sum()), int(np.count_nonzero(draws))
     if not n:
@@ -69,11 +79,11 @@ def _clustered_share(hits: np.ndarray, draws: np.ndarray) -> _ClusteredShare:
     return _ClusteredShare(share, n, people, residuals, max(1.0, variance / independent))
 
 
-def _wilson_bounds(of: _ClusteredShare, spread_elsewhere: float) -> Bounds:
-    """A share without any variation takes the spread of the other one."""
+def _wilson_bounds(of: _ClusteredShare, other_spread: float) -> Bounds:
+    """A share without any variation takes the spread given."""
     from scipy.special import stdtrit
 
-    n = of.n / (of.spread if np.isfinite(of.spread) else spread_elsewhere)
+    n = of.n / (of.spread if np.isfinite(of.spread) else other_spread)
     z = stdtrit(of.people - 1, 1 - SIGNIFICANCE_LEVEL / 2)
     center = (of.share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(of.share * (1 - of.share) / n + z**2 / (4 * n**2))

@@ -1,21 +1,30 @@
-"""Discrimination and calibration over many patients, with intervals that resample patients.
+"""Discrimination and calibration over many patients, with intervals in which patients count, not beats or draws.
 
-Beats of a draw and draws of a patient are correlated. Intervals therefore resample whole patients with replacement
-(Field and Welsh 2007), never single beats or draws.
+Beats of a draw and draws of a patient are correlated. Shares and areas under the ROC curve have score intervals over
+patients, which are right also near 0 and 1. All others resample whole patients with replacement (Field and Welsh 2007).
 """
 
 import numpy as np
 
+from kalemia.stats.clustered_shares import share_interval
 from kalemia.stats.logistic_regression import sigmoid
 from kalemia.stats.summaries import ratios
-from kalemia.stats.tests_and_intervals import NO_BOUNDS, bootstrap_counts, percentile_interval
+from kalemia.stats.tests_and_intervals import (
+    NO_BOUNDS,
+    Bounds,
+    auc_interval,
+    bootstrap_counts,
+    effective_number,
+    percentile_interval,
+)
 
 REPLICATES = 1000
 CALIBRATION_BINS = 10
 MIN_DRAWS_PER_BIN = 8  # with fewer, a share is too uncertain
 MAX_SCORE_GROUPS = 2000
+MIN_RESAMPLED = 10  # people of each class; of fewer, percentiles of resamples say little
 
-Interval = list[float]  # value, and the lower and upper bound around it
+Interval = list[float]  # value, and the lower and upper bound around it, NaN where there is none
 
 
 def discrimination(
@@ -26,6 +35,10 @@ def discrimination(
     accuracy, auroc, auprc (average precision) over everything; within_auroc, the mean over the people who have both
     classes of the AUROC of their own alone, which no difference between people can raise; calibration, the predicted
     probability and the share that is positive, by deciles of the predictions. NaN if a class is empty.
+
+    Intervals: of accuracy `share_interval`; of auroc `auroc_interval`; of auprc and within_auroc percentiles of
+    resamples of people, but none for fewer than `MIN_RESAMPLED` people of a class or with both, and none where all
+    resamples are equal.
     """
     people, person = np.unique(subjects, return_inverse=True)
     times = bootstrap_counts(len(people), REPLICATES, random)
@@ -33,21 +46,35 @@ def discrimination(
     within = within_auroc(labels, logits, person)
     has_both = np.isfinite(within)
     auroc, auprc = roc_and_pr_auc(*counts_by_score(labels, logits))
-    resampled = roc_and_pr_auc(*bootstrap_counts_by_score(labels, logits, person, times))
+    _, auprc_resampled = roc_and_pr_auc(*bootstrap_counts_by_score(labels, logits, person, times))
+    of_class = [len(np.unique(person[labels == label])) for label in (1, 0)]
     return {
         "n": len(labels),
         "n_positive": int(np.sum(labels == 1)),
         "subjects": len(people),
         "subjects_with_both": int(has_both.sum()),
-        "accuracy": _interval(right.mean(), _bootstrap_means(right, person, times)),
-        "auroc": _interval(auroc, resampled[0]),
-        "auprc": _interval(auprc, resampled[1]),
-        "within_auroc": _interval(
+        "accuracy": _with_bounds(right.mean(), share_interval(np.bincount(person, weights=right), np.bincount(person))),
+        "auroc": _with_bounds(auroc, auroc_interval(float(auroc), labels, person)),
+        "auprc": _with_bounds(auprc, _percentiles(auprc_resampled, min(of_class))),
+        "within_auroc": _with_bounds(
             within[has_both].mean() if has_both.any() else np.nan,
-            _bootstrap_means(within[has_both], np.arange(has_both.sum()), times[:, has_both]),
+            _percentiles(ratios(times[:, has_both] @ within[has_both], times[:, has_both].sum(axis=1)), has_both.sum()),
         ),
-        "calibration": calibration(labels, logits, person, times),
+        "calibration": calibration(labels, logits, person),
     }
+
+
+def auroc_interval(auroc: float, labels: np.ndarray, person: np.ndarray) -> Bounds:
+    """The score interval of an area under the ROC curve in which people count; `labels` and `person` (n,).
+
+    `kalemia.stats.tests_and_intervals.auc_interval` with the effective number of people of each class, as if all draws
+    of one person were the same draw. NaN without a class.
+    """
+    numbers = [
+        effective_number(np.unique(person[labels == label], return_counts=True)[1]) if np.any(labels == label) else 0
+        for label in (1, 0)
+    ]
+    return auc_interval(auroc, *numbers)
 
 
 def counts_by_score(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,18 +128,20 @@ def within_auroc(labels: np.ndarray, scores: np.ndarray, person: np.ndarray) -> 
     return np.array([roc_and_pr_auc(*counts_by_score(labels[part], scores[part]))[0] for part in parts])
 
 
-def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray, times: np.ndarray) -> list[dict]:
+def calibration(labels: np.ndarray, logits: np.ndarray, person: np.ndarray) -> list[dict]:
     """Calibration by deciles of the predicted probability: the number, the mean prediction, and the share of positives.
 
-    Fewer than ten bins if those would hold fewer than `MIN_DRAWS_PER_BIN`.
+    Fewer than ten bins if those would hold fewer than `MIN_DRAWS_PER_BIN`. The share has the bounds of
+    `share_interval`, NaN where all draws of a bin are of one person.
     """
     probability = sigmoid(logits.astype(np.float64))
     return [
         {
             "n": len(tenth),
             "predicted": float(probability[tenth].mean()),
-            "observed": _interval(
-                labels[tenth].mean(), _bootstrap_means(labels[tenth].astype(np.float64), person[tenth], times)
+            "observed": _with_bounds(
+                labels[tenth].mean(),
+                share_interval(np.bincount(person[tenth], weights=labels[tenth]), np.bincount(person[tenth])),
             ),
         }
         for tenth in probability_deciles(logits)
@@ -126,12 +155,9 @@ def probability_deciles(logits: np.ndarray) -> list[np.ndarray]:
     return [tenth for tenth in np.array_split(by_probability, n_bins) if len(tenth)]
 
 
-def _bootstrap_means(values: np.ndarray, person: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The mean of `values` (n,) in each replicate, (replicates,); NaN if no patient with a value was drawn."""
-    n_people = times.shape[1]
-    sums, counts = np.bincount(person, weights=values, minlength=n_people), np.bincount(person, minlength=n_people)
-    return ratios(times @ sums, times @ counts)
+def _percentiles(replicates: np.ndarray, n_people: int) -> Bounds:
+    return percentile_interval(replicates) if n_people >= MIN_RESAMPLED else NO_BOUNDS
 
 
-def _interval(value: float, replicates: np.ndarray) -> Interval:
-    return [float(value), *(percentile_interval(replicates) if np.isfinite(value) else NO_BOUNDS)]
+def _with_bounds(value: float, bounds: Bounds) -> Interval:
+    return [float(value), *(bounds if np.isfinite(value) else NO_BOUNDS)]

@@ -75,8 +75,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def clopper_pearson(successes: int, n: int) -> Bounds:
-    """The exact 95% interval of a share (Clopper and Pearson, Biometrika 1934;26:404); NaN for n = 0."""
+def clopper_pearson(successes: float, n: float) -> Bounds:
+    """The exact 95% interval of a share (Clopper and Pearson, Biometrika 1934;26:404); NaN for n = 0.
+
+    With effective numbers, which are not whole, it is that of Korn and Graubard (Surv Methodol 1998;24:193).
+    """
     if not n:
         return NO_BOUNDS
     from scipy.special import betaincinv
@@ -86,8 +89,10 @@ def clopper_pearson(successes: int, n: int) -> Bounds:
     return float(low), float(high)
 
 
-def auc_interval(auc: float, n_positive: int, n_negative: int) -> Bounds:
+def auc_interval(auc: float, n_positive: float, n_negative: float) -> Bounds:
     """95% interval of an area under the ROC curve of independent draws, also for very few draws and areas of 0 or 1.
+
+    The numbers may be effective ones, which are not whole.
 
     The score interval of Newcombe (Stat Med 2006;25:559, method 5): the areas at which the variance of Hanley and
     McNeil, with both class sizes replaced by their mean, puts the observed area at 1.96 standard errors.
@@ -109,7 +114,10 @@ def bootstrap_counts(n: int, replicates: int, random: np.random.Generator) -> np
 
 
 def percentile_interval(replicates: np.ndarray) -> Bounds:
-    """The central 95% of the finite replicates (n,) (Efron 1979); too narrow with few patients."""
+    """The central 95% of the finite replicates (n,) (Efron 1979); too narrow with few patients.
+
+    NaN where they are a point: resamples cannot give what was not observed, and a point would look like certainty.
+    """
     return _central_interval(replicates, SIGNIFICANCE_LEVEL / 2)
 
 
@@ -159,6 +167,11 @@ def effective_sample_size(group_sizes: Sequence[int], correlation: float) -> flo
     return float(np.sum(sizes / (1 + (sizes - 1) * alike)))
 
 
+def effective_number(weights: np.ndarray) -> float:
+    """The number of equal weights that are worth as much as weights (n,) (Kish, Survey Sampling 1965, section 8.2)."""
+    return float(np.sum(weights, dtype=np.float64) ** 2 / np.sum(np.square(weights, dtype=np.float64)))
+
+
 def average_ranks(values: np.ndarray) -> np.ndarray:
     """Return ranks (n,) from 1, with the average rank for ties."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
@@ -177,7 +190,7 @@ def _sign_distribution(ranks: np.ndarray, at_most: int) -> float:
     return float(ways[: at_most + 1].sum())
 
 
-def _lower_auc_bound(auc: float, n_positive: int, n_negative: int) -> float:
+def _lower_auc_bound(auc: float, n_positive: float, n_negative: float) -> float:
     mean_size = (n_positive + n_negative) / 2
 
     def too_low(area: float) -> bool:
@@ -196,4 +209,5 @@ def _central_interval(replicates: np.ndarray, outside: float) -> Bounds:
     if not len(known):
         return NO_BOUNDS
     low, high = np.quantile(known, [outside, 1 - outside])
-    return float(low), float(high)
+    is_point = round_for_ties(low) == round_for_ties(high)
+    return NO_BOUNDS if is_point else (float(low), float(high))

@@ -105,7 +105,7 @@ DECISION = Column(
 METRIC = Column(
     "metric",
     pa.string(),
-    "auc, auprc, brier, calibration_slope, calibration_intercept, accuracy, sensitivity, specificity, ppv, npv",
+    "auc, auprc, brier, calibration_intercept, accuracy, sensitivity, specificity, ppv, npv",
 )
 HIGH = Column("high", pa.float64(), "upper 95% bound")
 STAGE = Column("stage", pa.int32(), "stage of the network: 0 is the stem, 4 the last")

@@ -162,8 +162,8 @@ EVALUATION = (
     Table(
         "patient_metrics",
         "evaluation/patient_metrics.parquet",
-        "One row per patient, arm, round, decision rule and metric, over the test draws. The intervals treat draws"
-        " as independent; `effective_sample_size.parquet` shows how far that is from true.",
+        "One row per patient, arm, round, decision rule and metric, over the test draws. In the intervals"
+        " draws of one episode count as their effective number (`effective_sample_size.parquet`).",
         (
             ARM,
             SUBJECT_ID,
@@ -171,7 +171,7 @@ EVALUATION = (
             DECISION,
             METRIC,
             Column("n_draws", pa.int32(), "draws that the metric is computed from"),
-            Column("value", pa.float64(), "null if undefined: no draw of a class, no alert, or no finite slope"),
+            Column("value", pa.float64(), "null if undefined: no draw of a class, or no alert"),
             Column(
                 "low",
                 pa.float64(),
@@ -184,14 +184,14 @@ EVALUATION = (
     Table(
         "averages",
         "evaluation/averages.parquet",
-        "One row per arm, round, decision rule and metric, over patients. A patient with fewer rounds keeps the last"
-        " one.",
+        "One row per arm, round, decision rule and metric, over the patients who have the metric both with the generic"
+        " network and after the last round. A patient with fewer rounds keeps the last one.",
         (
             ARM,
             ROUND,
             DECISION,
             METRIC,
-            Column("patients", pa.int32(), "patients who have the metric"),
+            Column("patients", pa.int32(), "patients who have the metric, of those who have it before and after"),
             Column("mean", pa.float64(), "mean over them"),
             Column("low", pa.float64(), "lower 95% bound from the stored resamples; null for calibration"),
             HIGH,
@@ -212,10 +212,10 @@ EVALUATION = (
             Column(
                 "reference",
                 pa.string(),
-                "what the arm is compared with: `generic`, round 0 of the same arm; otherwise another arm, in the"
-                " same round",
+                "what the arm is compared with: `generic`, round 0 of the same arm; otherwise another arm, after the"
+                " last round",
             ),
-            Column("round", pa.int32(), "from 1; p values are adjusted over the rounds"),
+            Column("round", pa.int32(), "from 1"),
             DECISION,
             METRIC,
             Column("patients", pa.int32(), "patients who have the metric on both sides"),
@@ -228,10 +228,18 @@ EVALUATION = (
                 pa.float64(),
                 "two-sided p value, treating the two sides as different people, as in the paper",
             ),
-            Column("mann_whitney_holm", pa.float64(), "p value adjusted over the rounds (Holm)"),
+            Column(
+                "mann_whitney_holm",
+                pa.float64(),
+                "p value adjusted (Holm): over the rounds; between arms over all of them and all metrics",
+            ),
             Column("wilcoxon", pa.float64(), "smaller sum of signed ranks"),
             Column("wilcoxon_p", pa.float64(), "two-sided p value, paired"),
-            Column("wilcoxon_holm", pa.float64(), "p value adjusted over the rounds (Holm)"),
+            Column(
+                "wilcoxon_holm",
+                pa.float64(),
+                "p value adjusted (Holm): over the rounds; between arms over all of them and all metrics",
+            ),
         ),
         on_page=True,
     ),
@@ -319,10 +327,14 @@ EVALUATION = (
             Column("patient_days", pa.int32(), "calendar days with a draw, of all patients"),
             N_DRAWS,
             N_POSITIVE,
-            *with_bounds(Column("prevalence", pa.float64(), "share of draws that are positive")),
+            *with_bounds(
+                Column("prevalence", pa.float64(), "share of draws that are positive, of patients chosen for them")
+            ),
             Column("mean_probability", pa.float64(), "mean predicted probability"),
-            *with_bounds(Column("auroc", pa.float64(), "over all pairs of draws, also of different patients")),
-            *with_bounds(Column("auprc", pa.float64(), "average precision")),
+            Column("patients_with_both", pa.int32(), "patients with a positive draw and another one"),
+            *with_bounds(
+                Column("within_auroc", pa.float64(), "mean over them of the AUROC of each patient's own draws")
+            ),
             *with_bounds(Column("brier", pa.float64(), "mean squared error of the probability")),
             Column("calibration_slope", pa.float64(), "1 is ideal, below 1 too extreme; null if not finite"),
             Column("calibration_intercept", pa.float64(), "0 is ideal, above 0 predictions are too low"),
@@ -334,7 +346,8 @@ EVALUATION = (
         "calibration",
         "evaluation/calibration.parquet",
         "One row per arm and bin of the test draws of all its patients, from the lowest predictions after the last"
-        " round to the highest. An arm with fewer than 16 test draws has no rows. The intervals resample patients.",
+        " round to the highest. An arm with fewer than 16 test draws has no rows. Score intervals in which"
+        " patients count.",
         (
             ARM,
             Column("patients", pa.int32(), "patients of the whole arm"),
@@ -362,6 +375,13 @@ EVALUATION = (
             Column("sensitivity", pa.float64(), "share of positive draws with an alert"),
             Column("specificity", pa.float64(), "share of negative draws without an alert"),
             *with_bounds(Column("ppv", pa.float64(), "share of alerts that are correct")),
+            *(
+                column
+                for percent in (3, 5, 10)
+                for column in with_bounds(
+                    Column(f"ppv_at_{percent}", pa.float64(), f"the same if {percent}% of draws were positive")
+                )
+            ),
             Column("npv", pa.float64(), "share of draws without an alert that are negative"),
             *with_bounds(Column("alerts_a_day", pa.float64(), "alerts per patient-day", "1/d")),
             Column("false_alerts_a_day", pa.float64(), "false alerts per patient-day", "1/d"),

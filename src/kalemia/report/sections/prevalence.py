@@ -1,4 +1,4 @@
-"""Calibration, and every draw of the evaluation periods at real prevalence with the alerts it would cause."""
+"""Calibration, and every draw of the evaluation periods with the alerts it would cause."""
 
 from kalemia.core.config import Study
 from kalemia.report.formatting import interval
@@ -19,6 +19,7 @@ STAGES = ("generic", "last round")
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """For each arm, before and after: performance of the scores, and of alerts by each rule."""
     from kalemia.evaluation.calibration import MIN_DRAWS
+    from kalemia.evaluation.prevalence import STATED_PREVALENCES
     from kalemia.stats.discrimination import MIN_DRAWS_PER_BIN
 
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
@@ -34,6 +35,8 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     return {
         "min_draws": MIN_DRAWS,
         "min_in_bin": MIN_DRAWS_PER_BIN,
+        "stated": STATED_PREVALENCES,
+        "min_personal": study.populations.personal_min_draws,
         "periods": [
             {"arm": arm, "rule": PERIODS[settings.protocol], "size": worth.get((arm, 0))}
             for arm, settings in study.arms.items()
@@ -52,13 +55,18 @@ def worth_cells(arm: str, stage: str, row: dict) -> dict:
 
 def alert_cells(arm: str, stage: str, row: dict) -> dict:
     """Performance of one alert rule, as text."""
+    from kalemia.evaluation.prevalence import STATED_PREVALENCES, ppv_column
+
+    weighted = [ppv_column(share) for share in STATED_PREVALENCES]
     texts = {
-        name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2) for name in ("ppv", "alerts_a_day")
+        name: interval([row[name], row[f"{name}_low"], row[f"{name}_high"]], 2)
+        for name in ("ppv", "alerts_a_day", *weighted)
     }
+    texts["weighted"] = [texts[name] for name in weighted]
     return {"arm": arm, "stage": stage, **row} | texts | {"rule": DECISION_RULES.get(row["rule"], f"at {row['rule']}")}
 
 
-_WITH_BOUNDS = ("prevalence", "auroc", "auprc", "brier")
+_WITH_BOUNDS = ("prevalence", "within_auroc", "brier")
 
 
 SECTION = Section(
@@ -69,13 +77,13 @@ SECTION = Section(
         Figure(
             "calibration",
             "Calibration of the generic network: the fraction of positive draws and beats against the predicted"
-            " probability, with 95% intervals that resample patients.",
+            " probability, with 95% intervals over patients.",
             "study_figures.write_calibration_figure",
         ),
         Figure(
             "calibration-arms",
             "Calibration of the personal networks after the last round, by arm: the fraction of positive test draws"
-            " against the predicted probability, all patients together, with 95% intervals that resample patients.",
+            " against the predicted probability, all patients together, with 95% intervals over patients.",
             "study_figures.write_arm_calibration_figure",
         ),
         Figure(
@@ -86,7 +94,6 @@ SECTION = Section(
         ),
     ),
     tables={
-        "prevalence": "Every draw of the evaluation periods at real prevalence: discrimination, predictive values and"
-        " alerts."
+        "prevalence": "Every draw of the evaluation periods: discrimination, calibration, predictive values and alerts."
     },
 )

@@ -1,15 +1,17 @@
 """Intervals and tests: how certain the metrics are, and whether rounds and arms differ."""
 
+import numpy as np
+
 from kalemia.core.config import GENERIC, Study
 from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number, signed_interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
+from kalemia.stats.summaries import mean
 
 DECISION_RULES = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "training threshold"}
 MORE_NAMES = METRIC_NAMES | {
     "auprc": "AUPRC",
     "brier": "Brier score",
-    "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept",
     "ppv": "PPV",
     "npv": "NPV",
@@ -22,14 +24,9 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     from kalemia.evaluation.claims.rule import MIN_PATIENTS
 
     tests = data.evaluation["comparisons"].to_pylist()
-    last = {(row["arm"], row["reference"]): row["round"] for row in tests}  # rows go by round
     return {
         "rounds": [cells_of_test(row) for row in tests if row["reference"] == GENERIC and row["metric"] in OVER_ROUNDS],
-        "arms": [
-            cells_of_test(row)
-            for row in tests
-            if row["reference"] != GENERIC and row["round"] == last[row["arm"], row["reference"]]
-        ],
+        "arms": [cells_of_test(row) for row in tests if row["reference"] != GENERIC],
         "metrics": [row for arm in study.arms for row in metric_rows(arm, data)],
         "worth": [worth_cells(arm, data) for arm in study.arms],
         "decision": DECISION_RULES[study.evaluation.decision],
@@ -52,7 +49,7 @@ def cells_of_test(row: dict) -> dict:
 
 
 def metric_rows(arm: str, data: StudyResults) -> list[dict]:
-    """Every metric and decision rule in an arm, with the generic network and after the last round."""
+    """Every metric and decision rule in an arm, of the same patients before and after."""
     from kalemia.evaluation.metrics import ALL_METRICS
 
     found = {
@@ -60,11 +57,13 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
         for row in data.evaluation["averages"].to_pylist()
         if row["arm"] == arm
     }
-    rows = []
+    rows, of_arm = [], data.summary["arms"][arm]["patients"]
     for decision, metric in ALL_METRICS:
         before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
         keys = {"arm": arm, "metric": MORE_NAMES[metric], "way": DECISION_RULES.get(decision, "")}
-        rows.append(keys | {"patients": after["patients"], "before": _spread(before), "after": _spread(after)})
+        rows.append(
+            keys | {"patients": after["patients"], "of": of_arm, "before": _spread(before), "after": _spread(after)}
+        )
     return rows
 
 
@@ -75,9 +74,11 @@ def worth_cells(arm: str, data: StudyResults) -> dict:
         "arm": arm,
         "patients": len(mine),
         "draws": sum(row["n_test"] for row in mine),
+        "draws_each": mean(np.array([row["n_test"] for row in mine])),
         "episodes": sum(row["episodes"] for row in mine),
         "correlation": mine[0]["correlation"] if mine else None,
         "effective": sum(row["effective_draws"] for row in mine),
+        "effective_each": mean(np.array([row["effective_draws"] for row in mine])),
     }
 
 
