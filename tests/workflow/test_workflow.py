@@ -433,14 +433,12 @@ def test_one_patient_by_target_name(copy_of_finished, finished):
     assert _hashes(copy_of_finished, target) == _hashes(finished, target)
 
 
-def test_nobody_with_enough_draws_is_one_line_and_leaves_nothing_half_written(copy_of_finished):
-    for name in ("populations", "generic", "personal"):
-        (copy_of_finished / f"results/cohort/{name}.parquet").unlink()
-    config = {"populations": {"personal_min_draws": 25}}
-    run = _run(copy_of_finished, "--rerun-triggers", "mtime", config=config)  # or the cohort is made again first
-    one_line(run, "nobody has 25 usable draws of each class")
+def test_a_split_without_a_class_is_one_line_and_leaves_nothing_half_written(copy_of_finished):
+    config = {"populations": {"generic_split": {"train": 0.98, "validation": 0.01, "test": 0.01}}}
+    one_line(_run(copy_of_finished, config=config), "split has no")
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
         "characteristics.json",
+        "claims.json",
         "context.parquet",
         "draws.parquet",
         "height_weight.parquet",
