@@ -11,10 +11,12 @@ from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_name
 from kalemia.core.tables import write_json
 from kalemia.simulate.clinical_tables import lab_rows, write_tables
+from kalemia.simulate.fluid import liters_at
 from kalemia.simulate.heart_rhythm import rhythm_of
 from kalemia.simulate.noise_and_shortcuts import shortcut_at
+from kalemia.simulate.own_places import CENTER_MS, random_places
 from kalemia.simulate.patients import Person, cohort
-from kalemia.simulate.physiology import WAVES
+from kalemia.simulate.physiology import SIGNS, WAVES
 from kalemia.simulate.potassium_effect import excess_of
 from kalemia.simulate.recordings import recording_name, stretch_start, write_recordings
 
@@ -33,7 +35,7 @@ def simulate_cohort(folder: Path, settings: Simulation, analyte: Analyte, seed: 
     if (folder / WAVEFORMS).exists():
         raise UserError(f"{folder}: already has recordings; choose another folder or delete this one")
     people, item_id = cohort(settings, analyte, seed), analyte.items[0]
-    labs, row_of_draw = lab_rows(people, item_id, seed)
+    labs, row_of_draw = lab_rows(people, item_id, seed, settings.fluid_per_meq)
     write_tables(folder / TABLES, people, labs, item_id, seed)
     with ThreadPoolExecutor(processes) as pool:
         names = list(pool.map(partial(_write_person, folder, settings, seed), people))
@@ -81,6 +83,8 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
         "single_episode": person.single_episode,
         "responsive": person.responsive,
         "sensitivity": person.heart.sensitivity,
+        "signs": dict(zip(SIGNS, map(float, person.heart.profile), strict=True)),
+        "potassium_acts_at": _places_of_effect(person, settings, seed),
         "stretches": [
             {
                 "recording": f"{_place(person)}{recording_name(person, number)}",
@@ -98,11 +102,41 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
                 "reported": draw.reported,
                 "coverage": draw.coverage,
                 "rhythm": rhythm_of(person.heart, excess_of(person.heart, draw.potassium, settings.potassium_effect)),
+                "fluid_liters": liters_at(
+                    seed, person.monitored.hadm_id, index, draw.potassium, settings.fluid_per_meq
+                ),
                 "recording": f"{_place(person)}{recording_name(person, draw.stretch)}",
             }
             for index, draw in enumerate(person.monitored.draws)
         ],
     }
+
+
+def _places_of_effect(person: Person, settings: Simulation, seed: int) -> list[dict]:
+    """Where in a beat potassium acts: from and to (two SDs of a wave to both sides), in ms from R at 60 beats a minute.
+
+    `mv_per_meq` is what a mEq/L adds to the height of a place of the patient's own; None for the published effect,
+    whose parts are `signs`.
+    """
+    places = []
+    if settings.potassium_effect > 0:
+        waves = person.heart.waves
+        starts_ms, stops_ms = waves.center_ms - 2 * waves.rise_ms, waves.center_ms + 2 * waves.fall_ms
+        places += [
+            {"place": name, "from_ms": float(start), "to_ms": float(stop), "mv_per_meq": None}
+            for name, start, stop in zip(WAVES, starts_ms, stops_ms, strict=True)
+        ]
+    own = random_places(seed, person.subject_id, person.heart, settings.own_place_effect)
+    return places + [
+        {
+            "place": name,
+            "from_ms": center - 2 * float(width),
+            "to_ms": center + 2 * float(width),
+            "mv_per_meq": float(mv),
+        }
+        for (name, center), width, mv in zip(CENTER_MS.items(), own.width_ms, own.mv_per_meq, strict=True)
+        if mv != 0
+    ]
 
 
 def _shortcut_truth(person: Person, stretch: int, hours: float, settings: Simulation, seed: int) -> dict:

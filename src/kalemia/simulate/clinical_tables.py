@@ -9,6 +9,7 @@ import numpy as np
 
 from kalemia.core.seeds import rng
 from kalemia.simulate import chart_events as charted
+from kalemia.simulate.fluid import SODIUM_PER_LITER, liters_at
 from kalemia.simulate.patients import Admission, Person
 
 COLUMNS = {
@@ -26,13 +27,14 @@ COLUMNS = {
 
 POTASSIUM = ("Potassium", "2823-3")  # label and LOINC
 NORMAL_POTASSIUM = (3.3, 5.3)  # values outside are flagged
+SODIUM = 50983
 # Other analytes of the same specimen: item, label, LOINC, unit, digits, mean, spread, normal range.
 OTHERS = (
     (50882, "Bicarbonate", "1963-8", "mEq/L", 0, 24, 4, (22, 32)),
     (50902, "Chloride", "2075-0", "mEq/L", 0, 104, 5, (96, 108)),
     (50912, "Creatinine", "2160-0", "mg/dL", 1, 1.6, 0.7, (0.4, 1.2)),
     (50931, "Glucose", "2345-7", "mg/dL", 0, 130, 30, (70, 105)),
-    (50983, "Sodium", "2951-2", "mEq/L", 0, 139, 4, (133, 145)),
+    (SODIUM, "Sodium", "2951-2", "mEq/L", 0, 139, 4, (133, 145)),
 )
 # Laboratory reports other than plain values, as VALUE and VALUENUM: out of range, no value, contaminated.
 ODD_RESULTS = (("GREATER THAN 10", None), (">10.0", None), (None, None), ("24.6", 24.6))
@@ -54,10 +56,13 @@ DIAGNOSES = ("4019", "25000", "5849", "4280", "51881", "2724", "99592", "486", "
 PROCEDURES = ("3893", "966", "9604", "9671", "3891")
 
 
-def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[list], dict[tuple[int, int], int]]:
+def lab_rows(
+    people: Iterable[Person], item_id: int, seed: int, fluid_per_meq: float = 0.0
+) -> tuple[list[list], dict[tuple[int, int], int]]:
     """The rows of LABEVENTS, and the ROW_ID of each recorded draw by subject and number of the draw.
 
     Potassium is reported as `item_id`, the other analytes of `OTHERS` under their own; sorted by subject and time.
+    `fluid_per_meq` are liters of fluid per mEq/L of potassium, which dilute sodium.
     """
     rows, row_of_draw = [], {}
     for person in people:
@@ -71,7 +76,9 @@ def lab_rows(people: Iterable[Person], item_id: int, seed: int) -> tuple[list[li
                 keys = [person.subject_id, admission.hadm_id]
                 flag = None if NORMAL_POTASSIUM[0] <= draw.reported <= NORMAL_POTASSIUM[1] else "abnormal"
                 rows.append([*keys, item_id, time, value, draw.reported, "mEq/L", flag])
-                rows += [[*keys, *other] for other in _other_results(item_id, time, random)]
+                liters = liters_at(seed, admission.hadm_id, index, draw.potassium, fluid_per_meq)
+                shifts = {SODIUM: SODIUM_PER_LITER * liters}
+                rows += [[*keys, *other] for other in _other_results(item_id, time, shifts, random)]
                 if random.random() < 0.03:
                     odd, number = ODD_RESULTS[random.integers(len(ODD_RESULTS))]
                     rows.append([*keys, item_id, time + timedelta(minutes=25), odd, number, "mEq/L", "abnormal"])
@@ -96,10 +103,10 @@ def write_tables(folder: Path, people: list[Person], labs: list[list], item_id: 
         _write_csv(folder / f"{name}.csv.gz", columns.split(), rows[name])
 
 
-def _other_results(item_id: int, time: datetime, random: np.random.Generator) -> list[list]:
+def _other_results(item_id: int, time: datetime, shifts: dict[int, float], random: np.random.Generator) -> list[list]:
     results = []
     for item, _, _, unit, digits, mean, spread, (low, high) in OTHERS:
-        number = round(max(float(random.normal(mean, spread)), mean / 4), digits)
+        number = round(max(float(random.normal(mean, spread)) + shifts.get(item, 0.0), mean / 4), digits)
         if item != item_id:
             flag = None if low <= number <= high else "abnormal"
             results.append([item, time, f"{number:.{digits}f}", number, unit, flag])

@@ -105,7 +105,7 @@ def _person(subject_id: int, part: _Part, settings: Simulation, classes: Classes
     heart = random_heart(life, sensitivity, "atrial fibrillation" in (part.cause or ""))
     admissions = _admissions(subject_id, _draws_of(part, settings, classes, stay), classes, stay)
     draws = list(admissions[-1].draws)
-    stretches, numbers = course.stretches_of_recording(draws, stay)
+    stretches, numbers = course.stretches_of_recording(draws, stay, settings.shortcuts.label_changes)
     drawn = tuple(replace(draw, stretch=number) for draw, number in zip(draws, numbers, strict=True))
     age_years = np.clip(life.normal(50 if part.population == "personal" else 64, 14), 19, 94)
     born = admissions[-1].admitted - timedelta(days=int(365.25 * (age_years if age_years < 89 else 300)))

@@ -93,10 +93,10 @@ def random_heart(random: np.random.Generator, sensitivity: float, fibrillates: b
 def ecg_mv(beats: Waves, r_s: np.ndarray, n_samples: int, factors: np.ndarray) -> np.ndarray:
     """The sum of all waves of all beats, one row per lead: shape (leads, n_samples), float64 mV at 125 Hz.
 
-    `beats` has shape (beats, 5); `factors`, shape (leads, 5), turns the amplitudes into those of each lead.
+    `beats` has shape (beats, waves); `factors`, shape (leads, waves), turns the amplitudes into those of each lead.
     """
     leads_mv = np.zeros((len(factors), n_samples))
-    for wave in range(len(WAVES)):
+    for wave in range(factors.shape[1]):
         center = (r_s + beats.center_ms[:, wave] / 1000) * RATE_HZ
         rise, fall = (width[:, wave] / 1000 * RATE_HZ for width in (beats.rise_ms, beats.fall_ms))
         index, shape = _bumps(center, rise, fall)

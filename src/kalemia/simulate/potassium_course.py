@@ -138,16 +138,21 @@ def draws_elsewhere(n: int, classes: Classes, random: np.random.Generator) -> li
     return _measured(hours, potassium, [None] * n, classes, random)
 
 
-def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tuple[list[Stretch], list[int]]:
+def stretches_of_recording(
+    draws: list[Draw], random: np.random.Generator, label_changes: bool = False
+) -> tuple[list[Stretch], list[int]]:
     """Consecutive recordings of about 12 to 48 hours that contain all draws, and the number of each draw's recording.
 
-    They end at random: the course of potassium has no part in it.
+    They end at random, and the course of potassium has no part in it; with `label_changes` a recording also ends before
+    the first draw of another label than those before it.
     """
     stretches, number_of_draw, first = [], [], 0
     while first < len(draws):
         start = draws[first].hours - random.uniform(1.7, 2.4)
         stop = start + min(12 + random.exponential(3), 48)
         after = next((i for i in range(first + 1, len(draws)) if draws[i].hours + 0.1 > stop), len(draws))
+        if label_changes:
+            after = min(after, _next_label_change(draws, first))
         if after < len(draws):
             stop = min(stop, draws[after].hours - 2.5)
         stop = max(stop, draws[after - 1].hours + 0.1)
@@ -155,6 +160,12 @@ def stretches_of_recording(draws: list[Draw], random: np.random.Generator) -> tu
         stretches.append(Stretch(start, stop))
         first = after
     return stretches, number_of_draw
+
+
+def _next_label_change(draws: list[Draw], first: int) -> int:
+    """The first draw of another label than the first labeled one from `first` on; the number of draws if none."""
+    labeled = [i for i in range(first, len(draws)) if draws[i].label is not None]
+    return next((i for i in labeled if draws[i].label != draws[labeled[0]].label), len(draws))
 
 
 def _sizes(n: int) -> Iterator[int]:

@@ -9,8 +9,10 @@ from kalemia.core.config import Simulation
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.seeds import rng
 from kalemia.simulate import physiology
+from kalemia.simulate.fluid import liters_at, voltage_factor
 from kalemia.simulate.heartbeats import Heartbeats, beats_of_draw
 from kalemia.simulate.noise_and_shortcuts import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
+from kalemia.simulate.own_places import own_ecg_mv, random_places
 from kalemia.simulate.patients import FIRST_SUBJECT, Person
 from kalemia.simulate.potassium_course import Draw
 from kalemia.simulate.wfdb_files import Channel, Segment, record_name, write_numerics, write_record
@@ -69,7 +71,7 @@ def draw_signals(
     """All signals around a draw, from `start` to `stop` in samples after it, and the heartbeats that they show.
 
     The signals are a dict of arrays of shape (stop - start,): ECG leads in mV, ABP in mmHg, PLETH in its own unit.
-    Where `settings.potassium_effect` is 0 they do not depend on the draw's potassium.
+    Where all effects of `settings` are 0 they do not depend on the draw's potassium.
     """
     draw, heart, n_samples = person.monitored.draws[index], person.heart, stop - start
     random = rng(seed, "beats", person.subject_id, index)
@@ -78,7 +80,13 @@ def draw_signals(
     shortcut = _shortcut(person, draw, settings, seed)
     leads = [lead for lead in person.leads if lead not in PULSES]
     factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
-    ecg_mv = beats.ecg_mv(n_samples, np.array([factors[lead] for lead in leads]) * shortcut.amplitude)
+    liters = liters_at(seed, person.monitored.hadm_id, index, draw.potassium, settings.fluid_per_meq)
+    scale = shortcut.amplitude * voltage_factor(liters)
+    ecg_mv = beats.ecg_mv(n_samples, np.array([factors[lead] for lead in leads]) * scale)
+    if settings.own_place_effect > 0:
+        places = random_places(seed, person.subject_id, heart, settings.own_place_effect)
+        height_mv = places.height_mv(draw.potassium, rng(seed, "own heights", person.subject_id, index))
+        ecg_mv += own_ecg_mv(places, height_mv, beats.rhythm, n_samples)
     signals = {}
     for lead, lead_mv in zip(leads, ecg_mv, strict=True):
         noise = rng(seed, "noise", person.subject_id, index, lead)

@@ -50,6 +50,9 @@ class Shortcuts:
     )
     gain: bool = setting(False, "the amplifier gain differs between stretches of recording")
     drift: bool = setting(False, "the beat changes slowly from day to day")
+    label_changes: bool = setting(
+        False, "a new recording begins where the class of the values changes; otherwise recordings end at random"
+    )
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class Simulation:
         5.5, "mean time between draws of a personal patient; runs of one class last about a day", unit="h", above=0
     )
     potassium_effect: float = setting(1.0, "effect of potassium on the ECG: 0 is none, 1 is as published", minimum=0)
+    own_place_effect: float = setting(
+        0.0,
+        "effect of potassium that is each patient's own, at two of four places apart from the textbook's: 1 is 0.04 mV"
+        " per mEq/L, and at 0 there are no such places",
+        minimum=0,
+    )
+    fluid_per_meq: float = setting(
+        0.0,
+        "a confounder: fluid that a patient gains and loses with each mEq/L of potassium; it lowers the waves of the"
+        " ECG and dilutes sodium",
+        unit="L",
+        minimum=0,
+    )
     max_potassium: float = setting(
         10.0,
         "potassium of the sickest patients; from about 8 the rhythm may fail, from about 9 the ECG may be a sine wave",
