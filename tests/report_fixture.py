@@ -382,7 +382,10 @@ def _write_beside_rounds(
     pairs: list[tuple[int, int]],
     test: list[int],
 ) -> None:
-    """The split, three baselines (the threshold errs on the first test draw) and two runs of each of two nulls."""
+    """The split, four baselines and two runs of each of two nulls.
+
+    The threshold errs on the first test draw; the clock is always right.
+    """
     write_json(
         folder / "split.json",
         {
@@ -422,6 +425,11 @@ def _write_beside_rounds(
     baselines += [
         {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
         | {"baseline": "threshold", "score": says[draw], "decision": says[draw]}
+        for draw in test
+    ]
+    baselines += [
+        {key: by_id[draw][key] for key in ("subject_id", "draw_id", "draw_time", "label")}
+        | {"baseline": "time_since_admission", "score": by_id[draw]["label"], "decision": by_id[draw]["label"]}
         for draw in test
     ]
     write_table(folder / "baselines.parquet", "baselines", table_from_rows("baselines", baselines))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
-from kalemia.personal.baselines import BASELINES
+from kalemia.personal.baselines import BASELINES, ROLES, of_role
 
 PAGE = Path(__file__).parents[1] / "docs/method.md"
 
@@ -29,8 +29,8 @@ def negative_control_list() -> str:
 
 
 def baseline_list() -> str:
-    """One line per baseline."""
+    """The roles, each with its baselines."""
     return "".join(
-        f"- **{name}**: {baseline.doc}{' Recalibration.' if baseline.recalibration else ''}\n"
-        for name, baseline in BASELINES.items()
+        f"- *{role}*: {doc}\n" + "".join(f"  - **{name}**: {BASELINES[name].doc}\n" for name in of_role(role))
+        for role, doc in ROLES.items()
     )

@@ -6,12 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.core.config import Range
+from kalemia.core.settings.verdict import COMPARATORS
 from kalemia.personal.baselines import (
     BASELINES,
+    COMPARATOR,
     CROSS_PATIENT,
-    RECALIBRATIONS,
+    DECISION,
+    HISTORY,
+    ROLES,
     DrawSet,
     best_threshold,
+    of_role,
     score_baselines,
     shrink_intercepts,
 )
@@ -19,8 +24,8 @@ from kalemia.stats.draw_metrics import area_under_roc
 
 HIGH = Range(above=5.5)
 NAMES = [
-    "generic", "threshold", "platt_offset", "nearest_mean", "linear_probe", "mean_beat", "heart_rate", "ecg_measures",
-    "last_value", "last_label", "time_since_admission",
+    "generic", "mean_beat", "minirocket", "ecg_measures", "boosted_measures", "heart_rate", "linear_probe",
+    "nearest_mean", "recalibrated", "threshold", "platt_offset", "time_since_admission", "last_value", "last_label",
 ]  # fmt: skip
 
 
@@ -37,6 +42,7 @@ def _draws(n, seed=1, **columns):
         "heart_rate_bpm": random.standard_normal(n),
         "last_value": np.full(n, np.nan),
         "last_label": np.full(n, np.nan),
+        "hours_since_last": np.full(n, np.nan),
         "hours_since_admission": random.standard_normal(n),
     }
     return DrawSet(**plain | columns)
@@ -55,11 +61,17 @@ def test_every_baseline_scores_every_test_draw():
         assert np.isfinite(scores).all()
 
 
-def test_recalibrations_keep_the_order_of_the_generic_network():
-    aucs = _aucs(_draws(10), _draws(8, 2))
-    assert {*RECALIBRATIONS} == {"threshold", "platt_offset", "random_intercept"}
+def test_every_baseline_has_a_role_and_comparators_are_the_choices_of_the_configuration():
     assert BASELINES.keys() == {*NAMES, CROSS_PATIENT}
-    assert {aucs[name] for name in RECALIBRATIONS if name in aucs} == {aucs["generic"]}
+    assert [name for role in ROLES for name in of_role(role)] == list(BASELINES)
+    assert list(COMPARATORS) == of_role(COMPARATOR)
+    assert of_role(HISTORY) == ["last_value", "last_label"]
+
+
+def test_decisions_keep_the_order_of_the_generic_network():
+    aucs = _aucs(_draws(10), _draws(8, 2))
+    assert of_role(DECISION) == ["threshold", "platt_offset", "random_intercept"]
+    assert {aucs[name] for name in of_role(DECISION) if name in aucs} == {aucs["generic"]}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +80,10 @@ def test_recalibrations_keep_the_order_of_the_generic_network():
         ("heart_rate_bpm", "heart_rate"),
         ("measures", "ecg_measures"),
         ("mean_beat", "mean_beat"),
+        ("mean_beat", "minirocket"),
+        ("measures", "boosted_measures"),
+        ("heart_rate_bpm", "boosted_measures"),
+        ("logit", "recalibrated"),
         ("pooled", "linear_probe"),
         ("pooled", "nearest_mean"),
         ("hours_since_admission", "time_since_admission"),
@@ -84,9 +100,41 @@ def test_a_baseline_uses_its_column_in_either_direction(column, baseline, sign):
     assert _aucs(told(12, 1), told(20, 2))[baseline] > 0.9
 
 
-def test_threshold_and_offset_have_the_auc_of_the_generic_network():
-    aucs = _aucs(_draws(10), _draws(20, 2))
-    assert aucs["threshold"] == aucs["platt_offset"] == aucs["generic"]
+def test_a_notch_somewhere_in_the_beat_is_seen_by_minirocket_alone():
+    def notched(n, seed):
+        random = np.random.default_rng(seed)
+        labels, beats = np.arange(n) % 2, 0.05 * random.standard_normal((n, 60))
+        for beat in np.flatnonzero(labels):
+            place = random.integers(8, 50)
+            beats[beat, place : place + 3] += [0.5, -1, 0.5]
+        return _draws(n, seed, labels=labels, mean_beat=beats)
+
+    aucs = _aucs(notched(40, 1), notched(60, 2))
+    others = [name for name in of_role(COMPARATOR) if name != "minirocket"]
+    assert aucs["minirocket"] > 0.95
+    assert max(aucs[name] for name in others) < 0.75
+
+
+def test_boosting_sees_a_range_of_a_measure_that_a_line_does_not():
+    def told(n, seed):
+        plain = _draws(n, seed)
+        measures = plain.measures.copy()
+        measures[:, 2] = np.where(plain.labels == 1, 0.3, 2.0) * np.sign(measures[:, 2])
+        return dataclasses.replace(plain, measures=measures)
+
+    aucs = _aucs(told(40, 1), told(60, 2))
+    assert aucs["boosted_measures"] > 0.95
+    assert aucs["ecg_measures"] < 0.75
+
+
+def test_a_generic_network_that_is_wrong_way_round_is_turned_by_its_slope():
+    def turned(n, seed):
+        plain = _draws(n, seed)
+        return dataclasses.replace(plain, logit=plain.logit - 4.0 * plain.labels)
+
+    aucs = _aucs(turned(12, 1), turned(20, 2))
+    assert aucs["recalibrated"] == pytest.approx(1 - aucs["generic"])
+    assert aucs["recalibrated"] > 0.9
 
 
 def test_recalibration_corrects_decisions():

@@ -146,14 +146,14 @@ def test_a_table_sorts_by_any_column_with_unknown_values_last(browser, pages):
     assert set(browser.run(column, "rounds-auc", 5)[known:]) == {"\N{EN DASH}"}
 
 
-def test_the_baselines_of_each_arm_sort_by_accuracy(browser, pages, study):
+def test_the_decisions_of_each_arm_sort_by_accuracy(browser, pages, study):
     browser.open(pages["study"])
-    sort = """const table = document.querySelector(`#table-baselines-${arguments[0]}`);
-        table.querySelectorAll("thead button")[2].click();
-        return [...table.tBodies[0].rows].map((row) => Number(row.cells[2].textContent))"""
+    sort = """const table = document.querySelector(`#table-decisions-${arguments[0]}`);
+        table.querySelectorAll("thead button")[1].click();
+        return [...table.tBodies[0].rows].map((row) => Number(row.cells[1].textContent))"""
     for arm in study.arms:
         accuracies = browser.run(sort, arm)
-        assert len(accuracies) == 5
+        assert len(accuracies) == 4
         assert accuracies == sorted(accuracies)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds, subject_name
 from kalemia.core.tables import read_table
+from kalemia.evaluation.baseline_averages import write_baseline_averages
 from kalemia.evaluation.calibration import write_calibration
 from kalemia.evaluation.claims.evidence import write_evidence
 from kalemia.evaluation.claims.rule import write_claims
-from kalemia.evaluation.collect import write_baseline_averages, write_baselines, write_leakage, write_nulls
+from kalemia.evaluation.collect import write_baselines, write_leakage, write_nulls
 from kalemia.evaluation.comparison import write_comparison
 from kalemia.evaluation.effective_sample_size import read_episodes, write_effective_sample_size
 from kalemia.evaluation.patient_scores import read_patient_scores

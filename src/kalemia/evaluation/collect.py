@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.paths import round_of_path, subject_id
-from kalemia.core.tables import empty_table, nan_to_none, read_table, write_evaluation_table
+from kalemia.core.tables import empty_table, read_table, write_evaluation_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import hours_between
 from kalemia.personal.splits import audit_split, parse_draws, predictions_by_round, read_split
-from kalemia.stats.draw_metrics import METRICS, draw_metrics
+from kalemia.stats.draw_metrics import draw_metrics
 from kalemia.stats.logistic_regression import fit_offset
 
 
@@ -131,37 +131,3 @@ def _patient_offset(split: dict, table: pa.Table) -> tuple[float, float]:
 
 def _metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) -> dict:
     return {"n_test": len(labels), "n_positive": int(np.sum(labels == 1))} | draw_metrics(labels, scores, decisions)
-
-
-LAST_ROUND = "last_round"  # in the same column as the names of the baselines
-
-
-def write_baseline_averages(
-    rounds_path: str | Path, baselines_path: str | Path, arms: Iterable[str], folder: str | Path, digest: str
-) -> None:
-    """Write `average_rows` of every arm; raises `UserError` as `tables.read_table`."""
-    rounds, baselines = read_table(rounds_path, "rounds"), read_table(baselines_path, "baseline_metrics")
-    rows = [row for arm in arms for row in average_rows(arm, rounds, baselines)]
-    write_evaluation_table(folder, "baseline_averages", rows, digest)
-
-
-def average_rows(arm: str, rounds: pa.Table, baselines: pa.Table) -> list[dict]:
-    """The means of the four metrics over an arm's patients: a row for each baseline, then one for the last round.
-
-    Patients are those with an AUC after their last round, and baselines those that all of them have.
-    """
-    last = {row["subject_id"]: row for row in sorted(_rows_of(arm, rounds), key=lambda row: row["round"])}
-    patients = {subject for subject, row in last.items() if row["auc"] is not None}
-    by_model: dict[str, dict[int, dict]] = {}
-    for row in _rows_of(arm, baselines):
-        by_model.setdefault(row["baseline"], {})[row["subject_id"]] = row
-    return [
-        {"arm": arm, "model": model, "patients": len(patients)}
-        | {metric: float(np.mean([of_patient[subject][metric] for subject in sorted(patients)])) for metric in METRICS}
-        for model, of_patient in (by_model | {LAST_ROUND: last}).items()
-        if patients and patients <= of_patient.keys()
-    ]
-
-
-def _rows_of(arm: str, table: pa.Table) -> list[dict]:
-    return [nan_to_none(row) for row in table.to_pylist() if row["arm"] == arm]

@@ -1,7 +1,7 @@
-"""Baselines: simpler scores of the same test draws, which a personalized network must beat.
+"""Baselines: simpler scores of the test draws, beside those of the personal networks.
 
-Every baseline learns from the training draws of all rounds, and from no others. To add one, add a function and an entry
-to `BASELINES`; then `make generate`.
+Every baseline learns from the training draws, and from no others. To add one, add a function and an entry to
+`BASELINES`; then `make generate`. A new comparator also belongs to `COMPARATORS` of `core.settings.verdict`.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from kalemia.core.config import Range
+from kalemia.stats.boosted_stumps import fit_boosted_stumps
 from kalemia.stats.draw_metrics import best_threshold
 from kalemia.stats.logistic_regression import fit_logistic, fit_offset
+from kalemia.stats.minirocket import fit_minirocket
+from kalemia.stats.ridge import fit_ridge
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class DrawSet:
     heart_rate_bpm: np.ndarray
     last_value: np.ndarray
     last_label: np.ndarray
+    hours_since_last: np.ndarray
     hours_since_admission: np.ndarray
 
     def take(self, places: np.ndarray) -> "DrawSet":
@@ -45,14 +49,23 @@ Scores = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws,
 class Baseline:
     """One baseline, named by its key in `BASELINES`.
 
-    doc: a description in one sentence. score: scores the test draws after training on the training draws, which hold
-    both classes; None if that needs other patients, so that the evaluation adds it. recalibration: whether it changes
-    the decisions of the generic network only, and not the order of its scores.
+    role: a key of `ROLES`. doc: a description in one sentence. score: scores the test draws after training on the
+    training draws, which hold both classes; None if that needs other patients, so that the evaluation adds it.
     """
 
+    role: str
     doc: str
     score: Callable[[DrawSet, DrawSet, Range], Scores] | None
-    recalibration: bool = False
+
+
+REFERENCE, COMPARATOR, DECISION, CLOCK, HISTORY = "reference", "comparator", "decision", "clock", "history"
+ROLES = {
+    REFERENCE: "What the claim *personal* compares with.",
+    COMPARATOR: "Reads the ECG, and may do as well as a network: the claim *needs network* is against one of these.",
+    DECISION: "Changes the decisions of the generic network, and not the order in which it puts the draws.",
+    CLOCK: "Knows the time only. If it does well, the test tells early from late.",
+    HISTORY: "Knows earlier laboratory values only: the claim *adds* is about these.",
+}
 
 
 def _generic(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
@@ -92,41 +105,84 @@ def _last_label(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
     return _decide_by_sign(np.nan_to_num(2 * test.last_label - 1))
 
 
+def _minirocket(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    features = fit_minirocket(train.mean_beat, _MINIROCKET_FEATURES).features
+    return _decide_by_sign(fit_ridge(features(train.mean_beat), train.labels).score(features(test.mean_beat)))
+
+
+def _boosted_measures(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    return _decide_by_sign(
+        fit_boosted_stumps(_measures_and_times(train), train.labels).score(_measures_and_times(test))
+    )
+
+
+def _measures_and_times(draws: DrawSet) -> np.ndarray:
+    return np.column_stack([draws.measures, draws.heart_rate_bpm, draws.hours_since_last])
+
+
 CROSS_PATIENT = "random_intercept"
 BASELINES = {
-    "generic": Baseline("The generic network, without any personalization.", _generic),
-    "threshold": Baseline("The patient's own threshold on the logit of the generic network.", _threshold, True),
-    "platt_offset": Baseline(
-        "The patient's own constant added to the logit of the generic network (Platt scaling with slope 1).",
-        _platt_offset,
-        recalibration=True,
-    ),
-    CROSS_PATIENT: Baseline("The Platt offset, shrunk toward the mean of the other patients.", None, True),
-    "nearest_mean": Baseline("The nearest class mean of the features of the generic network's head.", _nearest_mean),
-    "linear_probe": Baseline(
-        "A logistic regression on the features of the generic network's head.",
-        _logistic_regression(lambda draws: draws.pooled),
-    ),
+    "generic": Baseline(REFERENCE, "The generic network, without any personalization.", _generic),
     "mean_beat": Baseline(
+        COMPARATOR,
         "A logistic regression on the mean beat of a draw (60 samples).",
         _logistic_regression(lambda draws: draws.mean_beat),
     ),
-    "heart_rate": Baseline(
-        "A logistic regression on heart rate.", _logistic_regression(lambda draws: draws.heart_rate_bpm[:, None])
+    "minirocket": Baseline(
+        COMPARATOR,
+        "A ridge on MiniRocket features of the mean beat (shares of it that resemble small patterns).",
+        _minirocket,
     ),
     "ecg_measures": Baseline(
+        COMPARATOR,
         "A logistic regression on T amplitude, T/R ratio, T slope, QRS width, PR and QT of the median beat.",
         _logistic_regression(lambda draws: draws.measures),
     ),
-    "last_value": Baseline("The last value that was known at the time of the draw.", _last_value),
-    "last_label": Baseline("The label of the last known value that has a label.", _last_label),
+    "boosted_measures": Baseline(
+        COMPARATOR,
+        "Gradient boosting on these measures, heart rate and the hours since the last known value.",
+        _boosted_measures,
+    ),
+    "heart_rate": Baseline(
+        COMPARATOR,
+        "A logistic regression on heart rate.",
+        _logistic_regression(lambda draws: draws.heart_rate_bpm[:, None]),
+    ),
+    "linear_probe": Baseline(
+        COMPARATOR,
+        "A logistic regression on the features of the generic network's head.",
+        _logistic_regression(lambda draws: draws.pooled),
+    ),
+    "nearest_mean": Baseline(
+        COMPARATOR, "The nearest class mean of the features of the generic network's head.", _nearest_mean
+    ),
+    "recalibrated": Baseline(
+        COMPARATOR,
+        "The generic network's logit times a slope of the patient's own, plus a constant; the slope may be negative.",
+        _logistic_regression(lambda draws: draws.logit[:, None]),
+    ),
+    "threshold": Baseline(DECISION, "The patient's own threshold on the logit of the generic network.", _threshold),
+    "platt_offset": Baseline(
+        DECISION,
+        "The patient's own constant added to the logit of the generic network (Platt scaling with slope 1).",
+        _platt_offset,
+    ),
+    CROSS_PATIENT: Baseline(DECISION, "The Platt offset, shrunk toward the mean of the other patients.", None),
     "time_since_admission": Baseline(
+        CLOCK,
         "A logistic regression on the hours since admission.",
         _logistic_regression(lambda draws: draws.hours_since_admission[:, None]),
     ),
+    "last_value": Baseline(HISTORY, "The last value that was known at the time of the draw.", _last_value),
+    "last_label": Baseline(HISTORY, "The label of the last known value that has a label.", _last_label),
 }
-RECALIBRATIONS = tuple(name for name, baseline in BASELINES.items() if baseline.recalibration)
+_MINIROCKET_FEATURES = 1008  # a tenth of the paper's: as good for 60 samples (docs/dependencies.md), in half the time
 _DECIMALS = 4  # more than a laboratory reports
+
+
+def of_role(role: str) -> list[str]:
+    """The names of the baselines of a role."""
+    return [name for name, baseline in BASELINES.items() if baseline.role == role]
 
 
 def score_baselines(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Scores]:

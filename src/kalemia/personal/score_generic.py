@@ -86,5 +86,6 @@ def _draw_set(
         heart_rate_bpm=context_column("heart_rate_bpm"),
         last_value=context_column("last_value"),
         last_label=context_column("last_label"),
+        hours_since_last=context_column("hours_since_last"),
         hours_since_admission=context_column("hours_since_admission"),
     )

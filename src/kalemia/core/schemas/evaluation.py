@@ -75,6 +75,24 @@ EVALUATION = (
         on_page=True,
     ),
     Table(
+        "recalibration_gains",
+        "evaluation/recalibration_gains.parquet",
+        "One row per arm: the accuracy after the last round against that of the best recalibration of the generic"
+        " network, over the patients of `baseline_averages.parquet`. Each patient has the recalibration that is most"
+        " accurate in the others.",
+        (
+            ARM,
+            PATIENTS,
+            Column("chosen", pa.string(), "the recalibration that most patients have"),
+            Column("recalibrated", pa.float64(), "mean accuracy of the recalibrations"),
+            Column("last_round", pa.float64(), "mean accuracy after the last round"),
+            Column("difference", pa.float64(), "mean of the latter less the former"),
+            Column("lower", pa.float64(), "lower one-sided 95% bound, t over patients"),
+            Column("upper", pa.float64(), "upper one-sided 95% bound"),
+        ),
+        on_page=True,
+    ),
+    Table(
         "nulls",
         "evaluation/nulls.parquet",
         "Negative controls: one row per run on labels or ECG from which the answer was removed, after its last round.",

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from kalemia.core.settings.declare import setting
 from kalemia.core.settings.networks import NEIGHBORS_APART, Arm
 
-COMPARATORS = {  # baselines that read the ECG, and could do as well as a network
+COMPARATORS = {  # the baselines of this role, with what each is
     "mean_beat": "a logistic regression on the mean beat of a draw",
+    "minirocket": "a ridge on MiniRocket features of the mean beat",
     "ecg_measures": "a logistic regression on six measures of the median beat",
+    "boosted_measures": "gradient boosting on these measures, heart rate and time since the last value",
     "heart_rate": "a logistic regression on heart rate",
     "linear_probe": "a logistic regression on features of the generic network",
     "nearest_mean": "the nearest class mean of features of the generic network",
+    "recalibrated": "the generic network's logit with a slope and constant",
 }
 
 

@@ -34,8 +34,9 @@ def write_claims_figure(path: Path, title: str, study: Study, data: StudyResults
 
 
 def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
-    """For each arm the mean AUC of every baseline, and of the last round."""
-    from kalemia.evaluation.collect import LAST_ROUND
+    """For each arm the mean AUC of the generic network and every comparator, and of the last round."""
+    from kalemia.evaluation.baseline_averages import LAST_ROUND
+    from kalemia.personal.baselines import COMPARATOR, REFERENCE, of_role
 
     arms = list(study.arms)
     averages: dict[str, dict[str, dict]] = {}
@@ -45,7 +46,8 @@ def write_baselines_figure(path: Path, title: str, study: Study, data: StudyResu
     if not shown_arms:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
-    names = list(dict.fromkeys(name for arm in shown_arms for name in averages[arm] if name != LAST_ROUND))
+    names = [*of_role(REFERENCE), *of_role(COMPARATOR)]
+    names = [name for name in names if any(name in averages[arm] for arm in shown_arms)]
     with svg_figure(path, title, 0.4 + (1 + 0.25 * len(names)) * panel_rows(shown_arms), study.is_simulated) as figure:
         for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
             of_arm, color = averages[arm], model_color(arm, arms)

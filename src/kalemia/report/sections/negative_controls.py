@@ -8,16 +8,27 @@ from kalemia.report.formatting import number, signed_interval
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Figure, Notes, Section
 
+CLOCK_TELLS = 0.8  # mean AUC of a clock above which the page warns
+
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """One row per arm, and each arm's last round with its baselines."""
-    from kalemia.personal.baselines import BASELINES, RECALIBRATIONS
+    """One row per arm and comparison; of each arm its comparators, its decisions, the clock, and the last value."""
+    from kalemia.personal.baselines import BASELINES, COMPARATOR, DECISION, REFERENCE, of_role
 
+    evaluation, arms = data.evaluation, list(study.arms)
+    averages = averages_by_arm(arms, evaluation["baseline_averages"])
+    gains = {row["arm"]: row for row in evaluation["recalibration_gains"].to_pylist()}
+    reference = of_role(REFERENCE)
     return {
         "comparisons": comparison_rows(study.arms, data.claims),
-        "baseline_tables": baseline_tables(list(study.arms), data.evaluation["baseline_averages"]),
-        "baselines": {display_name(name): baseline for name, baseline in BASELINES.items()},
-        "recalibrations": join_with_and([display_name(name) for name in RECALIBRATIONS]),
+        "comparators": tables_of(averages, [*reference, *of_role(COMPARATOR)]),
+        "decisions": [
+            table | {"gain": recalibration_gain(gains[table["arm"]]) if table["arm"] in gains else ""}
+            for table in tables_of(averages, [*reference, *of_role(DECISION)])
+        ],
+        "described": {display_name(name): one.doc for name, one in BASELINES.items() if one.role == COMPARATOR},
+        "history": [history(arm, means) for arm, means in averages.items()],
+        "clock": [warning for arm, means in averages.items() if (warning := clock_warning(arm, means))],
     }
 
 
@@ -47,31 +58,51 @@ def comparison_rows(arms: dict[str, Arm], claims: dict) -> list[dict]:
     return rows
 
 
-def baseline_tables(arms: list[str], averages: pa.Table) -> list[dict]:
-    """For each arm with evaluable patients: the rows of the baselines and the last round, and a clause."""
-    by_arm = {arm: [row for row in averages.to_pylist() if row["arm"] == arm] for arm in arms}
+def averages_by_arm(arms: list[str], averages: pa.Table) -> dict[str, dict[str, dict]]:
+    """For each arm with evaluable patients, the means of each baseline and of the last round by name."""
+    by_arm: dict[str, dict[str, dict]] = {arm: {} for arm in arms}
+    for row in averages.to_pylist():
+        by_arm[row["arm"]][row["model"]] = row | {"name": display_name(row["model"])}
+    return {arm: means for arm, means in by_arm.items() if means}
+
+
+def tables_of(averages: dict[str, dict[str, dict]], names: list[str]) -> list[dict]:
+    """For each arm the rows of some baselines and of the last round."""
+    from kalemia.evaluation.baseline_averages import LAST_ROUND
+
     return [
-        {
-            "arm": arm,
-            "rows": [row | {"name": display_name(row["model"])} for row in rows],
-            "recalibration": recalibration({row["model"]: row["accuracy"] for row in rows}),
-        }
-        for arm, rows in by_arm.items()
-        if rows
+        {"arm": arm, "rows": [means[name] for name in (*names, LAST_ROUND) if name in means]}
+        for arm, means in averages.items()
     ]
 
 
-def recalibration(accuracy: dict[str, float]) -> str:
-    """In words, the best accuracy by recalibration alone, against the generic network and the last round."""
-    from kalemia.evaluation.collect import LAST_ROUND
-    from kalemia.personal.baselines import RECALIBRATIONS
-
-    best = max((name for name in RECALIBRATIONS if name in accuracy), key=accuracy.get)
-    last, reached = accuracy[LAST_ROUND], accuracy[best]
+def recalibration_gain(row: dict) -> str:
+    """In words, whether the accuracy after the last round is more than recalibration alone reaches."""
+    verdict = "more than recalibration explains" if row["lower"] > 0 else "which recalibration alone may explain"
     return (
-        f"the generic network has a mean accuracy of {number(accuracy['generic'])}, recalibration alone reaches"
-        f" {number(reached)} at best ({display_name(best)}), and the last round {number(last)}, a difference of"
-        f" {last - reached:+.3f}"
+        f"recalibration alone reaches a mean accuracy of {number(row['recalibrated'])} (for each patient the kind that"
+        f" is best in the others, mostly {display_name(row['chosen'])}) and the last round {number(row['last_round'])},"
+        f" a difference of {signed_interval((row['difference'], row['lower'], row['upper']))}, {verdict}"
+    )
+
+
+def history(arm: str, means: dict[str, dict]) -> str:
+    """In words, how well earlier laboratory values order the test draws; empty if that is not known."""
+    from kalemia.personal.baselines import HISTORY, of_role
+
+    known = [f"the {means[name]['name']} {number(means[name]['auc'], 2)}" for name in of_role(HISTORY) if name in means]
+    return f"{arm}: {join_with_and(known)}" if known else ""
+
+
+def clock_warning(arm: str, means: dict[str, dict]) -> str:
+    """A warning if a score that knows only the time orders the test draws well; empty otherwise."""
+    from kalemia.personal.baselines import CLOCK, of_role
+
+    telling = [name for name in of_role(CLOCK) if name in means and means[name]["auc"] > CLOCK_TELLS]
+    return "; ".join(
+        f"{arm}: {means[name]['name']} alone has a mean AUC of {number(means[name]['auc'], 2)}. This test tells early"
+        " from late, so whatever drifts with time does well in it"
+        for name in telling
     )
 
 
@@ -87,7 +118,7 @@ SECTION = Section(
         ),
         Figure(
             "baselines",
-            "Mean AUC of every baseline and of the last round, on the same test draws.",
+            "Mean AUC of the generic network, of every comparator and of the last round, on the same test draws.",
             "claim_figures.write_baselines_figure",
         ),
         Figure(
