@@ -20,6 +20,7 @@ from kalemia.stats.draw_metrics import draw_decisions
 
 PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
+BEAT_LOGITS = np.log((np.arange(200) + 0.5) / (199.5 - np.arange(200)))  # of one draw, around its mean
 NO_FORWARD = "no moment has both classes before it and enough of both after it"
 START = datetime(2131, 4, 2, 6, 30)
 
@@ -361,6 +362,7 @@ def _write_arm(results: Path, arm: str, protocol: str, subject: int, draws: list
                     "role": role,
                     "n_beats": 200,
                     "votes": votes,
+                    "beat_logits": logit + BEAT_LOGITS,
                     "logit": logit,
                     "probability": 1 / (1 + np.exp(-logit)),
                     "decision": decision,

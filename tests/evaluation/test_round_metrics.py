@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
 from kalemia.evaluation.round_metrics import carried_forward, write_rounds, write_summary
-from kalemia.stats.draw_metrics import area_under_roc, draw_decisions, draw_metrics
+from kalemia.stats.draw_metrics import area_under_roc, beat_metrics, draw_decisions, draw_metrics
 
 
 def test_majority_decides_and_the_mean_logit_settles_a_tie():
@@ -71,6 +71,24 @@ def test_rounds_count_test_draws_alone(rounds):
         (7, 0, 0.5), (7, 1, 0.75), (7, 2, 1.0), (8, 0, 0.0), (8, 1, 0.5),
     ]  # fmt: skip
     assert {(row["n_test"], row["n_positive"]) for row in rows} == {(4, 2)}
+
+
+def test_beats_have_metrics_of_their_own():
+    beats = {1: [2.0, -1.0, 0.5], 2: [-3.0, 1.0], 3: [9.0]}
+    predictions = table_from_rows(
+        "predictions",
+        [
+            {"draw_id": draw, "label": label, "role": role, "beat_logits": beats[draw]}
+            for draw, label, role in ((1, 1, "test"), (2, 0, "test"), (3, 0, "train"))
+        ],
+    )
+    found = beat_metrics(predictions, "test")
+    assert found == {
+        "beat_accuracy": pytest.approx(3 / 5),
+        "beat_auc": pytest.approx(4 / 6),
+        "beat_sensitivity": pytest.approx(2 / 3),
+        "beat_specificity": 1 / 2,
+    }
 
 
 def test_a_patient_with_fewer_rounds_keeps_the_last_value(rounds):

@@ -36,6 +36,17 @@ def rows(draw_ids: list[int], labels: dict[int, int | None] | None = None) -> pa
     )
 
 
+def test_each_draw_keeps_the_logits_of_its_own_beats_in_order():
+    found = draw_predictions(
+        np.array([1, -2, 3, -4], np.float32), rows([9, 8, 9, 8], {8: 0, 9: 1}), {8: "test"}, "vote"
+    )
+    assert dict(zip(found["draw_id"].to_pylist(), found["beat_logits"].to_pylist(), strict=True)) == {
+        8: [-4.0, -2.0],
+        9: [1.0, 3.0],
+    }
+    assert draw_predictions(np.zeros(0, np.float32), rows([]), {}, "vote")["beat_logits"].to_pylist() == []
+
+
 def test_a_draw_has_the_votes_and_the_mean_logit_of_its_beats():
     logits = np.array([1.0, -1.0, 4.0, -3.0, -1.0], np.float32)
     table = draw_predictions(logits, rows([9, 9, 9, 8, 8], {9: 1, 8: 0}), {9: "test", 8: "train"}, "vote")

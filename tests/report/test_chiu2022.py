@@ -34,6 +34,16 @@ def test_the_doubt_on_specificity_states_the_largest_sd():
     assert "0.300" in doubted.doubt
 
 
+def test_errors_over_draws_would_be_of_at_most_two_patients():
+    """What the others lack of 1 is, beside one patient's error, less than one wrong draw of fifty."""
+    n, mean, sd = paper.PATIENTS, paper.ROUNDS["accuracy"][5].mean, paper.ROUNDS["accuracy"][5].sd
+    lacking = n * (1 - mean + 0.0005)  # the largest sum of errors that is rounded to the published mean
+    squares = (n - 1) * (sd - 0.0005) ** 2 + lacking**2 / n
+    others = (lacking - (2 * squares - lacking**2) ** 0.5) / 2  # of two patients' errors, the smaller one
+    assert 0 < others < 1 / 50
+    assert "at least 14 of the 16" in paper.UNIT_DOUBT
+
+
 def test_share_of_men_is_of_the_1023_whose_gender_is_told():
     men, share = paper.CHARACTERISTICS["generic"]["men"]
     assert round(men / 1023, 3) == share

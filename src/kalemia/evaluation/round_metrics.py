@@ -9,16 +9,18 @@ import pyarrow.compute as pc
 
 from kalemia.core.paths import round_of_path, subject_name
 from kalemia.core.tables import read_json, read_table, write_evaluation_table, write_json
-from kalemia.stats.draw_metrics import METRICS, role_metrics
+from kalemia.stats.draw_metrics import BEAT_METRICS, METRICS, beat_metrics, role_metrics
 from kalemia.stats.summaries import mean
+
+UNITS_METRICS = (*METRICS, *BEAT_METRICS)
 
 
 def write_rounds(prediction_paths: Iterable[str | Path], folder: str | Path, digest: str) -> None:
-    """Write one row per round: its metrics over the test draws."""
-    rows = [
-        round_of_path(predictions) | role_metrics(read_table(predictions, "predictions"), "test")
-        for predictions in prediction_paths
-    ]
+    """Write one row per round: its metrics over the test draws, and over their beats."""
+    rows = []
+    for path in prediction_paths:
+        predictions = read_table(path, "predictions")
+        rows.append(round_of_path(path) | role_metrics(predictions, "test") | beat_metrics(predictions, "test"))
     rows.sort(key=lambda row: (row["arm"], row["subject_id"], row["round"]))
     write_evaluation_table(folder, "rounds", rows, digest)
 
@@ -30,9 +32,9 @@ def carried_forward(rounds: pa.Table, arm: str, n_rounds: int) -> dict[str, np.n
     """
     rows = rounds.filter(pc.equal(rounds["arm"], arm)).sort_by([("subject_id", "ascending"), ("round", "ascending")])
     subjects = sorted(set(rows["subject_id"].to_pylist()))
-    curves = {metric: np.full((len(subjects), n_rounds + 1), np.nan) for metric in METRICS}
+    curves = {metric: np.full((len(subjects), n_rounds + 1), np.nan) for metric in UNITS_METRICS}
     for row in rows.to_pylist():
-        for metric in METRICS:
+        for metric in UNITS_METRICS:
             curves[metric][subjects.index(row["subject_id"]), row["round"] :] = (
                 np.nan if row[metric] is None else row[metric]
             )
@@ -60,7 +62,7 @@ def _arm_summary(rounds: pa.Table, by_arm: pa.Table, arm: str, n_rounds: int) ->
         "patients": sum(row["reason"] is None for row in rows),
         "not_evaluable": {subject_name(row["subject_id"]): row["reason"] for row in rows if row["reason"] is not None},
         "rounds": [
-            {metric: _mean_sd(curves[metric][:, round_]) for metric in METRICS} for round_ in range(n_rounds + 1)
+            {metric: _mean_sd(curves[metric][:, round_]) for metric in UNITS_METRICS} for round_ in range(n_rounds + 1)
         ],
     }
 

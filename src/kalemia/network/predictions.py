@@ -65,17 +65,21 @@ def draw_predictions(
     )
     logits, estimates = label_column(outputs), objective.estimates(outputs)
     votes = np.bincount(beat_draw, weights=logits > 0, minlength=len(draw_ids)).astype(np.int32)
+    by_draw = logits[np.lexsort((logits, beat_draw))]
+    offsets = pa.array(np.concatenate([[0], np.cumsum(n_beats)]), pa.int32())
     logit = np.bincount(beat_draw, weights=logits.astype(np.float64), minlength=len(draw_ids)) / n_beats
     predictions = rows.select(DRAW_COLUMNS).take(first)
     for name, values in {
         "role": [role_of_draw.get(draw_id, "other") for draw_id in draw_ids.tolist()],
         "n_beats": n_beats,
         "votes": votes,
+        "beat_logits": pa.ListArray.from_arrays(offsets, pa.array(by_draw, pa.float32())),
         "logit": logit,
         "probability": sigmoid(logit),
         "decision": draw_decisions(votes, n_beats, logit, decision),
         "estimate": np.bincount(beat_draw, weights=estimates, minlength=len(draw_ids)) / n_beats,
     }.items():
-        predictions = predictions.append_column(name, pa.array(values, from_pandas=True))
+        column = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
+        predictions = predictions.append_column(name, column)
     predictions = predictions.cast(SCHEMAS["predictions"])
     return predictions.sort_by([("draw_time", "ascending"), ("draw_id", "ascending")])

@@ -1,4 +1,4 @@
-"""Metrics on draws, the unit of every result."""
+"""Metrics on draws, the unit of every result; for comparison with Chiu 2022 also on single beats."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ from kalemia.stats.summaries import mean
 from kalemia.stats.tests_and_intervals import round_for_ties
 
 METRICS = ("accuracy", "auc", "sensitivity", "specificity")
+BEAT_METRICS = tuple(f"beat_{metric}" for metric in METRICS)
 
 
 def draw_decisions(votes: np.ndarray, n_beats: np.ndarray, logit: np.ndarray, decision: str) -> np.ndarray:
@@ -55,7 +56,20 @@ def draw_metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) 
 
 def role_metrics(predictions: pa.Table, role: str) -> dict:
     """`draw_metrics` and counts over the labeled draws of one role in a predictions table."""
-    rows = predictions.filter(pc.and_(pc.equal(predictions["role"], role), pc.is_valid(predictions["label"])))
+    rows = _labeled_rows(predictions, role)
     labels = rows["label"].to_numpy()
     metrics = draw_metrics(labels, rows["logit"].to_numpy(), rows["decision"].to_numpy())
     return {"n_test": len(labels), "n_positive": int(np.sum(labels == 1)), **metrics}
+
+
+def beat_metrics(predictions: pa.Table, role: str) -> dict[str, float]:
+    """`BEAT_METRICS`, as `draw_metrics` over the beats of the labeled draws of one role, with their labels."""
+    rows = _labeled_rows(predictions, role)
+    beats = rows["beat_logits"].combine_chunks()
+    labels = np.repeat(rows["label"].to_numpy(), pc.list_value_length(beats).fill_null(0).to_numpy())
+    logits = beats.flatten().to_numpy()
+    return {f"beat_{metric}": value for metric, value in draw_metrics(labels, logits, logits > 0).items()}
+
+
+def _labeled_rows(predictions: pa.Table, role: str) -> pa.Table:
+    return predictions.filter(pc.and_(pc.equal(predictions["role"], role), pc.is_valid(predictions["label"])))

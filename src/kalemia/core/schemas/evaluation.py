@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.schemas.declaration import (
-    ACCURACY,
     ARM,
     AUC,
     BASELINE,
@@ -23,8 +22,7 @@ from kalemia.core.schemas.declaration import (
     PATIENTS,
     RESAMPLE,
     ROUND,
-    SENSITIVITY,
-    SPECIFICITY,
+    SHARES_AND_AUC,
     SUBJECT_ID,
     Column,
     JsonFile,
@@ -43,6 +41,7 @@ EVALUATION = (
             SUBJECT_ID,
             ROUND,
             *METRICS,
+            *(Column(f"beat_{of.name}", pa.float64(), f"{of.name} of single beats") for of in SHARES_AND_AUC),
         ),
         on_page=True,
     ),
@@ -67,10 +66,7 @@ EVALUATION = (
             ARM,
             Column("model", pa.string(), "a baseline, or `last_round`"),
             PATIENTS,
-            ACCURACY,
-            AUC,
-            SENSITIVITY,
-            SPECIFICITY,
+            *SHARES_AND_AUC,
         ),
         on_page=True,
     ),

@@ -43,6 +43,7 @@ NETWORKS_TABLES = (
             Column("role", pa.string(), "train, validation, test; other: scored, but neither trained on nor tested"),
             Column("n_beats", pa.int32(), "beats scored"),
             Column("votes", pa.int32(), "beats decided positive"),
+            Column("beat_logits", pa.list_(pa.float32()), "logits of the beats, ascending"),
             Column("logit", pa.float64(), "mean logit over the beats"),
             Column("probability", pa.float64(), "sigmoid of the mean logit"),
             Column("decision", pa.int8(), "1 positive, 0 negative"),

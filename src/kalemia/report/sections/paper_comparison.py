@@ -81,18 +81,20 @@ def generic_rows(data: StudyResults, notes: Notes) -> list[dict]:
 
 
 def mean_rows(study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> list[dict]:
-    """For each metric the paper's row of means (SD) after each round, and one row an arm under it."""
+    """For each metric the paper's row of means (SD) after each round, and two rows an arm under it: draws and beats."""
     rows = []
     for metric, name in METRIC_NAMES.items():
         cells = [_published(metric, round_, notes) for round_ in range(n_rounds + 1)]
-        rows.append({"metric": name, "who": THEIRS, "mark": None, "cells": cells})
+        unit = notes.mark(paper.UNIT_DOUBT)
+        rows.append({"metric": name, "who": THEIRS, "unit": "not reported", "mark": unit, "cells": cells})
         for arm, settings in study.arms.items():
-            means = [of[metric] for of in data.summary["arms"][arm]["rounds"]]
-            texts = [mean_sd((of["mean"], of["sd"])) for of in means]
-            texts += [MISSING] * (n_rounds + 1 - len(texts))
             how = notes.mark(f"In the “{arm}” arm {PROTOCOLS[settings.protocol]}; {_purge(settings.purge_hours)}.")
-            row = {"metric": name, "who": f"{OURS}, {arm}", "mark": how}
-            rows.append(row | {"cells": [{"text": text, "marks": []} for text in texts]})
+            for unit, key in (("draws", metric), ("beats", f"beat_{metric}")):
+                means = [of[key] for of in data.summary["arms"][arm]["rounds"]]
+                texts = [mean_sd((of["mean"], of["sd"])) for of in means]
+                texts += [MISSING] * (n_rounds + 1 - len(texts))
+                row = {"metric": name, "who": f"{OURS}, {arm}", "unit": unit, "mark": how}
+                rows.append(row | {"cells": [{"text": text, "marks": []} for text in texts]})
     return rows
 
 
