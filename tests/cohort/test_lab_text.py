@@ -18,6 +18,7 @@ def _of(judge, text, *more):
     [
         "HEMOLYZED", "hemolysed", "Haemolysed", "GROSSLY HEMOLYZED", "6.1 HEMOLYZED", "moderate haemolysis",
         "HEMOLYSIS FALSELY ELEVATES THIS RESULT.", "HEMOLYZED. NOT RECOLLECTED", "Hemolyzed\nspecimen",
+        "NOT DONE HEMOLYZED", "non fasting hemolyzed", "slightly haemolytic", "hemolytic specimen", "hemolysis index 150",
         "no clot, hemolyzed", "first sample not hemolyzed, this one is hemolyzed",
     ],
 )  # fmt: skip
@@ -29,6 +30,8 @@ def test_hemolysis_is_found(text):
     "text",
     [
         None, "", "abnormal", "NO HEMOLYSIS", "not hemolyzed", "non-hemolyzed", "nonhemolyzed", "No visible haemolysis",
+        "not grossly hemolyzed", "No evidence of any significant hemolysis", "hemolysis not detected", "Hemolysis - none",
+        "hemolyzed: false", "hemolysis index 0",
         "hemolysis: none", "Hemolysis = 0", "hemolysis absent", "without hemolysis", "hemolytic anemia",
     ],
 )  # fmt: skip
@@ -71,7 +74,9 @@ def test_a_bound_is_a_comparator(text, expected):
     assert _of(has_comparator, text) == expected
 
 
-@pytest.mark.parametrize("unit", ["mEq/L", "mmol/L", "MMOL/L", "meq/l", " mmol / l ", "", None])
+@pytest.mark.parametrize(
+    "unit", ["mEq/L", "mmol/L", "MMOL/L", "mmol/litre", "mEq/Liter", "meq/l", " mmol / l ", "", None]
+)
 @pytest.mark.parametrize("own", ["mEq/L", "mmol/L", "MMOL/l"])
 def test_a_millimole_of_potassium_is_a_milliequivalent_in_any_case(study, unit, own):
     assert not _of(is_other_unit, unit, dataclasses.replace(study.analyte, unit=own))

@@ -7,18 +7,27 @@ import pyarrow.compute as pc
 from kalemia.core.config import Analyte
 
 _COMPARATOR = "(?i)[<>\u2264\u2265]|greater|less"
-_HEMOLYSIS = "(?i)ha?emoly[sz]"
+# hemolytic anemia is a disease
+_HEMOLYSIS = (
+    r"(?i)ha?emoly[sz]|ha?emolytic\s+(?:sample|specimen|serum)|(?:slight|moderate|marked|gross)(?:ly)?\s+ha?emolytic"
+)
+# only words of degree or evidence may stand between: "not done, hemolyzed" is hemolyzed
+_BETWEEN = (
+    r"(?:(?:any|gross|marked|moderate|slight|significant|obvious|apparent|visible|visibl|evident|detectable|relevant)(?:ly|y)?"
+    r"|evidence\s+of|signs?\s+of|traces?\s+of)\s+"
+)
+_NONE = r"(?:none|nil|absent|negative|neg|not?\s+(?:detected|present|seen|noted|observed|evident|visible|found))"
 _NO_HEMOLYSIS = (
-    r"(?i)\b(?:no|not|non|without|free of)[\s-]+(?:\w+\s+)?ha?emoly[sz]\w*"
+    rf"(?i)\b(?:no|not|non|without|free of)[\s-]+(?:{_BETWEEN})*ha?emoly[sz]\w*"
     r"|\b(?:non|un)ha?emoly[sz]\w*"
-    r"|ha?emoly[sz]\w*\s*[:=]\s*(?:no|none|nil|absent|negative|0)\b"
-    r"|ha?emolysis\s+(?:none|nil|absent|negative)\b"
+    rf"|ha?emoly[sz]\w*(?:\s+index)?\s*[:=-]\s*(?:{_NONE}|no|n|false|f|0)\b"
+    rf"|ha?emolysis(?:\s+index)?\s+(?:{_NONE}|0)\b"
 )
 _NUMBER = r"(?P<number>[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?)"
 _SAID = r"[\pL\pN]"  # a text of signs alone, such as ___ where something was removed, says nothing
 # Ions of one charge, of which a millimole is a milliequivalent; of calcium or magnesium it is two.
 _SINGLY_CHARGED = ("potassium", "sodium", "chloride", "bicarbonate", "lithium")
-_AMOUNTS_PER_LITER = ("meq/l", "mmol/l")
+_AMOUNTS_PER_LITER = tuple(f"{amount}/{volume}" for amount in ("meq", "mmol") for volume in ("l", "liter", "litre"))
 _LARGEST_ROUNDING = 0.05 + 1e-9  # of a number to one decimal
 
 
