@@ -18,7 +18,8 @@ def _of(judge, text, *more):
     [
         "HEMOLYZED", "hemolysed", "Haemolysed", "GROSSLY HEMOLYZED", "6.1 HEMOLYZED", "moderate haemolysis",
         "HEMOLYSIS FALSELY ELEVATES THIS RESULT.", "HEMOLYZED. NOT RECOLLECTED", "Hemolyzed\nspecimen",
-        "NOT DONE HEMOLYZED", "non fasting hemolyzed", "slightly haemolytic", "hemolytic specimen", "hemolysis index 150",
+        "NOT DONE HEMOLYZED", "non fasting hemolyzed", "slightly haemolytic", "hemolytic specimen",
+        "hemolysis index 150",
         "no clot, hemolyzed", "first sample not hemolyzed, this one is hemolyzed",
     ],
 )  # fmt: skip
@@ -30,8 +31,8 @@ def test_hemolysis_is_found(text):
     "text",
     [
         None, "", "abnormal", "NO HEMOLYSIS", "not hemolyzed", "non-hemolyzed", "nonhemolyzed", "No visible haemolysis",
-        "not grossly hemolyzed", "No evidence of any significant hemolysis", "hemolysis not detected", "Hemolysis - none",
-        "hemolyzed: false", "hemolysis index 0",
+        "not grossly hemolyzed", "No evidence of any significant hemolysis", "hemolysis not detected",
+        "Hemolysis - none", "hemolyzed: false", "hemolysis index 0",
         "hemolysis: none", "Hemolysis = 0", "hemolysis absent", "without hemolysis", "hemolytic anemia",
     ],
 )  # fmt: skip

@@ -104,3 +104,24 @@ def test_draws_keep_their_reason_and_number_whatever_is_wrong_with_them(tmp_path
     assert {draw["draw_id"]: draw["reason"] for draw in draws} == {
         1: "no time", 2: "conflicting twins", 3: "conflicting twins", 4: "other unit", 5: "no value",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("names", ["note,note", "unit,Unit", "hemolyzed,HEMOLYZED"])
+def test_a_column_that_occurs_twice_is_refused_also_where_it_is_not_needed(tmp_path, names):
+    message = _refused(tmp_path, f"subject,time,potassium,{names}\n7,{EIGHT},6.1,hemolyzed,\n")
+    assert message == f"has two columns named {names.split(',')[0]}; keep one"
+
+
+def test_columns_without_a_name_may_be_several(tmp_path):
+    (draw,) = _draws(tmp_path, f"subject,time,potassium,,\n7,{EIGHT},6.1,,\n")
+    assert draw.number == 6.1
+
+
+@pytest.mark.parametrize(("text", "comments"), [("1.0", "hemolyzed"), ("0.0", None), ("none", None)])
+def test_hemolysis_is_read_as_pandas_writes_it(tmp_path, text, comments):
+    (draw,) = _draws(tmp_path, f"subject,time,potassium,hemolyzed\n7,{EIGHT},6.1,{text}\n")
+    assert draw.comments == comments
+
+
+def test_a_file_with_carriage_returns_alone_is_refused_at_its_first_line(tmp_path):
+    assert _refused(tmp_path, f"subject,time,potassium\r7,{EIGHT},6.1\r").startswith("line 1: has a carriage return")

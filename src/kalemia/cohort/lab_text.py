@@ -13,7 +13,7 @@ _HEMOLYSIS = (
 )
 # only words of degree or evidence may stand between: "not done, hemolyzed" is hemolyzed
 _BETWEEN = (
-    r"(?:(?:any|gross|marked|moderate|slight|significant|obvious|apparent|visible|visibl|evident|detectable|relevant)(?:ly|y)?"
+    r"(?:(?:any|gross|marked|moderate|slight|significant|obvious|apparent|visibl|evident|detectable)(?:e|ly|y)?"
     r"|evidence\s+of|signs?\s+of|traces?\s+of)\s+"
 )
 _NONE = r"(?:none|nil|absent|negative|neg|not?\s+(?:detected|present|seen|noted|observed|evident|visible|found))"

@@ -61,6 +61,8 @@ def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
                 f" commas; {about}"
             )
         names = [name.lower() for name in table.names]
+        for name in filter(None, names):
+            table.place(name)  # raises for a name that occurs twice
         lines = [line for block in table.blocks() for line in _lines_of(path, names, block)]
     return [line for line in lines if any(line.cells.values())]
 

@@ -65,7 +65,7 @@ class CsvTable:
         self.path = path
         self._file, self._pool = file, pool
         head = self._first_record()
-        self._n_head_lines = head.count(b"\n")
+        self._n_head_lines = max(1, head.count(b"\n"))
         try:
             text = head.decode("utf-8-sig").lstrip("\r\n").rstrip("\r\n") + "\n"
             self._refuse_misplaced(_Marks(text.encode()), self._n_head_lines)

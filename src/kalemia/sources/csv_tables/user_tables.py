@@ -13,7 +13,7 @@ RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
 _ABOUT = "docs/own-recordings.md describes the two files that are needed"
 _COMMENTS = ("comments", "comment", "notes", "note", "remarks", "remark", "flags", "flag")
 _HEMOLYZED = ("hemolyzed", "haemolysed", "hemolysed", "haemolyzed", "hemolysis", "haemolysis")
-_YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0", "")
+_YES, _NO = ("yes", "y", "true", "1", "1.0", "x"), ("no", "n", "false", "0", "0.0", "none", "")
 
 
 @dataclass(frozen=True)
