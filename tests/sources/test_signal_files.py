@@ -43,7 +43,8 @@ def _edit(path, old, new):
     ("unit", "factor"),
     [("mV", 1), ("mv", 1), ("MV", 1), (" mV ", 1), ("uV", 1e-3), ("UV", 1e-3), ("µV", 1e-3), ("μv", 1e-3),
      ("Âµv", 1e-3), ("Microvolt", 1e-3), ("microvolts", 1e-3), ("V", 1e3), ("v", 1e3), ("volts", 1e3), ("nV", 1e-6),
-     ("mmHg", None), ("", None), (None, None), ("m V x", None)],
+     ("[mV]", 1), ("(uV)", 1e-3), ("mVolt", 1), ("uVolts", 1e-3),
+     ("mmHg", None), ("", None), ("()", None), (None, None), ("m V x", None)],
 )  # fmt: skip
 def test_units_are_read_in_common_spellings(unit, factor):
     assert millivolts(unit) == factor
@@ -271,6 +272,14 @@ def test_bdf_is_read(tmp_path):
     np.testing.assert_allclose(signal.read_mv(1003, 1777), ecg_mv(250)[1003:1777], atol=1e-5)
 
 
+def test_the_first_bytes_tell_bdf_from_edf_whatever_the_name_ends_with(tmp_path):
+    _write_bdf(tmp_path / "a.bdf")
+    write_edf(tmp_path / "b.edf", 250)
+    for old, new in (("a.bdf", "a.edf"), ("b.edf", "b.bdf")):
+        (tmp_path / old).rename(tmp_path / new)
+        np.testing.assert_allclose(_whole(tmp_path / new, "ECG II")[1], ecg_mv(250), atol=0.002)
+
+
 @pytest.mark.parametrize("suffix", ["edf", "bdf"])
 def test_a_truncated_file_is_read_and_noted(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
@@ -356,17 +365,52 @@ def test_a_missing_rate_is_taken_from_the_times(tmp_path, name, form, rate):
 
 
 @pytest.mark.parametrize(
-    "name", ["time_s", "Time_ms", "TIME [s]", "TimeStamp", "time_stamp", "relative time", "t", "t_s", "sec"]
+    "name",
+    [
+        "time_s",
+        "Time_ms",
+        "TIME [s]",
+        "TimeStamp",
+        "time_stamp",
+        "relative time",
+        "t",
+        "t_s",
+        "sec",
+        "elapsed_us",
+        "UTC",
+        "elapsedTime",
+        "timeInSeconds",
+        "usec",
+        "date",
+        "Recording time of day",
+        '"time, s"',
+    ],
 )
 def test_a_column_of_times_is_known_by_its_name(tmp_path, name):
     _write_times(tmp_path / "a.csv", np.arange(2000) / 250, np.zeros(2000), name)
     assert open_signal(tmp_path / "a.csv", "II", None, None).rate_hz == 250
 
 
-@pytest.mark.parametrize("name", ["T", "temp", "timer", "rr ms", "tidal volume", "sample", ""])
+@pytest.mark.parametrize(
+    "name", ["T", "temp", "timer", "rr ms", "tidal volume", "sample", "", "S", "update", "RR (ms)"]
+)
 def test_other_columns_are_no_times(tmp_path, name):
     _write_times(tmp_path / "a.csv", [37.0] * 2000, np.zeros(2000), name)
     assert open_signal(tmp_path / "a.csv", "II", Fraction(500), None).rate_hz == 500
+
+
+@pytest.mark.parametrize("name", ["date", "Date of recording"])
+def test_a_column_of_days_is_left_aside_and_one_of_times_beside_it_read(tmp_path, name):
+    lines = [f"2024-05-17,8:00:{i / 250:06.3f},{i % 7}\n" for i in range(2000)]
+    (tmp_path / "a.csv").write_text(f"{name},time,II\n" + "".join(lines))
+    (tmp_path / "b.csv").write_text(f"{name},II\n" + "".join(f"2024-05-17,{i % 7}\n" for i in range(2000)))
+    assert open_signal(tmp_path / "a.csv", "II", None, None).rate_hz == 250
+    assert open_signal(tmp_path / "b.csv", "II", Fraction(500), None).rate_hz == 500
+
+
+def test_a_name_in_quotes_may_hold_commas(tmp_path):
+    (tmp_path / "a.csv").write_text('"time, s","ECG, II"\n' + "".join(f"{i / 250},{i % 7}\n" for i in range(2000)))
+    assert open_signal(tmp_path / "a.csv", "ECG, II", None, None).rate_hz == 250
 
 
 def test_times_of_day_go_on_beyond_midnight(tmp_path):

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 _MAX_LINE = 1 << 16
 _COARSE = 0.002  # relative error of a rate that is of no use
 _MAX_GAP_SHARE = 20  # samples and gaps together, in samples
-# T may be a temperature
-_TIME = re.compile(
-    r"\W*((?i:([a-z]+[\s_])?time(_?stamp)?|date\W?time|secs?|seconds|ms|millis[a-z]*)|t)(?![A-Za-z]).*", re.DOTALL
-)
+_WORD = re.compile(r"[A-Z]?[a-zµμ]+|[A-Z]+")  # also of elapsedTime
+_TIME_WORDS = {"time", "timestamp", "datetime", "elapsed", "utc", "clock"}
+_TIME_UNITS = {
+    "t", "s", "sec", "secs", "second", "seconds", "ms", "msec", "millis", "millisecond", "milliseconds", "us", "usec",
+    "µs", "μs", "micros", "microsecond", "microseconds", "ns", "nsec", "nanos", "nanosecond", "nanoseconds",
+}  # fmt: skip
+_OTHER_LETTERS = ("T", "S", "s")  # a temperature, a name of a lead
 _CLOCK = r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:[.]\d+)?)"
 _TICKS = (1.0, 1e3, 1e6, 1e9)  # seconds, milliseconds, ... by which of them the rate is sensible
 _SENSIBLE_HZ = (50.0, 5000.0)
@@ -37,7 +40,7 @@ def read_csv(path: Path, lead: str) -> FileSignal:
     unit = second_line[place] if len(second_line) == len(names) else None
     if millivolts(unit) is None:
         unit = None
-    time_place = next((i for i, name in enumerate(names) if i != place and _TIME.fullmatch(name)), None)
+    time_place = _time_place(names, place)
     ecg, times = _columns(path, len(names), place, time_place, n_heading=2 if unit else 1)
     rate_hz = None
     ticks = None if times is None else _ticks(times)
@@ -67,7 +70,8 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
         raise UnreadableRecordingError("unreadable header", f"{path}: is not a text file in UTF-8") from None
     if len(line) == _MAX_LINE or "\0" in text:
         raise UnreadableRecordingError("unreadable header", f"{path}: its first line is not a list of column names")
-    names, cells = ([cell.strip().strip("\"'") for cell in row.split(",")] for row in (text, second.decode("latin-1")))
+    rows = csv.reader([text, second.decode("latin-1").rstrip("\r\n")])
+    names, cells = ([cell.strip().strip("'") for cell in row] for row in (next(rows), next(rows, [])))
     for separator, called in ((";", "semicolons"), ("\t", "tabs")):
         if len(names) == 1 and separator in text:
             raise UnreadableRecordingError(
@@ -75,6 +79,19 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
                 f"{path}: looks separated by {called}; write commas between columns and points in decimals",
             )
     return names, cells
+
+
+def _time_place(names: list[str], lead_place: int) -> int | None:
+    """The column of times by its name; one named as a date only if there is no other."""
+    words = {i: _WORD.findall(name) for i, name in enumerate(names) if i != lead_place}
+    lower = {i: {word.lower() for word in found} for i, found in words.items()}
+    times = [
+        i
+        for i in words
+        if lower[i] & _TIME_WORDS or (words[i][:1] and lower[i] <= _TIME_UNITS and words[i][0] not in _OTHER_LETTERS)
+    ]
+    dates = [i for i in words if "date" in lower[i]]
+    return next(iter(times + dates), None)
 
 
 def _columns(
@@ -174,6 +191,8 @@ def _ticks(times: "pa.ChunkedArray") -> np.ndarray | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_date(times.type):
+        return None
     if pa.types.is_temporal(times.type):
         wide = pa.time64("ns") if pa.types.is_time(times.type) else pa.timestamp("ns")
         nanoseconds = times.cast(wide).cast(pa.int64()).to_numpy()

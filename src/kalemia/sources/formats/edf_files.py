@@ -9,7 +9,7 @@ import numpy as np
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.formats.file_signal import FileSignal, find_lead, require_file, shortened
 
-_SAMPLE_BYTES = {".edf": 2, ".bdf": 3}
+_BDF = b"\xffBIOSEMI"  # begins a BDF file, whatever its name ends with
 _MAX_SIGNALS = 4096
 # of the header of each signal: field -> bytes, in their order
 _FIELDS = {
@@ -41,7 +41,7 @@ def read_edf(path: Path, lead: str) -> FileSignal:
     if limits[0] == limits[1] or digital[0] >= digital[1]:
         raise UnreadableRecordingError("unreadable header", f"{path}: the range of {lead} is empty")
     _check_continuity(path, start[192:236])
-    width, before = _SAMPLE_BYTES[path.suffix.lower()], sum(n_a_record[:ecg])
+    width, before = 3 if start.startswith(_BDF) else 2, sum(n_a_record[:ecg])
     n_bytes, record_bytes = path.stat().st_size - 256 * (1 + n_signals), width * sum(n_a_record)
     n_records, n_promised = n_bytes // record_bytes, _number(path, "number of data records", start[236:244], whole=True)
     n_here, duration_s = n_a_record[ecg], _number(path, "duration of a data record", start[244:252])

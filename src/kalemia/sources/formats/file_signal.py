@@ -12,12 +12,8 @@ import numpy as np
 from kalemia.sources import UnreadableRecordingError
 
 MAX_HEADER_BYTES = 1 << 20  # a WFDB header of 20,000 segments
-_MILLIVOLTS = {
-    "v": 1e3, "volt": 1e3, "volts": 1e3,
-    "mv": 1.0, "millivolt": 1.0, "millivolts": 1.0,
-    "uv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3,
-    "nv": 1e-6, "nanovolt": 1e-6, "nanovolts": 1e-6,
-}  # fmt: skip
+_PREFIXES = {"": 1e3, "m": 1.0, "milli": 1.0, "u": 1e-3, "μ": 1e-3, "micro": 1e-3, "n": 1e-6, "nano": 1e-6}
+_MILLIVOLTS = {prefix + volt: mv for prefix, mv in _PREFIXES.items() for volt in ("v", "volt", "volts")}
 
 
 @dataclass(frozen=True)
@@ -84,12 +80,12 @@ def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
 
 
 def millivolts(unit: str | None) -> float | None:
-    """How many millivolts a unit is, in any common spelling; None if it is no unit of voltage.
+    """How many millivolts a unit is, in any common spelling, also in brackets; None if it is no unit of voltage.
 
     >>> millivolts("µV"), millivolts("MV"), millivolts("mmHg")
     (0.001, 1.0, None)
     """
-    text = (unit or "").strip()
+    text = (unit or "").strip(" \t()[]")
     with suppress(UnicodeError):
         text = text.encode("latin-1").decode("utf-8")  # it was read as Latin-1
     return _MILLIVOLTS.get(text.casefold())  # which makes one of both micro signs
