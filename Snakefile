@@ -61,7 +61,6 @@ rule all:
         rules.populations.output,
         result_path("cohort/ledger.parquet"),
         result_path("cohort/context.parquet"),
-        result_path("cohort/claims.json"),
         result_path("quality/review.html"),
         per_patient(result_path.patient_page),
         # listed, because Snakemake does not notice a deleted intermediate file

@@ -12,7 +12,6 @@ from kalemia.core.errors import exit_on_user_error
 from kalemia.core.job_server import start_server
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
 from kalemia.core.schemas import EVALUATION, EXPLANATION
-from kalemia.evaluation.claims.registration import claims_digest
 from kalemia.personal.study_subjects import SubjectIndex
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES
@@ -67,6 +66,11 @@ def recording_files(subjects=lambda wildcards: None):
     return with_cached_signature(
         lambda wildcards: exit_on_user_error(source.input_files, subjects(wildcards))
     )
+
+
+def if_there(path):
+    """Input function: a file that no job makes, if it exists."""
+    return lambda wildcards: [path] if Path(path).exists() else []
 
 
 def this_subject(wildcards):

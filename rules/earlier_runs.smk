@@ -1,5 +1,5 @@
-# Before anything is planned: files that a killed run left are deleted, and results that another configuration made and that
-# Snakemake has no record of are refused.
+# Before anything is planned: files that a killed run left are deleted, results that another configuration made and that
+# Snakemake has no record of are refused, and what decides about the claims is registered, so before any network is trained.
 # Snakemake marks what a job is about to make, and looks at these marks once, before it follows checkpoints: a file behind a
 # checkpoint that a job wrote after Snakemake was killed would count as finished, whatever settings it was made with. And its
 # lock stays after a kill, as if the run went on.
@@ -52,6 +52,7 @@ def run_alone(execute):
             folder = Path(".snakemake/runs")
             earlier = exit_on_user_error(hold_run_lock, folder, kind.local_exec)
             exit_on_user_error(delete_what_killed_runs_left, earlier)
+            exit_on_user_error(register_claims, study, config["results"])
         return execute(executor_plugin=executor_plugin, **settings)
 
     return run
@@ -62,6 +63,7 @@ if workflow.is_main_process:
     from kalemia.core.result_digests import refuse_foreign_results
     from kalemia.core.runs.leftovers import delete, unfinished_paths
     from kalemia.core.runs.run_lock import hold_run_lock
+    from kalemia.evaluation.claims.registration import register_claims
 
     exit_on_user_error(refuse_foreign_results, study, config["results"], is_known)
     workflow.execute = run_alone(workflow.execute)

@@ -4,25 +4,6 @@
 # Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
-localrules:
-    register_claims,
-
-
-rule register_claims:
-    "Register what decides about the claims, with the time, before any network is trained."
-    output:
-        update(result_path("cohort/claims.json")),
-    log:
-        log_path("register_claims"),
-    conda:
-        "../envs/signal.yaml"
-    params:
-        recipe=claims_digest(study),
-        model=result_path("generic/model.safetensors"),
-    script:
-        "../workflow/scripts/register_claims.py"
-
-
 rule evaluation:
     "Gather metrics on test draws, average them over patients, and decide about the claims."
     input:

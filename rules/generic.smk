@@ -30,8 +30,6 @@ rule generic:
     input:
         draws=result_path("cohort/generic.parquet"),
         beats=result_path("beats/generic.parquet"),
-        # registered before the first training; its time does not count
-        claims=ancient(result_path("cohort/claims.json")),
     output:
         model=result_path("generic/model.safetensors"),
         history=result_path("generic/history.parquet"),

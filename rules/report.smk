@@ -52,7 +52,8 @@ rule study_report:
     input:
         **{file.name: result_path(file.path) for file in EVALUATION if file.on_page},
         flow=result_path("cohort/flow.json"),
-        registration=result_path("cohort/claims.json"),
+        # written at the start of the run; not yet there when a first run is only planned
+        registration=if_there(result_path("cohort/claims.json")),
         characteristics=result_path("cohort/characteristics.json"),
         populations=result_path("cohort/populations.parquet"),
         arms=result_path("personal/arms.parquet"),

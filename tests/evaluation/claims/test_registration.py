@@ -12,11 +12,16 @@ def register(tmp_path):
     """Registers a study and returns all registrations and what the page says of them."""
 
     def of_study(study):
-        register_claims(study, tmp_path / "model.safetensors", tmp_path / "claims.json")
-        registrations = read_json(tmp_path / "claims.json")["registrations"]
+        register_claims(study, tmp_path)
+        registrations = read_json(tmp_path / "cohort/claims.json")["registrations"]
         return registrations, describe_registration(registrations, claims_digest(study))
 
     return of_study
+
+
+def _train(results):
+    (results / "generic").mkdir()
+    (results / "generic/model.safetensors").touch()
 
 
 def _with(study, **changes):
@@ -32,7 +37,7 @@ def test_what_is_registered_before_training_says_so(register):
 
 def test_a_change_after_training_is_told(register, tmp_path):
     register(Study())
-    (tmp_path / "model.safetensors").touch()
+    _train(tmp_path)
     registrations, said = register(_with(Study(), smallest_gain=0.1))
     assert [one["after_training"] for one in registrations] == [False, True]
     assert "after training: smallest_gain." in said
@@ -45,7 +50,7 @@ def test_a_change_before_training_is_none(register):
 
 
 def test_a_registration_after_training_alone_is_told(register, tmp_path):
-    (tmp_path / "model.safetensors").touch()
+    _train(tmp_path)
     assert "after a network had been trained" in register(Study())[1]
 
 
@@ -70,3 +75,9 @@ def test_whatever_decides_is_part_of_the_digest(change):
 
 def test_what_does_not_decide_is_not():
     assert claims_digest(dataclasses.replace(Study(), study="other", results="other")) == claims_digest(Study())
+
+
+def test_the_same_settings_are_registered_once(register):
+    (one,), _ = register(Study())
+    (again,), _ = register(Study())
+    assert one == again

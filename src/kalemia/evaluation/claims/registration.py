@@ -10,6 +10,8 @@ from kalemia.core.config import Study
 from kalemia.core.tables import read_json, write_json
 from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS, MIN_TEST_RUNS, RULE_VERSION
 
+REGISTRATION = "cohort/claims.json"
+
 
 def registered_settings(study: Study) -> dict:
     """Everything that decides about the claims of a study, beside its data."""
@@ -31,16 +33,19 @@ def claims_digest(study: Study) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def register_claims(study: Study, model_path: str | Path, path: str | Path) -> None:
-    """Add a registration to the JSON file at `path`, with the time; earlier ones stay.
+def register_claims(study: Study, results: str | Path) -> None:
+    """Add a registration, with the time, to ``cohort/claims.json``, if the last one differs; earlier ones stay.
 
-    model_path: of the generic network, to note whether one had been trained by then.
+    It notes whether the generic network had been trained by then.
     """
-    earlier = read_json(path)["registrations"] if Path(path).exists() else []
+    path = Path(results) / REGISTRATION
+    earlier = read_json(path)["registrations"] if path.exists() else []
+    if earlier and earlier[-1]["digest"] == claims_digest(study):
+        return
     now = {
         "digest": claims_digest(study),
         "time": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        "after_training": Path(model_path).exists(),
+        "after_training": (Path(results) / "generic/model.safetensors").exists(),
         "settings": registered_settings(study),
     }
     write_json(path, {"registrations": [*earlier, now]})
