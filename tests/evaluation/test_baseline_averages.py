@@ -100,6 +100,28 @@ def test_each_patient_has_the_recalibration_that_is_best_in_the_others():
     assert [row[name] for name in ("difference", "lower", "upper")] == pytest.approx([0.3, 0.3 - half, 0.3 + half])
 
 
+@pytest.mark.parametrize(
+    ("difference", "lower", "patients", "words"),
+    [
+        (0.2, 0.1, 8, "more than recalibration explains"),
+        (0.2, -0.1, 8, "recalibration alone may explain it"),
+        (0.2, 0.1, 7, "too few patients to tell whether recalibration explains it"),
+        (0.2, None, 8, "too few patients to tell whether recalibration explains it"),
+        (-0.1, -0.2, 8, "no gain beyond recalibration"),
+    ],
+)
+def test_the_page_says_whether_recalibration_explains_the_gain(difference, lower, patients, words):
+    row = {"chosen": "threshold", "recalibrated": 0.7, "last_round": 0.7 + difference, "patients": patients}
+    said = negative_controls.recalibration_gain(row | {"difference": difference, "lower": lower, "upper": 0.3})
+    assert said.endswith(f": {words}")
+
+
+def test_patients_who_do_not_differ_give_no_bounds():
+    by_model = {model: {1: {"accuracy": a}, 2: {"accuracy": a}} for model, a in (("threshold", 0.5), ("last_round", 1))}
+    (row,) = recalibration_rows("forward", by_model)
+    assert (row["difference"], row["lower"], row["upper"]) == (0.5, None, None)
+
+
 def test_nothing_is_chosen_for_a_single_patient():
     by_model = {model: {1: {"accuracy": 0.5}} for model in ("threshold", "last_round")}
     assert recalibration_rows("forward", by_model) == []
@@ -122,8 +144,8 @@ def test_the_page_keeps_comparators_and_decisions_apart(rounds, baselines, tmp_p
     # differences 0.2 and 0.06: t = 6.314 for 1 degree of freedom
     assert (
         "forward: recalibration alone reaches a mean accuracy of 0.850 (for each patient the kind that is best in the"
-        " others, mostly threshold) and the last round 0.980, a difference of +0.13 (-0.31 to +0.57), which"
-        " recalibration alone may explain."
+        " others, mostly threshold) and the last round 0.980, a difference of +0.13 (-0.31 to +0.57): too few"
+        " patients to tell whether recalibration explains it."
     ) in page
     assert "time since admission alone has a mean AUC of 0.95" in page
     assert "forward: the last label 0.60." in page

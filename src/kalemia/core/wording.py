@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 
-_SPELLINGS = {"ecg": "ECG", "platt": "Platt"}
+_SPELLINGS = {"ecg": "ECG", "platt": "Platt", "minirocket": "MiniRocket"}
 
 
 def display_name(name: str) -> str:

@@ -56,7 +56,7 @@ def recalibration_rows(arm: str, by_model: dict[str, dict[int, dict]]) -> list[d
     """One row: by how much the accuracy after the last round exceeds that of the best recalibration.
 
     Each patient has the recalibration that is most accurate in the other patients, so that no test draw chooses what it
-    is compared with. There is no row of a single patient.
+    is compared with. There is no row of a single patient, and no bounds if all patients have the same difference.
     """
     recalibrations = [name for name in of_role(DECISION) if name in by_model]
     last = _accuracies(by_model, LAST_ROUND)
@@ -66,6 +66,7 @@ def recalibration_rows(arm: str, by_model: dict[str, dict[int, dict]]) -> list[d
     chosen = np.argmax(np.round(table.sum(axis=1, keepdims=True) - table, 9), axis=0)
     recalibrated = table[chosen, np.arange(len(last))]
     estimate = estimate_mean(last - recalibrated)
+    varies = estimate.standard_error > 1e-9
     return [
         {
             "arm": arm,
@@ -74,8 +75,8 @@ def recalibration_rows(arm: str, by_model: dict[str, dict[int, dict]]) -> list[d
             "recalibrated": float(recalibrated.mean()),
             "last_round": float(last.mean()),
             "difference": estimate.mean,
-            "lower": estimate.lower,
-            "upper": estimate.upper,
+            "lower": estimate.lower if varies else None,
+            "upper": estimate.upper if varies else None,
         }
     ]
 

@@ -83,7 +83,11 @@ EVALUATION = (
             Column("recalibrated", pa.float64(), "mean accuracy of the recalibrations"),
             Column("last_round", pa.float64(), "mean accuracy after the last round"),
             Column("difference", pa.float64(), "mean of the latter less the former"),
-            Column("lower", pa.float64(), "lower one-sided 95% bound, t over patients"),
+            Column(
+                "lower",
+                pa.float64(),
+                "lower one-sided 95% bound, t over patients; null if all have the same difference",
+            ),
             Column("upper", pa.float64(), "upper one-sided 95% bound"),
         ),
         on_page=True,

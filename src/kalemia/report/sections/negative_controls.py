@@ -78,12 +78,21 @@ def tables_of(averages: dict[str, dict[str, dict]], names: list[str]) -> list[di
 
 def recalibration_gain(row: dict) -> str:
     """In words, whether the accuracy after the last round is more than recalibration alone reaches."""
-    verdict = "more than recalibration explains" if row["lower"] > 0 else "which recalibration alone may explain"
     return (
         f"recalibration alone reaches a mean accuracy of {number(row['recalibrated'])} (for each patient the kind that"
         f" is best in the others, mostly {display_name(row['chosen'])}) and the last round {number(row['last_round'])},"
-        f" a difference of {signed_interval((row['difference'], row['lower'], row['upper']))}, {verdict}"
+        f" a difference of {signed_interval((row['difference'], row['lower'], row['upper']))}: {_gain_in_words(row)}"
     )
+
+
+def _gain_in_words(row: dict) -> str:
+    from kalemia.evaluation.claims.rule import MIN_PATIENTS
+
+    if row["difference"] <= 0:
+        return "no gain beyond recalibration"
+    if row["patients"] < MIN_PATIENTS or row["lower"] is None:
+        return "too few patients to tell whether recalibration explains it"
+    return "more than recalibration explains" if row["lower"] > 0 else "recalibration alone may explain it"
 
 
 def history(arm: str, means: dict[str, dict]) -> str:
