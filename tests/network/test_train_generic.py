@@ -9,7 +9,7 @@ from kalemia.beats.dataset import iter_beats_by_subject, read_beats
 from kalemia.beats.generic_beats import write_generic_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
-from kalemia.core.schemas import SCHEMAS
+from kalemia.core.schemas import SCHEMAS, VERSION
 from kalemia.core.tables import read_json, read_row_groups, read_table, table_from_rows, write_table
 from kalemia.network.checkpoints import load_generic
 from kalemia.network.predictions import beat_logits
@@ -183,7 +183,9 @@ def test_beats_of_another_version_are_named(study, tmp_path, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr("kalemia.core.tables.VERSION", 0)
         write_shard(tmp_path / "b.parquet", 100000, [0], beats_per_draw=2)
-    with pytest.raises(UserError, match=r"b\.parquet: holds table 'beats' version 0, not 'beats' version 2; del"):
+    with pytest.raises(
+        UserError, match=rf"b\.parquet: holds table 'beats' version 0, not 'beats' version {VERSION}; del"
+    ):
         read_splits(study.draws, tmp_path / "b.parquet")
 
 

@@ -152,7 +152,10 @@ class Arm:
     batch_norm: str = setting(
         "adapt",
         "running statistics of the trained stages",
-        choices={"frozen": "those of the generic network", "adapt": "updated by the training, as in Keras"},
+        choices={
+            "frozen": "those of the generic network",
+            "adapt": "each step takes a tenth of its batch's (Keras: a hundredth)",
+        },
     )
     replay: bool = setting(False, "each round also trains on the pairs of earlier rounds")
     epochs: int = setting(5, "epochs of each round", paper="5", minimum=1)

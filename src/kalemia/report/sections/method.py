@@ -10,6 +10,12 @@ from kalemia.report.results import StudyResults
 from kalemia.report.section import Notes, Section
 
 NOT_REPORTED = "not reported"
+STEPS = 35  # of a round: 5 epochs of two draws of 200 beats in batches of 64
+BATCH_NORM = {
+    "adapt": f"each step takes a tenth of its batch's; after {STEPS} steps {1 - 0.9**STEPS:.0%} are the patient's"
+    f" (with Keras's momentum {1 - 0.99**STEPS:.0%})",
+    "frozen": "those of the generic network",
+}
 
 
 class Step(NamedTuple):
@@ -28,7 +34,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 def steps(study: Study) -> list[Step]:
     """From the source of the data to the decision on a draw; `studies/mimic3.yaml` takes the paper's values."""
     analyte, ecg, network, generic, personal = study.analyte, study.ecg, study.network, study.generic, study.personal
-    split = study.populations.generic_split
+    split, arms = study.populations.generic_split, study.arms.items()
     return [
         Step(
             "Source",
@@ -53,6 +59,17 @@ def steps(study: Study) -> list[Step]:
             f"at most {study.beats.max_per_draw}, at least {study.beats.min_per_draw}",
         ),
         Step("Excluded excerpts", "by inspection", "by rule (docs/beats.md), with a page for review"),
+        Step(
+            "Atrial fibrillation and pacing",
+            "patients left out",
+            "excerpts left out by their rhythm"
+            + (", and all patients who ever had a code for either" if study.cohort.exclude_codes else ""),
+        ),
+        Step(
+            "Draws of a generic patient",
+            f"{paper.CHARACTERISTICS['generic']['draws'] / paper.INCLUSION['generic']:.2f} on average",
+            f"at most {study.cohort.draws_per_generic_patient}",
+        ),
         Step(
             "Draws of each class for a personal network",
             f"{paper.MIN_PERSONAL_DRAWS} or more",
@@ -88,7 +105,7 @@ def steps(study: Study) -> list[Step]:
         ),
         Step(
             "A round",
-            "one pair of draws, 5 epochs, 5 rounds at most",
+            "one pair of draws, 5 epochs, 5 rounds at most; whether earlier pairs are used again is not reported",
             f"{plural(personal.pairs_per_round, 'pair')} of draws, {personal.max_rounds} rounds at most",
         ),
         Step(
@@ -96,12 +113,31 @@ def steps(study: Study) -> list[Step]:
             "a fresh last layer and the last blocks",
             f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains last_stages",
         ),
+        Step("Learning rate of a round", NOT_REPORTED, _by_arm({arm: f"{of.learning_rate:g}" for arm, of in arms})),
+        Step(
+            "Batch-norm statistics of the trained part",
+            NOT_REPORTED,
+            _by_arm({arm: BATCH_NORM[of.batch_norm] for arm, of in arms}),
+        ),
+        Step(
+            "Choice of training draws",
+            "“active” in the abstract; no choice by the network in the methods",
+            "at random or in the order of time; no active learning",
+        ),
         Step(
             "Decision on a draw",
             "majority of its beats",
             {"vote": "majority of its beats", "mean_logit": "mean logit of its beats"}[study.evaluation.decision],
         ),
     ]
+
+
+def _by_arm(values: dict[str, str]) -> str:
+    """One value if all arms have the same, else each with its arms."""
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    arms_of = {value: ", ".join(arm for arm, of in values.items() if of == value) for value in values.values()}
+    return "; ".join(f"{arms}: {value}" for value, arms in arms_of.items())
 
 
 SECTION = Section(place=140, title="Method", build=build)
