@@ -123,3 +123,11 @@ def test_other_errors_stay_as_they_are(tmp_path, error):
     with pytest.raises(type(error)) as caught, atomic_file(tmp_path / "a"):
         raise error
     assert caught.value is error
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe: is a device or a pipe"), atomic_file(tmp_path / "pipe") as part:
+        part.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert not (tmp_path / "pipe").is_file()

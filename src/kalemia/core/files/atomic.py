@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kalemia.core.errors import as_user_error
+from kalemia.core.errors import UserError, as_user_error
 
 
 @contextmanager
@@ -17,9 +17,11 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
     The file is on the disk before it has its name: after a power failure a renamed file would else be there, and empty.
     After a kill the part stays, and the next run of the workflow removes it. Raises `UserError` for errors of the
-    machine, such as a full disk.
+    machine, such as a full disk, and for a device or a pipe: the administrator would put a file in place of /dev/null.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: is a device or a pipe, not a file; choose another place")
     part = _part(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
