@@ -10,7 +10,8 @@ from kalemia.beats.review_decisions import ReviewDecision, explain_ineffective, 
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.core.errors import UserError
 from kalemia.core.tables import table_from_rows, write_table
-from kalemia.report.review_page import write_review
+from kalemia.ecg.assess_excerpt import assess_excerpt
+from kalemia.report.review_page import ecg_strip, write_review
 from report_pages import Page
 
 HEAD = "subject_id,draw_id,decision,reviewer,note\n"
@@ -132,6 +133,18 @@ def test_each_decision_without_effect_is_one_line():
         "subject 7, draw 4: the study reads no ECG for such a draw",
     ]
     assert explain_ineffective({7: {1: ReviewDecision("reject", "AB", "")}}, rows) == []
+
+
+def test_a_strip_shows_no_line_where_nothing_was_recorded(study):
+    row = excerpt(1)
+    ecg_mv = np.array(row["ecg_mv"], np.float32)
+    middle = len(ecg_mv) // 2
+    ecg_mv[middle - 60 : middle + 60] = np.nan
+    settings = BeatSettings.from_study(study)
+    strip = ecg_strip(assess_excerpt(ecg_mv, settings.ecg, settings.quality, settings.rhythm, settings.beats))
+    assert len(strip["lines"]) == 2
+    ends = [[float(point.split(",")[0]) for point in line.split()] for line in strip["lines"]]
+    assert ends[1][0] - ends[0][-1] > 100
 
 
 def test_page_shows_strips_marks_and_verdicts(tmp_path, study):

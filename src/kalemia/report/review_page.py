@@ -110,20 +110,28 @@ def _entry(
 def ecg_strip(assessment: ExcerptAssessment) -> dict:
     """Ten seconds around the middle R peak, or in the middle of what was recorded if there is none.
 
-    `line`: the points of a polyline. `marks`: (x, good) of R peaks. `from_s`: where the strip begins in the excerpt.
-    `seconds`: (x, second of the excerpt) of the whole seconds.
+    `lines`: the points of polylines, one for each stretch that was recorded. `marks`: (x, good) of R peaks. `from_s`:
+    where the strip begins in the excerpt. `seconds`: (x, second of the excerpt) of the whole seconds.
     """
     centers = assessment.r_peaks if len(assessment.r_peaks) else np.flatnonzero(np.isfinite(assessment.filtered_mv))
     length = round(_STRIP_S * RATE_HZ)
     start = min(max(0, centers[len(centers) // 2] - length // 2), max(0, len(assessment.filtered_mv) - length))
     shown_mv = assessment.filtered_mv[start : start + length]
-    x = np.arange(len(shown_mv)) / RATE_HZ * _PX_PER_S
-    y = np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT)
+    points = np.stack(
+        [
+            np.arange(len(shown_mv)) / RATE_HZ * _PX_PER_S,
+            np.clip(_ZERO - shown_mv * _PX_PER_MV, 0, _HEIGHT),
+        ],
+        axis=1,
+    )
     inside = (assessment.r_peaks >= start) & (assessment.r_peaks < start + length)
     from_s = start / RATE_HZ
     whole_s = np.arange(np.ceil(from_s), from_s + _STRIP_S - _LABEL_S)
     return {
-        "line": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b)),
+        "lines": [
+            " ".join(f"{x:.1f},{y:.1f}" for x, y in points[run])
+            for run in np.ma.clump_unmasked(np.ma.masked_invalid(points[:, 1]))
+        ],
         "marks": [
             (float((r - start) / RATE_HZ * _PX_PER_S), bool(good))
             for r, good in zip(assessment.r_peaks[inside], assessment.beat_labels.is_good[inside], strict=True)
