@@ -119,6 +119,11 @@ def _tall_t(ratio: tuple[float, float]) -> Callable[[np.random.Generator, float]
     return waves
 
 
+def _late_tall_t(random: np.random.Generator, rate_bpm: float) -> list[Wave]:
+    """Too little calcium beside too much potassium, as in kidney failure: T is tented and late."""
+    return [_P, *_NARROW, (random.uniform(1.8, 2.2), random.uniform(0.36, 0.4), 0.04, 0.035)]
+
+
 def _wide_120(random: np.random.Generator, rate_bpm: float) -> list[Wave]:
     qrs = [(0.75, 0.0, 0.02, 0.02), (-0.35, 0.055, 0.02, 0.02)]
     t_width_s = random.uniform(0.03, 0.05)
@@ -213,4 +218,5 @@ SHAPES: dict[str, _Draw] = {
     ),
     "bigeminy": _bigeminy,
     "alternating T": _alternating_t,
+    "T twice R, long ST": _regular(_late_tall_t, (50, 75)),
 }

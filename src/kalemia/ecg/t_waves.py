@@ -16,12 +16,11 @@ _MIN_STEEPNESS = 0.05  # relative to the strength; below it there is only noise
 _NOISE_STEP = 16  # every 16th sample is enough to estimate the noise
 _BLOCK_S = 3.0  # has a beat even at a rate of 20 a minute
 _N_BLOCKS = 7
-_LATEST_T_S = 0.4  # how long after its QRS complex a T wave peaks at most
-_WIDE_LATEST_T_S = 0.5  # the same where QRS complexes are wide
+_LATEST_T_S = 0.44  # how long after its QRS complex a T wave is steepest at most, at usual rates
+_WIDE_LATEST_T_S = 0.54  # the same where QRS complexes are wide
 # QT is longer in slow rhythms (Sagie et al., Am J Cardiol 1992;70:797), by this share of the RR interval above 0.8 s
 _QT_SLOPE = 0.16
 _RR_RANGE_S = (0.8, 2.4)
-_LATEST_WEAK_S = 0.04  # before the latest T wave: at usual rates, the latest one that is weaker than its beat, too
 _MAX_SLOW_DELAY_S = 0.6
 _MIN_RECURRENCE = 0.75  # a wave recurs after other beats if they have at least this share of its weight there
 _MIN_PERCENTILE = 55  # of the beats around
@@ -35,7 +34,8 @@ class Waves:
 
     strength, steepness: (n,) root mean square in mV over 100 ms around each sample, in the band of QRS complexes and in
     the band of their steepest parts; the noise in the latter is taken out. weight: (n,) geometric mean of both, high
-    where there is a QRS complex and lower at T waves. latest_t_s: how long after its QRS complex a T wave may peak.
+    where there is a QRS complex and lower at T waves. latest_t_s: how long after its QRS complex a T wave may be
+    steepest at usual rates.
     """
 
     strength: np.ndarray
@@ -89,8 +89,7 @@ class TWaveJudge:
     """Tells whether a wave is the T wave of the beat before it, given all marks (n,) of QRS complexes found so far.
 
     It is if it comes at most so long after the beat as T waves do, is flatter than the beat, and follows most of the
-    beats around at the same delay, as a T wave does and an extrasystole does not. In slow rhythms T waves come later,
-    and later than usual only those are taken for T waves that are also weaker, because extrasystoles come as late.
+    beats around at the same delay, as a T wave does and an extrasystole does not. In slow rhythms T waves come later.
     """
 
     def __init__(self, waves: Waves, marks: np.ndarray):
@@ -99,12 +98,13 @@ class TWaveJudge:
         weaker, flatter = self._compare(marks[:-1], marks[1:])
         beats = marks[~np.append(False, weaker & (delay_s < _MAX_SLOW_DELAY_S))]
         usual_rr_s = np.median(np.diff(beats)) / waves.rate_hz if len(beats) > 1 else _RR_RANGE_S[0]
-        self._latest_weak_s = waves.latest_t_s - 0.04 + _QT_SLOPE * (np.clip(usual_rr_s, *_RR_RANGE_S) - _RR_RANGE_S[0])
-        self._beats = marks[~np.append(False, self._may_be_t(delay_s, weaker, flatter))]
+        self._latest_s = waves.latest_t_s + _QT_SLOPE * (np.clip(usual_rr_s, *_RR_RANGE_S) - _RR_RANGE_S[0])
+        self._beats = marks[~np.append(False, self._may_be_t(delay_s, flatter))]
 
     def is_t_wave(self, beats: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Whether the waves at some samples (m,) are the T waves of the beats before them (m,): bool (m,)."""
-        result = self._may_be_t((at - beats) / self._waves.rate_hz, *self._compare(beats, at))
+        _, flatter = self._compare(beats, at)
+        result = self._may_be_t((at - beats) / self._waves.rate_hz, flatter)
         possible = np.flatnonzero(result)
         if len(possible):
             result[possible] = self._recurs(beats[possible], at[possible])
@@ -123,8 +123,8 @@ class TWaveJudge:
         )
         return weaker, weaker | flatter
 
-    def _may_be_t(self, delay_s: np.ndarray, weaker: np.ndarray, flatter: np.ndarray) -> np.ndarray:
-        return (flatter & (delay_s < self._waves.latest_t_s)) | (weaker & (delay_s < self._latest_weak_s))
+    def _may_be_t(self, delay_s: np.ndarray, flatter: np.ndarray) -> np.ndarray:
+        return flatter & (delay_s < self._latest_s)
 
     def _recurs(self, beats: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Whether most of the beats around are followed by such a wave at the same delay."""
