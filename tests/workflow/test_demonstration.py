@@ -174,7 +174,7 @@ def test_the_textbook_effect_is_read_but_needs_no_network(finished):
 @pytest.mark.planted
 def test_shortcuts_pass_only_the_random_split_and_are_not_shown_to_read(finished):
     study = finished("shortcut")
-    assert study.mean_auc("paper") >= 0.7
+    assert study.mean_auc("paper") > CHANCE[1]
     assert all(study.states(arm)["reads"] != SHOWN for arm in ("rolling", "forward", "episode"))
     assert _is_chance(study.mean_auc("rolling"))
 
