@@ -138,13 +138,16 @@ class Patient:
 
 
 def summary_of(n, **likeness):
-    """Patients alike, by model and by what its map of the last stage is held against the rank correlation."""
-    rows = [
-        {"model": model, "stage": 4, "label": 1, "reference": against, "spearman": value, "ssim": value}
-        for model, checks in likeness.items()
-        for against, value in checks.items()
-    ]
-    return Summary([Patient(rows)] * n, 1)
+    """Patients who differ by a hundredth, by model and by the rank correlation of its last map with each reference."""
+
+    def rows(shift):
+        return [
+            {"model": model, "stage": 4, "label": 1, "reference": against, "spearman": value + shift, "ssim": value}
+            for model, checks in likeness.items()
+            for against, value in checks.items()
+        ]
+
+    return Summary([Patient(rows(shift)) for shift in np.linspace(-0.01, 0.01, n)], 1)
 
 
 def test_the_words_on_maps_ask_for_patients_and_for_halves_that_agree():

@@ -37,10 +37,10 @@ def test_the_page_says_how_far_maps_are_from_an_even_one(results, study):
 
 def test_a_map_that_does_not_change_is_named(results, study):
     explanations = _explanations(results)
-    for one in explanations.values():
+    for number, one in enumerate(explanations.values()):
         for row in one.sanity:
             if (row["model"], row["stage"], row["reference"]) == ("paper", 4, "stem"):
-                row["spearman"] = 0.9
+                row["spearman"] = 0.9 + number / 100
     twice = [*explanations.values()] * 2  # eight patients, enough to tell
     said = change_sentence(Summary(twice, study.seed), ["generic", "paper"], [4, 2], "stem")
     assert "3 of 4 maps change" in said

@@ -57,4 +57,4 @@ def test_an_empty_cohort_is_one_line_and_leaves_nothing_half_written(tmp_path):
     run = _run(tmp_path, {"analyte": {"plausible": {"from": 1.5, "to": 1.6}}})
     one_line(run, "cohort: no draw can be used")
     written = {path.name for path in (tmp_path / "results").glob("cohort/*")}
-    assert written <= {"height_weight.parquet"}  # it needs no cohort
+    assert written <= {"height_weight.parquet", "claims.json"}  # which need no cohort
