@@ -176,7 +176,7 @@ BASELINES = {
     "last_value": Baseline(HISTORY, "The last value that was known at the time of the draw.", _last_value),
     "last_label": Baseline(HISTORY, "The label of the last known value that has a label.", _last_label),
 }
-_MINIROCKET_FEATURES = 1008  # a tenth of the paper's: as good for 60 samples (docs/dependencies.md), in half the time
+_MINIROCKET_FEATURES = 1008  # a tenth of the published number: as good for 60 samples (docs/dependencies.md)
 _DECIMALS = 4  # more than a laboratory reports
 
 

@@ -46,7 +46,7 @@ SELECTION_TABLES = (
                 column
                 for name in ("evaluable", "others")
                 for column in (
-                    Column(f"{name}_people", pa.int32(), "people of whom it is known"),
+                    Column(f"{name}_people", pa.int32(), "people whose value is known"),
                     Column(f"{name}_mean", pa.float64(), "mean over people; a share for men"),
                     Column(f"{name}_sd", pa.float64(), "standard deviation; null for men"),
                 )
