@@ -137,6 +137,7 @@ def test_a_number_inside_braces_on_the_command_line_stays_a_number(number):
         (["--configfile", "a", "--configfile", "b"], "--configfile"),
         (["--configfiles=a", "--configfile", "b"], "--configfile"),
         (["--config", "a=1", "--config", "b=1"], "--config"),
+        (["-C", "a=1", "--config", "b=1"], "--config"),
     ],
 )
 def test_an_option_of_which_snakemake_takes_only_the_last_is_refused_if_given_twice(arguments, option):

@@ -13,7 +13,7 @@ from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 
 _MAX_NODES = 100_000  # of a file with its aliases written out; config.yaml has some 400
-_GIVEN_ONCE = re.compile(r"(--configfile|--config)s?(=.*)?")
+_GIVEN_ONCE = re.compile(r"(--configfile|--config|-C)s?(=.*)?")
 
 
 def read_study(complete: Path, overlays: Sequence[str | Path] = (), settings: Sequence[str] = ()) -> Study:
@@ -39,7 +39,7 @@ def read_config(complete: Path, overlays: Sequence[str | Path] = (), settings: S
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """Raise `UserError` if --configfile or --config is given twice to Snakemake, which ignores all but the last."""
-    options = [match[1] for match in map(_GIVEN_ONCE.fullmatch, arguments) if match]
+    options = [match[1].replace("-C", "--config") for match in map(_GIVEN_ONCE.fullmatch, arguments) if match]
     for option in sorted(set(options)):
         if options.count(option) > 1:
             raise UserError(
