@@ -28,7 +28,7 @@ report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
-    subject=r"p\d{6}",
+    subject=r"p\d{6,10}",
     batch=r"\d+",
     table=r"[A-Z_]+",
     arm="|".join(study.arms),

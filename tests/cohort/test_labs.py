@@ -73,7 +73,7 @@ def test_truncated_gzip_raises_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("subject", "time"), [("12345678", "2150-01-01 10:00:00"), ("10", "no time")])
+@pytest.mark.parametrize(("subject", "time"), [("1234567890", "2150-01-01 10:00:00"), ("10", "no time")])
 def test_error_late_in_a_large_table_ends_the_process_cleanly(tmp_path, subject, time):
     row = '{},{},100,50971,{},"4.1",4.1,"mEq/L",\n'
     good = "".join(row.format(i, 10, "2150-01-01 10:00:00") for i in range(300_000))
@@ -262,7 +262,7 @@ def test_neither_the_order_of_rows_nor_repeated_rows_change_a_draw(study, drawn,
 
 @pytest.mark.parametrize(
     ("subject", "said"),
-    [("1234567", "1234567"), ("p00010", "'p00010'"), ("", "empty"), ("-3", "-3"), ("99999999999", "99999999999")],
+    [("1234567890", "1234567890"), ("p00010", "'p00010'"), ("", "empty"), ("-3", "-3"), ("99999999999", "99999999999")],
 )
 def test_invalid_subject_raises_one_line(tmp_path, subject, said):
     for name in ("LABEVENTS", "DIAGNOSES_ICD", "PATIENTS"):
@@ -274,7 +274,7 @@ def test_invalid_subject_raises_one_line(tmp_path, subject, said):
         }[name]
         write_tables(tmp_path, **{name: [row]})
         columns = {"LABEVENTS": LABEVENTS, "PATIENTS": ["SUBJECT_ID", "DOB"]}.get(name, ["SUBJECT_ID", "ICD9_CODE"])
-        with pytest.raises(UserError, match=rf"{name}\.csv\.gz: .*SUBJECT_ID.*{said}.*up to six digits") as caught:
+        with pytest.raises(UserError, match=rf"{name}\.csv\.gz: .*SUBJECT_ID.*{said}.*up to nine digits") as caught:
             read_csv_table(tmp_path, name, columns)
         assert "\n" not in str(caught.value)
 

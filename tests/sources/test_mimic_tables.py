@@ -117,7 +117,7 @@ def test_whole_numbers_of_pandas_and_r_are_read(tmp_path):
         ),
         ({"row_id": "-1"}, "ROW_ID '-1' is not a whole number"),
         ({"row_id": ""}, "ROW_ID is empty"),
-        ({"subject": "-10"}, "SUBJECT_ID '-10' is not a whole number of up to six digits"),
+        ({"subject": "-10"}, "SUBJECT_ID '-10' is not a whole number of up to nine digits"),
         ({"hadm": "4294967296"}, "HADM_ID '4294967296' is not a whole number from 0 to 2147483647"),
     ],
 )

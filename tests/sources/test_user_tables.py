@@ -35,7 +35,7 @@ def _refused(folder, text) -> str:
         ("7,2024-05-17 08:00:00,6.1", "fewer fields"),
         ('7,2024-05-17 08:00:00,6.1,"mmol/L', "out of place"),
         ("7,5/17/2024 8:00,6.1,mmol/L", "time '5/17/2024 8:00' is not a time"),
-        ("-7,2024-05-17 08:00:00,6.1,mmol/L", "subject '-7' is not a whole number of up to six digits"),
+        ("-7,2024-05-17 08:00:00,6.1,mmol/L", "subject '-7' is not a whole number of up to nine digits"),
         ("99999999999999999999,2024-05-17 08:00:00,6.1,mmol/L", "subject '99999999999999999999' is not a whole number"),
         (",2024-05-17 08:00:00,6.1,mmol/L", "subject '' is not a whole number"),
     ],

@@ -23,7 +23,7 @@ class SubjectRounds(NamedTuple):
 
 
 def subject_name(subject_id: int) -> str:
-    """The name of a subject in paths and on pages: ``p010059`` for 10059."""
+    """The name of a subject in paths and on pages: ``p010059`` for 10059, ``p10000032`` for 10000032."""
     return f"p{subject_id:06d}"
 
 

@@ -27,7 +27,7 @@ _NOT_A_TIME = (
 _EARLIEST, _LATEST = datetime(1600, 1, 1), datetime(2600, 1, 1)
 _USUAL_LENGTH = len("2101-10-20 16:40:00")
 DAY_LENGTH = len("2101-10-20")
-MAX_SUBJECT = 999_999  # names of files have six digits
+MAX_SUBJECT = 999_999_999  # MIMIC-IV has eight digits; what is larger does not fit into int32
 
 
 class SpellingError(Exception):
@@ -72,7 +72,7 @@ def read_whole_number(text: str, largest: int) -> int:
 
 def whole_numbers_in_words(largest: int) -> str:
     """The whole numbers up to a bound, after "a whole number"."""
-    return "of up to six digits" if largest == MAX_SUBJECT else f"from 0 to {largest}"
+    return "of up to nine digits" if largest == MAX_SUBJECT else f"from 0 to {largest}"
 
 
 def read_number(text: str) -> float:
