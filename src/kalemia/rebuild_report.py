@@ -3,14 +3,10 @@
 import shutil
 from pathlib import Path
 
-import yaml
-
-from kalemia.core.config import Study
-from kalemia.core.errors import UserError
+from kalemia.core.config_files import SETTINGS_FILE, read_settings
 from kalemia.core.tables import read_table
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 
-SETTINGS = "config.yaml"  # in the results folder
 # The inputs of the evaluation and the report; their only ECG is mean beats.
 KEPT = (
     "cohort/*",
@@ -35,7 +31,7 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
     from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 
     results = Path(results)
-    study = read_settings(results / SETTINGS)
+    study = read_settings(results)
     if to is not None and Path(to).resolve() != results.resolve():
         results = copy_without_ecg(results, Path(to))
     write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
@@ -48,19 +44,9 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
     return results / "report.html"
 
 
-def read_settings(path: str | Path) -> Study:
-    """The study of a results folder."""
-    try:
-        return Study.from_config(yaml.safe_load(Path(path).read_text()))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(
-            f"{path}: cannot be read as a configuration; --from must be the results folder of a finished study"
-        ) from None
-
-
 def copy_without_ecg(results: Path, to: Path) -> Path:
     """Copy the inputs of the report; returns `to`."""
-    for path in [results / SETTINGS, *(path for pattern in KEPT for path in results.glob(pattern))]:
+    for path in [results / SETTINGS_FILE, *(path for pattern in KEPT for path in results.glob(pattern))]:
         if path.is_file():
             copy = to / path.relative_to(results)
             copy.parent.mkdir(parents=True, exist_ok=True)

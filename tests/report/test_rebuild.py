@@ -5,9 +5,8 @@ import pytest
 
 from kalemia.cli import main
 from kalemia.core.config import Study
-from kalemia.core.config_files import config_text
+from kalemia.core.config_files import SETTINGS_FILE, config_text, read_settings
 from kalemia.core.tables import read_table, write_text
-from kalemia.rebuild_report import SETTINGS, read_settings
 from kalemia.report.outputs import PATIENT_FIGURES
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.study_page import write_page
@@ -34,7 +33,7 @@ def finished(tmp_path_factory, study):
     for subject in subjects:
         write_patient_figures(study, results, subject)
         write_patient_page(results / "patients" / subject / "report.html", study, results, subject)
-    write_text(results / SETTINGS, config_text(study))
+    write_text(results / SETTINGS_FILE, config_text(study))
     return results
 
 
@@ -68,7 +67,7 @@ def _dead_links(folder):
 
 
 def test_the_configuration_is_the_same_when_it_is_read_again(finished, study):
-    assert read_settings(finished / SETTINGS) == study
+    assert read_settings(finished) == study
     assert isinstance(study, Study)
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from kalemia.cli import main
 from kalemia.core.config import Study
-from kalemia.core.config_files import merge_config
+from kalemia.core.config_files import merge_config, read_settings
 from kalemia.core.paths import SUBJECTS_PER_BATCH
 from kalemia.core.result_digests import key_tables
 from kalemia.core.runs.digests import expected_digest
@@ -23,7 +23,6 @@ from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, read_table, table_digest, write_json, write_table
 from kalemia.evaluation.claims.rule import in_order
 from kalemia.personal.baselines import BASELINES
-from kalemia.rebuild_report import read_settings
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS
 from kalemia.stats.discrimination import discrimination
 from kalemia.status import status_lines
@@ -241,7 +240,7 @@ def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
 
 
 def test_what_is_said_of_generic_draws_follows_from_their_predictions(finished):
-    seed = read_settings(finished / "results/config.yaml").seed
+    seed = read_settings(finished / "results").seed
     predictions = read_table(finished / "results/generic/predictions.parquet", "predictions")
     metrics = read_json(finished / "results/generic/metrics.json")
     for split in ("train", "validation", "test"):

@@ -12,6 +12,7 @@ from kalemia.core.config import Fields, Study
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
 
+SETTINGS_FILE = "config.yaml"  # in a results folder, written with the report: the whole configuration
 _MAX_NODES = 100_000  # of a file with its aliases written out; config.yaml has some 400
 _GIVEN_ONCE = re.compile(r"(--configfile|--config|-C)s?(=.*)?")
 
@@ -35,6 +36,17 @@ def read_config(complete: Path, overlays: Sequence[str | Path] = (), settings: S
         config = merge_config(config, _parse_setting(setting))
     check_config(config)
     return config
+
+
+def read_settings(results: str | Path) -> Study:
+    """The study of a results folder; raises `UserError` if the folder is not that of a finished study."""
+    path = Path(results) / SETTINGS_FILE
+    try:
+        return Study.from_config(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"{path}: cannot be read as a configuration; name the results folder of a finished study"
+        ) from None
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

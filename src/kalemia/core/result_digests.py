@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from kalemia.core.config import Study
+from kalemia.core.config_files import SETTINGS_FILE
 from kalemia.core.errors import UserError
 from kalemia.core.runs.digests import digest_of, expected_digest
 from kalemia.core.stage_versions import STAGE_VERSIONS
@@ -23,7 +24,6 @@ _STUDY_TABLES = (
     "generic/predictions.parquet",
     "evaluation/rounds.parquet",
 )
-SETTINGS_FILE = "config.yaml"  # written with the report
 
 
 def refuse_foreign_results(study: Study, results: str, has_record: Callable[[str], bool]) -> None:
