@@ -1,7 +1,18 @@
+import dataclasses
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.inclusion_flow import REASONS, STEPS, DrawOutcome, count_flags, count_inclusion_flow
+from kalemia.cohort.inclusion_flow import (
+    REASONS,
+    STEPS,
+    DrawOutcome,
+    count_flags,
+    count_inclusion_flow,
+    describe_window,
+    step_descriptions,
+)
 
 
 def test_a_small_flow_by_hand():
@@ -46,3 +57,17 @@ def test_the_sums_close(draws):
         left_subjects, left_draws = step["subjects"], step["draws"]
     assert left_draws == sum(draw.reason is None for draw in draws)
     assert left_subjects == len({draw.subject_id for draw in draws if draw.reason is None})
+
+
+@pytest.mark.parametrize(
+    ("offset_hours", "expected"),
+    [
+        (0.0, "10 minutes before"),
+        (6.0, "10 minutes that end 6 hours before"),
+        (-0.5, "10 minutes that end 0.5 hours after"),
+    ],
+)
+def test_the_page_states_the_offset_of_the_window(study, offset_hours, expected):
+    cohort = dataclasses.replace(study.cohort, offset_hours=offset_hours)
+    assert describe_window(cohort) == expected
+    assert expected in step_descriptions(study.analyte, cohort, study.populations)["recorded before the draw"]

@@ -186,6 +186,28 @@ def test_codes_exclude_only_if_configured(mirror, study):
     assert _written(mirror, study, exclude_codes=False)[21]["candidate_population"] == "generic"
 
 
+@pytest.mark.parametrize(("offset_hours", "begins"), [(0.1, 23), (0.0, 29), (-0.1, 35)])
+def test_the_window_ends_the_offset_before_the_draw(mirror, study, offset_hours, begins):
+    draw = _written(mirror, study, offset_hours=offset_hours)[12]  # 39 minutes after the start
+    assert (draw["sample_from"], draw["sample_to"]) == (begins * MINUTE, (begins + 10) * MINUTE)
+    write_excerpts(PhysioNet(mirror), mirror / "draws.parquet", 10, "II", 5, "", mirror / "e.parquet")
+    rows = {row["draw_id"]: row for row in read_table(mirror / "e.parquet", "excerpts").to_pylist()}
+    assert rows[12]["draw_time"] == START + timedelta(minutes=39)
+    assert len(rows[12]["ecg_mv"]) == 10 * MINUTE
+
+
+def test_a_recording_that_begins_after_the_draw_serves_a_window_after_it(tmp_path, study):
+    write_record(tmp_path, 10, START, 3_000_001, [({"II": np.tile(np.sin(np.arange(125) / 20), 3600)}, 50)])
+    write_tables(tmp_path, LABEVENTS=[lab_row(1, 10, START - timedelta(hours=1), 4.0)])
+    draw = _written(tmp_path, study, offset_hours=-1.5)[1]
+    assert (draw["sample_from"], draw["sample_to"]) == (20 * MINUTE, 30 * MINUTE)
+
+
+def test_an_offset_beyond_the_recording_leaves_no_ecg(mirror, study):
+    with pytest.raises(UserError, match="not recording at the time"):
+        _written(mirror, study, offset_hours=24.0)
+
+
 def test_empty_cohort_raises_one_line(mirror, study):
     with pytest.raises(UserError, match=r"cohort: no draw can be used \(") as caught:
         _written(mirror, study, window_minutes=300.0, min_recorded_minutes=120.0)

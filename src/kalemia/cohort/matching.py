@@ -18,17 +18,17 @@ class Match:
     sample_to: int
 
 
-def window_before(draw_time: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
-    """The samples [start, stop) of the recording in the minutes before the draw; empty if there are none."""
-    stop = min(recording.sample_at(draw_time), recording.n_samples)
-    start = max(recording.sample_at(draw_time - timedelta(minutes=window_minutes)), 0)
+def window_before(end: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
+    """The samples [start, stop) of the recording in the minutes before `end`; empty if there are none."""
+    stop = min(recording.sample_at(end), recording.n_samples)
+    start = max(recording.sample_at(end - timedelta(minutes=window_minutes)), 0)
     return start, max(start, stop)
 
 
 def match_draws(
-    times: Iterable[datetime], recordings: list[Recording], source: Source, cohort: Cohort
+    ends: Iterable[datetime], recordings: list[Recording], source: Source, cohort: Cohort
 ) -> Iterator[Match | None]:
-    """For each draw of one subject, find the recording of the window before it, or None.
+    """For each draw of one subject, find the recording of the window that ends at its time in `ends`, or None.
 
     At most `max_missing_minutes` of the window may be outside the recording, and at least `min_recorded_minutes` of it
     must be recorded. Of several such recordings, the one with most of the lead in the window is taken, according to its
@@ -36,8 +36,8 @@ def match_draws(
     several.
     """
     recordings = sorted(recordings, key=lambda recording: recording.name)
-    for time in times:
-        windows = [window for recording in recordings if (window := _usable_window(time, recording, cohort))]
+    for end in ends:
+        windows = [window for recording in recordings if (window := _usable_window(end, recording, cohort))]
         if len(windows) > 1 and cohort.prefer_recording == "usable_lead":
             n_of_lead = [
                 source.lead_samples(recording, cohort.lead, start, stop) for recording, start, stop, _ in windows
@@ -48,9 +48,9 @@ def match_draws(
         yield Match(best[1][0].name, *best[1][1:3]) if best else None
 
 
-def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
+def _usable_window(end: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
     """(recording, start, stop, number of recorded samples), or None if too little of the window was recorded."""
-    start, stop = window_before(time, recording, cohort.window_minutes)
+    start, stop = window_before(end, recording, cohort.window_minutes)
     minute = 60 * recording.rate_hz
     if stop - start < (cohort.window_minutes - cohort.max_missing_minutes) * minute:
         return None
@@ -58,13 +58,11 @@ def _usable_window(time: datetime, recording: Recording, cohort: Cohort) -> tupl
     return (recording, start, stop, recorded) if recorded >= cohort.min_recorded_minutes * minute else None
 
 
-def headers_to_read(
-    source: Source, names: dict[int, list[str]], last_draw: dict[int, datetime]
-) -> dict[int, list[str]]:
-    """Subject -> its recordings that began before its last draw; only subjects with draws."""
+def headers_to_read(source: Source, names: dict[int, list[str]], last_end: dict[int, datetime]) -> dict[int, list[str]]:
+    """Subject -> its recordings that began before its last window ended; only subjects with draws."""
     return {
         subject: [name for name in names[subject] if source.start_time(name) <= time]
-        for subject, time in sorted(last_draw.items())
+        for subject, time in sorted(last_end.items())
     }
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +86,11 @@ def _match_recordings(
         elif why is None:
             reason[i] = "no recording"
     all_usable = np.array([i for rows in usable.values() for i in rows], dtype=np.int64)
-    time = dict(zip(all_usable.tolist(), draws["draw_time"].take(all_usable).to_pylist(), strict=True))
-    last_draw: dict[int, datetime] = {subject_id: max(time[i] for i in rows) for subject_id, rows in usable.items()}
-    needed = headers_to_read(source, names, last_draw)
+    offset = timedelta(hours=cohort.offset_hours)
+    ends = (time - offset for time in draws["draw_time"].take(all_usable).to_pylist())
+    time = dict(zip(all_usable.tolist(), ends, strict=True))  # at which the ECG of each draw ends
+    last_end: dict[int, datetime] = {subject_id: max(time[i] for i in rows) for subject_id, rows in usable.items()}
+    needed = headers_to_read(source, names, last_end)
     headers = recordings_named(source, [name for subject_names in needed.values() for name in subject_names])
     matches: list[Match | None] = [None] * len(reason)
     for subject_id, rows in usable.items():

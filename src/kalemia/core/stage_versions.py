@@ -24,7 +24,14 @@ _INCLUSION_FLOW_SETTINGS = tuple(
 )
 _INCLUSION_FLOW_SETTINGS += tuple(
     f"cohort.{name}"
-    for name in ("lead", "window_minutes", "max_missing_minutes", "min_recorded_minutes", "prefer_recording")
+    for name in (
+        "lead",
+        "window_minutes",
+        "max_missing_minutes",
+        "min_recorded_minutes",
+        "offset_hours",
+        "prefer_recording",
+    )
 )
 _SPLIT_SETTINGS = (
     "personal.max_rounds",
@@ -65,5 +72,5 @@ STAGE_VERSIONS = {
     "baselines": StageVersion(4, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(8, ("seed", "evaluation", "protocols", "verdict", "analyte.name")),
     "explanation": StageVersion(6, ("seed", "explanation")),
-    "report": StageVersion(7, ("study", "analyte.condition")),
+    "report": StageVersion(8, ("study", "analyte.condition")),
 }

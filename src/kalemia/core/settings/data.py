@@ -170,6 +170,12 @@ class Cohort:
     min_recorded_minutes: float = setting(
         5.0, "smallest part of this window that must have been recorded", unit="min", above=0
     )
+    offset_hours: float = setting(
+        0.0,
+        "how long before the draw the ECG ends, below 0 how long after it; the answer must fade with distance"
+        " (docs/cohort.md)",
+        unit="h",
+    )
     prefer_recording: str = setting(
         "usable_lead",
         "which of several overlapping recordings is used",

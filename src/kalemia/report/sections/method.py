@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from kalemia.cohort.inclusion_flow import describe_window
 from kalemia.core.config import Study
 from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
@@ -45,8 +46,8 @@ def steps(study: Study) -> list[Step]:
         Step(f"Negative, {analyte.unit}", "from 3.5 to 5", bounds(analyte.negative)),
         Step(
             "ECG before a draw",
-            "10 minutes, lead II",
-            f"{study.cohort.window_minutes:g} minutes, lead {study.cohort.lead}",
+            "10 minutes before, lead II",
+            f"{describe_window(study.cohort)}, lead {study.cohort.lead}",
         ),
         Step("Recorded part of it, at least", NOT_REPORTED, f"{study.cohort.min_recorded_minutes:g} minutes"),
         Step(
