@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kalemia import __version__
 from kalemia.core.errors import UserError, as_user_error
+from kalemia.core.wording import RESEARCH_USE
 
 if TYPE_CHECKING:
     from kalemia.core.config import Study
@@ -32,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kalemia", description="Potassium from the ECG, one patient at a time.")
+    parser = argparse.ArgumentParser(
+        prog="kalemia", description="Potassium from the ECG, one patient at a time.", epilog=RESEARCH_USE
+    )
+    parser.add_argument("--version", action="version", version=f"kalemia {__version__}. {RESEARCH_USE}")
     commands = parser.add_subparsers(required=True, metavar="command")
     beats = commands.add_parser("beats", help="find, check and cut the beats of a recording")
     beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF or CSV file")

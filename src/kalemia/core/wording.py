@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 
+RESEARCH_USE = "Research use only, not a medical device."  # every output says so
 _SPELLINGS = {"ecg": "ECG", "platt": "Platt", "minirocket": "MiniRocket"}
 
 
