@@ -55,6 +55,12 @@ def test_a_comparison_without_a_gain_is_excluded_and_stops_the_claims_after_it(c
         assert all(np.isfinite(one["difference"]) for one in found[name]["comparisons"])
 
 
+@pytest.mark.parametrize("gain", [0.3, 0.0])
+def test_the_reason_names_the_comparator(gain):
+    found = arm_claims(_rows(gains={"auc_comparator": gain}), SETTINGS, "potassium")["needs_network"]
+    assert "against the comparator (mean beat)" in found["reason"]
+
+
 def test_an_uncertain_gain_is_open_and_says_what_would_settle_it():
     (one,) = arm_claims(_rows(spread=0.4, gains={"auc_shifted": 0.05}), SETTINGS, "potassium")["reads"]["comparisons"]
     assert one["state"] == OPEN

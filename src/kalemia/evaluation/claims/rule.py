@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ CLAIMS = {  # in the order in which they are tested
         ),
     ),
     "needs_network": Claim(
-        "Simpler means do not read it as well", (Comparison("auc_comparator", "the {comparator} comparator"),)
+        "Simpler means do not read it as well", (Comparison("auc_comparator", "the comparator ({comparator})"),)
     ),
     "adds": Claim(
         "It adds to the last laboratory value",
@@ -89,15 +89,21 @@ def arm_claims(rows: Sequence[dict], settings: Verdict, analyte: str) -> dict[st
     """
     found, stopped_by = {}, None
     for name, claim in CLAIMS.items():
-        figures = [compare(rows, comparison, settings.smallest_gain) for comparison in claim.comparisons]
+        figures = [
+            compare(rows, _named(comparison, settings.comparator), settings.smallest_gain)
+            for comparison in claim.comparisons
+        ]
         state, reason = (OPEN, f"not tested, because “{stopped_by}” is not shown") if stopped_by else decide(figures)
         words = claim.words.format(analyte=analyte)
-        for figure in figures:
-            figure["words"] = figure["words"].format(comparator=display_name(settings.comparator))
         found[name] = {"claim": words, "state": state, "reason": reason, "comparisons": figures}
         if state != SHOWN:
             stopped_by = stopped_by or name.replace("_", " ")
     return found
+
+
+def _named(comparison: Comparison, comparator: str) -> Comparison:
+    """The comparison with the comparator's name in its words."""
+    return replace(comparison, words=comparison.words.format(comparator=display_name(comparator)))
 
 
 def compare(rows: Sequence[dict], comparison: Comparison, smallest_gain: float) -> dict:
