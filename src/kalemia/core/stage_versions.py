@@ -70,7 +70,7 @@ STAGE_VERSIONS = {
     "nulls": StageVersion(6, _SPLIT_SETTINGS),
     "strangers": StageVersion(3, ()),
     "baselines": StageVersion(4, ("evaluation", "analyte.positive")),
-    "evaluation": StageVersion(8, ("seed", "evaluation", "protocols", "verdict", "analyte.name")),
+    "evaluation": StageVersion(9, ("seed", "evaluation", "protocols", "verdict", "analyte.name")),
     "explanation": StageVersion(6, ("seed", "explanation")),
     "report": StageVersion(8, ("study", "analyte.condition")),
 }
