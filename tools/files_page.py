@@ -5,6 +5,7 @@ import pyarrow as pa
 from kalemia.core.schemas import EVALUATION, TABLES, VERSION
 from kalemia.core.schemas.declaration import ANALYTE_UNIT, Column, JsonFile, Table
 from kalemia.core.schemas.json_files import JSON_FILES
+from kalemia.core.schemas.models import MODELS_TABLES
 
 _INTRODUCTION = f"""# Files
 
@@ -82,7 +83,8 @@ def _list_section(title: str, files: dict[str, str]) -> str:
 
 
 def _table_section(table: Table) -> str:
-    paths = ", ".join(f"`results/{path}`" for path in (table.path, *table.other_paths))
+    folder = "" if table in MODELS_TABLES else "results/"
+    paths = ", ".join(f"`{folder}{path}`" for path in (table.path, *table.other_paths))
     heads = ["| column | type | unit | description |", "|---|---|---|---|"]
     return "\n".join([f"## {paths}", "", table.doc, "", *heads, *map(_column_row, table.columns), ""])
 

@@ -1,4 +1,4 @@
-"""The command line: `kalemia beats`, `kalemia report` and `kalemia status`."""
+"""The command line: `kalemia beats`, `kalemia export`, `kalemia report` and `kalemia status`."""
 
 import argparse
 import os
@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
     _add_configuration(beats)
     beats.set_defaults(run=_beats)
+    export = commands.add_parser("export", help="make a network of a finished study a folder that stands alone")
+    export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
+    export.add_argument("--to", required=True, metavar="DIR", help="the model folder, which must not exist yet")
+    export.set_defaults(run=_export)
     report = commands.add_parser(
         "report", help="make the evaluation and all pages of a finished study again, without its ECG"
     )
@@ -100,6 +104,13 @@ def _beats(options: argparse.Namespace) -> None:
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
         start = row["draw_id"] * window_minutes
         print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from kalemia.models.export_model import export_model
+
+    config = export_model(options.network, options.to)
+    print(f"{options.to}: {config.name}, of {len(config.draws)} draws until {config.cut_off}. {config.notice}")
 
 
 def _report(options: argparse.Namespace) -> None:

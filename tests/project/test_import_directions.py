@@ -13,6 +13,7 @@ LAYERS = (
     "report",
     "explanation",
     "evaluation",
+    "models",
     "personal",
     "network",
     "beats",

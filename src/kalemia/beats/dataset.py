@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.normalization import normalize_beats
+from kalemia.beats.normalization import NO_BEATS, BeatSums, normalize_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import BEAT_SAMPLES
@@ -62,23 +62,24 @@ def read_beats(path: str | Path, network: config.Network | None = None) -> BeatS
 
     Raises `UserError` as `tables.read_table`, and if a beat has a sample or an RR interval that is not finite.
     """
-    return _beat_set(path, read_table(path, "beats", _COLUMNS), network)
+    return beat_set(path, read_table(path, "beats", _COLUMNS), network)
 
 
 def iter_beats_by_subject(path: str | Path, network: config.Network | None = None) -> Iterator[BeatSet]:
     """As `read_beats`, one subject at a time, from a file with one row group per subject."""
     for table in read_row_groups(path, "beats", _COLUMNS):
-        yield _beat_set(path, table, network)
+        yield beat_set(path, table, network)
 
 
-def _beat_set(path: str | Path, table: pa.Table, network: config.Network | None) -> BeatSet:
+def beat_set(path: str | Path, table: pa.Table, network: config.Network | None, before: BeatSums = NO_BEATS) -> BeatSet:
+    """As `read_beats`, from a table of one subject that came from `path`; `before` is as for `normalize_beats`."""
     chunks_mv = [chunk.flatten().to_numpy().reshape(-1, BEAT_SAMPLES) for chunk in table["beat"].chunks]
     beats_mv = np.concatenate([np.zeros((0, BEAT_SAMPLES), np.float32), *chunks_mv])
     _check_finite(path, table, beats_mv, "a sample")
     inputs = beats_mv
     if network is not None:
         of_draws = table["draw_id"].to_numpy(), table["draw_time"].to_numpy()
-        inputs = normalize_beats(beats_mv, *of_draws, network.normalization)
+        inputs = normalize_beats(beats_mv, *of_draws, network.normalization, before)
         if network.rr_intervals:
             rr_s = np.stack([table[name].to_numpy() for name in RR_COLUMNS], axis=1) / np.float32(1000)
             _check_finite(path, table, rr_s, "an interval")

@@ -79,7 +79,10 @@ def choose_spread_beats(quality: np.ndarray, position: np.ndarray, max_beats: in
 
 
 def extract_beats(
-    excerpts: Iterable[tuple[dict, np.ndarray]], settings: BeatSettings, decisions: dict[int, ReviewDecision]
+    excerpts: Iterable[tuple[dict, np.ndarray]],
+    settings: BeatSettings,
+    decisions: dict[int, ReviewDecision],
+    template: FiducialTemplate | None = None,
 ) -> Iterator[tuple[pa.Table, dict]]:
     """Extract the beats of the excerpts of one subject: for each a table of kind "beats" and a row of kind "quality".
 
@@ -87,16 +90,17 @@ def extract_beats(
     nothing was recorded). The first excerpt that passes the checks and is no sine wave determines the wave that is
     marked in it and in all later ones; before it, each excerpt determines its own. So no excerpt depends on a later
     one. `decisions`, by draw, override the automatic verdict (`choose_candidates`); what has no ECG stays excluded.
+    `template`: the wave to mark from the start, of an excerpt before these.
     """
-    reference = None
+    reference = _Reference(None, template) if template else None
     for excerpt, ecg_mv in excerpts:
         decision = decisions.get(excerpt["draw_id"])
         row = {name: excerpt[name] for name in _QUALITY_COLUMNS} | {"review": decision.decision if decision else None}
         if excerpt["reason"]:
             yield empty_table("beats"), row | _columns_without_ecg(excerpt["reason"])
             continue
-        template = reference.template if reference else None
-        assessment, verdict = assess_with_marks(ecg_mv, settings, decision, template)
+        wave = reference.template if reference else None
+        assessment, verdict = assess_with_marks(ecg_mv, settings, decision, wave)
         candidates, origin = choose_candidates(assessment, decision)
         reason = apply_review(verdict, decision, len(candidates))
         own = assessment.fiducials.own
@@ -121,13 +125,19 @@ def assess_row(
     `excerpts` and the decisions, by draw, are those of the row's subject.
     """
 
-    def assess(draw_id: int, template: FiducialTemplate | None) -> ExcerptAssessment:
-        ecg_mv = excerpts["ecg_mv"][excerpts["draw_id"].to_pylist().index(draw_id)].values.to_numpy()
-        return assess_with_marks(ecg_mv, settings, decisions.get(draw_id), template)[0]
-
     is_reference = row["fiducial_draw_id"] in (None, row["draw_id"])
-    template = None if is_reference else assess(row["fiducial_draw_id"], None).fiducials.own
-    return assess(row["draw_id"], template)
+    template = None if is_reference else wave_of_draw(excerpts, row["fiducial_draw_id"], settings, decisions)
+    return _assess_draw(excerpts, row["draw_id"], settings, decisions, template)
+
+
+def wave_of_draw(
+    excerpts: pa.Table, draw_id: int, settings: BeatSettings, decisions: dict[int, ReviewDecision]
+) -> FiducialTemplate | None:
+    """The wave that a draw determines, and that is marked in it and in later ones; None without beats.
+
+    `excerpts` and the decisions, by draw, are those of the draw's subject.
+    """
+    return _assess_draw(excerpts, draw_id, settings, decisions, None).fiducials.own
 
 
 def assess_with_marks(
@@ -205,10 +215,21 @@ def beat_table(excerpt: dict, assessment: ExcerptAssessment, kept: np.ndarray, m
 
 @dataclass(frozen=True)
 class _Reference:
-    """The draw whose excerpt determines the wave that is marked, and that wave."""
+    """The draw whose excerpt determines the wave that is marked, None if it is not one of these, and that wave."""
 
-    draw_id: int
+    draw_id: int | None
     template: FiducialTemplate
+
+
+def _assess_draw(
+    excerpts: pa.Table,
+    draw_id: int,
+    settings: BeatSettings,
+    decisions: dict[int, ReviewDecision],
+    template: FiducialTemplate | None,
+) -> ExcerptAssessment:
+    ecg_mv = excerpts["ecg_mv"][excerpts["draw_id"].to_pylist().index(draw_id)].values.to_numpy()
+    return assess_with_marks(ecg_mv, settings, decisions.get(draw_id), template)[0]
 
 
 def _excerpts_in_time(excerpts: pa.Table) -> Iterator[tuple[dict, np.ndarray]]:

@@ -108,7 +108,7 @@ class Study:
     def from_config(cls, config: Fields) -> "Study":
         """Typed from a configuration that `check_config` has passed; an arm set to null is left out."""
         arms = {name: arm for name, arm in config["arms"].items() if arm is not None}
-        return _typed(cls, {**config, "arms": arms, "results": config["results"].rstrip("/")})
+        return typed(cls, {**config, "arms": arms, "results": config["results"].rstrip("/")})
 
     @property
     def protocols(self) -> tuple[tuple[str, str], ...]:
@@ -173,7 +173,7 @@ def _digest_of(value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _typed(kind, value):
+def typed(kind, value):
     """`value`, as read from YAML, as an instance of the annotation `kind`."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
@@ -181,11 +181,11 @@ def _typed(kind, value):
         given = {f"{key}_" if key == "from" else key: item for key, item in value.items()}
         if kind is Range:  # null removes a bound of the default configuration
             given = {key: item for key, item in given.items() if item is not None}
-        return kind(**{key: _typed(hints[key], item) for key, item in given.items()})
+        return kind(**{key: typed(hints[key], item) for key, item in given.items()})
     if origin is dict:
-        return {key: _typed(arguments[1], item) for key, item in value.items()}
+        return {key: typed(arguments[1], item) for key, item in value.items()}
     if origin is tuple:
-        return tuple(_typed(arguments[0], item) for item in value)
+        return tuple(typed(arguments[0], item) for item in value)
     if origin is types.UnionType:
-        return None if value is None else _typed(arguments[0], value)
+        return None if value is None else typed(arguments[0], value)
     return kind(value) if kind in (int, float) else value

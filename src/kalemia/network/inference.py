@@ -1,6 +1,6 @@
 """Network outputs for beats in evaluation mode, and the precision they are computed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kalemia.network.losses import label_column
+
+_ROWS_OF_KERNELS = 16  # a multiple of the rows that a kernel of any product works on at once
 
 
 def predict(network: nn.Module, inputs: Tensor, precision: str = "float32") -> Tensor:
@@ -24,7 +26,7 @@ def predict_with(forward: Callable[[Tensor], Tensor], inputs: Tensor, precision:
     """As `predict`, but with any function that computes the outputs of a batch; its network is in evaluation mode."""
     with torch.inference_mode(), autocast_context(precision, inputs.device):
         # Copied, because the next replay of a CUDA graph overwrites its outputs.
-        return torch.cat([forward(batch).float().clone() for batch in evaluation_batches(inputs)])
+        return torch.cat([forward(batch)[:n].float().clone() for batch, n in evaluation_batches(inputs)])
 
 
 def loss_and_accuracy(outputs: Tensor, targets: Tensor) -> tuple[float, float]:
@@ -37,9 +39,15 @@ def loss_and_accuracy(outputs: Tensor, targets: Tensor) -> tuple[float, float]:
     return loss.item(), ((logits > 0) == (labels > 0)).double().mean().item()
 
 
-def evaluation_batches(inputs: Tensor) -> tuple[Tensor, ...]:
-    """Split inputs (n, ...) into batches of a size that suits their device."""
-    return inputs.split(4096 if inputs.is_cuda else 1024)
+def evaluation_batches(inputs: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Split inputs (n, ...) into batches of a size that suits their device, each with the number of rows that count.
+
+    On a CPU the last batch is filled up with copies of its last row, so that the outputs of a row do not depend on the
+    batch that it is in: a product computes the last few rows, and a batch of one, with other kernels.
+    """
+    for batch in inputs.split(4096 if inputs.is_cuda else 1024):
+        n_missing = 0 if inputs.is_cuda else -len(batch) % _ROWS_OF_KERNELS
+        yield torch.cat([batch, batch[-1:].expand(n_missing, *batch.shape[1:])]) if n_missing else batch, len(batch)
 
 
 def autocast_context(precision: str, device: torch.device) -> AbstractContextManager:

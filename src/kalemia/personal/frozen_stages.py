@@ -85,10 +85,10 @@ def stage_features(model: ResNet, inputs: Tensor, stage: int) -> tuple[Tensor, T
     model.eval()
     parts = []
     with torch.inference_mode():
-        for batch in evaluation_batches(inputs):
+        for batch, n in evaluation_batches(inputs):
             feature_map = model.features(batch, stage)
             pooled = model.pooled(model.forward_stages(feature_map, stage))
-            parts.append((feature_map, pooled, model.head(pooled).squeeze(-1)))
+            parts.append((feature_map[:n], pooled[:n], model.head(pooled)[:n].squeeze(-1)))
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 

@@ -19,6 +19,12 @@ from kalemia.core.tables import read_json, table_digest
 def study_of_job(config: Fields, paths: Iterable[str]) -> Study:
     """The configuration of a job; raises `UserError` if an input file is damaged or another configuration made it."""
     study = Study.from_config(config)
+    refuse_other_digests(study, paths)
+    return study
+
+
+def refuse_other_digests(study: Study, paths: Iterable[str]) -> None:
+    """Raise `UserError` if one of the study's files is damaged or was made by another configuration."""
     digest = cache(lambda name, *arguments: getattr(study, name)(*arguments))
     for path in map(Path, paths):
         method = _method(study, path)
@@ -26,7 +32,6 @@ def study_of_job(config: Fields, paths: Iterable[str]) -> Study:
             raise UserError(
                 f"{path}: was made with other settings or another version of Kalemia; delete it and run again"
             )
-    return study
 
 
 def expected_digest(study: Study, path: Path) -> str | None:

@@ -8,12 +8,13 @@ from kalemia.core.schemas.cohort import COHORT_TABLES
 from kalemia.core.schemas.declaration import BEAT_SAMPLES, FAULT, R_INDEX, RATE_HZ, SEGMENT, JsonFile, Table
 from kalemia.core.schemas.evaluation import EVALUATION
 from kalemia.core.schemas.explanation import EXPLANATION_TABLES
+from kalemia.core.schemas.models import MODELS_TABLES
 from kalemia.core.schemas.networks import NETWORKS_TABLES
 
 VERSION = 3
 TABLES = {
     table.kind: table
-    for table in (*COHORT_TABLES, *BEATS_TABLES, *NETWORKS_TABLES, *EVALUATION, *EXPLANATION_TABLES)
+    for table in (*COHORT_TABLES, *BEATS_TABLES, *NETWORKS_TABLES, *EVALUATION, *EXPLANATION_TABLES, *MODELS_TABLES)
     if isinstance(table, Table)
 }
 SCHEMAS = {kind: table.schema for kind, table in TABLES.items()}

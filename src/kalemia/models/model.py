@@ -1,0 +1,139 @@
+"""A trained network as one object: from any ECG to beats, a probability and a decision, as in the network's study."""
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.beats.dataset import beat_set
+from kalemia.beats.normalization import normalize_beats
+from kalemia.beats.segment_beats import extract_beats
+from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
+from kalemia.core.tables import table_from_rows
+from kalemia.models.model_config import ModelConfig
+from kalemia.models.model_folder import read_model_folder
+from kalemia.network.losses import Objective
+from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
+from kalemia.network.resnet import ResNet
+from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.stats.logistic_regression import sigmoid
+
+_UNKNOWN = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """What a model says about one window of ECG.
+
+    reason: why it abstains, as in a study's inclusion flow; None if it does not. Then logit, probability, decision
+    (1 positive, 0 negative) and mean_beat_mv (120,) are known. n_beats: beats that were scored. heart_rate_bpm: NaN
+    without an interval. quality: mean of all beats found, 0 to 1. calibrated_probability, prediction_set: None for a
+    model without calibration. beats: a table of kind "beats", `r_sample` counted from the window's first sample.
+    """
+
+    reason: str | None
+    n_beats: int
+    heart_rate_bpm: float
+    quality: float
+    logit: float | None
+    probability: float | None
+    calibrated_probability: float | None
+    decision: int | None
+    prediction_set: tuple[int, ...] | None
+    mean_beat_mv: np.ndarray | None
+    beats: pa.Table
+
+
+class Model:
+    """A network with everything that it needs to be applied as in its study (`load_model`)."""
+
+    def __init__(self, config: ModelConfig, network: ResNet):
+        self.config, self._network = config, network
+
+    def __repr__(self) -> str:
+        return f"Model({self.config.name}, study {self.config.origin.study})"
+
+    def assess_window(self, ecg_mv: np.ndarray) -> WindowResult:
+        """Assess a window of ECG (n,) in mV at 125 Hz, NaN where nothing was recorded.
+
+        The probability is, to the last bit on the same machine, the one that the study's workflow predicts for a draw
+        with this excerpt.
+        """
+        config = self.config
+        ecg_mv = np.asarray(ecg_mv, np.float32)
+        recorded_s = np.count_nonzero(np.isfinite(ecg_mv)) / RATE_HZ
+        segment = {"name": "window", "start": 0, "stop": len(ecg_mv), "gain": 1.0, "baseline": 0}
+        about = {"draw_id": 0, "recording": "window", "sample_from": 0, "segments": [segment]}
+        about |= {"reason": None if recorded_s >= 60 * config.min_recorded_minutes else "gap"}
+        ((beats, row),) = extract_beats([(_UNKNOWN | about, ecg_mv)], config.beat_settings, {}, config.wave)
+        found = {
+            "reason": row["reason"],
+            "n_beats": row["n_kept"],
+            "heart_rate_bpm": row.get("heart_rate_bpm", float("nan")),
+            "quality": row["quality"],
+        }
+        if row["reason"]:
+            nothing = ("logit", "probability", "calibrated_probability", "decision", "prediction_set", "mean_beat_mv")
+            return WindowResult(**found, **dict.fromkeys(nothing), beats=beats)
+        scored = beat_set("window", beats, config.network, config.sums)
+        outputs = beat_outputs(self._network, scored.inputs)
+        objective = Objective.from_config(config.network)
+        (prediction,) = draw_predictions(outputs, scored.rows, {}, config.decision, objective).to_pylist()
+        return WindowResult(
+            **found,
+            **{name: prediction[name] for name in ("logit", "probability", "decision")},
+            calibrated_probability=None,
+            prediction_set=None,
+            mean_beat_mv=scored.beats_mv.mean(axis=0, dtype=np.float64),
+            beats=beats,
+        )
+
+    def predict_proba(self, beats_mv: np.ndarray) -> np.ndarray:
+        """The probability (n,) that each of some beats is of a positive draw.
+
+        beats_mv: (n, 120) in mV at 125 Hz, filtered, the marked wave at index 40, as `find_beats` gives them. Where
+        beats are normalized over a draw or a subject, these are taken for those of one draw.
+        """
+        beats_mv = np.asarray(beats_mv, np.float32)
+        if beats_mv.ndim != 2 or beats_mv.shape[1] != BEAT_SAMPLES:
+            raise ValueError(f"beats have the shape (n, {BEAT_SAMPLES}), not {beats_mv.shape}")
+        if self.config.network.rr_intervals:
+            raise ValueError("this network also takes the intervals between beats; use predict, which has them")
+        one_draw = np.zeros(len(beats_mv))
+        inputs = normalize_beats(beats_mv, one_draw, one_draw, self.config.network.normalization, self.config.sums)
+        return sigmoid(beat_logits(self._network, inputs).astype(np.float64))
+
+    def predict(self, ecg_mv: np.ndarray, rate_hz: float) -> pa.Table:
+        """Cut an ECG (n,) in mV into windows and assess each: a table with a row per window.
+
+        A remainder shorter than half a window is added to the last window. rate_hz: samples a second.
+        """
+        rate = Fraction(repr(float(rate_hz)))
+        ecg_mv = np.asarray(ecg_mv, np.float64)
+        n_samples = resampled_samples(len(ecg_mv), rate)
+        at_125_hz = resampled_span(lambda first, last: ecg_mv[first:last], len(ecg_mv), rate, 0, n_samples)
+        length = round(60 * self.config.window_minutes * RATE_HZ)
+        edges = [*range(0, max(1, round(n_samples / length)) * length, length), n_samples]
+        rows = [
+            window_row(start / RATE_HZ, self.assess_window(at_125_hz[start:stop])) for start, stop in pairwise(edges)
+        ]
+        return table_from_rows("windows", rows)
+
+
+def load_model(folder: str | Path) -> Model:
+    """Load the network of a model folder, which `kalemia export` writes.
+
+    Raises `kalemia.core.errors.UserError`, whose text is one line for a person, if the folder is not whole.
+    """
+    return Model(*read_model_folder(folder))
+
+
+def window_row(start_s: float, result: WindowResult) -> dict:
+    """A row of a table of kind "windows"; start_s: where the window begins."""
+    row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    del row["beats"], row["mean_beat_mv"]
+    return row | {"start_s": start_s}

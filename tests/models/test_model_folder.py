@@ -1,0 +1,133 @@
+"""Model folders: whole or refused."""
+
+import json
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+
+from beat_shards import NETWORK, START
+from kalemia import load_model
+from kalemia.beats.normalization import BeatSums
+from kalemia.core.config import Analyte, Beats, Ecg, Quality, Rhythm
+from kalemia.core.errors import UserError
+from kalemia.ecg.fiducial import FiducialTemplate
+from kalemia.models.model_config import ModelConfig, Origin
+from kalemia.models.model_folder import read_model_folder, write_model_folder
+from kalemia.network.checkpoints import Lineage
+from kalemia.network.resnet import build_resnet
+
+CUT_OFF = START + timedelta(hours=6)
+
+
+def model_config(**changes) -> ModelConfig:
+    """Of a personal network, with numbers that decimal digits would round."""
+    fields = {
+        "kind": "personal",
+        "subject_id": 10059,
+        "arm": "forward",
+        "round": 2,
+        "analyte": Analyte(),
+        "lead": "II",
+        "window_minutes": 10.0,
+        "min_recorded_minutes": 5.0,
+        "ecg": Ecg(),
+        "quality": Quality(),
+        "rhythm": Rhythm(),
+        "beats": Beats(),
+        "network": NETWORK,
+        "decision": "vote",
+        "threshold": 0.5,
+        "threshold_source": "the sign of a logit",
+        "draws": (1, 2),
+        "cut_off": CUT_OFF,
+        "sums": BeatSums(240.0, 1 / 3, 2 / 3),
+        "mean_beat_mv": np.sin(np.arange(120.0)),
+        "wave": FiducialTemplate(True, np.cos(np.arange(113.0)) / 3, True),
+        "origin": Origin("demo", True, "a-digest", "c" * 64, "p" * 64, "g" * 64, "0.1.0"),
+    }
+    return ModelConfig(**fields | changes)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    lineage = Lineage("personal", NETWORK, "a-digest", (1, 2), CUT_OFF, subject_id=10059, arm="forward", round=2)
+    tensors = build_resnet(NETWORK, seed=7).state_dict()
+    write_model_folder(tmp_path / "model", model_config(), tensors, lineage, "# A card\n")
+    return tmp_path / "model"
+
+
+def test_a_folder_gives_back_every_bit(folder):
+    config, network = read_model_folder(folder)
+    assert config.as_json() == model_config().as_json()
+    assert np.array_equal(config.wave.average_mv, model_config().wave.average_mv)
+    assert config.sums == model_config().sums
+    assert config.cut_off == CUT_OFF
+    assert all(map(torch.equal, network.state_dict().values(), build_resnet(NETWORK, seed=7).state_dict().values()))
+
+
+def test_every_file_has_the_mode_that_the_umask_says(folder):
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
+def test_a_folder_that_is_not_empty_is_not_written_over(folder):
+    config, network = read_model_folder(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    lineage = Lineage("personal", NETWORK, "a-digest", (1, 2), CUT_OFF)
+    with pytest.raises(UserError, match="exists and is not an empty folder"):
+        write_model_folder(folder, config, network.state_dict(), lineage, "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    path.write_bytes(data)
+
+
+def _rewrite(path, **changes):
+    fields = json.loads(path.read_text())
+    fields["model"] |= changes
+    path.write_text(json.dumps(fields))
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda folder: _flip(folder / "model.safetensors"), "model.safetensors: was changed or cut off"),
+        (lambda folder: _cut(folder / "model.safetensors"), "model.safetensors: was changed or cut off"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is not there"),
+        (lambda folder: (folder / "README.md").unlink(), "README.md: is not there"),
+        (lambda folder: _cut(folder / "config.json"), "config.json: is not the configuration of a model, or was cut"),
+        (lambda folder: _rewrite(folder / "config.json", threshold=0.1), "config.json: was changed after it was"),
+        (lambda folder: (folder / "config.json").unlink(), "config.json: is not there; name a folder that"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(folder, damage, line):
+    damage(folder)
+    with pytest.raises(UserError) as caught:
+        load_model(folder)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    wider = build_resnet(type(NETWORK)(depth=18, width=4), seed=7)
+    lineage = Lineage("personal", NETWORK, "a-digest", (1, 2), CUT_OFF)
+    write_model_folder(tmp_path / "model", model_config(), wider.state_dict(), lineage, "")
+    with pytest.raises(UserError, match="its tensors are not those of a network with depth 18 and width 2"):
+        load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["../model", "a/../model"])
+def test_no_name_leads_out_of_a_folder(tmp_path, name):
+    with pytest.raises(UserError, match="is named without"):
+        write_model_folder(tmp_path / name, model_config(), {}, None, "")
+    with pytest.raises(UserError, match="is named without"):
+        load_model(tmp_path / name)
