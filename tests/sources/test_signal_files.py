@@ -1,6 +1,7 @@
 """Recordings in files: what is read, what is corrected, and what a person is told."""
 
 import gc
+import gzip
 import os
 import tempfile
 from fractions import Fraction
@@ -10,9 +11,13 @@ import edfio
 import numpy as np
 import pytest
 import wfdb
+from scipy.signal import resample_poly
 
+from kalemia.ecg.filters import bandpass, bandpass_taps
+from kalemia.ecg.rpeaks import detect_r_peaks
 from kalemia.sources import CORRECTED, SHORTER, Fault, UnreadableRecordingError
 from kalemia.sources.formats.file_signal import find_lead, millivolts
+from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_files import faults_of_span, open_signal, parse_rate
 from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
 
@@ -222,6 +227,60 @@ def test_a_missing_segment_costs_what_it_holds(tmp_path):
     with pytest.raises(UnreadableRecordingError, match=r"s_0002\.dat") as caught:
         signal.read_mv(n - 100, n + 100)
     assert caught.value.reason == "file missing"
+
+
+def test_a_record_of_flac_segments_has_every_sample_of_a_lead_and_gaps_between_them(tmp_path):
+    """In the form of the MIMIC-IV Waveform Database: frames of 62.4725 Hz, of which the lead has four samples."""
+    n_frames, slow = 1000, np.zeros(1000)
+    waves_mv = [ecg_mv(249.89)[:4000], ecg_mv(249.89)[4000:8000]]
+    for name, wave_mv in zip(("s_0001", "s_0002"), waves_mv, strict=True):
+        wfdb.wrsamp(
+            name, fs=62.4725, units=["mV", "NU"], sig_name=["II", "Resp"], e_p_signal=[wave_mv, slow], fmt=["516"] * 2,
+            adc_gain=[200.0, 1.0], baseline=[0, 0], samps_per_frame=[4, 1], write_dir=str(tmp_path),
+        )  # fmt: skip
+    (tmp_path / "s_0000.hea").write_text("s_0000 2 62.4725 0\n~ 0x4 200/mV 0 0 0 0 0 II\n~ 0 1/NU 0 0 0 0 0 Resp\n")
+    segments = f"s_0000 0\ns_0001 {n_frames}\n~ 500\ns_0002 {n_frames}\n"
+    (tmp_path / "s.hea").write_text(f"s/4 2 62.4725/999.56 {2 * n_frames + 500}\n{segments}")
+    signal = open_signal(tmp_path / "s", "II", None, None)
+    assert (float(signal.rate_hz), signal.n_samples) == (249.89, 10_000)
+    whole = signal.read_mv(0, 10_000)
+    np.testing.assert_allclose(whole[:4000], waves_mv[0], atol=0.003)
+    assert np.isnan(whole[4000:6000]).all()
+    np.testing.assert_allclose(whole[6000:], waves_mv[1], atol=0.003)
+    np.testing.assert_array_equal(signal.read_mv(3997, 6003), whole[3997:6003])
+
+
+@pytest.mark.realdata
+def test_a_genuine_flac_record_is_read_at_its_own_rate_with_r_peaks_within_4_ms(real_data):
+    path = real_data / "mimic4wdb/mixedsignals"
+    signal = open_signal(path, "II", None, None)
+    assert (float(signal.rate_hz), signal.n_samples) == (249.89, 57_600)
+    native_mv = signal.read_mv(0, signal.n_samples)
+    (samples,) = wfdb.rdrecord(str(path), channels=[0], smooth_frames=False).e_p_signal
+    np.testing.assert_array_equal(native_mv, samples)
+
+    n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
+    at_125_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, 0, n_samples)
+    marks_s, peaks_s = _r_peaks_s(at_125_mv, 125.0)
+    native_marks_s, native_peaks_s = _r_peaks_s(native_mv, 249.89)
+    assert len(marks_s) == len(native_marks_s) == 391
+    assert np.abs(marks_s - native_marks_s).max() < 0.006  # half a sample of each of the two rates
+    has_peak = ~np.isnan(peaks_s) & ~np.isnan(native_peaks_s)
+    assert has_peak.mean() > 0.98
+    assert np.abs(peaks_s - native_peaks_s)[has_peak].max() < 0.004
+
+
+def _r_peaks_s(signal_mv, rate_hz):
+    """Times of the R peaks found, and those between the samples; NaN where the wave found has no peak in 12 ms."""
+    filtered_mv = bandpass(signal_mv, bandpass_taps(rate_hz, (0.5, 40.0), 0.5, 50.0))
+    r_peaks, finer = detect_r_peaks(filtered_mv, rate_hz), 16
+    fine_mv = resample_poly(np.nan_to_num(filtered_mv), finer, 1)
+    reach = round(0.012 * rate_hz * finer)
+    around = np.arange(-reach, reach + 1)
+    waves_mv = fine_mv[r_peaks[:, None] * finer + around] * np.sign(filtered_mv[r_peaks])[:, None]
+    at = waves_mv.argmax(axis=1)
+    is_peak = (at > 0) & (at < 2 * reach)
+    return r_peaks / rate_hz, np.where(is_peak, r_peaks / rate_hz + around[at] / (finer * rate_hz), np.nan)
 
 
 @pytest.mark.parametrize(
@@ -523,7 +582,7 @@ def test_what_is_not_there_is_said_shortly(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.xml", "a.dcm", "a.dat"])
 def test_another_format_is_not_called_missing(tmp_path, name):
     (tmp_path / name).write_text("<ecg/>")
-    assert "its format is not read; WFDB (the record's name without extension), EDF, BDF and CSV are" in str(
+    assert "its format is not read; WFDB (the record's name without extension), EDF, BDF, CSV and .vital are" in str(
         _refused(tmp_path / name)
     )
 
@@ -566,3 +625,21 @@ def test_clipping_at_the_converter_s_limits_and_flat_lines_are_found_at_the_file
         Fault("flat", 625, 1000),
         Fault("clipped", 1125, 1130),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".CSV.GZ", ".csv"])
+def test_a_gzipped_csv_file_is_read_whatever_its_name_says(tmp_path, suffix):
+    write_csv(tmp_path / "plain.csv", 250)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(gzip.compress((tmp_path / "plain.csv").read_bytes()))
+    np.testing.assert_array_equal(_whole(path, "II", 250)[1], _whole(tmp_path / "plain.csv", "II", 250)[1])
+    path.write_bytes(path.read_bytes()[:-100])
+    assert _refused(path, "II", 250).reason == "unreadable file"
+
+
+def test_the_first_of_several_names_of_a_lead_that_is_there_counts(tmp_path):
+    names = ["V1", "ECG II", "II"]
+    assert find_lead("MLII | II | ECG II", names, tmp_path) == 2
+    assert find_lead("MLII|ecgii", names, tmp_path) == 1
+    with pytest.raises(UnreadableRecordingError, match=r"has V1, ECG II, II, not MLII \| V5"):
+        find_lead("MLII | V5", names, tmp_path)

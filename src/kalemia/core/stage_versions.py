@@ -56,7 +56,7 @@ STAGE_VERSIONS = {
     "height_weight": StageVersion(2, ()),
     "context": StageVersion(3, ("context",)),
     "characteristics": StageVersion(2, ()),
-    "excerpts": StageVersion(5, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(2, ()),
     "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(4, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),

@@ -14,7 +14,9 @@ FLAT_S = 2.0  # longer than any interval between two beats that is of interest h
 CLIPPED_S, CLIPPED_SAMPLES = 0.024, 3
 _MIN_QRS_MV, _MAX_QRS_MV = 0.05, 20.0
 _HELD_S, _HELD_SAMPLES = 0.016, 3  # the shortest time that the settings of quality can ask for
-_BITS = {"16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
+_BITS = {
+    "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12, "508": 8, "516": 16, "524": 24,
+}  # fmt: skip
 
 
 def faults_of(ecg: np.ndarray, rate_hz: float, origin: int, converter: tuple[float, float] | None) -> list[Fault]:

@@ -15,14 +15,14 @@ from kalemia.sources import CORRECTED, SHORTER, Fault, UnreadableRecordingError
 from kalemia.sources.formats.csv_files import read_csv
 from kalemia.sources.formats.edf_files import read_edf
 from kalemia.sources.formats.file_signal import FileSignal, is_file, millivolts, shortened
+from kalemia.sources.formats.vital_files import read_vital
 from kalemia.sources.formats.wfdb_files import read_wfdb
 from kalemia.sources.signal_faults import faults_of
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".edf", ".bdf", ".csv")  # any other path is that of a WFDB record
 MIN_RATE_HZ, MAX_RATE_HZ = 50, 5000
-_READERS = {".edf": read_edf, ".bdf": read_edf, ".csv": read_csv}
+_READERS = {".edf": read_edf, ".bdf": read_edf, ".csv": read_csv, ".csv.gz": read_csv, ".vital": read_vital}
 _MAX_SAMPLES = 1 << 33  # three weeks at 5,000 Hz
 _SAME_RATE = 0.005  # relative difference between a stated rate and that of a column of times
 
@@ -66,7 +66,7 @@ def faults_of_span(signal: Signal, start: int, stop: int) -> list[Fault]:
 
 
 def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | None) -> Signal:
-    """The lead of a file: ``.edf``, ``.bdf``, ``.csv``, or a WFDB record with or without ``.hea``.
+    """The lead of a file: EDF, BDF, CSV (gzipped or not), ``.vital``, or a WFDB record with or without ``.hea``.
 
     `rate_hz` and `unit` are what the user states; they override what the file says. A CSV file without either is in mV
     at the rate of its column of times. Raises `UnreadableRecordingError`.
@@ -99,24 +99,30 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | Non
     return Signal(rate_hz, file.n_samples, file.gain / mv_per_unit, file.baseline, read_mv, limits_mv, tuple(notes))
 
 
+def file_kind(path: Path) -> str | None:
+    """How the name of a file ends, as ``.edf`` or ``.csv.gz``; None for the path of a WFDB record."""
+    return next((kind for kind in _READERS if path.name.lower().endswith(kind)), None)
+
+
 def _open(path: Path, lead: str) -> FileSignal:
-    kind = path.suffix.lower()
+    kind = file_kind(path)
     try:
         return _READERS.get(kind, read_wfdb)(path, lead)
     except UnreadableRecordingError:
         raise
     except FileNotFoundError:
-        if kind not in _READERS and is_file(path):
+        if kind is None and is_file(path):
             raise UnreadableRecordingError(
                 "unreadable header",
-                f"{path}: its format is not read; WFDB (the record's name without extension), EDF, BDF and CSV are",
+                f"{path}: its format is not read; WFDB (the record's name without extension), EDF, BDF, CSV and .vital"
+                " are",
             ) from None
         raise UnreadableRecordingError("no header", f"{shortened(path)} is not there") from None
     except PermissionError:
         raise UnreadableRecordingError("no header", f"{path}: you have no permission to read it") from None
     except Exception:  # readers raise any exception for a malformed file
         log.debug("%s", path, exc_info=True)
-        format_ = kind[1:].upper() if kind in _READERS else "WFDB"
+        format_ = kind[1:].upper() if kind else "WFDB"
         raise UnreadableRecordingError("unreadable header", f"{path}: is not a valid {format_} file") from None
 
 

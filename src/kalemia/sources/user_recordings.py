@@ -1,4 +1,4 @@
-"""The user's recordings: a folder with recordings.csv and potassium.csv, in WFDB, EDF, BDF or CSV, at any rate."""
+"""The user's recordings: a folder with recordings.csv and potassium.csv, in any format of `signal_files`."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from kalemia.sources.description import SourceDescription
 from kalemia.sources.formats.file_signal import is_file
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import SUFFIXES, Signal, faults_of_span, open_signal, parse_rate
+from kalemia.sources.signal_files import Signal, faults_of_span, file_kind, open_signal, parse_rate
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class UserRecordingsDescription(SourceDescription):
         for line in read_recordings(folder, ("subject", "path")):
             path = folder / line["path"]
             record = str(path).removesuffix(".hea")
-            paths = [str(path)] if path.suffix.lower() in SUFFIXES else [f"{record}.hea", f"{record}.dat"]
+            paths = [str(path)] if file_kind(path) else [f"{record}.hea", f"{record}.dat"]
             files.setdefault(line.subject(), []).extend(file for file in paths if is_file(file))
         return files
 

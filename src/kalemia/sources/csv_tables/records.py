@@ -263,7 +263,7 @@ def open_csv(path: str | Path) -> Iterator[CsvTable]:
     path = Path(path)
     try:
         # the pool ends before the file is closed, so that no thread reads on
-        with _opened(path) as file, ThreadPoolExecutor(1) as pool:
+        with open_gzipped_or_not(path) as file, ThreadPoolExecutor(1) as pool:
             yield CsvTable(path, file, pool)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -271,7 +271,8 @@ def open_csv(path: str | Path) -> Iterator[CsvTable]:
         raise UserError(f"{path}: is damaged ({error}); fetch it again") from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def open_gzipped_or_not(path: Path) -> BinaryIO:
+    """The bytes of a file, decompressed if its first bytes are those of gzip."""
     with path.open("rb") as file:
         is_gzip = file.read(2) == _GZIP
     return igzip.open(path) if is_gzip else path.open("rb")

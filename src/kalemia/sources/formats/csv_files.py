@@ -2,13 +2,17 @@
 
 import csv
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from isal import igzip, isal_zlib
 
 from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.csv_tables.records import open_gzipped_or_not
 from kalemia.sources.formats.file_signal import FileSignal, find_lead, millivolts, require_file, shortened
 
 if TYPE_CHECKING:
@@ -32,9 +36,16 @@ _SENSIBLE_HZ = (50.0, 5000.0)
 def read_csv(path: Path, lead: str) -> FileSignal:
     """The column of a lead; where its column of times jumps, samples are missing.
 
-    Raises `UnreadableRecordingError` and `FileNotFoundError`.
+    Gzipped or not. Raises `UnreadableRecordingError` and `FileNotFoundError`.
     """
     require_file(path)
+    try:
+        return _read(path, lead)
+    except (EOFError, isal_zlib.error, igzip.BadGzipFile):
+        raise UnreadableRecordingError("unreadable file", f"{path}: is damaged, or its copy was interrupted") from None
+
+
+def _read(path: Path, lead: str) -> FileSignal:
     names, second_line = _first_lines(path)
     place = find_lead(lead, names, path)
     unit = second_line[place] if len(second_line) == len(names) else None
@@ -62,7 +73,7 @@ def read_csv(path: Path, lead: str) -> FileSignal:
 
 def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     """The names in the first line, and the cells of the second, which PhysioNet fills with units."""
-    with path.open("rb") as file:
+    with open_gzipped_or_not(path) as file:
         line, second = file.readline(_MAX_LINE), file.readline(_MAX_LINE)
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
@@ -109,14 +120,26 @@ def _columns(
         ignore_empty_lines=n_columns > 1
     )  # with one column each is a sample that is missing
     try:
-        with pa.memory_map(str(path)) as file:
-            content = file.read_buffer()
+        with _contents(path) as content:
             lines = pa.BufferReader(content.slice(0, _length_without_last_newlines(content)))
             table = csv_reader.read_csv(lines, convert_options=options, read_options=read, parse_options=parse)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
         raise UnreadableRecordingError("unreadable file", _first_mistake(path, n_columns, place)) from None
     times = table[keys[time_place]] if time_place is not None else None
     return table[keys[place]].to_numpy().astype(np.float64), times
+
+
+@contextmanager
+def _contents(path: Path) -> Iterator["pa.Buffer"]:
+    """The text of a file, in memory only if it is gzipped."""
+    import pyarrow as pa
+
+    with open_gzipped_or_not(path) as file:
+        if isinstance(file, igzip.IGzipFile):
+            yield pa.py_buffer(file.read())
+        else:
+            with pa.memory_map(str(path)) as mapped:
+                yield mapped.read_buffer()
 
 
 def _length_without_last_newlines(content: "pa.Buffer") -> int:
@@ -132,7 +155,7 @@ def _length_without_last_newlines(content: "pa.Buffer") -> int:
 
 def _first_mistake(path: Path, n_columns: int, place: int) -> str:
     """What is wrong with the first line that cannot be read, in words."""
-    with path.open("rb") as file:
+    with open_gzipped_or_not(path) as file:
         file.readline(_MAX_LINE)
         number = 1
         while line := file.readline(_MAX_LINE):

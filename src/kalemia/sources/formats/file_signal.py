@@ -65,11 +65,15 @@ def require_file(path: Path, max_bytes: int | None = None) -> None:
 def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
     """The place of a lead among the names of a file, if need be without regard to case and spaces.
 
-    Raises `UnreadableRecordingError` if there is none, or several.
+    `lead` may be several names, as `II | MLII`: the first that is there. Raises `UnreadableRecordingError` if there is
+    none, or one occurs twice.
     """
-    places = [i for i, name in enumerate(names) if name == lead]
-    places = places or [i for i, name in enumerate(names) if _plain(name) == _plain(lead)]
-    if not places:
+    for one in lead.split("|"):
+        exact = [i for i, name in enumerate(names) if name == one.strip()]
+        places = exact or [i for i, name in enumerate(names) if is_lead(name, one)]
+        if places:
+            break
+    else:
         has = shortened(", ".join(names)) or "no signal"
         raise UnreadableRecordingError("no lead", f"{path}: has {has}, not {shortened(lead)}")
     if len(places) > 1:
@@ -77,6 +81,11 @@ def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
             "lead occurs twice", f"{path}: has {len(places)} signals called {shortened(lead)}; rename all but one"
         )
     return places[0]
+
+
+def is_lead(name: str, lead: str) -> bool:
+    """Whether a signal's name is one of those of a lead, without regard to case and spaces."""
+    return _plain(name) in map(_plain, lead.split("|"))
 
 
 def millivolts(unit: str | None) -> float | None:

@@ -4,7 +4,9 @@ import re
 import shutil
 import tempfile
 import weakref
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,11 +64,7 @@ def read_wfdb(path: Path, lead: str) -> FileSignal:
 
     whole = record if n_promised else _with_length(record, header, n_frames)
 
-    def read(first: int, last: int) -> np.ndarray:
-        frame, stop = first // n_a_frame, -(-last // n_a_frame)
-        (samples,) = wfdb.rdrecord(whole, frame, stop, channels=[channel], smooth_frames=False).e_p_signal
-        return samples[first - frame * n_a_frame : last - frame * n_a_frame]
-
+    read = partial(_read_samples, whole, channel, n_a_frame)
     if n_frames == n_promised:
         _check_sum(record, header, channel, path)
     if not n_promised:
@@ -109,44 +107,81 @@ def wfdb_unit(header: Path, channel: int) -> str:
         return unit.decode("latin-1")
 
 
-def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) -> FileSignal:
-    """The lead of a record in segments; all must have it in one unit, once a frame."""
-    import wfdb
+@dataclass(frozen=True)
+class _Piece:
+    """A segment with the lead: its record and the frames of the whole that it holds, half open."""
 
+    record: str
+    channel: int
+    start: int
+    stop: int
+
+
+def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) -> FileSignal:
+    """The lead of a record in segments; all must have it in one unit, and as often a frame."""
     header.segments = [None if name == "~" else read_header(str(path.parent / name)) for name in header.seg_name]
     names = header.get_sig_name() or []
     name = names[find_lead(lead, names, path)]
-    units = set()
-    for segment in filter(None, header.segments):
-        _check_syntax(path.with_name(f"{segment.record_name}.hea"))
-        if name in (segment.sig_name or []):
-            channel = find_lead(name, segment.sig_name, path)
-            units.add(wfdb_unit(path.with_name(f"{segment.record_name}.hea"), channel))
-            scale(segment, channel, path)
-            is_there = segment.sig_len and (path.parent / segment.file_name[channel]).exists()
-            if is_there and segment.sig_len <= _frames_in_file(path.parent, segment, channel):
-                _check_sum(str(path.parent / segment.record_name), segment, channel, path)
-            if segment.samps_per_frame[channel] != 1:
-                what = f"segment {segment.record_name} has several samples of {name} a frame"
-                raise UnreadableRecordingError(
-                    "unreadable header", f"{path}: {what}, which is read of one segment only"
-                )
-    if len(units) != 1:
-        what = f"{name} is in {' and in '.join(sorted(units)) or 'no segment'}"
-        raise UnreadableRecordingError("unreadable header", f"{path}: {what}; it must have one unit")
-    n_samples = sum(header.seg_len)
-    if n_samples != header.sig_len:
+    units, samples_a_frame, pieces, stop = set(), set(), [], 0
+    for segment, n_frames in zip(header.segments, header.seg_len, strict=True):
+        start, stop = stop, stop + n_frames
+        if segment is None:
+            continue
+        of_segment = path.with_name(segment.record_name)
+        _check_syntax(of_segment.with_name(f"{segment.record_name}.hea"))
+        if name not in (segment.sig_name or []):
+            continue
+        channel = find_lead(name, segment.sig_name, path)
+        units.add(wfdb_unit(of_segment.with_name(f"{segment.record_name}.hea"), channel))
+        scale(segment, channel, path)
+        if n_frames:  # not the layout
+            samples_a_frame.add(segment.samps_per_frame[channel])
+            pieces.append(_Piece(str(of_segment), channel, start, stop))
+        is_there = segment.sig_len and (path.parent / segment.file_name[channel]).exists()
+        if is_there and segment.sig_len <= _frames_in_file(path.parent, segment, channel):
+            _check_sum(str(of_segment), segment, channel, path)
+    what = None
+    if len(units) != 1 or not pieces:
+        what = f"is in {' and in '.join(sorted(units)) if pieces else 'no segment'}; it must have one unit"
+    elif len(samples_a_frame) != 1:
+        what = f"has {' and '.join(map(str, sorted(samples_a_frame)))} samples a frame; one number is read"
+    if what:
+        raise UnreadableRecordingError("unreadable header", f"{path}: {name} {what}")
+    if stop != header.sig_len:
         raise UnreadableRecordingError(
             "unreadable header", f"{path}: the lengths of its segments do not add up to its length"
         )
+    (n_a_frame,) = samples_a_frame
     return FileSignal(
-        rate_hz=_rate(header.fs),
+        rate_hz=_rate(header.fs) * n_a_frame if _rate(header.fs) else None,
         unit=units.pop(),
-        n_samples=n_samples,
+        n_samples=stop * n_a_frame,
         gain=1.0,
         baseline=0,
-        read=lambda first, last: wfdb.rdrecord(record, first, last, channel_names=[name]).p_signal[:, 0],
+        read=partial(_read_pieces, pieces, n_a_frame),
     )
+
+
+def _read_pieces(pieces: list[_Piece], n_a_frame: int, first: int, last: int) -> np.ndarray:
+    """Samples [first, last) of the whole, NaN where no segment has the lead."""
+    ecg = np.full(last - first, np.nan)
+    for piece in pieces:
+        start, stop = max(first, piece.start * n_a_frame), min(last, piece.stop * n_a_frame)
+        if start < stop:
+            origin = piece.start * n_a_frame
+            ecg[start - first : stop - first] = _read_samples(
+                piece.record, piece.channel, n_a_frame, start - origin, stop - origin
+            )
+    return ecg
+
+
+def _read_samples(record: str, channel: int, n_a_frame: int, first: int, last: int) -> np.ndarray:
+    """Samples [first, last) of a signal with several a frame; wfdb would give their mean without `smooth_frames`."""
+    import wfdb
+
+    frame, stop = first // n_a_frame, -(-last // n_a_frame)
+    (samples,) = wfdb.rdrecord(record, frame, stop, channels=[channel], smooth_frames=False).e_p_signal
+    return samples[first - frame * n_a_frame : last - frame * n_a_frame]
 
 
 def _check_syntax(path: Path) -> None:
