@@ -1,4 +1,4 @@
-"""The command line: `kalemia beats`, `kalemia export`, `kalemia report` and `kalemia status`."""
+"""The command line: `kalemia beats`, `export`, `registry`, `report` and `status`."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kalemia import __version__
 from kalemia.core.errors import UserError, as_user_error
-from kalemia.core.wording import RESEARCH_USE
+from kalemia.core.wording import RESEARCH_USE, align_columns, plural
 
 if TYPE_CHECKING:
     from kalemia.core.config import Study
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
     export.add_argument("--to", required=True, metavar="DIR", help="the model folder, which must not exist yet")
     export.set_defaults(run=_export)
+    _add_registry(commands)
     report = commands.add_parser(
         "report", help="make the evaluation and all pages of a finished study again, without its ECG"
     )
@@ -65,6 +66,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_configuration(status)
     status.set_defaults(run=_status)
     return parser
+
+
+def _add_registry(commands: "argparse._SubParsersAction") -> None:
+    registry = commands.add_parser("registry", help="keep model folders by patient and round, and verify them")
+    actions = registry.add_subparsers(required=True, metavar="action")
+    for name, run, doc in (
+        ("add", _registry_add, "copy a model folder into the registry"),
+        ("list", _registry_list, "list the models"),
+        ("show", _registry_show, "print the card of a model"),
+        ("verify", _registry_verify, "hash every file again; exit status 1 if one is not as it was written"),
+    ):
+        action = actions.add_parser(name, help=doc)
+        action.add_argument("registry", metavar="DIR", help="folder of the registry")
+        action.set_defaults(run=run)
+        if name == "add":
+            action.add_argument("model", help="model folder, as `kalemia export` makes it")
+        if name == "show":
+            action.add_argument("name", help="name of a model, as `list` prints it")
 
 
 def _add_configuration(command: argparse.ArgumentParser) -> None:
@@ -111,6 +130,39 @@ def _export(options: argparse.Namespace) -> None:
 
     config = export_model(options.network, options.to)
     print(f"{options.to}: {config.name}, of {len(config.draws)} draws until {config.cut_off}. {config.notice}")
+
+
+def _registry_add(options: argparse.Namespace) -> None:
+    from kalemia.models.registry import Registry
+
+    print(f"{Registry(options.registry).add(options.model)}. {RESEARCH_USE}")
+
+
+def _registry_list(options: argparse.Namespace) -> None:
+    from kalemia.models.registry import Registry
+
+    for line in align_columns(Registry(options.registry).rows()):
+        print(line)
+    print(RESEARCH_USE)
+
+
+def _registry_show(options: argparse.Namespace) -> None:
+    from kalemia.models.registry import Registry
+
+    print(Registry(options.registry).card(options.name))
+    print(RESEARCH_USE)
+
+
+def _registry_verify(options: argparse.Namespace) -> None:
+    from kalemia.models.registry import Registry
+
+    registry = Registry(options.registry)
+    models, faults = plural(len(registry.names()), "model"), list(registry.faults())
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise UserError(f"{options.registry}: {plural(len(faults), 'file')} of {models} not as written")
+    print(f"{models}, every file as it was written. {RESEARCH_USE}")
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ _PATHS = {table.kind: table.path for table in TABLES.values()} | {
     "generic_predictions": TABLES["predictions"].path,
 }
 _KINDS = {"generic_predictions": "predictions"}
-_PLACES = {"arm": "[a-z][a-z0-9_]*", "subject": r"p\d{6}", "k": r"\d+"}  # what stands in a path
+_PLACES = {"arm": "[a-z][a-z0-9_]*", "subject": r"p\d+", "k": r"\d+"}  # what stands in a path
 # The columns that a path stands for: name, type, and the value of what stands in the path.
 _COLUMNS: dict[str, tuple[str, pa.DataType, Callable[[str], str | int]]] = {
     "arm": ("arm", pa.string(), str),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds
+from kalemia.core.wording import align_columns
 from kalemia.personal.study_subjects import read_candidates, read_populations, read_rounds
 
 _LAST_LINE = "What would be made again after a change, and why: snakemake -n"
@@ -19,11 +20,11 @@ def status_lines(study: Study) -> Iterator[str]:
     path = ResultPaths(study.results)
     subjects, rounds = _read_subjects(study, path)
     yield from (f"study {study.study}, in {study.results}", "")
-    yield from _aligned([("stage", "files", "missing"), *_stage_rows(study, path, subjects, rounds)])
+    yield from align_columns([("stage", "files", "missing"), *_stage_rows(study, path, subjects, rounds)])
     if subjects:
         personal = [subject for subject, population in subjects.items() if population == "personal"]
         yield ""
-        yield from _aligned(_patient_rows(study, path, personal, rounds))
+        yield from align_columns(_patient_rows(study, path, personal, rounds))
         yield ""
         yield from _other_lines(path, subjects)
     else:
@@ -94,10 +95,3 @@ def _other_lines(path: ResultPaths, subjects: dict[str, str | None]) -> Iterator
         names = [name for name, of in subjects.items() if (of or "") == population]
         excerpts, beats = (sum(Path(file(name)).exists() for name in names) for file in (path.excerpts, path.shard))
         yield f"{len(names)} {population or 'in neither population'}: excerpts of {excerpts}, beats of {beats}"
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,61 +1,23 @@
 """Model folders: whole or refused."""
 
 import json
-from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
 
-from beat_shards import NETWORK, START
+from beat_shards import NETWORK
 from kalemia import load_model
-from kalemia.beats.normalization import BeatSums
-from kalemia.core.config import Analyte, Beats, Ecg, Quality, Rhythm
 from kalemia.core.errors import UserError
-from kalemia.ecg.fiducial import FiducialTemplate
-from kalemia.models.model_config import ModelConfig, Origin
 from kalemia.models.model_folder import read_model_folder, write_model_folder
 from kalemia.network.checkpoints import Lineage
 from kalemia.network.resnet import build_resnet
-
-CUT_OFF = START + timedelta(hours=6)
-
-
-def model_config(**changes) -> ModelConfig:
-    """Of a personal network, with numbers that decimal digits would round."""
-    fields = {
-        "kind": "personal",
-        "subject_id": 10059,
-        "arm": "forward",
-        "round": 2,
-        "analyte": Analyte(),
-        "lead": "II",
-        "window_minutes": 10.0,
-        "min_recorded_minutes": 5.0,
-        "ecg": Ecg(),
-        "quality": Quality(),
-        "rhythm": Rhythm(),
-        "beats": Beats(),
-        "network": NETWORK,
-        "decision": "vote",
-        "threshold": 0.5,
-        "threshold_source": "the sign of a logit",
-        "draws": (1, 2),
-        "cut_off": CUT_OFF,
-        "sums": BeatSums(240.0, 1 / 3, 2 / 3),
-        "mean_beat_mv": np.sin(np.arange(120.0)),
-        "wave": FiducialTemplate(True, np.cos(np.arange(113.0)) / 3, True),
-        "origin": Origin("demo", True, "a-digest", "c" * 64, "p" * 64, "g" * 64, "0.1.0"),
-    }
-    return ModelConfig(**fields | changes)
+from model_folders import CUT_OFF, model_config, write_model
 
 
 @pytest.fixture
 def folder(tmp_path):
-    lineage = Lineage("personal", NETWORK, "a-digest", (1, 2), CUT_OFF, subject_id=10059, arm="forward", round=2)
-    tensors = build_resnet(NETWORK, seed=7).state_dict()
-    write_model_folder(tmp_path / "model", model_config(), tensors, lineage, "# A card\n")
-    return tmp_path / "model"
+    return write_model(tmp_path / "model")
 
 
 def test_a_folder_gives_back_every_bit(folder):

@@ -1,6 +1,6 @@
 """Names, lists and counts as a reader wants them in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 
@@ -23,3 +23,11 @@ def join_with_and(parts: Sequence[str]) -> str:
 def plural(n: int, noun: str) -> str:
     """For example ``1,034 draws`` or ``1 draw``."""
     return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
+def align_columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Rows of cells as lines of a table with straight columns, for a terminal."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from kalemia.core.config import Fields
@@ -14,6 +15,7 @@ from kalemia.network.resnet import ResNet, build_resnet
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 _FILES = (WEIGHTS, CARD)
+ALL_FILES = (CONFIG, *_FILES)
 
 
 def write_model_folder(folder: str | Path, config: ModelConfig, tensors: Tensors, lineage: Lineage, card: str) -> None:
@@ -55,17 +57,29 @@ def read_model_folder(folder: str | Path) -> tuple[ModelConfig, ResNet]:
 def read_model_config(folder: str | Path) -> ModelConfig:
     """What a model folder says about its network, after every file in it was checked; raises as `read_model_folder`."""
     folder = _checked_name(folder)
+    for fault in folder_faults(folder):
+        raise fault
     fields = _read_fields(folder / CONFIG)
-    for name in _FILES:
-        path = folder / name
-        if not path.is_file():
-            raise _folder_error(path, "is not there")
-        if file_hash(path) != fields["files"].get(name):
-            raise _folder_error(path, "was changed or cut off after it was written")
     try:
         return ModelConfig.from_json(fields["model"])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _folder_error(folder / CONFIG, f"is of another version of Kalemia ({error})") from None
+
+
+def folder_faults(folder: str | Path) -> Iterator[UserError]:
+    """An error for each file of a model folder that is missing or is not as it was written."""
+    folder = Path(folder)
+    try:
+        hashes = _read_fields(folder / CONFIG)["files"]
+    except UserError as error:
+        yield error
+        return
+    for name in _FILES:
+        path = folder / name
+        if not path.is_file():
+            yield _folder_error(path, "is not there")
+        elif file_hash(path) != hashes.get(name):
+            yield _folder_error(path, "was changed or cut off after it was written")
 
 
 def folder_hash(folder: str | Path) -> str:
