@@ -1,6 +1,6 @@
 # Evaluate the rounds on test draws: against baselines and negative controls, and by the distance to training draws.
-# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, the outcome
-#         of every draw, and everybody's age and gender.
+# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, what was
+#         known at each draw, the outcome of every draw, and everybody's age and gender.
 # Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
@@ -14,6 +14,7 @@ rule evaluation:
         arms=result_path("personal/arms.parquet"),
         generic_metrics=result_path("generic/metrics.json"),
         generic_predictions=result_path("generic/predictions.parquet"),
+        context=result_path("cohort/context.parquet"),
         outcomes=result_path("cohort/outcomes.parquet"),
         people=result_path("cohort/people.parquet"),
     output:

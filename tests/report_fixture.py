@@ -1,7 +1,7 @@
 """A results folder as the stages before the report write it, with made-up figures: quick, and known in every cell."""
 
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +189,16 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         for i in range(5)
     ]
     write_table(results / "cohort/draws.parquet", "draws", table_from_rows("draws", values))
+    write_table(results / "cohort/context.parquet", "context", table_from_rows("context", _context(personal)))
+
+
+def _context(personal: tuple) -> list[dict]:
+    """The last value of every draw but the first: that of the draw before."""
+    return [
+        {name: draw[name] for name in ("subject_id", "draw_id", "draw_time")} | {"last_value": before["value"]}
+        for subject in personal
+        for before, draw in pairwise(_draws(subject))
+    ]
 
 
 def _write_outcomes(folder: Path, personal: tuple) -> None:

@@ -13,7 +13,7 @@ def trial(labels, first, last, is_test=None, arm="forward", subject=1):
     labels, probability = np.array(labels), np.array([first, last], float)
     said = dict.fromkeys(("vote", "mean_logit", "threshold"), (probability > 0.5).astype(np.int8))
     ids, logit = np.arange(len(labels)), np.log(probability / (1 - probability))
-    draws = ScoredDraws(ids, labels, ids, logit, probability, said)
+    draws = ScoredDraws(ids, labels, labels, ids, logit, probability, said)
     return PatientArmScores(arm, subject, draws, np.ones(len(labels), bool) if is_test is None else np.array(is_test))
 
 

@@ -35,7 +35,13 @@ def draws_of(labels, logit, decisions=None) -> ScoredDraws:
     days = np.full(len(labels), np.datetime64("2150-01-01"))
     probability = 1 / (1 + np.exp(-logit))
     return ScoredDraws(
-        np.arange(len(labels)), np.array(labels), days, logit, probability, dict.fromkeys(DECISION_RULES, said)
+        np.arange(len(labels)),
+        np.array(labels),
+        np.array(labels),
+        days,
+        logit,
+        probability,
+        dict.fromkeys(DECISION_RULES, said),
     )
 
 

@@ -144,7 +144,8 @@ def _trial(subject_id, labels, logits_of_rounds):
     n, logit = len(labels), np.array(logits_of_rounds, float)
     said = dict.fromkeys(DECISION_RULES, (logit > 0).astype(np.int8))
     days = np.datetime64("2150-01-01") + np.arange(n) // 2
-    draws = ScoredDraws(np.arange(n) + 10 * subject_id, np.array(labels), days, logit, 1 / (1 + np.exp(-logit)), said)
+    ids, labels = np.arange(n) + 10 * subject_id, np.array(labels)
+    draws = ScoredDraws(ids, labels, labels + 4.0, days, logit, 1 / (1 + np.exp(-logit)), said)
     return PatientArmScores("paper", subject_id, draws, np.zeros(n, bool))
 
 

@@ -13,6 +13,8 @@ from kalemia.core.tables import read_json, write_json
 from kalemia.personal.episodes import Draw, admissions, episodes
 from kalemia.personal.leakage import BeatSpan, hours_between
 from kalemia.personal.splits import (
+    MIN_TEST_RUNS,
+    count_runs,
     forward_split,
     paper_split,
     parse_split,
@@ -67,6 +69,17 @@ def test_forward_is_impossible_when_all_positives_come_first(study):
     split = forward_split(_draws("++++++++--------"), 1.0, study.personal)
     assert (split.rounds, split.test) == ((), ())
     assert split.reason == "no moment has both classes before it and enough of both after it"
+
+
+def test_forward_takes_a_longer_test_if_a_short_one_has_fewer_than_four_runs(study):
+    split = forward_split(_draws("+-+-+-++--++++----"), 1.0, study.personal)
+    assert split.test == tuple(range(7, 18))  # a quarter of the draws would be two runs
+
+
+def test_a_forward_test_of_fewer_than_four_runs_is_impossible_and_says_so(study):
+    split = forward_split(_draws("++++----++++----"), 1.0, study.personal)
+    assert (split.rounds, split.test) == ((), ())
+    assert split.reason.startswith("every possible test has fewer than 4 runs of one label")
 
 
 def test_paper_holds_out_a_quarter_of_each_class_rounded_up(study):
@@ -158,6 +171,7 @@ def test_no_draw_is_in_both_training_and_test(study, labels, places, protocol, s
         assert (labels[positive], labels[negative]) == ("+", "-")
     if split.test:
         assert min(sum(labels[draw] == sign for draw in split.test) for sign in "+-") >= 2
+        assert protocol != "forward" or count_runs([draws[draw] for draw in split.test]) >= MIN_TEST_RUNS
         assert min(hours_between(draws[a].time, draws[b].time) for a in split.training_draws for b in split.test) >= 3
     for learned in split.training_draws:
         for tested in split.test:

@@ -64,7 +64,7 @@ STAGE_VERSIONS = {
     "count_rounds": StageVersion(4, ("seed", "personal", "arms")),
     "generic_beats": StageVersion(2, ()),
     "generic": StageVersion(6, ("seed", "network", "generic", "evaluation")),
-    "split": StageVersion(4, ("seed", *_SPLIT_SETTINGS)),
+    "split": StageVersion(5, ("seed", *_SPLIT_SETTINGS)),
     "features": StageVersion(4, ("network", "personal.n_trained_stages", "personal.threads")),
     "personal": StageVersion(5, ("seed", "network", "personal.n_trained_stages", "personal.threads", "evaluation")),
     "nulls": StageVersion(7, _SPLIT_SETTINGS),

@@ -31,6 +31,7 @@ class EvaluationInputs:
     arms: str | Path
     generic_metrics: str | Path
     generic_predictions: str | Path
+    context: str | Path
     outcomes: str | Path
     people: str | Path
 
@@ -51,6 +52,7 @@ def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInput
         arms=arms,
         generic_metrics=path("generic/metrics.json"),
         generic_predictions=path("generic/predictions.parquet"),
+        context=path("cohort/context.parquet"),
         outcomes=path("cohort/outcomes.parquet"),
         people=path("cohort/people.parquet"),
     )
@@ -70,7 +72,7 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
     patient_scores = read_patient_scores(inputs.predictions, inputs.generic_predictions)
     comparator = study.verdict.comparator
     write_evidence(
-        patient_scores, inputs.splits, inputs.baselines, baselines, nulls, study.arms, comparator, folder, digest
+        patient_scores, inputs.splits, inputs.context, baselines, nulls, study.arms, comparator, folder, digest
     )
     write_claims(folder / "evidence.parquet", study.arms, study.verdict, study.analyte.name, folder / "claims.json")
     episodes = read_episodes(patient_scores, inputs.splits, arms)

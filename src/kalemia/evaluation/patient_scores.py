@@ -21,12 +21,13 @@ DECISION_RULES = ("vote", "mean_logit", "threshold")  # threshold: on the mean l
 class ScoredDraws:
     """Draws (n,) of a patient in the order of time, and their scores after each round from 0 on.
 
-    labels: 1 positive, 0 negative, -1 neither. days: the calendar day of each. logit and probability: (rounds, n);
-    decisions: by decision rule, int8 (rounds, n).
+    labels: 1 positive, 0 negative, -1 neither. values: of the laboratory. days: the calendar day of each. logit and
+    probability: (rounds, n); decisions: by decision rule, int8 (rounds, n).
     """
 
     ids: np.ndarray
     labels: np.ndarray
+    values: np.ndarray
     days: np.ndarray
     logit: np.ndarray
     probability: np.ndarray
@@ -38,7 +39,7 @@ class ScoredDraws:
     def take(self, keep: np.ndarray) -> "ScoredDraws":
         """The draws that a mask (n,) selects."""
         decisions = {name: said[:, keep] for name, said in self.decisions.items()}
-        of_draws, of_rounds = (self.ids, self.labels, self.days), (self.logit, self.probability)
+        of_draws, of_rounds = (self.ids, self.labels, self.values, self.days), (self.logit, self.probability)
         return ScoredDraws(*(one[keep] for one in of_draws), *(one[:, keep] for one in of_rounds), decisions)
 
 
@@ -108,5 +109,6 @@ def _trial(arm: str, subject: int, rounds: dict[int, tuple[str | Path, pa.Table]
     is_test = pc.equal(first["role"], "test").to_numpy() & (labels >= 0)
     days = first["draw_time"].to_numpy().astype("datetime64[D]")
     decisions = {name: np.array(rows) for name, rows in said.items()}
-    draws = ScoredDraws(ids.to_numpy(), labels, days, np.array(logit), np.array(probability), decisions)
+    values = first["value"].to_numpy()
+    draws = ScoredDraws(ids.to_numpy(), labels, values, days, np.array(logit), np.array(probability), decisions)
     return PatientArmScores(arm, subject, draws, is_test)

@@ -11,9 +11,14 @@ from kalemia.core.config import ROLLING, Arm, Personal
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
-from kalemia.personal.episodes import Draw, admissions, episodes, labeled_in_time_order
+from kalemia.personal.episodes import Draw, admissions, episodes, labeled_in_time_order, run_numbers
 from kalemia.personal.leakage import BeatSpan, audit, hours_between, protocol_violation
 
+MIN_TEST_RUNS = 4  # of one label: in a test of two or three, a score that only follows time may have an AUC of 0 or 1
+TOO_FEW_RUNS = (
+    f"every possible test has fewer than {MIN_TEST_RUNS} runs of one label, so that a score which only follows time"
+    " could look perfect"
+)
 _ORDERS = 64  # random orders in which whole episodes or admissions are tried
 
 
@@ -92,12 +97,12 @@ def paper_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal,
 def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Personal) -> Split:
     """Train on draws at least `purge_hours` before the first test draw, in rounds in the order of time.
 
-    The test starts at a draw such that it has at least `min_test_draws` of each class and at least one pair is before
-    the gap. Of such draws, choose the one whose test is nearest to a fraction `test_fraction` of all draws (the later
-    of two that are equally near). Training draws of a recording that is tested are left out, as in `rolling_split`.
+    The test starts at a draw such that it has at least `min_test_draws` of each class and `MIN_TEST_RUNS` runs of one
+    label, and at least one pair is before the gap. Of such draws, choose the one whose test is nearest to a fraction
+    `test_fraction` of all draws (the later of two that are equally near). Training draws of a recording that is tested
+    are left out, as in `rolling_split`.
     """
-    best: Split | None = None
-    nearest = np.inf
+    best, nearest = Split(reason="no moment has both classes before it and enough of both after it"), np.inf
     for i, first in enumerate(labeled):
         test = labeled[i:]
         if i and labeled[i - 1].time == first.time:
@@ -105,10 +110,18 @@ def forward_split(labeled: Sequence[Draw], purge_hours: float, settings: Persona
         train = [draw for draw in labeled[:i] if draw.time <= first.time - timedelta(hours=purge_hours)]
         rounds = _rounds(_without_tested_recordings(train, test), settings)
         distance = abs(len(test) / len(labeled) - settings.test_fraction)
-        if rounds and _enough(test, settings) and distance <= nearest:
-            nearest = distance
-            best = Split(rounds, _sorted_ids(test), first.time)
-    return best or Split(reason="no moment has both classes before it and enough of both after it")
+        if not rounds or not _enough(test, settings) or distance > nearest:
+            continue
+        if count_runs(test) >= MIN_TEST_RUNS:
+            best, nearest = Split(rounds, _sorted_ids(test), first.time), distance
+        elif not best.rounds:
+            best = Split(reason=TOO_FEW_RUNS)
+    return best
+
+
+def count_runs(labeled: Sequence[Draw]) -> int:
+    """The number of runs of one label, in one admission, of draws as `labeled_in_time_order` returns them."""
+    return run_numbers(labeled)[-1] + 1 if labeled else 0
 
 
 def _without_tested_recordings(train: Sequence[Draw], test: Sequence[Draw]) -> list[Draw]:
@@ -129,13 +142,13 @@ def rolling_split(draws: Sequence[Draw], purge_hours: float, settings: Personal)
     """
     labeled = labeled_in_time_order(draws)
     rounds = _rounds(labeled, settings, limit=False)
-    draw_of = {draw.draw_id: draw for draw in labeled}
-    learned = [[draw_of[draw] for pair in rounds[:k] for draw in pair] for k in range(1, len(rounds) + 1)]
+    learned = _learned_until(rounds, labeled)
     predicted_by = {}
     for draw in draws:
-        usable = [k for k, of in enumerate(learned, start=1) if _may_predict(of, draw, purge_hours)]
-        if usable:
-            predicted_by[draw.draw_id] = usable[-1]
+        for round_ in range(len(learned), 0, -1):
+            if _may_predict(*learned[round_ - 1], draw, purge_hours):
+                predicted_by[draw.draw_id] = round_
+                break
     test = [draw for draw in labeled if draw.draw_id in predicted_by]
     if not _enough(test, settings):
         return Split(reason="too few draws of a class come after a pair of earlier draws in another recording")
@@ -143,10 +156,22 @@ def rolling_split(draws: Sequence[Draw], purge_hours: float, settings: Personal)
     return Split(rounds[: max(predicted_by.values())], _sorted_ids(test), first, predicted_by=predicted_by)
 
 
-def _may_predict(learned: Sequence[Draw], draw: Draw, purge_hours: float) -> bool:
-    if max(other.time for other in learned) > draw.time - timedelta(hours=purge_hours):
+def _learned_until(
+    rounds: Sequence[tuple[int, ...]], labeled: Sequence[Draw]
+) -> list[tuple[datetime, set[str | None]]]:
+    """Of the training draws until each round, the time of the last and their recordings."""
+    draw_of = {draw.draw_id: draw for draw in labeled}
+    learned, last, recordings = [], datetime.min, set()
+    for pairs in rounds:
+        last = max(last, *(draw_of[draw].time for draw in pairs))
+        recordings = recordings | {draw_of[draw].recording for draw in pairs}
+        learned.append((last, recordings))
+    return learned
+
+
+def _may_predict(last: datetime, recordings: set[str | None], draw: Draw, purge_hours: float) -> bool:
+    if last > draw.time - timedelta(hours=purge_hours):
         return False
-    recordings = {other.recording for other in learned}
     return draw.recording is None or draw.recording not in recordings or recordings == {draw.recording}
 
 

@@ -42,6 +42,16 @@ def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(roc_and_pr_auc(*counts_by_score(labels, scores))[0]) if len(scores) else float("nan")
 
 
+def concordance(values: np.ndarray, scores: np.ndarray) -> float:
+    """The share of pairs of draws (n,) with different values that the scores put in their order, ties half.
+
+    Of two values it is the area under the ROC curve (Harrell et al., JAMA 1982;247:2543). NaN if all values are equal.
+    """
+    order = np.sign(values[:, None] - values[None, :])
+    pairs = order > 0
+    return mean(0.5 + 0.5 * np.sign(scores[:, None] - scores[None, :])[pairs])
+
+
 def draw_metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray) -> dict[str, float]:
     """The paper's four metrics over labeled draws (labels 0 or 1); NaN where a class is empty."""
     positive, negative = labels == 1, labels == 0

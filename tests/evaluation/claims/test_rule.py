@@ -19,7 +19,8 @@ from kalemia.evaluation.claims.rule import (
 )
 
 SETTINGS = Verdict()
-GAINS = {"auc_shifted": 0.3, "auc_generic": 0.3, "auc_strangers": 0.3, "auc_comparator": 0.3, "auc_last_value": 0.3}
+AGAINST = ("auc_shifted", "auc_generic", "auc_strangers", "auc_comparator", "concordance_last_value")
+GAINS = dict.fromkeys(AGAINST, 0.3)
 
 
 def _rows(n=12, seed=1, spread=0.05, gains=GAINS, **changes):
@@ -31,7 +32,7 @@ def _rows(n=12, seed=1, spread=0.05, gains=GAINS, **changes):
     for subject in range(n):
         auc = 0.9
         against = {name: auc - gain + spread * random.standard_normal() for name, gain in (GAINS | gains).items()}
-        rows.append(plain | {"subject_id": subject, "auc": auc, "auc_with_last_value": auc} | against | changes)
+        rows.append(plain | {"subject_id": subject, "auc": auc, "concordance_with_last_value": auc} | against | changes)
     return rows
 
 

@@ -112,8 +112,8 @@ EVALUATION = (
     Table(
         "evidence",
         "evaluation/evidence.parquet",
-        "One row per arm and patient with an AUC after the last round: the evidence for the claims, on the same test"
-        " draws.",
+        "One row per arm and patient with an AUC after the last round: the evidence for the claims. Each AUC is of the"
+        " same test draws, each concordance of all draws of the evaluation period whose last value is known.",
         (
             ARM,
             SUBJECT_ID,
@@ -128,12 +128,16 @@ EVALUATION = (
             Column("auc_strangers", pa.float64(), "mean AUC of other patients' networks; null without one"),
             Column("n_strangers", pa.int32(), "these networks"),
             Column("auc_comparator", pa.float64(), "AUC of the baseline that is `verdict.comparator`"),
-            Column("auc_last_value", pa.float64(), "AUC of the last known value"),
             Column(
-                "auc_with_last_value",
+                "concordance_last_value",
                 pa.float64(),
-                "AUC of the network's score and the last known value together, weighted as in the other patients; null"
-                " without another patient",
+                "share of pairs of draws with different values that their last known values put in order; null without"
+                " another patient",
+            ),
+            Column(
+                "concordance_with_last_value",
+                pa.float64(),
+                "the same of the last known value and the network's score together, weighted as in the other patients",
             ),
         ),
         on_page=True,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kalemia.core.config import Study
 from kalemia.core.tables import read_json, write_json
-from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS, MIN_TEST_RUNS, RULE_VERSION
+from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS, RULE_VERSION
+from kalemia.personal.splits import MIN_TEST_RUNS
 
 REGISTRATION = "cohort/claims.json"
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from kalemia.core.config import Arm, Verdict
 from kalemia.core.tables import read_table, write_json
 from kalemia.core.wording import display_name, plural
+from kalemia.personal.splits import MIN_TEST_RUNS
 from kalemia.stats.one_sided_mean import MeanEstimate, detectable_gain, estimate_mean, patients_needed
 
-RULE_VERSION = 1  # raise it with every change of this rule; it is part of what is registered
+RULE_VERSION = 2  # raise it with every change of this rule; it is part of what is registered
 MIN_PATIENTS = 8
 MIN_SHIFTED_RUNS = 19  # of a patient; with fewer their mean is too uncertain
-MIN_TEST_RUNS = 4  # runs of one label in a test that is not rolling: with two, any score that follows time has 0 or 1
 SHOWN, EXCLUDED, OPEN = "shown", "excluded", "open"
 
 
@@ -24,13 +24,15 @@ SHOWN, EXCLUDED, OPEN = "shown", "excluded", "open"
 class Comparison:
     """What a patient's AUC is compared with: a column of the table `evidence`, and its name in a sentence.
 
-    of: the column that should be larger. count: a column, and how large it must be for the patient to count.
+    of: the column that should be larger. count: a column, and how large it must be for the patient to count. measure:
+    what both columns are.
     """
 
     against: str
     words: str
     of: str = "auc"
     count: tuple[str, int] | None = None
+    measure: str = "AUC"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,14 @@ CLAIMS = {  # in the order in which they are tested
     ),
     "adds": Claim(
         "It adds to the last laboratory value",
-        (Comparison("auc_last_value", "the last value alone", of="auc_with_last_value"),),
+        (
+            Comparison(
+                "concordance_last_value",
+                "the last value alone",
+                of="concordance_with_last_value",
+                measure="concordance",
+            ),
+        ),
     ),
 }
 
@@ -118,7 +127,8 @@ def compare(rows: Sequence[dict], comparison: Comparison, smallest_gain: float) 
     weights = np.array([_weight(row) for row in counted])
     estimate = estimate_mean(differences, weights)
     return {
-        "against": comparison.against.removeprefix("auc_"),
+        "against": comparison.against,
+        "measure": comparison.measure,
         "words": comparison.words,
         "patients": estimate.n,
         "not_counted": len(rows) - estimate.n,
@@ -175,7 +185,7 @@ def _reason(figure: dict) -> str:
     if figure["patients"] < MIN_PATIENTS:
         counted = f"only {plural(figure['patients'], 'patient')}" if figure["patients"] else "no patient"
         return f"{against}: {counted} can be counted, and at least {MIN_PATIENTS} are needed"
-    gain = f"AUC {figure['difference']:+.2f} over {plural(figure['patients'], 'patient')}"
+    gain = f"{figure['measure']} {figure['difference']:+.2f} over {plural(figure['patients'], 'patient')}"
     bounds = {SHOWN: f"at least {figure['lower']:+.2f}", EXCLUDED: f"at most {figure['upper']:+.2f}"}
     bound = bounds.get(figure["state"], f"{figure['lower']:+.2f} to {figure['upper']:+.2f}")
     return f"{against}: {gain} ({bound})"

@@ -29,7 +29,7 @@ def write_claims_figure(path: Path, title: str, study: Study, data: StudyResults
         for arm, axes in zip(shown_arms, grid, strict=True):
             _draw_comparisons(axes, _comparisons(data, arm), model_color(arm, arms))
             axes.set_title(arm)
-        grid[-1].set_xlabel("difference in AUC")
+        grid[-1].set_xlabel("difference in AUC; against the last value, in concordance")
         figure.legend(handles=_claims_legend(), loc="upper left", ncols=3)
 
 
