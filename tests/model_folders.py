@@ -9,12 +9,24 @@ from beat_shards import NETWORK, START
 from kalemia.beats.normalization import BeatSums
 from kalemia.core.config import Analyte, Beats, Ecg, Quality, Rhythm
 from kalemia.ecg.fiducial import FiducialTemplate
+from kalemia.models.calibration import Calibration, Coverage
 from kalemia.models.model_config import ModelConfig, Origin
 from kalemia.models.model_folder import write_model_folder
 from kalemia.network.checkpoints import Lineage
 from kalemia.network.resnet import build_resnet
+from kalemia.stats.prediction_sets import PlattScale, SetBounds
 
 CUT_OFF = START + timedelta(hours=6)
+CALIBRATION = Calibration(
+    source="population",
+    n_positive=20,
+    n_negative=19,
+    n_patients=5,
+    scale=PlattScale(1 / 3, -1 / 7),
+    bounds=SetBounds(0.9, 0.1, -0.2),
+    coverage=Coverage(29, 5, 26 / 29, 0.71, 0.97, 0.4),
+    own_coverage=Coverage(7, 1, 6 / 7, None, None, 3 / 7),
+)
 
 
 def model_config(**changes) -> ModelConfig:
@@ -36,6 +48,7 @@ def model_config(**changes) -> ModelConfig:
         "decision": "vote",
         "threshold": 0.5,
         "threshold_source": "the sign of a logit",
+        "calibration": CALIBRATION,
         "draws": (1, 2),
         "cut_off": CUT_OFF,
         "sums": BeatSums(240.0, 1 / 3, 2 / 3),

@@ -22,6 +22,7 @@ from kalemia.core.schemas import BEAT_SAMPLES
 from kalemia.core.tables import file_hash, read_row_groups, read_table
 from kalemia.core.wording import RESEARCH_USE
 from kalemia.ecg.fiducial import FiducialTemplate
+from kalemia.models.calibration import Calibration, calibrate_generic, calibrate_personal
 from kalemia.models.model_config import ModelConfig, Origin
 from kalemia.models.model_folder import write_model_folder
 from kalemia.network.checkpoints import Lineage, load_generic, load_round
@@ -81,7 +82,8 @@ def _generic_model(study: Study, paths: ResultPaths) -> tuple[ModelConfig, ResNe
     refuse_other_digests(study, [generic, beats])
     network, lineage = load_generic(generic, study.network)
     mean_beat_mv = _mean_beat(read_row_groups(beats, "beats", ["draw_id", "beat"]), lineage.draws)
-    return _config(study, lineage, generic, mean_beat_mv), network, lineage
+    calibration = calibrate_generic(study, paths)
+    return _config(study, lineage, generic, calibration, mean_beat_mv), network, lineage
 
 
 def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tuple[ModelConfig, ResNet, Lineage]:
@@ -98,13 +100,15 @@ def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tu
     sums = sums_after(earlier.beats_mv, earlier.draw_ids, earlier.rows["draw_time"].to_numpy())
     mean_beat_mv = _mean_beat([read_table(shard, "beats", ["draw_id", "beat"])], lineage.draws)
     wave = _first_wave(study, lineage, read_table(excerpts, "excerpts"), read_table(quality, "quality"))
-    return _config(study, lineage, weights, mean_beat_mv, sums, wave), network, lineage
+    calibration = calibrate_personal(study, paths, exported.arm, exported.subject_id, exported.round)
+    return _config(study, lineage, weights, calibration, mean_beat_mv, sums, wave), network, lineage
 
 
 def _config(
     study: Study,
     lineage: Lineage,
     checkpoint: str,
+    calibration: Calibration | None,
     mean_beat_mv: np.ndarray,
     sums: BeatSums = NO_BEATS,
     wave: FiducialTemplate | None = None,
@@ -126,6 +130,7 @@ def _config(
         decision=study.evaluation.decision,
         threshold=THRESHOLD,
         threshold_source=THRESHOLD_SOURCE,
+        calibration=calibration,
         draws=lineage.draws,
         cut_off=lineage.cut_off,
         sums=sums,

@@ -83,11 +83,12 @@ class Model:
         outputs = beat_outputs(self._network, scored.inputs)
         objective = Objective.from_config(config.network)
         (prediction,) = draw_predictions(outputs, scored.rows, {}, config.decision, objective).to_pylist()
+        calibration, logit = config.calibration, prediction["logit"]
         return WindowResult(
             **found,
             **{name: prediction[name] for name in ("logit", "probability", "decision")},
-            calibrated_probability=None,
-            prediction_set=None,
+            calibrated_probability=calibration and calibration.probability(logit),
+            prediction_set=calibration and calibration.prediction_set(logit),
             mean_beat_mv=scored.beats_mv.mean(axis=0, dtype=np.float64),
             beats=beats,
         )

@@ -14,6 +14,7 @@ from kalemia.core.paths import subject_name
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.wording import RESEARCH_USE
 from kalemia.ecg.fiducial import FiducialTemplate
+from kalemia.models.calibration import Calibration
 
 FORMAT = 1  # of config.json; a folder of another one is refused
 
@@ -42,7 +43,7 @@ class ModelConfig:
 
     kind: generic or personal; subject_id, arm and round only of a personal one. network: the architecture, with the
     normalization of beats. decision: the rule by which beats decide about a window. threshold: the probability above
-    which a beat, or a window by its mean logit, is positive; threshold_source: how it was set. draws: ids of all draws
+    which a beat, or a window by its mean logit, is positive; threshold_source: how it was set. calibration: None where draws are too few. draws: ids of all draws
     that influenced the weights; cut_off: the time of the latest. sums: of the patient's beats up to there, for the
     normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to mark in every
     ECG of the patient; None: each ECG determines its own.
@@ -64,6 +65,7 @@ class ModelConfig:
     decision: str
     threshold: float
     threshold_source: str
+    calibration: Calibration | None
     draws: tuple[int, ...]
     cut_off: datetime
     sums: BeatSums
