@@ -10,7 +10,7 @@ from kalemia.beats.normalization import BeatSums
 from kalemia.core.config import Analyte, Beats, Ecg, Quality, Rhythm
 from kalemia.ecg.fiducial import FiducialTemplate
 from kalemia.models.calibration import Calibration, Coverage
-from kalemia.models.model_config import ModelConfig, Origin
+from kalemia.models.model_config import ModelConfig, Origin, TestMetrics
 from kalemia.models.model_folder import write_model_folder
 from kalemia.network.checkpoints import Lineage
 from kalemia.network.resnet import build_resnet
@@ -18,7 +18,7 @@ from kalemia.stats.prediction_sets import PlattScale, SetBounds
 
 CUT_OFF = START + timedelta(hours=6)
 CALIBRATION = Calibration(
-    source="population",
+    source="other patients",
     n_positive=20,
     n_negative=19,
     n_patients=5,
@@ -36,9 +36,11 @@ def model_config(**changes) -> ModelConfig:
         "subject_id": 10059,
         "arm": "forward",
         "round": 2,
+        "train": "last_stages",
         "analyte": Analyte(),
         "lead": "II",
         "window_minutes": 10.0,
+        "offset_hours": 0.0,
         "min_recorded_minutes": 5.0,
         "ecg": Ecg(),
         "quality": Quality(),
@@ -49,12 +51,13 @@ def model_config(**changes) -> ModelConfig:
         "threshold": 0.5,
         "threshold_source": "the sign of a logit",
         "calibration": CALIBRATION,
+        "metrics": TestMetrics(7, 3, 5 / 7, 0.75, 2 / 3, None),
         "draws": (1, 2),
         "cut_off": CUT_OFF,
         "sums": BeatSums(240.0, 1 / 3, 2 / 3),
         "mean_beat_mv": np.sin(np.arange(120.0)),
         "wave": FiducialTemplate(True, np.cos(np.arange(113.0)) / 3, True),
-        "origin": Origin("demo", True, "a-digest", "c" * 64, "p" * 64, "g" * 64, "0.1.0"),
+        "origin": Origin("demo", "simulated patients", True, "a-digest", "c" * 64, "p" * 64, "g" * 64, "0.1.0"),
     }
     return ModelConfig(**fields | changes)
 

@@ -7,7 +7,8 @@ import pytest
 
 from conftest import ROOT
 from kalemia.core.errors import UserError
-from kalemia.report.cards import TRAINED, generic_card, metric_rows, personal_card, reporting_items
+from kalemia.models.card import TRAINED
+from kalemia.report.cards import generic_card, metric_rows, personal_card, reporting_items
 from kalemia.report.formatting import METRIC_NAMES
 from kalemia.report.inputs import read_patient, read_study
 from kalemia.report.outputs import SECTIONS

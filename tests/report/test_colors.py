@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.core.config import Range
-from kalemia.core.wording import plural
+from kalemia.core.wording import bounds, plural
 from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
-from kalemia.report.formatting import bounds, count, mean_sd, number, percent
+from kalemia.report.formatting import count, mean_sd, number, percent
 from report_pages import figure_paths
 
 

@@ -1,8 +1,10 @@
 """Names, lists and counts as a reader wants them in a sentence."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
+from kalemia.core.settings.data import Range
 
 RESEARCH_USE = "Research use only, not a medical device."  # every output says so
 _SPELLINGS = {"ecg": "ECG", "platt": "Platt", "minirocket": "MiniRocket"}
@@ -31,3 +33,9 @@ def align_columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def bounds(range_: Range) -> str:
+    """For example ``above 5.5`` or ``from 3.5 to 5``."""
+    parts = [(range_.above, "above"), (range_.from_, "from"), (range_.to, "to"), (range_.below, "below")]
+    return " ".join(f"{word} {value:g}" for value, word in parts if math.isfinite(value))

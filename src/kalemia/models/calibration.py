@@ -37,10 +37,10 @@ class Coverage:
 class Calibration:
     """Probabilities and prediction sets of a network, and on which draws they rest.
 
-    source: "patient", own training draws, each as the network predicted it before it learned from it; "population",
-    such draws of the other patients of the arm, or the validation draws of a generic network. coverage: over the test
-    draws of the study; for "population" those of each patient by the draws of the others. own_coverage: over the
-    patient's test draws alone; None for a generic network. No test draw is one that its sets rest on.
+    source: "patient", own training draws, each as the network predicted it before it learned from it; "other patients",
+    such draws of the arm's other patients; "validation", those of a generic network. coverage: over the test draws of
+    the study, those of each patient by the draws of the others. own_coverage: over the patient's test draws alone; None
+    for a generic network. No test draw is one that its sets rest on.
     """
 
     source: str
@@ -94,7 +94,7 @@ def calibrate_generic(study: Study, paths: ResultPaths) -> Calibration | None:
     )
     if not validation.suffice:
         return None
-    return _calibration("population", validation, _coverage([(validation, test)]), None)
+    return _calibration("validation", validation, _coverage([(validation, test)]), None)
 
 
 def calibrate_personal(study: Study, paths: ResultPaths, arm: str, subject: int, round_: int) -> Calibration | None:
@@ -115,7 +115,7 @@ def calibrate_personal(study: Study, paths: ResultPaths, arm: str, subject: int,
     if not others[subject].suffice:
         return None
     pairs = {patient: (others[patient], tests[patient]) for patient in learned if others[patient].suffice}
-    return _calibration("population", others[subject], _coverage(list(pairs.values())), _coverage([pairs[subject]]))
+    return _calibration("other patients", others[subject], _coverage(list(pairs.values())), _coverage([pairs[subject]]))
 
 
 def _calibration(source: str, draws: _Draws, coverage: Coverage | None, own: Coverage | None) -> Calibration:
@@ -165,8 +165,7 @@ class _Arm:
 
     def tested(self, subject: int, round_: int) -> _Draws:
         """The test draws, as the network after a round predicts them."""
-        predictions = self._predictions(subject, round_)
-        return _Draws.of(predictions.filter(pc.equal(predictions["role"], "test")))
+        return _of_role(self._predictions(subject, round_), "test")
 
     def _predicted(self, subject: int, round_: int, draws: list[int]) -> _Draws:
         predictions = self._predictions(subject, round_)
@@ -176,6 +175,10 @@ class _Arm:
         path = self._paths.round_file(self._arm, subject_name(subject), round_, "predictions.parquet")
         refuse_other_digests(self._study, [path])
         return read_table(path, "predictions")
+
+
+def _of_role(predictions: pa.Table, role: str) -> _Draws:
+    return _Draws.of(predictions.filter(pc.equal(predictions["role"], role)))
 
 
 def _join(parts: list[_Draws]) -> _Draws:

@@ -19,14 +19,15 @@ from kalemia.core.errors import UserError
 from kalemia.core.paths import ResultPaths, round_of_path, subject_name
 from kalemia.core.runs.digests import refuse_other_digests
 from kalemia.core.schemas import BEAT_SAMPLES
-from kalemia.core.tables import file_hash, read_row_groups, read_table
-from kalemia.core.wording import RESEARCH_USE
+from kalemia.core.tables import file_hash, read_json, read_row_groups, read_table
 from kalemia.ecg.fiducial import FiducialTemplate
 from kalemia.models.calibration import Calibration, calibrate_generic, calibrate_personal
-from kalemia.models.model_config import ModelConfig, Origin
+from kalemia.models.model_card import model_card
+from kalemia.models.model_config import ModelConfig, Origin, TestMetrics
 from kalemia.models.model_folder import write_model_folder
 from kalemia.network.checkpoints import Lineage, load_generic, load_round
 from kalemia.network.resnet import ResNet
+from kalemia.sources.registry import describe_source
 
 THRESHOLD, THRESHOLD_SOURCE = 0.5, "fixed before any training: the sign of a logit, as in the study"
 
@@ -45,8 +46,7 @@ def export_model(network_folder: str | Path, to: str | Path) -> ModelConfig:
         config, network, lineage = _generic_model(study, paths)
     else:
         config, network, lineage = _personal_model(study, paths, exported)
-    card = f"# {config.name}\n\n{RESEARCH_USE}\n"
-    write_model_folder(to, config, network.state_dict(), lineage, card)
+    write_model_folder(to, config, network.state_dict(), lineage, model_card(config))
     return config
 
 
@@ -83,7 +83,8 @@ def _generic_model(study: Study, paths: ResultPaths) -> tuple[ModelConfig, ResNe
     network, lineage = load_generic(generic, study.network)
     mean_beat_mv = _mean_beat(read_row_groups(beats, "beats", ["draw_id", "beat"]), lineage.draws)
     calibration = calibrate_generic(study, paths)
-    return _config(study, lineage, generic, calibration, mean_beat_mv), network, lineage
+    metrics = _test_metrics(read_json(paths("generic/metrics.json"))["test"])
+    return _config(study, lineage, generic, calibration, metrics, mean_beat_mv), network, lineage
 
 
 def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tuple[ModelConfig, ResNet, Lineage]:
@@ -101,7 +102,8 @@ def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tu
     mean_beat_mv = _mean_beat([read_table(shard, "beats", ["draw_id", "beat"])], lineage.draws)
     wave = _first_wave(study, lineage, read_table(excerpts, "excerpts"), read_table(quality, "quality"))
     calibration = calibrate_personal(study, paths, exported.arm, exported.subject_id, exported.round)
-    return _config(study, lineage, weights, calibration, mean_beat_mv, sums, wave), network, lineage
+    metrics = _test_metrics(read_json(paths.round_file(exported.arm, subject, exported.round, "metrics.json")))
+    return _config(study, lineage, weights, calibration, metrics, mean_beat_mv, sums, wave), network, lineage
 
 
 def _config(
@@ -109,6 +111,7 @@ def _config(
     lineage: Lineage,
     checkpoint: str,
     calibration: Calibration | None,
+    metrics: TestMetrics,
     mean_beat_mv: np.ndarray,
     sums: BeatSums = NO_BEATS,
     wave: FiducialTemplate | None = None,
@@ -118,9 +121,11 @@ def _config(
         subject_id=lineage.subject_id,
         arm=lineage.arm,
         round=lineage.round,
+        train=study.arms[lineage.arm].train if lineage.arm else None,
         analyte=study.analyte,
         lead=study.cohort.lead,
         window_minutes=study.cohort.window_minutes,
+        offset_hours=study.cohort.offset_hours,
         min_recorded_minutes=study.cohort.min_recorded_minutes,
         ecg=study.ecg,
         quality=study.quality,
@@ -131,6 +136,7 @@ def _config(
         threshold=THRESHOLD,
         threshold_source=THRESHOLD_SOURCE,
         calibration=calibration,
+        metrics=metrics,
         draws=lineage.draws,
         cut_off=lineage.cut_off,
         sums=sums,
@@ -138,6 +144,7 @@ def _config(
         wave=wave,
         origin=Origin(
             study=study.study,
+            source=describe_source(study).description,
             is_simulated=study.is_simulated,
             digest=lineage.digest,
             checkpoint=file_hash(checkpoint),
@@ -146,6 +153,10 @@ def _config(
             version=lineage.version,
         ),
     )
+
+
+def _test_metrics(metrics: dict) -> TestMetrics:
+    return TestMetrics(**{field.name: metrics[field.name] for field in dataclasses.fields(TestMetrics)})
 
 
 def _mean_beat(tables: Iterable[pa.Table], draws: tuple[int, ...]) -> np.ndarray:

@@ -23,12 +23,13 @@ FORMAT = 1  # of config.json; a folder of another one is refused
 class Origin:
     """The study and the files that a network came from.
 
-    digest: of the settings of its training. checkpoint, parent, generic: SHA-256 of the exported file of weights, of
-    the one that its training started from and of the generic network; None for a generic network's own. version: of
-    Kalemia.
+    source: of the study's data, in words. digest: of the settings of its training. checkpoint, parent, generic: SHA-256
+    of the exported file of weights, of the one that its training started from and of the generic network; None for a
+    generic network's own. version: of Kalemia.
     """
 
     study: str
+    source: str
     is_simulated: bool
     digest: str
     checkpoint: str
@@ -37,14 +38,30 @@ class Origin:
     version: str
 
 
+@dataclass(frozen=True)
+class TestMetrics:
+    """On n_test test draws, n_positive of them positive; None where a class is empty."""
+
+    __test__ = False  # no class of tests
+
+    n_test: int
+    n_positive: int
+    accuracy: float | None
+    auc: float | None
+    sensitivity: float | None
+    specificity: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class ModelConfig:
     """Everything that a network needs to be applied as in its study, and what it learned from.
 
-    kind: generic or personal; subject_id, arm and round only of a personal one. network: the architecture, with the
-    normalization of beats. decision: the rule by which beats decide about a window. threshold: the probability above
-    which a beat, or a window by its mean logit, is positive; threshold_source: how it was set. calibration: None where draws are too few. draws: ids of all draws
-    that influenced the weights; cut_off: the time of the latest. sums: of the patient's beats up to there, for the
+    kind: generic or personal; subject_id, arm, round and train (what was trained) are only of a personal one.
+    offset_hours: from the end of a window to the draw that it is about, as in the study's setting. network: the
+    architecture, with the normalization of beats. decision: the rule by which beats decide about a window. threshold:
+    the probability above which a beat, or a window by its mean logit, is positive; threshold_source: how it was set.
+    calibration: None where draws are too few. metrics: on test draws of the study. draws: ids of all draws that
+    influenced the weights; cut_off: the time of the latest. sums: of the patient's beats up to there, for the
     normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to mark in every
     ECG of the patient; None: each ECG determines its own.
     """
@@ -53,9 +70,11 @@ class ModelConfig:
     subject_id: int | None
     arm: str | None
     round: int | None
+    train: str | None
     analyte: Analyte
     lead: str
     window_minutes: float
+    offset_hours: float
     min_recorded_minutes: float
     ecg: Ecg
     quality: Quality
@@ -66,6 +85,7 @@ class ModelConfig:
     threshold: float
     threshold_source: str
     calibration: Calibration | None
+    metrics: TestMetrics
     draws: tuple[int, ...]
     cut_off: datetime
     sums: BeatSums

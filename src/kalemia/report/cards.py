@@ -8,7 +8,7 @@ from pathlib import Path
 from kalemia import __version__
 from kalemia.core.config import Study
 from kalemia.core.tables import write_text
-from kalemia.core.wording import plural
+from kalemia.core.wording import bounds, plural
 from kalemia.models.card import (
     GENERIC_ETHICS,
     INTENDED,
@@ -26,7 +26,6 @@ from kalemia.report.formatting import (
     METRIC_NAMES,
     MISSING,
     PROTOCOLS,
-    bounds,
     count,
     count_percent,
     interval,

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from kalemia.cohort.inclusion_flow import CLASSES
-from kalemia.core.config import Range
 from kalemia.report.chiu2022 import MeanSd
 
 MISSING = "\N{EN DASH}"
@@ -80,12 +79,6 @@ def value_range(values: Sequence[float | None]) -> str:
     if middle is None:
         return ""
     return number(middle, 1) if lowest == highest else f"{number(middle, 1)}; {number(lowest, 1)}-{number(highest, 1)}"
-
-
-def bounds(range_: Range) -> str:
-    """For example ``above 5.5`` or ``from 3.5 to 5``."""
-    parts = [(range_.above, "above"), (range_.from_, "from"), (range_.to, "to"), (range_.below, "below")]
-    return " ".join(f"{word} {value:g}" for value, word in parts if math.isfinite(value))
 
 
 def loss_cells(row: dict) -> dict:

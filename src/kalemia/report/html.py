@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
+from kalemia.core.wording import bounds
 from kalemia.report.figures.palette import DARK, LIGHT
-from kalemia.report.formatting import bounds, count, interval, mean_sd, number, percent
+from kalemia.report.formatting import count, interval, mean_sd, number, percent
 
 FOLDER = Path(__file__).parent
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from kalemia.cohort.inclusion_flow import describe_window
 from kalemia.core.config import Study
-from kalemia.core.wording import plural
+from kalemia.core.wording import bounds, plural
 from kalemia.report import chiu2022 as paper
-from kalemia.report.formatting import PROTOCOLS, bounds
+from kalemia.report.formatting import PROTOCOLS
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Notes, Section
 
