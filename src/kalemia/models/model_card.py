@@ -99,10 +99,18 @@ def _model(config: ModelConfig) -> list[str]:
         f"Input: a beat of {len(config.mean_beat_mv)} samples at {config.rate_hz:g} Hz around the marked wave of lead"
         f" {config.lead}, filtered from {config.ecg.band_hz[0]:g} to {config.ecg.band_hz[1]:g} Hz; normalization:"
         f" {network.normalization}. Output: the probability that it is of a positive draw.",
+        *_offset(config),
         f"A window has {config.window_minutes:g} minutes. Its beats decide by the rule {config.decision}; a beat is"
         f" positive above a probability of {config.threshold:g}, {config.threshold_source}.",
         "It abstains, with a reason, where quality, rhythm or the number of beats allow no answer.",
     ]
+
+
+def _offset(config: ModelConfig) -> list[str]:
+    hours = config.offset_hours
+    if not hours:
+        return []
+    return [f"It is about a draw {abs(hours):g} hours {'after' if hours > 0 else 'before'} the end of the window."]
 
 
 def _data(config: ModelConfig) -> list[str]:
