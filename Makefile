@@ -23,8 +23,7 @@ setup: .venv/installed  ## create .venv with the versions pinned in constraints.
 	@touch $@
 
 demo: setup  ## simulate a cohort, train networks and write results/report.html
-	@$(SNAKEMAKE) --quiet rules host reason
-	@echo "The report is at results/report.html"
+	@$(SNAKEMAKE)
 
 check: lint  ## run lint and the fast tests: the loop while you work, under 3 minutes
 	$(BIN)/pytest --quiet --numprocesses $(CORES) --dist loadfile -m "not ($(SLOW))"

@@ -2,10 +2,14 @@
 # One study per run: config.yaml, or an overlay on it (--configfile studies/mimic3.yaml). Each stage is a file in rules/.
 import shlex
 import sys
+import time
 
 # Snakemake 9.27 writes the path of Python into shell commands without quotes, which fails if a folder has a space in its name
 if " " in sys.executable and not sys.executable.startswith("'"):
     sys.executable = shlex.quote(sys.executable)
+
+
+run_started = time.time()
 
 
 configfile: "config.yaml"
@@ -50,6 +54,12 @@ onstart:
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+
+
+onsuccess:
+    report = Path(result_path("report.html"))
+    if report.exists() and report.stat().st_mtime >= run_started:
+        print(*closing_lines(study), sep="\n", file=sys.stderr)
 
 
 rule all:
