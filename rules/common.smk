@@ -12,8 +12,8 @@ from kalemia.core.errors import exit_on_user_error
 from kalemia.core.job_server import start_server
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
 from kalemia.core.schemas import EVALUATION, EXPLANATION
+from kalemia.evaluation.claims.closing_lines import closing_lines
 from kalemia.personal.study_subjects import SubjectIndex
-from kalemia.report.closing_lines import closing_lines
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_TABLES
 from kalemia.sources.mimic_codes import HEIGHT_WEIGHT_TABLE, OPTIONAL_TABLES, TABLES
 from kalemia.sources.registry import describe_source

@@ -11,7 +11,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from kalemia.core.tables import write_json
-from kalemia.report.closing_lines import closing_lines
+from kalemia.evaluation.claims.closing_lines import closing_lines
 from run_workflow import run_snakemake, snakemake_command
 from snakemake_logger_plugin_kalemia import LINES_OF_LOG, STAGES, Progress, describe_failure, describe_job
 
