@@ -1,6 +1,6 @@
 # Evaluate the rounds on test draws: against baselines and negative controls, and by the distance to training draws.
-# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, what was
-#         known at each draw, the outcome of every draw, and everybody's age and gender.
+# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, the
+#         comparators' scores, what was known at each draw, the outcome of every draw, and everybody's age and gender.
 # Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
@@ -15,6 +15,7 @@ rule evaluation:
         generic_metrics=result_path("generic/metrics.json"),
         generic_predictions=result_path("generic/predictions.parquet"),
         context=result_path("cohort/context.parquet"),
+        comparators=result_path("generic/comparators.parquet"),
         outcomes=result_path("cohort/outcomes.parquet"),
         people=result_path("cohort/people.parquet"),
     output:

@@ -1,7 +1,8 @@
 # The generic network.
 # Needs:  cohort/generic.parquet, and the beat shards of the generic patients; never those of a personal patient.
 # Makes:  beats/generic.parquet, all these beats in one file, so that neither the training nor Snakemake has to go through
-#         thousands of files; generic/: weights, training history, predictions and metrics on the three splits.
+#         thousands of files; generic/: weights, training history, predictions and metrics on the three splits,
+#         and comparators.parquet, the test draws as simpler scores see them.
 
 
 rule generic_beats:
@@ -48,3 +49,23 @@ rule generic:
         recipe=study.digest("generic"),
     script:
         "../workflow/scripts/generic.py"
+
+
+rule comparators:
+    "Score the test draws of the generic network with simpler means that learn from the same people."
+    input:
+        predictions=result_path("generic/predictions.parquet"),
+        beats=result_path("beats/generic.parquet"),
+    output:
+        result_path("generic/comparators.parquet"),
+    log:
+        log_path("comparators"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(30),
+    params:
+        recipe=study.digest("comparators"),
+    script:
+        "../workflow/scripts/comparators.py"

@@ -13,6 +13,7 @@ from kalemia.core.paths import subject_name
 from kalemia.core.schemas import EXPLANATION
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_json, write_table, write_text
+from kalemia.evaluation.between_patients.comparators import COMPARATORS
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 from kalemia.evaluation.claims.registration import claims_digest, registered_settings
 from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows
@@ -22,6 +23,7 @@ PERSONAL = (10013, 11442, 12108, 13033)
 N_DRAWS, N_ROUNDS, N_TEST = 24, 5, 8
 BEAT_LOGITS = np.log((np.arange(200) + 0.5) / (199.5 - np.arange(200)))  # of one draw, around its mean
 NO_FORWARD = "no moment has both classes before it and enough of both after it"
+NEAREST = [{"subject_id": 10354, "positive": 3, "negative": 11}, {"subject_id": 10019, "positive": 0, "negative": 4}]
 START = datetime(2131, 4, 2, 6, 30)
 
 
@@ -125,7 +127,8 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
         "rejected_classes": {"unlabeled": {"draws": 1, "value": [5.2, 5.2, 5.2]}},
     }
     write_json(
-        results / "cohort/flow.json", {"steps": steps, "flags": {"comparator": 9, "twin": 16}, "reviewed": reviewed}
+        results / "cohort/flow.json",
+        {"steps": steps, "flags": {"comparator": 9, "twin": 16}, "reviewed": reviewed, "nearest": NEAREST},
     )
     _write_outcomes(results / "cohort", personal)
     write_json(
@@ -249,16 +252,24 @@ def _write_generic(results: Path) -> None:
             "draw_time": START + timedelta(hours=i),
             "value": 6.0 if i % 2 else 4.0,
             "label": i % 2,
-            "role": "train",
+            "role": "train" if i < 20 else "test",
             "n_beats": 200,
             "votes": 200 * (i % 2),
             "logit": 0.5 + (i % 2) - (i % 5) / 4,
             "probability": 0.5,
             "decision": i % 2,
         }
-        for i in range(20)
+        for i in range(40)
     ]
     write_table(results / "generic/predictions.parquet", "predictions", table_from_rows("predictions", predictions))
+    scores = [
+        {key: row[key] for key in ("subject_id", "draw_id", "label")}
+        | {"baseline": name, "score": row["label"] / 8 - (row["draw_id"] % (3 + place)) / 4}
+        for place, name in enumerate(COMPARATORS)
+        for row in predictions
+        if row["role"] == "test"
+    ]
+    write_table(results / "generic/comparators.parquet", "comparators", table_from_rows("comparators", scores))
 
     def metrics(n_test, accuracy, auc):
         return {

@@ -40,6 +40,16 @@ def nobody(tmp_path_factory, study):
 
 
 @pytest.fixture(scope="session")
+def without_personal(tmp_path_factory, study):
+    """A results folder in which nobody has a personal network, with the study's page."""
+    folder = tmp_path_factory.mktemp("generic")
+    write_results(folder, study, personal=())
+    write_study_figures(study, folder)
+    write_page(folder / "report.html", study, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def six_arms(study):
     """The study with more arms than there are colors for them, each evaluable in the made-up results."""
     forward = study.arms["forward"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalemia.cohort.generic_set import assign_split, choose_generic_draws
-from kalemia.cohort.populations import usable_draws_by_subject, write_populations
+from kalemia.cohort.populations import find_nearest_to_personal, usable_draws_by_subject, write_populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 
@@ -137,9 +137,27 @@ def test_every_draw_has_its_outcome(tmp_path, study, people):
     assert [row["reason"] for row in outcomes if row["draw_id"] in (1, 2000)] == ["too few good beats", "no recording"]
 
 
-def test_no_personal_patient_raises_one_line(tmp_path, study, people):
-    with pytest.raises(UserError, match=r"nobody has 11 usable draws of each class \(the most is 10\)"):
-        _write(tmp_path, study, people, personal_min_draws=11)
+@pytest.mark.parametrize("least", [11, None])
+def test_without_a_personal_patient_there_are_generic_ones(tmp_path, study, people, least):
+    populations, generic, personal, flow = _write(tmp_path, study, people, personal_min_draws=least)
+    assert personal == []
+    assert {row["population"] for row in populations} <= {"generic", None}
+    assert len(generic) > 40
+    assert flow["ends"]["personal"] == {"subjects": 0, "draws": 0}
+
+
+def test_who_came_nearest_has_the_most_recorded_draws_of_the_rarer_class(tmp_path, study, people):
+    *_, flow = _write(tmp_path, study, people)
+    assert flow["nearest"][:2] == [
+        {"subject_id": 1, "positive": 10, "negative": 10},
+        {"subject_id": 2, "positive": 8, "negative": 8},
+    ]
+
+
+def test_draws_without_a_recording_bring_nobody_nearer():
+    reasons = [None, "no recording", "more draws than needed", "too few good beats", "hemolyzed"]
+    draws = [{"subject_id": 1, "label": label, "reason": reason} for label in (0, 1) for reason in reasons]
+    assert find_nearest_to_personal(draws) == [{"subject_id": 1, "positive": 3, "negative": 3}]
 
 
 def test_generic_split_without_a_class_raises_one_line(tmp_path, study, people):

@@ -1,31 +1,10 @@
 from datetime import datetime, timedelta
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from beat_shards import write_split
 from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
-from kalemia.evaluation.collect import placements, write_baselines, write_leakage
-from kalemia.stats.draw_metrics import area_under_roc
+from kalemia.evaluation.collect import write_baselines, write_leakage
 
 START = datetime(2150, 3, 1)
-
-
-def test_placements_by_hand():
-    labels, scores = np.array([1, 1, 0, 0, 0]), np.array([2.0, 1.0, 1.0, 0.0, 3.0])
-    np.testing.assert_allclose(placements(labels, scores), [2 / 3, 1 / 2, 3 / 4, 1, 0])
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2).filter(lambda x: len({a for a, _ in x}) == 2)
-)
-def test_placements_average_to_the_area_over_either_class(pairs):
-    labels, scores = np.array(pairs).T
-    placed = placements(labels, scores)
-    for label in (0, 1):
-        assert placed[labels == label].mean() == pytest.approx(area_under_roc(labels, scores))
 
 
 class Patient:

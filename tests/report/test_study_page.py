@@ -111,7 +111,7 @@ def test_every_published_figure_stands_above_ours(results, study):
     words = Page(results / "report.html").words
     for split, (patients, positive, negative) in paper.GENERIC_SPLITS.items():
         assert f"{split} Chiu 2022 {patients} {positive:,} {negative:,} {paper.GENERIC_ACCURACY[split]:.3f}" in words
-    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study b 61 c 51 4 47 20 10 10 10 10" in words
+    assert "Chiu 2022 41,291 5,385 16 5,369 1,439 1,341 721 1,325 718 this study b 61 c 51 4 47 40 20 20 20 20" in words
     means = read_json(results / "evaluation/summary.json")["arms"]["forward"]["rounds"]
     for unit, metric in (("draws", "auc"), ("beats", "beat_auc")):
         ours = " ".join(f"{of[metric]['mean']:.3f} ({of[metric]['sd']:.3f})" for of in means)
@@ -284,3 +284,14 @@ def test_with_nobody_evaluable_the_pages_say_so(nobody):
 
 def test_every_protocol_of_the_configuration_is_explained(schema):
     assert set(schema["properties"]["arms"]["additionalProperties"]["properties"]["protocol"]["enum"]) == set(PROTOCOLS)
+
+
+def test_without_personal_patients_the_page_is_about_the_generic_network(without_personal):
+    page = Page(without_personal / "report.html")
+    for found in read_json(without_personal / "evaluation/between_patients.json")["claims"].values():
+        assert f"{found['claim']}: {found['state']}." in page.words
+    assert "it takes 8 usable draws of each class. The nearest, by draws with a recording: p010354" in page.words
+    assert "p010019" not in page.words  # who has draws of one class alone
+    assert {"claims", "generic", "patients"} <= set(page.ids)
+    assert not {"rounds", "leakage", "statistics", "negative_controls", "paper_comparison"} & set(page.ids)
+    assert {target for target in page.targets if target.startswith("#")} <= {f"#{name}" for name in page.ids}

@@ -8,12 +8,21 @@ from pathlib import Path
 import pyarrow as pa
 
 from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
-from kalemia.cohort.inclusion_flow import DrawOutcome, count_flags, count_inclusion_flow, describe_classes
+from kalemia.cohort.inclusion_flow import (
+    STEP_BY_REASON,
+    STEPS,
+    DrawOutcome,
+    count_flags,
+    count_inclusion_flow,
+    describe_classes,
+)
 from kalemia.core.config import Populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
 
 log = logging.getLogger(__name__)
+
+_WITH_RECORDING = tuple(STEPS)[tuple(STEPS).index("chosen to be read") :]  # steps of draws that have a recording
 
 
 def write_populations(
@@ -34,15 +43,15 @@ def write_populations(
     The latter twice: of each draw, and counted as the inclusion flow.
 
     step_descriptions: the criteria of the flow's steps, as from `inclusion_flow.step_descriptions`. Arms are not an
-    input, so that adding an arm does not change the generic network's training data. Raises `UserError` if there is no
-    personal patient or if a split of the generic set lacks a class.
+    input, so that adding an arm does not change the generic network's training data. There may be no personal patient.
+    Raises `UserError` if a split of the generic set lacks a class.
     """
     quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
     usable = usable_draws_by_subject(quality)
     personal = sorted(s for s, draws in usable.items() if is_personal(draws, populations.personal_min_draws))
     others = {subject: draws for subject, draws in usable.items() if subject not in personal}
     generic = choose_generic_draws(others, populations, seed)
-    _check_not_empty(personal, generic, populations, usable)
+    _check_splits(generic)
 
     split_of = {row["subject_id"]: row["split"] for row in generic}
     rows = []
@@ -77,6 +86,7 @@ def write_populations(
         "generic": {"subjects": len(split_of), "draws": len(generic), "splits": count_splits_by_class(generic)},
         "personal": {"subjects": len(personal), "draws": len(personal_draws)},
     }
+    flow["nearest"] = find_nearest_to_personal(outcomes)
     write_json(flow_path, flow)
 
 
@@ -103,10 +113,25 @@ def review_overrides(quality: Iterable[dict]) -> dict:
     }
 
 
-def is_personal(draws: Iterable[dict], min_draws: int) -> bool:
-    """Whether a subject has enough usable draws of each class for a personal network."""
+def is_personal(draws: Iterable[dict], min_draws: int | None) -> bool:
+    """Whether a subject has enough draws of each class for a personal network; nobody has if `min_draws` is None."""
     count = Counter(draw["label"] for draw in draws)
-    return min(count[0], count[1]) >= min_draws
+    return min_draws is not None and min(count[0], count[1]) >= min_draws
+
+
+def find_nearest_to_personal(outcomes: Iterable[dict], most: int = 3) -> list[dict]:
+    """The people with the most draws of their rarer class, best first: subject_id, positive, negative.
+
+    Draws with a recording at the time count, whether or not they were read or their ECG is usable: of people without a
+    personal network only a few are read.
+    """
+    classes: dict[int, Counter] = {}
+    for row in outcomes:
+        if row["reason"] is None or STEP_BY_REASON[row["reason"]] in _WITH_RECORDING:
+            classes.setdefault(row["subject_id"], Counter())[row["label"]] += 1
+    found = [{"subject_id": subject, "positive": of[1], "negative": of[0]} for subject, of in classes.items()]
+    found.sort(key=lambda row: (-min(row["positive"], row["negative"]), -row["positive"], row["subject_id"]))
+    return found[:most]
 
 
 def draw_outcomes(
@@ -138,14 +163,7 @@ def _reason_without_population(usable: list[dict]) -> str:
     return "surplus of the class" if any(draw["label"] is not None for draw in usable) else "no labeled draw left"
 
 
-def _check_not_empty(personal: list[int], generic: list[dict], settings: Populations, usable: dict) -> None:
-    if not personal:
-        counts = [Counter(draw["label"] for draw in draws) for draws in usable.values()]
-        most = max((min(count[0], count[1]) for count in counts), default=0)
-        raise UserError(
-            f"populations: nobody has {settings.personal_min_draws} usable draws of each class (the most is {most});"
-            " lower populations.personal_min_draws or enlarge the cohort"
-        )
+def _check_splits(generic: list[dict]) -> None:
     for split in ("train", "validation", "test"):
         labels = {row["label"] for row in generic if row["split"] == split}
         for label, name in ((1, "positive"), (0, "negative")):

@@ -136,8 +136,8 @@ def _assign_candidates(
         if why is None:
             by_subject[subject[i]].append(i)
     for subject_id, rows in by_subject.items():
-        count = Counter(label[i] for i in rows)
-        if min(count[0], count[1]) >= populations.personal_min_draws:
+        count, least = Counter(label[i] for i in rows), populations.personal_min_draws
+        if least is not None and min(count[0], count[1]) >= least:
             for i in rows:
                 candidate[i] = "personal"
             continue

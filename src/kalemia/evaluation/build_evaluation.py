@@ -8,6 +8,7 @@ from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds, subject_name
 from kalemia.core.tables import read_table
 from kalemia.evaluation.baseline_averages import write_baseline_averages
+from kalemia.evaluation.between_patients.claims import write_between_patients
 from kalemia.evaluation.calibration import write_calibration
 from kalemia.evaluation.claims.evidence import write_evidence
 from kalemia.evaluation.claims.rule import write_claims
@@ -32,6 +33,7 @@ class EvaluationInputs:
     generic_metrics: str | Path
     generic_predictions: str | Path
     context: str | Path
+    comparators: str | Path
     outcomes: str | Path
     people: str | Path
 
@@ -53,6 +55,7 @@ def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInput
         generic_metrics=path("generic/metrics.json"),
         generic_predictions=path("generic/predictions.parquet"),
         context=path("cohort/context.parquet"),
+        comparators=path("generic/comparators.parquet"),
         outcomes=path("cohort/outcomes.parquet"),
         people=path("cohort/people.parquet"),
     )
@@ -75,6 +78,13 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
         patient_scores, inputs.splits, inputs.context, baselines, nulls, study.arms, comparator, folder, digest
     )
     write_claims(folder / "evidence.parquet", study.arms, study.verdict, study.analyte.name, folder / "claims.json")
+    write_between_patients(
+        inputs.generic_predictions,
+        inputs.comparators,
+        study.verdict.smallest_gain,
+        study.analyte.name,
+        folder / "between_patients.json",
+    )
     episodes = read_episodes(patient_scores, inputs.splits, arms)
     write_comparison(patient_scores, episodes, arms, study.evaluation.decision, seed, digest, folder)
     write_effective_sample_size(episodes, folder, digest)

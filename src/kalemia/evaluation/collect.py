@@ -12,6 +12,7 @@ from kalemia.core.tables import empty_table, read_table, write_evaluation_table
 from kalemia.personal.baselines import CROSS_PATIENT, shrink_intercepts
 from kalemia.personal.leakage import hours_between
 from kalemia.personal.splits import audit_split, parse_draws, predictions_by_round, read_split
+from kalemia.stats.clustered_auc import placements
 from kalemia.stats.draw_metrics import draw_metrics
 from kalemia.stats.logistic_regression import fit_offset
 
@@ -71,16 +72,6 @@ def write_leakage(
     predictions = {tuple(round_of_path(one).values()): one for one in prediction_paths}
     distances = [row for split in splits for row in _distance_rows(split, predictions)]
     write_evaluation_table(folder, "training_distances", distances, digest)
-
-
-def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """For each draw the share of the draws of the other class that the score ranks correctly relative to it, ties half.
-
-    Their mean over either class is the area under the ROC curve (DeLong et al., Biometrics 1988;44:837).
-    """
-    against = np.sign(scores[:, None] - scores[None, :]) * np.where(labels == 1, 1, -1)[:, None]
-    other = labels[:, None] != labels[None, :]
-    return np.where(other, 0.5 + 0.5 * against, 0.0).sum(axis=1) / np.maximum(other.sum(axis=1), 1)
 
 
 def _distance_rows(split: dict, predictions: dict[tuple, str | Path]) -> list[dict]:

@@ -68,24 +68,37 @@ def _draw_set(
     """The draws of a predictions table, from their beats (beats, ...) and the rows of the context table."""
     ids = predictions["draw_id"].to_numpy()
     beats_of_draws = [np.flatnonzero(draw_ids == draw) for draw in ids]
+    mean_beat, measures = summarize_beats(ids, draw_ids, beats_mv, rr_ms)
     rows = {row["draw_id"]: row for row in context.to_pylist()}
 
     def context_column(column: str) -> np.ndarray:
         values = [rows[draw][column] if draw in rows else None for draw in ids.tolist()]
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
-    median_mv = np.array([np.median(beats_mv[places], axis=0) for places in beats_of_draws]).reshape(len(ids), -1)
-    mean_mv = np.array([beats_mv[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws])
     return DrawSet(
         labels=predictions["label"].to_numpy(zero_copy_only=False),
         logit=predictions["logit"].to_numpy(),
         decision=predictions["decision"].to_numpy(),
         pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws]),
-        mean_beat=mean_mv.reshape(len(ids), -1, 2).mean(axis=2),
-        measures=measure_beats(median_mv, np.array([np.nanmedian(rr_ms[places]) for places in beats_of_draws])),
+        mean_beat=mean_beat,
+        measures=measures,
         heart_rate_bpm=context_column("heart_rate_bpm"),
         last_value=context_column("last_value"),
         last_label=context_column("last_label"),
         hours_since_last=context_column("hours_since_last"),
         hours_since_admission=context_column("hours_since_admission"),
     )
+
+
+def summarize_beats(
+    ids: np.ndarray, draw_ids: np.ndarray, beats_mv: np.ndarray, rr_ms: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The fields `mean_beat` (draws, 60) and `measures` (draws, 6) of `DrawSet` for the draws `ids`.
+
+    draw_ids, beats_mv, rr_ms: of every beat its draw, its samples (beats, 120) and the interval after it.
+    """
+    places = [np.flatnonzero(draw_ids == draw) for draw in ids]
+    median_mv = np.array([np.median(beats_mv[mine], axis=0) for mine in places]).reshape(len(ids), -1)
+    mean_mv = np.array([beats_mv[mine].mean(axis=0, dtype=np.float64) for mine in places])
+    measures = measure_beats(median_mv, np.array([np.nanmedian(rr_ms[mine]) for mine in places]))
+    return mean_mv.reshape(len(ids), -1, 2).mean(axis=2), measures

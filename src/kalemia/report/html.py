@@ -12,7 +12,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
 from kalemia.core.wording import bounds
 from kalemia.report.figures.palette import DARK, LIGHT
-from kalemia.report.formatting import count, interval, mean_sd, number, percent
+from kalemia.report.formatting import count, interval, mean_sd, number, percent, signed_interval
 
 FOLDER = Path(__file__).parent
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -40,7 +40,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, count=count, mean_sd=mean_sd, percent=percent, bounds=bounds, interval=interval
+        number=number,
+        count=count,
+        mean_sd=mean_sd,
+        percent=percent,
+        bounds=bounds,
+        interval=interval,
+        signed_interval=signed_interval,
     )
     return environment
 

@@ -23,6 +23,7 @@ JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "summary": "evaluation/summary.json",
     "claims": "evaluation/claims.json",
     "registration": "cohort/claims.json",
+    "between_patients": "evaluation/between_patients.json",
 }
 TABLE_FILES = {  # field -> kind of table, its file being the first of that kind
     "populations": "populations",

@@ -33,6 +33,7 @@ class StudyResults:
     summary: dict
     claims: dict
     registration: dict
+    between_patients: dict
     times: list[RuleTime]
     hashes: dict[str, str]  # of `HASHED_FILES`
     review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made

@@ -67,6 +67,7 @@ class Section:
     place: where it stands on the page, smaller numbers first.
     build: what fills the section's template, by name.
     tables: tables of evaluation/ that become tables/{name}.csv, with a caption of one line each.
+    is_personal: whether it is about personal networks alone, and so is left out where nobody has one.
     """
 
     place: int
@@ -74,3 +75,4 @@ class Section:
     build: Callable[[Study, StudyResults, Notes], dict]
     figures: tuple[Figure, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+    is_personal: bool = False

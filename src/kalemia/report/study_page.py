@@ -18,7 +18,8 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
     """Write the study's page from the results folder and from its figures, which must exist already.
 
     Every personal patient is linked as ``patients/p010059/report.html``, and the review where its page lies in the
-    results folder. The card of the generic model is written too, as generic/model-card.md there.
+    results folder. The card of the generic model is written too, as generic/model-card.md there. Sections about
+    personal networks are left out where nobody has one.
     """
     data = read_study(results)
     write_generic_card(Path(results) / "generic/model-card.md", study, data)
@@ -28,8 +29,11 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
         "study.html",
         study=study,
         sections=[
-            (name, section.title, section_body(name, study, data, figures)) for name, section in SECTIONS.items()
+            (name, section.title, section_body(name, study, data, figures))
+            for name, section in SECTIONS.items()
+            if data.personal or not section.is_personal
         ],
+        has_personal=bool(data.personal),
         versions=versions(),
     )
 

@@ -57,6 +57,8 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
             return "digest", "generic_beats"
         case ("generic", "model.safetensors" | "history.parquet" | "predictions.parquet"):
             return "digest", "generic"
+        case ("generic", "comparators.parquet"):
+            return "digest", "comparators"
         case ("personal", "arms.parquet"):
             return "digest", "count_rounds"
         case ("personal", arm, "cross_patient.parquet"):

@@ -329,4 +329,10 @@ EVALUATION = (
         " ([method.md](../method.md))",
         on_page=True,
     ),
+    JsonFile(
+        "evaluation/between_patients.json",
+        "both claims about the generic network on its test people, with the figures that they rest on"
+        " ([method.md](../method.md))",
+        on_page=True,
+    ),
 )

@@ -6,8 +6,8 @@ JSON_FILES = (
     JsonFile(
         "cohort/flow.json",
         "the inclusion flow: each step with its rule, the subjects and draws left, those lost by reason with number,"
-        " median and range of each class, the number of draws with each flag, the decisions changed by the review, and"
-        " who ends in the populations",
+        " median and range of each class, the number of draws with each flag, the decisions changed by the review, who"
+        " ends in the populations, and who came nearest to a personal network",
     ),
     JsonFile(
         "cohort/claims.json",

@@ -57,6 +57,18 @@ NETWORKS_TABLES = (
         other_paths=("personal/{arm}/{subject}/round-{k}/predictions.parquet",),
     ),
     Table(
+        "comparators",
+        "generic/comparators.parquet",
+        "One row per test draw of the generic network and simpler score, which learned from its other draws.",
+        (
+            SUBJECT_ID,
+            BASELINE,
+            DRAW_ID,
+            LABEL,
+            Column("score", pa.float64(), "score of the draw; above 0 means positive"),
+        ),
+    ),
+    Table(
         "arms",
         "personal/arms.parquet",
         "The number of rounds that each arm allows each patient: one row per arm and patient.",

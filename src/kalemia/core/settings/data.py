@@ -212,8 +212,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Populations:
-    personal_min_draws: int = setting(
-        8, "usable draws of each class that a patient needs for a personalized network", paper="8", minimum=1
+    personal_min_draws: int | None = setting(
+        8,
+        "usable draws of each class that a patient needs for a personalized network; null: nobody gets one",
+        paper="8",
+        minimum=1,
     )
     generic_sampling: str = setting(
         "between_patients",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kalemia.core.config import Study
 from kalemia.core.tables import read_json, write_json
+from kalemia.evaluation.between_patients.claims import BETWEEN_RULE_VERSION, MIN_PEOPLE
 from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS, RULE_VERSION
 from kalemia.personal.splits import MIN_TEST_RUNS
 
@@ -18,6 +19,7 @@ def registered_settings(study: Study) -> dict:
     """Everything that decides about the claims of a study, beside its data."""
     return {
         "rule": RULE_VERSION,
+        "between_patients": {"rule": BETWEEN_RULE_VERSION, "people": MIN_PEOPLE},
         "least": {"patients": MIN_PATIENTS, "shifted_runs": MIN_SHIFTED_RUNS, "test_runs": MIN_TEST_RUNS},
         "arm": study.verdict.deciding_arm(study.arms),
         "comparator": study.verdict.comparator,

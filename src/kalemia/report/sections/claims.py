@@ -1,8 +1,9 @@
-"""The first screen: the four claims, and a picture of the AUC in each arm."""
+"""The first screen: the four claims, and a picture of the AUC in each arm; without personal patients, two claims."""
 
 import math
 
 from kalemia.core.config import Study
+from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
 from kalemia.report.figures.palette import ARM_COLORS
 from kalemia.report.formatting import PROTOCOLS, number
@@ -13,26 +14,47 @@ MARKS = {"shown": "✓", "excluded": "✗", "open": "?"}  # each is also said in
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """The claims of the deciding arm, when they were registered, and one row of the picture per arm, deciding first."""
+    """The claims of the deciding arm, when they were registered, and one row of the picture per arm, deciding first.
+
+    Without personal patients, the claims about the generic network, and what is missing for personal ones.
+    """
     from kalemia.evaluation.claims.registration import claims_digest, describe_registration
     from kalemia.evaluation.claims.rule import in_order
 
+    registration = describe_registration(data.registration["registrations"], claims_digest(study))
+    if not data.personal:
+        claims = [claim_row(name, found) for name, found in data.between_patients["claims"].items()]
+        missing = missing_for_personal(study.populations.personal_min_draws, data.flow["nearest"])
+        return {"claims": claims, "registration": registration, "missing": missing, "has_personal": False}
     deciding = data.claims["arm"]
     arms = sorted(study.arms, key=lambda arm: arm != deciding)
-    registrations = data.registration["registrations"]
     return {
+        "has_personal": True,
         "deciding": deciding,
         "claims": [
-            claim_row(name, found, study.verdict.smallest_gain)
+            claim_row(name, found, outlook(found, study.verdict.smallest_gain))
             for name, found in in_order(data.claims["arms"].get(deciding, {}))
         ],
-        "registration": describe_registration(registrations, claims_digest(study)),
+        "registration": registration,
         "auc_change": auc_change(study, data.summary),
         "rows": [arm_row(arm, list(study.arms), study.arms[arm].protocol, data) for arm in arms],
     }
 
 
-def claim_row(name: str, found: dict, smallest_gain: float) -> dict:
+def missing_for_personal(least: int | None, nearest: list[dict]) -> str:
+    """In a few words, why nobody has a personal network, and who came nearest."""
+    if least is None:
+        return "This study makes no personal networks (populations.personal_min_draws)."
+    people = [
+        f"{subject_name(row['subject_id'])} with {row['positive']:,} positive and {row['negative']:,} negative"
+        for row in nearest
+        if row["positive"] and row["negative"]
+    ]
+    who = f"The nearest, by draws with a recording: {'; '.join(people)}." if people else "Nobody has draws of both."
+    return f"Nobody has a personal network: it takes {plural(least, 'usable draw')} of each class. {who}"
+
+
+def claim_row(name: str, found: dict, outlook: str = "") -> dict:
     """One claim: its mark, sentence and reason, and for an open one what would settle it."""
     return {
         "name": name,
@@ -40,7 +62,7 @@ def claim_row(name: str, found: dict, smallest_gain: float) -> dict:
         "state": found["state"],
         "claim": found["claim"],
         "reason": found["reason"],
-        "outlook": outlook(found, smallest_gain) if found["state"] == "open" else "",
+        "outlook": outlook if found["state"] == "open" else "",
     }
 
 
@@ -112,4 +134,4 @@ def _arm_clause(arm: str, protocol: str, summary: dict) -> str:
     )
 
 
-SECTION = Section(place=10, title="Four claims", build=build)
+SECTION = Section(place=10, title="Claims", build=build)

@@ -18,6 +18,7 @@ SECTION = Section(
     place=110,
     title="Explanations",
     build=build,
+    is_personal=True,
     figures=(
         Figure(
             "gradcam",

@@ -9,8 +9,14 @@ SPLITS = ("train", "validation", "test")
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Its metrics by split and unit."""
-    return {"generic": generic_rows(data.summary["generic"]), "generic_metrics": data.summary["generic"]}
+    """Its metrics by split and unit, and on its test people beside simpler scores."""
+    between = data.between_patients
+    return {
+        "generic": generic_rows(data.summary["generic"]),
+        "generic_metrics": data.summary["generic"],
+        "between": between,
+        "comparisons": [one for found in between["claims"].values() for one in found["comparisons"]],
+    }
 
 
 def generic_rows(metrics: dict) -> list[dict]:

@@ -135,7 +135,8 @@ def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dic
 
 
 def _with_shares(groups: dict[str, int] | None) -> dict[str, list] | None:
-    return groups and {group: [n, n / sum(groups.values())] for group, n in groups.items()}
+    total = sum((groups or {}).values())
+    return {group: [n, n / total] for group, n in groups.items()} if total else None
 
 
 def _group_cell(row: dict, group: str, is_share: bool) -> str:

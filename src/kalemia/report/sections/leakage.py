@@ -54,6 +54,7 @@ SECTION = Section(
     place=80,
     title="Leakage between training and test",
     build=build,
+    is_personal=True,
     figures=(
         Figure(
             "leakage",

@@ -74,7 +74,9 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Draws of each class for a personal network",
             f"{paper.MIN_PERSONAL_DRAWS} or more",
-            f"{study.populations.personal_min_draws} or more",
+            "no personal networks"
+            if study.populations.personal_min_draws is None
+            else f"{study.populations.personal_min_draws} or more",
         ),
         Step(
             "Generic split",

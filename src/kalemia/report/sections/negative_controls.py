@@ -119,6 +119,7 @@ SECTION = Section(
     place=60,
     title="Negative controls and baselines",
     build=build,
+    is_personal=True,
     figures=(
         Figure(
             "claims",

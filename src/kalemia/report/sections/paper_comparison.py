@@ -148,4 +148,4 @@ def _purge(hours: float) -> str:
     return f"no training draw is within {hours:g} h of a test draw (not a rule of the paper)"
 
 
-SECTION = Section(place=130, title="Comparison with the paper", build=build)
+SECTION = Section(place=130, title="Comparison with the paper", build=build, is_personal=True)

@@ -33,6 +33,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         if (arm, round_) in worth
     ]
     return {
+        "has_personal": bool(data.personal),
         "min_draws": MIN_DRAWS,
         "min_in_bin": MIN_DRAWS_PER_BIN,
         "stated": STATED_PREVALENCES,

@@ -40,6 +40,7 @@ SECTION = Section(
     place=50,
     title="Round by round",
     build=build,
+    is_personal=True,
     figures=(
         Figure(
             "rounds",

@@ -97,6 +97,7 @@ SECTION = Section(
     place=70,
     title="Patients, intervals and tests",
     build=build,
+    is_personal=True,
     figures=(
         Figure(
             "forest",
