@@ -30,6 +30,7 @@ class Site:
     retry_after: str | None = None
     password: str | None = None
     password_of: str = "/"  # what its path must begin with to need the password
+    is_s3: bool = False  # says 403 of a file that is not there
     forever: bool = False
     delay_s: float = 0.0
     faults: dict[str, list] = field(default_factory=dict)
@@ -95,7 +96,7 @@ def serving(root: Path, **settings):
             if isinstance(fault, int):
                 return self._status(fault)
             if not file.is_file():
-                return self._status(404)
+                return self._status(403 if site.is_s3 else 404)
             content = file.read_bytes()
             if fault == PAGE:
                 content, asked = b"<html>Please sign in</html>", None
@@ -105,6 +106,8 @@ def serving(root: Path, **settings):
             with site.lock:
                 site.requests.append((self.path, self.headers.get("Range"), 0))
             self.send_response(status)
+            if site.is_s3:
+                self.send_header("x-amz-request-id", "0123456789ABCDEF")
             if site.retry_after is not None and status in (429, 503):
                 self.send_header("Retry-After", site.retry_after)
             self.send_header("Content-Length", "0")

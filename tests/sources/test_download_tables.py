@@ -106,6 +106,11 @@ def test_credentials_are_never_sent_unencrypted():
     assert credentials("https://example.org/files") == (USER, PASSWORD)
 
 
+def test_the_open_mirror_is_sent_no_credentials():
+    assert credentials("https://physionet-open.s3.amazonaws.com/mimiciii-demo/1.4") is None
+    assert credentials("https://amazonaws.com.example.org/files") == (USER, PASSWORD)
+
+
 def test_a_user_name_without_a_password_is_an_error(monkeypatch):
     monkeypatch.delenv("PHYSIONET_PASSWORD")
     with pytest.raises(UserError, match="set both"):

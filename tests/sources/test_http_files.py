@@ -54,6 +54,12 @@ def test_a_missing_file_is_requested_once(site):
     assert len(site.requests) == 1
 
 
+def test_a_file_that_an_open_bucket_lacks_is_missing_and_not_refused(site):
+    site.is_s3 = True
+    with pytest.raises(FileNotFoundError):
+        _web(site).whole("other.dat")
+
+
 def test_a_refused_request_is_not_repeated(site):
     site.faults["file.dat"] = [403]
     with pytest.raises(AccessRefusedError):

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from isal import igzip
 
@@ -15,6 +16,7 @@ from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, We
 
 log = logging.getLogger(__name__)
 
+_OPEN_MIRROR = ".amazonaws.com"
 SUMS = "SHA256SUMS.txt"
 _PART_BYTES = 1 << 23
 
@@ -22,10 +24,11 @@ _PART_BYTES = 1 << 23
 def credentials(url: str) -> tuple[str, str] | None:
     """User name and password from PHYSIONET_USERNAME and PHYSIONET_PASSWORD; None if neither is set; netrc then counts.
 
-    Raises `UserError` if only one is set, or if they would be sent unencrypted.
+    None for the open mirror at Amazon, which has no use for them and must not learn them. Raises `UserError` if only
+    one is set, or if they would be sent unencrypted.
     """
     name, password = (os.environ.get(f"PHYSIONET_{part}", "") for part in ("USERNAME", "PASSWORD"))
-    if not name and not password:
+    if (not name and not password) or (urlsplit(url).hostname or "").endswith(_OPEN_MIRROR):
         return None
     if not name or not password:
         raise UserError("set both PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or neither to use netrc")

@@ -29,6 +29,8 @@ MIN_BYTES_PER_S = 1000.0  # a body that comes more slowly is given up
 MAX_PAUSE_S = 120.0
 _OUTAGE = 8  # files in a row that could not be fetched: an outage, not the fault of a file
 _CHUNK_BYTES = 1 << 16
+# Amazon S3 answers 403, not 404, for a file that an open bucket lacks and does not let anybody list
+_FROM_S3 = "x-amz-request-id"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _RANGE = re.compile(rf"bytes ({_NUMBER.pattern})-({_NUMBER.pattern})/({_NUMBER.pattern}|\*)")
@@ -260,7 +262,7 @@ def _check_status(response: requests.Response, url: str) -> None:
     status = response.status_code
     if status in (200, 206):
         return
-    if status in (404, 410):
+    if status in (404, 410) or (status == 403 and _FROM_S3 in response.headers):
         raise FileNotFoundError(url)
     if status == 416:
         raise FetchError("truncated file", f"{url}: ends before the samples that its header lists")
