@@ -32,8 +32,9 @@ STAGES = {
 }
 LAST_CHECKPOINT = "populations"  # before it is done, nobody knows how many jobs there will be
 LINES_OF_LOG = 15  # of a job that failed without a message for the user
-# what Snakemake says again of a job whose failure was told
-_TOLD = ("RuleException", "CalledProcessError", "SpawnedJobError", "WorkflowError")
+# what Snakemake says of a failed job beside its JOB_ERROR
+_SAID_OF_JOBS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+_SAID_AT_THE_END = "Exiting because a job execution failed"
 _NOTHING_TO_DO = "Nothing to be done"
 _MISTAKE = " error: "  # stands before a mistake that the user can mend (core/jobs.py)
 
@@ -112,8 +113,10 @@ class Progress:
         event = getattr(record, "event", None)
         if event in of_event:
             return of_event[event](record)
-        if event is None and (record.levelno >= logging.WARNING or _NOTHING_TO_DO in record.getMessage()):
-            return [record.getMessage().strip()]
+        said = record.getMessage().strip()
+        is_warning = record.levelno >= logging.WARNING and not said.startswith(_SAID_AT_THE_END)
+        if event is None and (is_warning or _NOTHING_TO_DO in said):
+            return [said]
         return []
 
     def live_line(self) -> str:
@@ -161,10 +164,10 @@ class Progress:
         return [f"failed: {describe_job(record.rule_name, {})}", *describe_failure(log)]
 
     def _error(self, record: logging.LogRecord) -> list[str]:
-        if not self.failed or record.exception not in _TOLD:
-            return [record.getMessage().strip()]
-        if record.exception != "WorkflowError":
+        if record.exception in _SAID_OF_JOBS:
             return []
+        if not self.failed or record.exception != "WorkflowError":
+            return [record.getMessage().strip()]
         kept = "what is finished is kept: mend what is named above and run the same command again"
         return [f"{self.failed} of {self.total} jobs failed; {kept}"]
 

@@ -203,3 +203,10 @@ def test_a_confounder_is_read(finished):
 def test_recordings_that_begin_with_the_label_are_not_shown_to_read(finished):
     study = finished("recordings")
     assert all(study.states(arm)["reads"] != SHOWN for arm in study.arms)
+
+
+@pytest.mark.planted
+def test_real_ecg_under_values_by_lot_shows_nothing(finished):
+    study = finished("real-ecg")
+    assert all(study.states(arm)["reads"] != SHOWN for arm in study.arms)
+    assert _is_chance(study.mean_auc("rolling"))
