@@ -1,4 +1,4 @@
-"""The command line: `kalemia beats`, `export`, `registry`, `report` and `status`."""
+"""The command line: `kalemia beats`, `export`, `monitor`, `predict`, `registry`, `report` and `status`."""
 
 import argparse
 import os
@@ -12,7 +12,11 @@ from kalemia.core.errors import UserError, as_user_error
 from kalemia.core.wording import RESEARCH_USE, align_columns, plural
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from kalemia.core.config import Study
+    from kalemia.models.model import Model
+    from kalemia.monitor.windows import Record
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalemia is installed from
 
@@ -41,9 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     beats = commands.add_parser("beats", help="find, check and cut the beats of a recording")
     beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF or CSV file")
-    beats.add_argument("--lead", help="name of the lead in the record's header (default: cohort.lead)")
-    beats.add_argument("--rate", default="", metavar="HZ", help="samples a second, instead of what the record says")
-    beats.add_argument("--unit", help="mV, uV, nV or V, instead of what the record says")
+    _add_recording(beats, "cohort.lead")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
     _add_configuration(beats)
@@ -52,6 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
     export.add_argument("--to", required=True, metavar="DIR", help="the model folder, which must not exist yet")
     export.set_defaults(run=_export)
+    predict = commands.add_parser("predict", help="what a trained network says of each ten minutes of a recording")
+    _add_model_and_recording(predict)
+    predict.add_argument("--out", required=True, metavar="FILE", help="output file, .csv or .parquet")
+    predict.add_argument("--plot", metavar="FILE.svg", help="also draw the probability over time")
+    predict.set_defaults(run=_predict)
+    monitor = commands.add_parser("monitor", help="go through a recording minute by minute: alerts, and a page")
+    _add_model_and_recording(monitor)
+    monitor.add_argument("--out", required=True, metavar="DIR", help="output folder")
+    monitor.add_argument("--follow", action="store_true", help="go on while the recording grows, until Ctrl-C")
+    monitor.add_argument("--potassium", metavar="FILE.csv", help="known values, to show beside the answers")
+    monitor.set_defaults(run=_monitor)
     _add_registry(commands)
     report = commands.add_parser(
         "report", help="make the evaluation and all pages of a finished study again, without its ECG"
@@ -86,6 +99,19 @@ def _add_registry(commands: "argparse._SubParsersAction") -> None:
             action.add_argument("name", help="name of a model, as `list` prints it")
 
 
+def _add_recording(command: argparse.ArgumentParser, default_lead: str) -> None:
+    command.add_argument("--lead", help=f"name of the lead in the record's header (default: {default_lead})")
+    command.add_argument("--rate", default="", metavar="HZ", help="samples a second, instead of what the record says")
+    command.add_argument("--unit", help="mV, uV, nV or V, instead of what the record says")
+
+
+def _add_model_and_recording(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, metavar="DIR", help="model folder, as `kalemia export` makes it")
+    record_help = "path of a WFDB record without extension, or of an EDF, BDF or CSV file"
+    command.add_argument("--record", required=True, metavar="FILE", help=record_help)
+    _add_recording(command, "the model's")
+
+
 def _add_configuration(command: argparse.ArgumentParser) -> None:
     """The options of Snakemake that name a configuration; `_read_study` reads them."""
     command.add_argument(
@@ -105,16 +131,11 @@ def _read_study(options: argparse.Namespace) -> "Study":
 def _beats(options: argparse.Namespace) -> None:
     from kalemia.beats.beats_of_record import extract_record_beats, plot_beats, write_record_beats
     from kalemia.beats.segment_beats import BeatSettings
-    from kalemia.sources.signal_files import parse_rate
 
     study = _read_study(options)
     window_minutes, lead = study.cohort.window_minutes, options.lead or study.cohort.lead
-    try:
-        rate_hz = parse_rate(options.rate)
-    except ValueError as error:
-        raise UserError(f"--rate: {error}") from None
     settings = BeatSettings.from_study(study)
-    beats = extract_record_beats(options.record, lead, settings, window_minutes, rate_hz, options.unit)
+    beats = extract_record_beats(options.record, lead, settings, window_minutes, _rate_hz(options), options.unit)
     write_record_beats(beats, options.out)
     if options.plot:
         plot_beats(beats, f"{options.record}, lead {lead}", options.plot)
@@ -130,6 +151,52 @@ def _export(options: argparse.Namespace) -> None:
 
     config = export_model(options.network, options.to)
     print(f"{options.to}: {config.name}, of {len(config.draws)} draws until {config.cut_off}. {config.notice}")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from kalemia.monitor.predict_record import check_windows_name, plot_windows, predict_record, write_windows
+
+    out = Path(options.out)
+    check_windows_name(out)
+    model, record = _open_model_and_record(options, is_growing=False)
+    table = predict_record(Path(options.model), model, record)
+    write_windows(table, out)
+    if options.plot:
+        plot_windows(table, model, record.path.name, Path(options.plot))
+    n_answers, n_positive = len(table) - table["decision"].null_count, table["decision"].to_pylist().count(1)
+    print(f"{options.out}: {plural(len(table), 'window')}, {n_answers} with an answer, {n_positive} positive")
+    print(RESEARCH_USE)
+
+
+def _monitor(options: argparse.Namespace) -> None:
+    from kalemia.monitor.monitor_record import RecordMonitor
+    from kalemia.monitor.potassium import read_known_values
+
+    model, record = _open_model_and_record(options, is_growing=options.follow)
+    known = read_known_values(Path(options.potassium), record.signal.started) if options.potassium else []
+    monitor = RecordMonitor(Path(options.model), model, record, known, Path(options.out))
+    print(monitor.follow() if options.follow else monitor.run())
+    print(RESEARCH_USE)
+
+
+def _open_model_and_record(options: argparse.Namespace, is_growing: bool) -> "tuple[Model, Record]":
+    from kalemia.models.model import load_model
+    from kalemia.monitor.assess_windows import use_one_thread
+    from kalemia.monitor.windows import Record
+
+    use_one_thread()
+    model = load_model(options.model)
+    lead = options.lead or model.config.lead
+    return model, Record(Path(options.record), lead, _rate_hz(options), options.unit, is_growing)
+
+
+def _rate_hz(options: argparse.Namespace) -> "Fraction | None":
+    from kalemia.sources.signal_files import parse_rate
+
+    try:
+        return parse_rate(options.rate)
+    except ValueError as error:
+        raise UserError(f"--rate: {error}") from None
 
 
 def _registry_add(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from conftest import ROOT
 SOURCE = ROOT / "src/kalemia"
 # a package imports those after it, never one before it; the modules at the root may import all of them
 LAYERS = (
+    "monitor",
     "report",
     "explanation",
     "evaluation",

@@ -84,7 +84,7 @@ def _windows(record: Path, signal: Signal, window_minutes: float) -> Iterator[tu
     n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
     segment = {"name": record.name, "start": 0, "stop": n_samples, "gain": 1.0, "baseline": 0}
     unknown = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
-    for number, (start, stop) in enumerate(pairwise(_window_edges(n_samples, window_minutes))):
+    for number, (start, stop) in enumerate(pairwise(window_edges(n_samples, window_minutes))):
         ecg_mv, reason = np.empty(0, np.float32), None
         try:
             ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
@@ -96,6 +96,11 @@ def _windows(record: Path, signal: Signal, window_minutes: float) -> Iterator[tu
         yield unknown | about | {"reason": reason}, ecg_mv
 
 
-def _window_edges(n_samples: int, window_minutes: float) -> list[int]:
+def window_edges(n_samples: int, window_minutes: float) -> list[int]:
+    """Where the windows of a recording at 125 Hz begin and end; a remainder shorter than half a window is added.
+
+    >>> window_edges(24 * 60 * 125, window_minutes=10)
+    [0, 75000, 180000]
+    """
     length = round(window_minutes * 60 * RATE_HZ)
     return [*(length * i for i in range(max(1, round(n_samples / length)))), n_samples]

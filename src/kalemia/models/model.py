@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from kalemia.beats.beats_of_record import window_edges
 from kalemia.beats.dataset import beat_set
 from kalemia.beats.normalization import normalize_beats
 from kalemia.beats.segment_beats import extract_beats
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.tables import table_from_rows
+from kalemia.core.wording import RESEARCH_USE
 from kalemia.models.model_config import ModelConfig
 from kalemia.models.model_folder import read_model_folder
 from kalemia.network.losses import Objective
@@ -117,11 +119,8 @@ class Model:
         ecg_mv = np.asarray(ecg_mv, np.float64)
         n_samples = resampled_samples(len(ecg_mv), rate)
         at_125_hz = resampled_span(lambda first, last: ecg_mv[first:last], len(ecg_mv), rate, 0, n_samples)
-        length = round(60 * self.config.window_minutes * RATE_HZ)
-        edges = [*range(0, max(1, round(n_samples / length)) * length, length), n_samples]
-        rows = [
-            window_row(start / RATE_HZ, self.assess_window(at_125_hz[start:stop])) for start, stop in pairwise(edges)
-        ]
+        edges = window_edges(n_samples, self.config.window_minutes)
+        rows = [window_row(start, stop, self.assess_window(at_125_hz[start:stop])) for start, stop in pairwise(edges)]
         return table_from_rows("windows", rows)
 
 
@@ -133,8 +132,8 @@ def load_model(folder: str | Path) -> Model:
     return Model(*read_model_folder(folder))
 
 
-def window_row(start_s: float, result: WindowResult) -> dict:
-    """A row of a table of kind "windows"; start_s: where the window begins."""
+def window_row(start: int, stop: int, result: WindowResult) -> dict:
+    """A row of a table of kind "windows", of the window from sample `start` to `stop` at 125 Hz."""
     row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     del row["beats"], row["mean_beat_mv"]
-    return row | {"start_s": start_s}
+    return row | {"start_s": start / RATE_HZ, "stop_s": stop / RATE_HZ, "notice": RESEARCH_USE}

@@ -1,0 +1,1 @@
+"""A trained network on whole recordings: predictions a window, alerts, and the alarm of drift."""

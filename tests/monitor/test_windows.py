@@ -1,0 +1,110 @@
+"""Windows of a recording, read in pieces."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_signals import clean_ecg, regular_r_samples
+from kalemia.core.errors import UserError
+from kalemia.monitor import windows as windows_module
+from kalemia.monitor.windows import MINUTE, Record, Window, consecutive_windows, moving_windows
+from kalemia.sources.resampling import resampled_span
+from kalemia.sources.signal_files import open_signal
+from own_files import write_csv, write_edf, write_wfdb
+from simulated_course import STARTED, write_record
+
+
+def _minutes(windows):
+    return [(window.start / MINUTE, window.stop / MINUTE) for window in windows]
+
+
+def test_moving_windows_end_at_whole_minutes_and_are_shorter_near_the_start():
+    windows = moving_windows(0, 12 * MINUTE + 7, window_minutes=10, min_minutes=5)
+    assert _minutes(windows) == [(0, 5), (0, 6), (0, 7), (0, 8), (0, 9), (0, 10), (1, 11), (2, 12)]
+    assert _minutes(moving_windows(12, 12 * MINUTE, 10, 5)) == [(2, 12)]
+    assert _minutes(moving_windows(0, 5 * MINUTE - 1, 10, 5)) == []
+
+
+def test_consecutive_windows_take_a_short_remainder_in():
+    assert _minutes(consecutive_windows(24 * MINUTE, 10)) == [(0, 10), (10, 24)]
+    assert _minutes(consecutive_windows(26 * MINUTE, 10)) == [(0, 10), (10, 20), (20, 26)]
+
+
+@pytest.mark.parametrize("rate_hz", [125, 250, 360, 249.89])
+def test_a_window_is_the_same_however_the_recording_is_read(tmp_path, rate_hz, monkeypatch):
+    monkeypatch.setattr(windows_module, "_PIECE_S", 70)
+    write_wfdb(tmp_path / "record", rate_hz, seconds=300)
+    record = Record(tmp_path / "record", "mlii", None, None)
+    signal = open_signal(tmp_path / "record", "MLII", None, None)
+    for window in moving_windows(0, record.n_samples, window_minutes=1, min_minutes=1):
+        span = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, window.start, window.stop)
+        assert np.array_equal(record.read_window(window).ecg_mv, span)
+
+
+def test_a_piece_is_read_once_for_all_windows_in_it(tmp_path):
+    record = Record(write_record(tmp_path, "record", [np.zeros(20 * MINUTE)]), "II", None, None)
+    spans, read_mv = [], record.signal.read_mv
+    object.__setattr__(
+        record.signal, "read_mv", lambda first, last: spans.append((first, last)) or read_mv(first, last)
+    )
+    for window in moving_windows(0, record.n_samples, 10, 5):
+        record.read_window(window)
+    assert spans == [(0, 20 * MINUTE)]
+
+
+def test_what_a_growing_recording_has_last_is_not_read_yet(tmp_path):
+    write_wfdb(tmp_path / "record", 125, seconds=120)
+    assert Record(tmp_path / "record", "MLII", None, None).n_samples == 120 * 125
+    assert Record(tmp_path / "record", "MLII", None, None, is_growing=True).n_samples == 119 * 125
+
+
+def test_the_clock_of_the_recorder_is_read(tmp_path):
+    record = Record(write_record(tmp_path, "record", [np.zeros(MINUTE)]), "II", None, None)
+    assert record.time_at(0) == STARTED
+    write_edf(tmp_path / "holter.edf", 250)
+    write_csv(tmp_path / "ecg.csv", 100)
+    assert Record(tmp_path / "holter.edf", "ecg ii", None, None).time_at(60).year == 1985  # edfio writes 01.01.85
+    assert Record(tmp_path / "ecg.csv", "II", Fraction(100), "mV").time_at(60) is None
+
+
+def test_a_lead_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    write_edf(tmp_path / "holter.edf", 250)
+    with pytest.raises(UserError, match=r"^no lead: .*holter.edf: has ECG II, not V5; name one of them with --lead$"):
+        Record(tmp_path / "holter.edf", "V5", None, None)
+
+
+def test_a_recording_that_was_cut_off_is_refused_unless_it_grows(tmp_path):
+    path = write_record(tmp_path, "record", [np.zeros(MINUTE)])
+    with path.with_suffix(".dat").open("r+b") as file:
+        file.truncate(MINUTE)
+    with pytest.raises(UserError, match=r"has 3750 samples of II, its header says 7500; copy the whole file$"):
+        Record(path, "II", None, None)
+    assert Record(path, "II", None, None, is_growing=True).n_samples == 3750 - 125
+
+
+def test_a_window_that_cannot_be_read_says_why(tmp_path):
+    path = write_record(tmp_path, "record", [0.02 * clean_ecg(regular_r_samples(MINUTE), MINUTE)])
+    assert Record(path, "II", None, None).read_window(Window(0, MINUTE)).reason == "implausible amplitude"
+
+
+def test_a_growing_recording_may_be_unreadable_for_a_moment(tmp_path):
+    path = write_record(tmp_path, "record", [np.zeros(MINUTE)])
+    record = Record(path, "II", None, None, is_growing=True)
+    header = path.with_suffix(".hea")
+    text = header.read_text()
+    header.write_text("")
+    record.look_again()
+    header.write_text(text)
+    record.look_again()
+    header.write_text("")
+    for _ in range(windows_module._MOST_FAILURES - 1):
+        record.look_again()
+    with pytest.raises(UserError, match="is not a WFDB header"):
+        record.look_again()
+
+
+def test_paths_are_those_of_the_recording(tmp_path):
+    path = write_record(tmp_path, "record", [np.zeros(MINUTE)])
+    assert Record(Path(f"{path}.hea"), "II", None, None).n_samples == MINUTE
