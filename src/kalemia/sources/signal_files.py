@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Signal:
     """`read_mv(first, last)` gives samples [first, last), float64, NaN where nothing was recorded.
 
     gain_per_mv, baseline: in ADC units; limits_mv: the lowest and highest reading of the converter, None if they are
-    not known; notes: (reason, detail) of what the ledger should say about a file that is read.
+    not known; notes: (reason, detail) of what the ledger should say about a file that is read; started: when the first
+    sample was taken, None if the file does not say.
     """
 
     rate_hz: Fraction
@@ -42,6 +44,7 @@ class Signal:
     read_mv: Callable[[int, int], np.ndarray]
     limits_mv: tuple[float, float] | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    started: datetime | None = None
 
 
 def parse_rate(text: str) -> Fraction | None:
@@ -96,7 +99,8 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | Non
         (file.limits[0] + half_step) * mv_per_unit,
         (file.limits[1] - half_step) * mv_per_unit,
     )
-    return Signal(rate_hz, file.n_samples, file.gain / mv_per_unit, file.baseline, read_mv, limits_mv, tuple(notes))
+    gain_per_mv = file.gain / mv_per_unit
+    return Signal(rate_hz, file.n_samples, gain_per_mv, file.baseline, read_mv, limits_mv, tuple(notes), file.started)
 
 
 def file_kind(path: Path) -> str | None:

@@ -1,6 +1,7 @@
 """Read a lead of an EDF, EDF+, BDF or BDF+ file (Kemp 1992, Kemp and Olivan 2003; BioSemi)."""
 
 import warnings
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def read_edf(path: Path, lead: str) -> FileSignal:
         read=read,
         limits=(min(limits), max(limits)),
         n_promised=n_promised * n_here if n_promised > n_records else None,
+        started=_started(start),
     )
 
 
@@ -74,6 +76,15 @@ def _fields(header: bytes, n_signals: int) -> dict[str, list[bytes]]:
         fields[name] = [header[at + i * n : at + (i + 1) * n] for i in range(n_signals)]
         at += n * n_signals
     return fields
+
+
+def _started(header: bytes) -> datetime | None:
+    """The date and time of a header; None if they are no date and time. Two digits of a year are 1985 to 2084."""
+    try:
+        started = datetime.strptime(_text(header[168:184]), "%d.%m.%y%H.%M.%S")
+    except ValueError:
+        return None
+    return started.replace(year=started.year % 100 + (1900 if started.year % 100 >= 85 else 2000))
 
 
 def _integers(samples: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class FileSignal:
     samples [first, last) in the file's unit, float64, NaN where nothing was recorded. limits: the lowest and highest
     reading of the converter in the file's unit, None if they are not known. n_promised: the number of samples that the
     header states, if the file has fewer. is_table: whether the file is a table, whose rate is that of its times.
+    started: when the first sample was taken, by the recorder's clock; None if the file does not say.
     """
 
     rate_hz: Fraction | None
@@ -35,6 +37,7 @@ class FileSignal:
     limits: tuple[float, float] | None = None
     n_promised: int | None = None
     is_table: bool = False
+    started: datetime | None = None
 
 
 def is_file(path: str | Path) -> bool:

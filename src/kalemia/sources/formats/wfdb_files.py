@@ -79,6 +79,7 @@ def read_wfdb(path: Path, lead: str) -> FileSignal:
         read=read,
         limits=limits and tuple(sorted((limit - baseline) / gain for limit in limits)),
         n_promised=n_promised * n_a_frame if n_promised is not None and n_frames < n_promised else None,
+        started=header.base_datetime,
     )
 
 
@@ -159,6 +160,7 @@ def _segments(record: str, header: "wfdb.MultiRecord", lead: str, path: Path) ->
         gain=1.0,
         baseline=0,
         read=partial(_read_pieces, pieces, n_a_frame),
+        started=header.base_datetime,
     )
 
 
