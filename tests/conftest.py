@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
-pytest_plugins = ["report_pages"]  # fixtures of the report, which take long: made once
+pytest_plugins = ["report_pages", "monitored_record"]  # fixtures that take long: made once
 
 ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"

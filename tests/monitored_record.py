@@ -1,3 +1,5 @@
+"""Fixtures of the monitor: a model folder, and a record that it can be applied to."""
+
 import numpy as np
 import pytest
 
