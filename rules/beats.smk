@@ -61,6 +61,7 @@ rule review_page:
     input:
         quality=per_subject(result_path.quality),
         excerpts=per_subject(result_path.excerpts),
+        names=result_path("cohort/subject_names.parquet"),
     output:
         result_path("quality/review.html"),
     log:

@@ -1,7 +1,8 @@
 # The subjects and draws of the study.
 # Needs:  the clinical tables, and the master headers of the recordings.
 # Makes:  cohort/draws.parquet: every value of the analyte; cohort/subjects.parquet: the subjects with draws to read;
-#         cohort/unreadable.parquet: recordings with an unusable header or an impossible date.
+#         cohort/unreadable.parquet: recordings with an unusable header or an impossible date;
+#         cohort/subject_names.parquet: what people call the subjects.
 #         After the quality of beats is known: the populations, the draws of the generic and of the personal patients,
 #         the inclusion flow and the outcome of every draw, the clinical context of every draw, the characteristics of both
 #         populations, everybody's age and gender, and the ledger of exclusions.
@@ -16,6 +17,7 @@ checkpoint cohort:
         draws=result_path("cohort/draws.parquet"),
         subjects=result_path("cohort/subjects.parquet"),
         unreadable=result_path("cohort/unreadable.parquet"),
+        names=result_path("cohort/subject_names.parquet"),
     log:
         log_path("cohort"),
     conda:
@@ -132,10 +134,12 @@ rule ledger:
     input:
         draws=result_path("cohort/draws.parquet"),
         unreadable=result_path("cohort/unreadable.parquet"),
+        names=result_path("cohort/subject_names.parquet"),
         excerpts=per_subject(result_path.excerpts),
         quality=per_subject(result_path.quality),
     output:
-        result_path("cohort/ledger.parquet"),
+        table=result_path("cohort/ledger.parquet"),
+        csv=result_path("cohort/ledger.csv"),
     log:
         log_path("ledger"),
     conda:

@@ -9,6 +9,7 @@ rule patient_report:
     "Average the beats of one patient's draws, draw the patient's figures and write the page."
     input:
         draws=result_path("cohort/draws.parquet"),
+        names=result_path("cohort/subject_names.parquet"),
         arms=result_path("personal/arms.parquet"),
         shard=result_path("beats/{subject}.parquet"),
         quality=result_path("beats/{subject}.quality.parquet"),
@@ -56,6 +57,7 @@ rule study_report:
         registration=if_there(result_path("cohort/claims.json")),
         characteristics=result_path("cohort/characteristics.json"),
         populations=result_path("cohort/populations.parquet"),
+        names=result_path("cohort/subject_names.parquet"),
         arms=result_path("personal/arms.parquet"),
         history=result_path("generic/history.parquet"),
         generic=result_path("generic/predictions.parquet"),

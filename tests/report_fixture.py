@@ -99,6 +99,8 @@ RULES = {
 
 
 def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
+    write_table(results / "cohort/subject_names.parquet", "subject_names", table_from_rows("subject_names", []))
+
     def step(name, draws, subjects, lost_draws=0, lost_subjects=0, **reasons):
         named = {reason.replace("_", " "): {"draws": n, "subjects": k} for reason, (n, k) in reasons.items()}
         return {

@@ -8,6 +8,7 @@ from excerpt_rows import excerpt
 from kalemia.beats.review_candidates import choose_for_review, closest_to_threshold
 from kalemia.beats.review_decisions import ReviewDecision, explain_ineffective, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, write_beats
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.errors import UserError
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.ecg.assess_excerpt import assess_excerpt
@@ -126,13 +127,13 @@ def test_excerpts_without_a_good_beat_are_offered_the_highest_positive_ones_firs
 def test_each_decision_without_effect_is_one_line():
     accept = ReviewDecision("accept", "AB", "")
     rows = [_row(1, reason="no lead", recorded_s=0.0), _row(2, reason="too few R peaks"), _row(3)]
-    assert explain_ineffective({7: dict.fromkeys((1, 2, 3, 4), accept)}, rows) == [
+    assert explain_ineffective({7: dict.fromkeys((1, 2, 3, 4), accept)}, rows, SubjectNames()) == [
         "subject 7, draw 1: cannot be accepted, because it has no ECG (no lead)",
         "subject 7, draw 2: cannot be accepted, because fewer than 5 of its marks have a whole beat around them"
         " (too few R peaks)",
         "subject 7, draw 4: the study reads no ECG for such a draw",
     ]
-    assert explain_ineffective({7: {1: ReviewDecision("reject", "AB", "")}}, rows) == []
+    assert explain_ineffective({7: {1: ReviewDecision("reject", "AB", "")}}, rows, SubjectNames()) == []
 
 
 def test_a_strip_shows_no_line_where_nothing_was_recorded(study):
@@ -153,7 +154,7 @@ def test_page_shows_strips_marks_and_verdicts(tmp_path, study):
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [excerpt(1), excerpt(2) | quiet]))
     said = {1: ReviewDecision("reject", "AB", "")}
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
-    write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
+    write_review([tmp_path / "q.parquet"], tmp_path, SubjectNames(), study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
     assert page.count("<polyline") == 1
     assert page.count("<circle") in (12, 13)
@@ -172,7 +173,7 @@ def test_page_lists_decisions_without_a_draw(tmp_path, study):
     said = read_review_decisions(decisions, MINUTES)[7]
     settings = BeatSettings.from_study(study)
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
-    write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
+    write_review([tmp_path / "q.parquet"], tmp_path, SubjectNames(), study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
     assert "2 of the decisions change nothing" in page
     for name in ("subject 7, draw 11", "subject 8, draw 1"):
@@ -185,7 +186,7 @@ def test_page_offers_a_draw_without_a_good_beat_and_tells_what_the_rules_took(tm
     write_table(tmp_path / "p000007.parquet", "excerpts", table_from_rows("excerpts", [flat, excerpt(1, value=8.3)]))
     settings = BeatSettings.from_study(study)
     write_beats(tmp_path / "p000007.parquet", settings, {}, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
-    write_review([tmp_path / "q.parquet"], tmp_path, study, tmp_path / "review.html")
+    write_review([tmp_path / "q.parquet"], tmp_path, SubjectNames(), study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
     assert "Of 2 excerpts, 2 have no good beat" in page
     assert page.index("draw 1: positive, potassium\n8.3 mEq/L") < page.index("draw 2: negative, potassium\n4.1 mEq/L")

@@ -1,6 +1,7 @@
 from datetime import datetime
 
-from kalemia.cohort.exclusion_ledger import write_ledger
+from kalemia.cohort.exclusion_ledger import write_ledger, write_ledger_csv
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.tables import read_table, table_from_rows, write_table
 
 
@@ -31,4 +32,13 @@ def test_every_unusable_recording_and_draw_has_a_row(tmp_path):
         (1, 2, "a", "HTTP error", "x.dat: HTTP 500"),
         (1, 3, "a", "too few good beats", None),
         (2, 1, None, "no recording", None),
+    ]
+    ledger = read_table(tmp_path / "l.parquet", "ledger")
+    write_ledger_csv(tmp_path / "l.csv", ledger, SubjectNames({"p000001": "HN-1"}))
+    assert (tmp_path / "l.csv").read_text().splitlines() == [
+        "subject,draw_id,recording,reason,detail",
+        "HN-1,,c,no header,c",
+        "HN-1,2,a,HTTP error,x.dat: HTTP 500",
+        "HN-1,3,a,too few good beats,",
+        "p000002,1,,no recording,",
     ]

@@ -11,6 +11,7 @@ import pytest
 from browser import MISSING, headless_browser
 from excerpt_rows import excerpt
 from kalemia.beats.segment_beats import BeatSettings, write_beats
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.review_page import write_review
@@ -58,7 +59,7 @@ def review(tmp_path_factory, study):
     excerpts, shard, quality = (folder / f"p000007{end}.parquet" for end in ("", ".beats", ".quality"))
     write_table(excerpts, "excerpts", table_from_rows("excerpts", [excerpt(1)]))
     write_beats(excerpts, BeatSettings.from_study(study), {}, "", shard, quality)
-    write_review([quality], folder, study, folder / "review.html")
+    write_review([quality], folder, SubjectNames(), study, folder / "review.html")
     return folder / "review.html"
 
 

@@ -11,8 +11,9 @@ from itertools import pairwise
 import pytest
 
 from conftest import ROOT
+from kalemia.core.paths import subject_name
 from kalemia.core.schemas import EVALUATION
-from kalemia.core.tables import read_json, read_table
+from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 from kalemia.report import chiu2022 as paper
 from kalemia.report.cards import reporting_items
 from kalemia.report.figures.palette import LIGHT
@@ -20,9 +21,10 @@ from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS
 from kalemia.report.formatting import published as in_words
 from kalemia.report.inputs import REVIEW, STUDY_FILES
 from kalemia.report.outputs import STUDY_FIGURES
+from kalemia.report.patient_page import write_patient_page
 from kalemia.report.sections.claims import auc_change
 from kalemia.report.study_page import write_page
-from kalemia.report.write_outputs import write_csv_tables, write_study_figures
+from kalemia.report.write_outputs import write_csv_tables, write_patient_figures, write_study_figures
 from report_fixture import N_ROUNDS, NO_FORWARD, PERSONAL, write_results
 from report_pages import Page, page_paths
 
@@ -50,6 +52,24 @@ def test_the_page_of_a_study_of_the_papers_size_is_below_10_mb(study, tmp_path):
     write_page(tmp_path / "report.html", study, tmp_path)
     assert (paper.PATIENTS, len(study.arms)) == (16, 2)
     assert (tmp_path / "report.html").stat().st_size < 10e6
+
+
+def test_people_are_called_as_in_their_own_tables_and_found_as_in_paths(results, study, tmp_path):
+    named = [{"subject_id": PERSONAL[0], "name": "HN-0042 <b>"}]
+    copied = tmp_path / "copy"
+    shutil.copytree(results, copied)
+    write_table(copied / "cohort/subject_names.parquet", "subject_names", table_from_rows("subject_names", named))
+    write_study_figures(study, copied)
+    write_page(copied / "report.html", study, copied)
+    subject = subject_name(PERSONAL[0])
+    write_patient_figures(study, copied, subject)
+    write_patient_page(copied / f"patients/{subject}/report.html", study, copied, subject)
+    for page in ("report.html", f"patients/{subject}/report.html"):
+        text = (copied / page).read_text()
+        assert text.count("HN-0042 &lt;b&gt;") >= 2
+        assert subject not in re.sub(r'(href|id|xlink:href)="[^"]*"', "", text)
+    assert f"patients/{subject}/report.html" in (copied / "report.html").read_text()
+    assert subject_name(PERSONAL[1]) in re.sub(r'href="[^"]*"', "", (copied / "report.html").read_text())
 
 
 def test_references_within_a_page_arrive_and_ids_are_unique(results):

@@ -1,5 +1,6 @@
 """Times, whole numbers and numbers in the spellings of Postgres, BigQuery, R, pandas and spreadsheets."""
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalemia.core.paths import subject_name
 from kalemia.sources.csv_tables.spellings import (
     MAX_SUBJECT,
     SpellingError,
@@ -16,6 +18,7 @@ from kalemia.sources.csv_tables.spellings import (
     read_number,
     read_time,
     read_whole_number,
+    subject_number,
     time_column,
     whole_number_column,
 )
@@ -115,6 +118,25 @@ def test_what_is_no_whole_number_in_range_is_refused(text):
         read_whole_number(text, MAX_SUBJECT)
     with pytest.raises(SpellingError):
         whole_number_column(pa.array(["1", text]), pa.int64(), MAX_SUBJECT)
+
+
+@pytest.mark.parametrize("name", ["HN-0042", "hn-0042", "p7", "-7", "1234567890", "Müller 3", "0x10"])
+def test_any_name_of_a_subject_has_a_number_of_its_own_that_fits_into_32_bits(name):
+    number = subject_number(name)
+    assert 1 + MAX_SUBJECT <= number <= 2**31 - 1
+    assert number == subject_number(name) != subject_number(f"{name}x")
+    assert re.fullmatch(r"p\d{10}", subject_name(number))
+
+
+def test_the_number_of_a_name_never_changes():
+    assert subject_number("HN-0042") == 1_946_796_711
+    assert [subject_number(text) for text in ("7", "007", "7.0", "10000032")] == [7, 7, 7, 10_000_032]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a,b", 'a"b', "a\tb"])
+def test_what_cannot_be_written_in_a_table_is_no_name(name):
+    with pytest.raises(ValueError, match=r"is (empty|not a name)"):
+        subject_number(name)
 
 
 @pytest.mark.parametrize(("text", "number"), [("6.1", 6.1), (".207", 0.207), ("6", 6.0), ("1e1", 10.0), ("-0.5", -0.5)])

@@ -14,6 +14,7 @@ from kalemia.cohort.select_cohort import write_cohort
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources import CORRECTED, SHORTER, UnreadableRecordingError
+from kalemia.sources.csv_tables.user_tables import name_subjects
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.user_recordings import UserRecordings, UserRecordingsDescription
 from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
@@ -193,8 +194,8 @@ def test_times_with_zones_are_compared_in_utc(tmp_path):
     ("recordings", "potassium", "says"),
     [
         ("7,2024-05-17T08:00:00+00:00,a.csv,II,125,\n", POTASSIUM, "some times have a time zone and some do not"),
-        ("1234567,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject '1234567' is not a whole number"),
-        ("x7,2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject 'x7'"),
+        ('"x,7",2024-05-17 08:00:00,a.csv,II,125,\n', POTASSIUM, "line 2: subject 'x,7' is not a name"),
+        (",2024-05-17 08:00:00,a.csv,II,125,\n", POTASSIUM, "line 2: subject '' is empty"),
         ("7,17.5.2024 8:00,a.csv,II,125,\n", POTASSIUM, "line 2: start '17.5.2024 8:00' is not a time"),
         ("7,2024-05-17 08:00:00,a.csv,II,fast,\n", POTASSIUM, "line 2: rate 'fast'"),
         ("7,2024-05-17 08:00:00,a.csv,II,0,\n", POTASSIUM, "line 2: rate '0'"),
@@ -214,6 +215,22 @@ def test_a_mistake_in_the_two_files_is_one_line(tmp_path, recordings, potassium,
     with pytest.raises(UserError, match=says) as caught:
         _own(tmp_path, recordings, potassium)
     assert "\n" not in str(caught.value)
+
+
+def test_subjects_may_have_names_of_any_form(tmp_path):
+    recordings = [f"{name},2024-05-17 08:00:00,{i}.csv,II,125,\n" for i, name in enumerate(("HN-0042", "007"))]
+    draws = [f"{name},2024-05-17 08:01:50,5.9,\n" for name in ("7.0", "HN-0042", "HN-0043", "12345678901")]
+    source = _own(tmp_path, "".join(recordings), "subject,time,potassium,unit\n" + "".join(draws))
+    numbers = {name: number for number, name in source.subject_names.items()}
+    assert list(numbers) == ["HN-0042", "007", "HN-0043", "12345678901"]
+    assert source.recording_names() == {numbers["HN-0042"]: ["0.csv"], 7: ["1.csv"]}
+    of_draws = [numbers["007"], numbers["HN-0042"], numbers["HN-0043"], numbers["12345678901"]]
+    assert source.analyte_rows([1])["SUBJECT_ID"].to_pylist() == of_draws
+
+
+def test_two_names_with_one_number_are_one_line(tmp_path):
+    with pytest.raises(UserError, match="subjects 'A' and 'B' cannot be told apart; call one of them otherwise"):
+        name_subjects([(1_000_000_001, "A"), (1_000_000_001, "A"), (1_000_000_001, "B")])
 
 
 def test_a_missing_file_is_named(tmp_path):

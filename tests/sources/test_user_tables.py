@@ -35,9 +35,8 @@ def _refused(folder, text) -> str:
         ("7,2024-05-17 08:00:00,6.1", "fewer fields"),
         ('7,2024-05-17 08:00:00,6.1,"mmol/L', "out of place"),
         ("7,5/17/2024 8:00,6.1,mmol/L", "time '5/17/2024 8:00' is not a time"),
-        ("-7,2024-05-17 08:00:00,6.1,mmol/L", "subject '-7' is not a whole number of up to nine digits"),
-        ("99999999999999999999,2024-05-17 08:00:00,6.1,mmol/L", "subject '99999999999999999999' is not a whole number"),
-        (",2024-05-17 08:00:00,6.1,mmol/L", "subject '' is not a whole number"),
+        ('"a,b",2024-05-17 08:00:00,6.1,mmol/L', "subject 'a,b' is not a name of up to 64 characters without commas"),
+        (",2024-05-17 08:00:00,6.1,mmol/L", "subject '' is empty"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_with_its_number(tmp_path, cells, said):

@@ -11,6 +11,8 @@ from conftest import ROOT
 from kalemia.core.tables import read_table
 from run_workflow import run_snakemake
 
+NAMED = 1_946_796_711  # HN-0042
+SUBJECTS = (1, 2, NAMED)
 pytestmark = pytest.mark.workflow
 LEDGER = "results/example/cohort/ledger.parquet"
 STUDIES = ("studies/own.yaml", "tests/own/study.yaml")
@@ -26,7 +28,7 @@ def example(tmp_path_factory):
 
 
 def test_every_format_gives_a_beat_a_second(example):
-    for subject in (1, 2, 3):
+    for subject in SUBJECTS:
         (row,) = read_table(example / f"beats/p{subject:06d}.quality.parquet", "quality").to_pylist()
         assert row["reason"] is None
         assert row["heart_rate_bpm"] == pytest.approx(60, abs=0.5)
@@ -36,10 +38,12 @@ def test_every_format_gives_a_beat_a_second(example):
 def test_the_ledger_says_what_the_page_shows(example):
     rows = read_table(example / "cohort/ledger.parquet", "ledger").to_pylist()
     assert [(row["subject_id"], row["draw_id"], row["reason"]) for row in rows] == [
-        (3, None, "no header"),
-        (3, 4, "not recording at the time"),
         (4, 5, "no recording"),
+        (NAMED, None, "no header"),
+        (NAMED, 4, "not recording at the time"),
     ]
+    lines = (example / "cohort/ledger.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["subject", "4", "HN-0042", "HN-0042"]
     page = (ROOT / "docs/own-recordings.md").read_text()
     for row in rows:
         assert row["reason"] in page
@@ -98,7 +102,7 @@ def test_decisions_reach_the_neighbors_of_a_subject_that_was_a_target(copy):
     change = {"review": {"decisions": "decisions.csv"}}
     for target in ("results/example/beats/p000001.parquet", LEDGER):
         _ran(copy, target, config=change)
-    for subject, review in ((1, "reject"), (2, "reject"), (3, None)):
+    for subject, review in ((1, "reject"), (2, "reject"), (NAMED, None)):
         (row,) = read_table(f"results/example/beats/p{subject:06d}.quality.parquet", "quality").to_pylist()
         assert row["review"] == review
 
@@ -108,9 +112,13 @@ def test_a_recording_that_is_changed_later_is_read_again(copy):
     head, *values = path.read_text().splitlines()
     path.write_text("\n".join([head, *(f"{-float(value):.4g}" for value in values)]) + "\n")
     assert "cohort" in _planned(copy)
-    before = {n: _first_mv(n) for n in (1, 2, 3)}
+    before = {n: _first_mv(n) for n in SUBJECTS}
     _ran(copy, LEDGER)
-    assert (_first_mv(1), _first_mv(2), _first_mv(3)) == (before[1], before[2], pytest.approx(-before[3], rel=0.01))
+    assert (_first_mv(1), _first_mv(2), _first_mv(NAMED)) == (
+        before[1],
+        before[2],
+        pytest.approx(-before[NAMED], rel=0.01),
+    )
     assert _planned(copy) == set()
 
 
@@ -142,6 +150,6 @@ def test_a_recording_that_is_put_in_place_later_is_read(copy):
     _ran(copy, LEDGER)
     rows = read_table(LEDGER, "ledger").to_pylist()
     assert [(row["subject_id"], row["recording"], row["reason"]) for row in rows] == [
-        (3, "lost.csv", "class not used for the patient"),
+        (NAMED, "lost.csv", "class not used for the patient"),
         (4, None, "no recording"),
     ]

@@ -5,11 +5,14 @@ from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.cohort.select_cohort import write_cohort
+    from kalemia.cohort.subject_names import write_subject_names
     from kalemia.sources.registry import describe_source
 
     study = Study.from_config(snakemake.config)
+    source = describe_source(study)
+    write_subject_names(snakemake.output.names, source.subject_names(), study.digest("cohort"))
     write_cohort(
-        source=describe_source(study).open(),
+        source=source.open(),
         analyte=study.analyte,
         cohort=study.cohort,
         populations=study.populations,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.errors import UserError
 from kalemia.sources.csv_tables.lines import read_lines
 
@@ -64,13 +65,15 @@ def read_review_decisions(path: str | Path | None, window_minutes: float) -> dic
     return decisions
 
 
-def explain_ineffective(decisions: dict[int, dict[int, ReviewDecision]], rows: Iterable[dict]) -> list[str]:
+def explain_ineffective(
+    decisions: dict[int, dict[int, ReviewDecision]], rows: Iterable[dict], names: SubjectNames
+) -> list[str]:
     """One line for each decision that changes nothing, given the rows of the quality tables."""
     by_draw = {(row["subject_id"], row["draw_id"]): row for row in rows}
     lines = []
     for subject, of_subject in sorted(decisions.items()):
         for draw, decision in sorted(of_subject.items()):
-            row, name = by_draw.get((subject, draw)), f"subject {subject}, draw {draw}"
+            row, name = by_draw.get((subject, draw)), f"subject {names.to_write(subject)}, draw {draw}"
             if row is None:
                 lines.append(f"{name}: the study reads no ECG for such a draw")
             elif decision.accepts and row["reason"]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.config import Beats, Ecg, Quality, Rhythm, Study
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.tables import empty_table, read_table, table_from_rows, write_table
@@ -53,7 +54,7 @@ def write_beats(
     for kept, row in extract_beats(_excerpts_in_time(read_table(excerpts_path, "excerpts")), settings, decisions):
         shards.append(kept)
         quality.append(row)
-    for line in explain_ineffective({row["subject_id"]: decisions for row in quality[:1]}, quality):
+    for line in explain_ineffective({row["subject_id"]: decisions for row in quality[:1]}, quality, SubjectNames()):
         log.warning("review: %s", line)
     subject, n_draws = Path(shard_path).stem, sum(row["reason"] is None for row in quality)
     log.info("%s: %d beats from %d of %d draws", subject, sum(map(len, shards)), n_draws, len(quality))

@@ -1,11 +1,19 @@
 """Write the exclusion ledger: every recording and draw that could not be used, with its reason."""
 
+import csv
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 
-from kalemia.core.tables import read_table, table_from_rows, write_table
+import pyarrow as pa
+
+from kalemia.cohort.subject_names import SubjectNames
+from kalemia.core.jobs import log_and_print
+from kalemia.core.paths import subject_name
+from kalemia.core.tables import read_table, table_from_rows, write_table, write_text
+from kalemia.core.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -39,4 +47,17 @@ def write_ledger(
     rows.sort(key=lambda row: (row["subject_id"], row.get("draw_id") is not None, row.get("draw_id") or 0))
     for reason, count in Counter(row["reason"] for row in rows).most_common():
         log.info("%d %s", count, reason)
+    n_draws = sum(row.get("draw_id") is not None for row in rows)
+    log_and_print(f"not used: {n_draws} of {plural(len(draws), 'draw')}; cohort/ledger.csv says why, of recordings too")
     write_table(path, "ledger", table_from_rows("ledger", rows))
+
+
+def write_ledger_csv(path: str | Path, ledger: pa.Table, names: SubjectNames) -> None:
+    """Write the ledger for a spreadsheet, with the subjects as people call them."""
+    text = StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["subject", *ledger.column_names[1:]])
+    for row in ledger.to_pylist():
+        subject = names[subject_name(row.pop("subject_id"))]
+        lines.writerow([subject, *row.values()])
+    write_text(path, text.getvalue())

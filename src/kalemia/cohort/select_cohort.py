@@ -13,8 +13,10 @@ from kalemia.cohort.labs import build_draws
 from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordings_outside_admissions
 from kalemia.core.config import Analyte, Cohort, Populations
 from kalemia.core.errors import UserError
+from kalemia.core.jobs import log_and_print
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_subject_rows, read_table, table_from_rows, write_table
+from kalemia.core.wording import plural
 from kalemia.sources import Recording, Source, recordings_named
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,11 @@ def _match_recordings(
         for name in subject_names
         if not isinstance(headers[name], Recording)
     ]
+    if unreadable:
+        counts = ", ".join(f"{n} {why}" for why, n in Counter(row["reason"] for row in unreadable).most_common())
+        log_and_print(
+            f"{plural(len(unreadable), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which"
+        )
     noted = [
         {"subject_id": recording.subject_id, "recording": recording.name, "reason": reason, "detail": detail}
         for recording in headers.values()

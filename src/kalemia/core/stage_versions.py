@@ -43,7 +43,7 @@ _SPLIT_SETTINGS = (
 STAGE_VERSIONS = {
     "source": StageVersion(3, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": StageVersion(
-        5,
+        6,
         (
             "seed",
             "source.kind",
@@ -57,9 +57,9 @@ STAGE_VERSIONS = {
     "context": StageVersion(3, ("context",)),
     "characteristics": StageVersion(2, ()),
     "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
-    "ledger": StageVersion(2, ()),
+    "ledger": StageVersion(3, ()),
     "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
-    "review_page": StageVersion(4, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review_page": StageVersion(5, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(5, ("seed", "populations", *_INCLUSION_FLOW_SETTINGS)),
     "count_rounds": StageVersion(4, ("seed", "personal", "arms")),
     "generic_beats": StageVersion(2, ()),

@@ -117,7 +117,7 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
     caption = "Metrics over the patient's own test draws"
     none = ["This patient is not evaluable in any arm, so there is no personal model."]
     return Card(
-        f"Personal models of patient {patient.subject}, study {study.study}",
+        f"Personal models of patient {patient.name}, study {study.study}",
         [
             Part("Model", model),
             Part("Data", _with_simulated_note(study, [*learned, _source(study)]) if possible else none),

@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
 from kalemia.core.wording import bounds
@@ -47,15 +48,22 @@ def _environment() -> jinja2.Environment:
         bounds=bounds,
         interval=interval,
         signed_interval=signed_interval,
+        shown=_shown,
     )
     return environment
 
 
-def inline_svg(path: str | Path) -> Markup:
+@jinja2.pass_context
+def _shown(context: jinja2.runtime.Context, subject: str) -> str:
+    """How people call a subject, by the `names` that the page is made with."""
+    return context["names"][subject]
+
+
+def inline_svg(path: str | Path, names: SubjectNames | None = None) -> Markup:
     """A SVG figure of this package as part of a page.
 
     Its colors become the page's variables, so that they follow light and dark; its ids get the file's name, so that
-    they differ from other figures'; lines with an id ``line-{subject}-...`` answer the pointer with the subject.
+    they differ from other figures'; lines with an id ``line-{subject}-...`` answer the pointer with the subject's name.
     """
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", _XLINK)
@@ -70,17 +78,17 @@ def inline_svg(path: str | Path) -> Markup:
         root.remove(part)
     for size in ("width", "height", "version"):
         del root.attrib[size]
-    _answer_pointer(root)
+    _answer_pointer(root, names or SubjectNames())
     text = ET.tostring(root, encoding="unicode")
     return Markup(_with_variables(_with_own_ids(text, Path(path).stem)))
 
 
-def _answer_pointer(root: ET.Element) -> None:
+def _answer_pointer(root: ET.Element, names: SubjectNames) -> None:
     for group in root.iter(f"{{{_SVG}}}g"):
         name = group.get("id", "").split("-")
         if name[0] == "line":
             group.set("class", "line")
-            ET.SubElement(group, f"{{{_SVG}}}title").text = name[1]
+            ET.SubElement(group, f"{{{_SVG}}}title").text = names[name[1]]
 
 
 def _with_own_ids(svg: str, name: str) -> str:

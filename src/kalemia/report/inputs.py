@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.cohort.subject_names import read_subject_names
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id, subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EVALUATION, EXPLANATION, TABLES, Table
@@ -27,6 +28,7 @@ JSON_FILES = {  # field of `StudyResults` -> file in the results folder
 }
 TABLE_FILES = {  # field -> kind of table, its file being the first of that kind
     "populations": "populations",
+    "names": "subject_names",
     "arms": "arms",
     "history": "history",
     "generic": "predictions",
@@ -62,6 +64,7 @@ class PatientResults:
     """Everything the page of one patient shows."""
 
     subject: str
+    name: str  # as people call the subject
     excerpts: list[dict]  # rows of the table of mean beats, without these, in the order of time
     unread: dict[str, int]  # why potassium values have no excerpt -> how many
     arms: dict[str, PatientArm]
@@ -102,6 +105,7 @@ def read_patient(results: str | Path, subject: str) -> PatientResults:
     reasons = values.filter(pc.equal(values["subject_id"], number))["reason"].to_pylist()
     return PatientResults(
         subject=subject,
+        name=read_subject_names(results / "cohort/subject_names.parquet")[subject],
         excerpts=excerpts.drop_columns("mean_beat").to_pylist(),
         unread=dict(sorted(Counter(reason for reason in reasons if reason is not None).items())),
         arms=_patient_arms(results, subject),

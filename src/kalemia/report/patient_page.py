@@ -25,7 +25,7 @@ def write_patient_page(path: str | Path, study: Study, results: str | Path, subj
         path,
         "patient.html",
         study=study,
-        subject=subject,
+        subject=patient.name,
         arms=[arm_row(arm, study.arms[arm].protocol, patient.arms[arm]) for arm in study.arms],
         metric_names=METRIC_NAMES,
         figures={name: inline_svg(folder / f"{name}.svg") for name in PATIENT_FIGURES},

@@ -1,11 +1,13 @@
 """The results of a study as the report holds them in memory."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.paths import subject_name
 
 
@@ -26,6 +28,7 @@ class StudyResults:
     flow: dict
     characteristics: dict
     populations: pa.Table
+    names: pa.Table
     arms: pa.Table
     history: pa.Table
     generic: pa.Table  # predictions of the generic network
@@ -42,6 +45,11 @@ class StudyResults:
     @property
     def n_rounds(self) -> int:
         return max(self.evaluation["rounds"]["round"].to_pylist(), default=0)
+
+    @cached_property
+    def shown(self) -> SubjectNames:
+        """How people call each subject."""
+        return SubjectNames.of_table(self.names)
 
     @property
     def personal(self) -> list[str]:

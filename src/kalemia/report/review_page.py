@@ -11,6 +11,7 @@ from kalemia.beats.review_candidates import choose_for_review
 from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, assess_row
 from kalemia.cohort.inclusion_flow import CLASSES
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.config import Study
 from kalemia.core.jobs import log_and_print
 from kalemia.core.paths import subject_name
@@ -34,6 +35,7 @@ _ZERO = 2.5 * _PX_PER_MV  # from the top
 def write_review(
     quality_paths: Iterable[str | Path],
     excerpts_folder: str | Path,
+    names: SubjectNames,
     study: Study,
     path: str | Path,
 ) -> None:
@@ -45,7 +47,7 @@ def write_review(
     rows = pa.concat_tables([read_table(quality, "quality") for quality in quality_paths]).to_pylist()
     decisions = read_review_decisions(study.review.decisions, study.cohort.window_minutes)
     lost, near = choose_for_review(rows, study.review.n_excerpts, settings.quality, settings.rhythm, settings.beats)
-    ineffective = explain_ineffective(decisions, rows)
+    ineffective = explain_ineffective(decisions, rows, names)
     for line in ineffective:
         log_and_print(f"review: {line}")
     write_html(
@@ -61,7 +63,7 @@ def write_review(
         losses=[loss_cells(row) for row in loss_rows(rows)],
         beat_losses=beat_loss_cells(rows),
         parts=[
-            (name, [_entry(row, excerpts_folder, settings, decisions) for row in chosen])
+            (name, [_entry(row, excerpts_folder, names, settings, decisions) for row in chosen])
             for name, chosen in (("With no or few good beats", lost), ("Closest to a threshold", near))
             if chosen
         ],
@@ -97,13 +99,18 @@ def _grid() -> str:
 
 
 def _entry(
-    row: dict, excerpts_folder: str | Path, settings: BeatSettings, decisions: dict[int, dict[int, ReviewDecision]]
+    row: dict,
+    excerpts_folder: str | Path,
+    names: SubjectNames,
+    settings: BeatSettings,
+    decisions: dict[int, dict[int, ReviewDecision]],
 ) -> dict:
     subject = subject_name(row["subject_id"])
     excerpts = read_table(Path(excerpts_folder) / f"{subject}.parquet", "excerpts")
     assessment = assess_row(excerpts, row, settings, decisions.get(row["subject_id"], {}))
     label = next(name for name, label in CLASSES.items() if label == row["label"])
-    about = {"subject": subject, "class": label, "rejection_counts": dict(row["rejection_counts"])}
+    about = {"subject": names[subject], "to_write": names.to_write(row["subject_id"])}
+    about |= {"class": label, "rejection_counts": dict(row["rejection_counts"])}
     return row | about | ecg_strip(assessment)
 
 

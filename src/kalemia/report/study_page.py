@@ -23,7 +23,7 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
     """
     data = read_study(results)
     write_generic_card(Path(results) / "generic/model-card.md", study, data)
-    figures = {name: inline_svg(Path(results) / "figures" / f"{name}.svg") for name in STUDY_FIGURES}
+    figures = {name: inline_svg(Path(results) / "figures" / f"{name}.svg", data.shown) for name in STUDY_FIGURES}
     write_html(
         path,
         "study.html",
@@ -42,4 +42,4 @@ def section_body(name: str, study: Study, data: StudyResults, figures: dict[str,
     """What stands below the heading of the section `name`."""
     notes = Notes(name)
     values = SECTIONS[name].build(study, data, notes)
-    return rendered(f"sections/{name}.html", study=study, figures=figures, notes=notes, **values)
+    return rendered(f"sections/{name}.html", study=study, names=data.shown, figures=figures, notes=notes, **values)

@@ -23,7 +23,7 @@ def write_patient_figures(study: Study, results: str | Path, subject: str) -> No
     """Write results/patients/{subject}/{name}.svg for every figure of a patient's page."""
     patient = read_patient(results, subject)
     for figure in PATIENT_FIGURES.values():
-        named = replace(figure, caption=f"Patient {subject}: {figure.caption}")
+        named = replace(figure, caption=f"Patient {patient.name}: {figure.caption}")
         named.write(Path(results) / "patients" / subject, study, patient)
 
 

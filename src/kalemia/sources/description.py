@@ -85,6 +85,10 @@ class SourceDescription(ABC):
         """The local path of a clinical table by its name; raises `UserError` if it is missing."""
         raise UserError(f"source.kind {self.study.source.kind}: has no table {name}")
 
+    def subject_names(self) -> dict[int, str]:
+        """Number -> name of the subjects that people call otherwise than `kalemia.core.paths.subject_name` does."""
+        return {}
+
     @abstractmethod
     def open(self) -> Source:
         """The source, ready to be read; a remote one is not contacted yet."""

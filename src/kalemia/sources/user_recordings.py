@@ -20,6 +20,7 @@ from kalemia.sources.csv_tables.lines import Line
 from kalemia.sources.csv_tables.user_tables import (
     POTASSIUM,
     RECORDINGS,
+    name_subjects,
     read_draws,
     read_recordings,
     refuse_mixed_zones,
@@ -50,6 +51,9 @@ class UserRecordingsDescription(SourceDescription):
     def open(self) -> "UserRecordings":
         return UserRecordings(self.waveforms, self.tables_folder)
 
+    def subject_names(self) -> dict[int, str]:
+        return self.open().subject_names
+
     @cached_property
     def _files_by_subject(self) -> dict[int, list[str]]:
         """The existing files of every subject; of a WFDB record its header and its `.dat` file."""
@@ -76,7 +80,10 @@ class _Row:
 
 
 class UserRecordings:
-    """Recordings named in ``recordings.csv`` below one folder, draws in ``potassium.csv`` below another."""
+    """Recordings named in ``recordings.csv`` below one folder, draws in ``potassium.csv`` below another.
+
+    subject_names: what these files call each subject.
+    """
 
     connections = 1
 
@@ -93,6 +100,8 @@ class UserRecordings:
             if line["path"] in self._rows:
                 raise UserError(f"{line.where}: {line['path']} is listed twice; list each recording once")
             self._rows[line["path"]] = self._row(line, start)
+        called = [(line.subject(), line["subject"]) for line in lines]
+        self.subject_names = name_subjects([*called, *((draw.subject_id, draw.subject) for draw in self._draws)])
         self._open: tuple[str, Signal] | None = None
 
     def recording_names(self) -> dict[int, list[str]]:

@@ -101,9 +101,20 @@ COHORT_TABLES = (
         ),
     ),
     Table(
+        "subject_names",
+        "cohort/subject_names.parquet",
+        "What people call the subjects, on pages and in `ledger.csv`: one row per subject of your own tables, none for"
+        " other sources, whose subjects are called as in paths.",
+        (
+            SUBJECT_ID,
+            Column("name", pa.string(), "as first written in recordings.csv or potassium.csv"),
+        ),
+    ),
+    Table(
         "ledger",
         "cohort/ledger.parquet",
-        "Recordings and draws that could not be used: one row each. `unreadable.parquet` holds the recordings only.",
+        "Recordings and draws that could not be used: one row each. `ledger.csv` is the same with subjects as people"
+        " call them. `unreadable.parquet` holds the recordings only.",
         (
             SUBJECT_ID,
             Column("draw_id", pa.int64(), "ROW_ID of the laboratory table; null for a recording"),

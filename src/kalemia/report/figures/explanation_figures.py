@@ -190,7 +190,7 @@ def write_embedding_figure(
         for place, (subject, explanation) in enumerate(explanations.items()):
             for column, model in enumerate(models, (place % blocks) * len(models)):
                 panel = tiles.panel(place // blocks, column)
-                panel.title(f"{subject}, {model}" if model == "generic" else model)
+                panel.title(f"{data.shown[subject]}, {model}" if model == "generic" else model)
                 draw_model(panel, explanation, model, method, coloring, limits, THINNED)
         draw_key(figure, tiles, coloring, limits, study.analyte.unit)
 

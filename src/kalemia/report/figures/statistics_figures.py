@@ -23,6 +23,7 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
     arms = list(study.arms)
     rows = [row for row in data.evaluation["patient_metrics"].to_pylist() if row["metric"] == "auc"]
     subjects = sorted({row["subject_id"] for row in rows})
+    names = [data.shown[subject_name(subject)] for subject in subjects]
     if not subjects:
         write_remark(path, title, NOBODY, study.is_simulated)
         return
@@ -50,7 +51,7 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
             axes.set_title(f"{arm} ({plural(len({row['subject_id'] for row in arm_rows}), 'patient')})")
             axes.set_xlim(-0.03, 1.03)
             axes.set_xlabel("AUC over the test draws of the patient")
-            axes.set_yticks([*range(len(subjects)), len(subjects) + 0.4], [*map(subject_name, subjects), "mean"])
+            axes.set_yticks([*range(len(subjects)), len(subjects) + 0.4], [*names, "mean"])
             axes.set_ylim(len(subjects) + 1, -0.7)
         figure.legend(handles=_forest_legend(), loc="upper left", ncols=3)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kalemia.core.errors import UserError
 from kalemia.sources.csv_tables.records import RecordBlock, open_csv
-from kalemia.sources.csv_tables.spellings import EMPTY, MAX_SUBJECT, is_day_alone, read_time, read_whole_number
+from kalemia.sources.csv_tables.spellings import EMPTY, is_day_alone, read_time, read_whole_number, subject_number
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,11 @@ class Line:
         return "" if text in EMPTY else text
 
     def subject(self, column: str = "subject") -> int:
-        return self.whole_number(column, MAX_SUBJECT)
+        """The number of a subject, whatever the form of its name."""
+        try:
+            return subject_number(self[column])
+        except ValueError as error:
+            raise UserError(f"{self.where}: {column} {self[column]!r} {error}") from None
 
     def whole_number(self, column: str, largest: int) -> int:
         """A number from 0 to `largest`."""

@@ -4,6 +4,7 @@ Each `read_*` takes the text of one cell and raises `ValueError` with what it mu
 reads the usual spelling as fast as arrow does and all others with `read_*`, and raises `SpellingError`.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Callable
@@ -27,6 +28,7 @@ _NOT_A_TIME = (
 _EARLIEST, _LATEST = datetime(1600, 1, 1), datetime(2600, 1, 1)
 _USUAL_LENGTH = len("2101-10-20 16:40:00")
 DAY_LENGTH = len("2101-10-20")
+_MAX_NAME = 64
 MAX_SUBJECT = 999_999_999  # MIMIC-IV has eight digits; what is larger does not fit into int32
 
 
@@ -68,6 +70,22 @@ def read_whole_number(text: str, largest: int) -> int:
         if 0 <= number <= largest and number == number.to_integral_value():
             return int(number)
     raise ValueError(f"is not a whole number {whole_numbers_in_words(largest)}")
+
+
+def subject_number(text: str) -> int:
+    """The number of a subject: a whole number of up to nine digits is its own, any other text gets one of ten digits.
+
+    That one follows from the text alone (its SHA-256), so that it stays the same when other subjects come and go.
+    """
+    if not text:
+        raise ValueError("is empty")
+    if len(text) > _MAX_NAME or not text.isprintable() or set(text) & set(',"'):
+        raise ValueError(f"is not a name of up to {_MAX_NAME} characters without commas and quotes")
+    try:
+        return read_whole_number(text, MAX_SUBJECT)
+    except ValueError:
+        digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        return 1 + MAX_SUBJECT + digest % (1 + MAX_SUBJECT)
 
 
 def whole_numbers_in_words(largest: int) -> str:

@@ -1,13 +1,14 @@
 """The two tables of a user's own recordings: the lines of recordings.csv, and the draws of potassium.csv."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from kalemia.core.errors import UserError
 from kalemia.sources.csv_tables.lines import Line, read_lines
-from kalemia.sources.csv_tables.spellings import read_number
+from kalemia.sources.csv_tables.spellings import MAX_SUBJECT, read_number
 
 RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
 _ABOUT = "docs/own-recordings.md describes the two files that are needed"
@@ -18,8 +19,9 @@ _YES, _NO = ("yes", "y", "true", "1", "1.0", "x"), ("no", "n", "false", "0", "0.
 
 @dataclass(frozen=True)
 class Draw:
-    """A line of potassium.csv: `value` as written; `time`, `number`, `unit` and `comments` None where there is none."""
+    """A line of potassium.csv: `subject` and `value` as written, the others None if there is nothing."""
 
+    subject: str
     subject_id: int
     time: datetime | None
     value: str
@@ -41,6 +43,7 @@ def read_draws(folder: Path) -> list[Draw]:
 def _draw(line: Line) -> Draw:
     value = line["potassium"]
     return Draw(
+        line["subject"],
         line.subject(),
         line.time("time") if line["time"] else None,
         value,
@@ -69,6 +72,15 @@ def _hemolysis(line: Line) -> str:
         if text not in _NO:
             raise UserError(f"{line.where}: {name} {line[name]!r} is neither yes nor no")
     return ""
+
+
+def name_subjects(subjects: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Number -> name as first written; raises `UserError` if two names have one number, which is rare."""
+    names: dict[int, str] = {}
+    for number, name in subjects:
+        if names.setdefault(number, name) != name and number > MAX_SUBJECT:
+            raise UserError(f"subjects {names[number]!r} and {name!r} cannot be told apart; call one of them otherwise")
+    return names
 
 
 def refuse_mixed_zones(times: dict[str, list[datetime]]) -> bool:
