@@ -1,4 +1,4 @@
-"""The command line: `kalemia beats`, `export`, `monitor`, `predict`, `registry`, `report` and `status`."""
+"""The command line: `kalemia beats`, `check`, `export`, `monitor`, `predict`, `registry`, `report` and `status`."""
 
 import argparse
 import os
@@ -72,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--from", required=True, dest="results", metavar="DIR", help="results folder of the study")
     report.add_argument("--to", metavar="DIR", help="write into this folder, a copy without ECG (default: in place)")
     report.set_defaults(run=_report)
+    check = commands.add_parser(
+        "check", help="say in seconds whether a study can run, and what it still lacks; exit status 1 if it cannot"
+    )
+    check.add_argument(
+        "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
+    )
+    check.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
+    check.set_defaults(run=_check)
     status = commands.add_parser(
         "status", help="count the finished files of a study per stage and patient; starts nothing"
     )
@@ -236,6 +244,13 @@ def _report(options: argparse.Namespace) -> None:
     from kalemia.rebuild_report import rebuild_report
 
     print(rebuild_report(options.results, options.to))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from kalemia.check_study import check_lines
+
+    for line in check_lines(_read_study(options)):
+        print(line, flush=True)
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -1,13 +1,15 @@
 """potassium.csv as hospitals, spreadsheets and statistics programs write it: no draw is lost without a word."""
 
+import gzip
 from datetime import UTC, datetime
 
 import pytest
 
 from kalemia.cohort.labs import build_draws
+from kalemia.core.config import Study
 from kalemia.core.errors import UserError
 from kalemia.sources.csv_tables.user_tables import read_draws
-from kalemia.sources.user_recordings import UserRecordings
+from kalemia.sources.user_recordings import UserRecordings, UserRecordingsDescription
 
 HEAD = "subject,time,potassium,unit\n"
 EIGHT = "2024-05-17 08:00:00"
@@ -124,3 +126,13 @@ def test_hemolysis_is_read_as_pandas_writes_it(tmp_path, text, comments):
 
 def test_a_file_with_carriage_returns_alone_is_refused_at_its_first_line(tmp_path):
     assert _refused(tmp_path, f"subject,time,potassium\r7,{EIGHT},6.1\r").startswith("line 1: has a carriage return")
+
+
+def test_the_two_tables_may_be_gzipped(tmp_path, config):
+    (tmp_path / "recordings.csv.gz").write_bytes(gzip.compress(b"subject,start,path,lead\nA,2024-05-17 08:00,a,II\n"))
+    (tmp_path / "potassium.csv.gz").write_bytes(gzip.compress(b"subject,time,potassium\nA,2024-05-17 08:10,6.1\n"))
+    config["source"] |= {"kind": "local", "waveforms": str(tmp_path), "tables": str(tmp_path)}
+    description = UserRecordingsDescription(Study.from_config(config))
+    assert description.cohort_tables() == [f"{tmp_path}/potassium.csv.gz"]
+    assert description.input_files() == [f"{tmp_path}/recordings.csv.gz"]
+    assert list(description.open().recording_names().values()) == [["a"]]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
 from kalemia.cohort.labs import build_draws
 from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordings_outside_admissions
 from kalemia.core.config import Analyte, Cohort, Populations
@@ -17,9 +18,11 @@ from kalemia.core.jobs import log_and_print
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_subject_rows, read_table, table_from_rows, write_table
 from kalemia.core.wording import plural
-from kalemia.sources import Recording, Source, recordings_named
+from kalemia.sources import CORRECTED, SHORTER, Recording, Source, recordings_named
 
 log = logging.getLogger(__name__)
+
+SUBJECT_COLUMNS = ("subject_id", "candidate_population")
 
 
 def write_cohort(
@@ -38,6 +41,29 @@ def write_cohort(
 
     Raises `UserError` if no draw is left.
     """
+    draws, unreadable = select_draws(source, analyte, cohort, populations, seed)
+    _tell_lost(unreadable)
+    to_read = draws.filter(pc.is_valid(draws["candidate_population"]))
+    subjects = sorted({*zip(*(to_read[name].to_pylist() for name in SUBJECT_COLUMNS), strict=True)})
+    log.info("%d of %d draws will be read, from %d subjects", len(to_read), len(draws), len(subjects))
+    write_table(draws_path, "draws", draws, digest)
+    write_table(unreadable_path, "ledger", table_from_rows("ledger", unreadable), digest)
+    rows = [dict(zip(SUBJECT_COLUMNS, subject, strict=True)) for subject in subjects]
+    write_table(subjects_path, "subjects", table_from_rows("subjects", rows), digest)
+
+
+def _tell_lost(ledger: list[dict]) -> None:
+    """Print how many recordings cannot be read, and why."""
+    lost = [row["reason"] for row in ledger if row["reason"] not in (CORRECTED, SHORTER, OUTSIDE_ADMISSIONS)]
+    if lost:
+        counts = ", ".join(f"{n} {reason}" for reason, n in Counter(lost).most_common())
+        log_and_print(f"{plural(len(lost), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which")
+
+
+def select_draws(
+    source: Source, analyte: Analyte, cohort: Cohort, populations: Populations, seed: int
+) -> tuple[pa.Table, list[dict]]:
+    """Every draw as in ``cohort/draws.parquet``, and ledger rows of recordings; raises `UserError` if none is left."""
     draws = build_draws(source.analyte_rows(analyte.items), analyte)
     subject, reason = draws["subject_id"].to_pylist(), draws["reason"].to_pylist()
     if cohort.exclude_codes:
@@ -45,13 +71,10 @@ def write_cohort(
         reason = [r or reason_by_code.get(subject[i]) for i, r in enumerate(reason)]
     matches, unreadable = _match_recordings(draws, subject, reason, source, cohort)
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
-    n_read = sum(population is not None for population in candidate)
-    if not n_read:
+    if not any(candidate):
         counts = ", ".join(f"{count} {r}" for r, count in Counter(reason).most_common(3))
         why = counts or f"there is no row of items {list(analyte.items)}"
         raise UserError(f"cohort: no draw can be used ({why}); check source, analyte and cohort in the config")
-    subjects = sorted({pair for pair in zip(subject, candidate, strict=True) if pair[1]})
-    log.info("%d of %d draws will be read, from %d subjects", n_read, len(draws), len(subjects))
     columns = {
         "recording": [match and match.recording for match in matches],
         "sample_from": [match and match.sample_from for match in matches],
@@ -67,10 +90,7 @@ def write_cohort(
     for name, values in columns.items():
         draws = draws.append_column(name, pa.array(values, types[name]))
     draws = draws.set_column(draws.column_names.index("reason"), "reason", pa.array(reason, pa.string()))
-    write_table(draws_path, "draws", draws, digest)
-    write_table(unreadable_path, "ledger", table_from_rows("ledger", unreadable), digest)
-    rows = [{"subject_id": subject, "candidate_population": candidate} for subject, candidate in subjects]
-    write_table(subjects_path, "subjects", table_from_rows("subjects", rows), digest)
+    return draws, unreadable
 
 
 def _match_recordings(
@@ -109,11 +129,6 @@ def _match_recordings(
         for name in subject_names
         if not isinstance(headers[name], Recording)
     ]
-    if unreadable:
-        counts = ", ".join(f"{n} {why}" for why, n in Counter(row["reason"] for row in unreadable).most_common())
-        log_and_print(
-            f"{plural(len(unreadable), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which"
-        )
     noted = [
         {"subject_id": recording.subject_id, "recording": recording.name, "reason": reason, "detail": detail}
         for recording in headers.values()

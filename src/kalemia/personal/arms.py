@@ -15,7 +15,7 @@ def splits_of_arms(
     personal_path: str | Path, arms: dict[str, Arm], personal: Personal, seed: int
 ) -> dict[tuple[str, int], Split]:
     """Split the draws of a table of kind "personal": (arm, subject_id) -> split."""
-    draws = _draws_by_subject(read_table(personal_path, "personal").to_pylist())
+    draws = draws_by_subject(read_table(personal_path, "personal").to_pylist())
     return {
         (arm, subject): split_draws(settings, draws[subject], personal, seed, subject)
         for arm, settings in arms.items()
@@ -51,13 +51,14 @@ def write_subject_split(
     usable = [row for row in read_table(quality_path, "quality").to_pylist() if row["reason"] is None]
     if not usable:
         raise UserError(f"{quality_path}: the subject has no usable draws and cannot be personalized")
-    ((subject_id, draws),) = _draws_by_subject(usable).items()
+    ((subject_id, draws),) = draws_by_subject(usable).items()
     spans = beat_spans_by_draw(read_table(shard_path, "beats", ["draw_id", "segment", "r_sample"]))
     split = split_draws(arm, draws, personal, seed, subject_id)
     write_split(path, split, arm_name, arm, draws, spans, subject_id, seed, digest)
 
 
-def _draws_by_subject(rows: Iterable[dict]) -> dict[int, list[Draw]]:
+def draws_by_subject(rows: Iterable[dict]) -> dict[int, list[Draw]]:
+    """The draws of each subject, from rows of a table of draws."""
     draws: dict[int, list[Draw]] = {}
     for row in rows:
         draw = Draw(row["draw_id"], row["draw_time"], row["label"], row["recording"], row["hadm_id"])

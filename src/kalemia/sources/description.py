@@ -1,7 +1,7 @@
 """The description of a study's source for rules, scripts and pages; it opens no recording and no connection."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kalemia.core.config import Study, is_url
@@ -84,6 +84,13 @@ class SourceDescription(ABC):
     def table_path(self, name: str) -> str:
         """The local path of a clinical table by its name; raises `UserError` if it is missing."""
         raise UserError(f"source.kind {self.study.source.kind}: has no table {name}")
+
+    def recording_rows(self) -> Iterator[tuple[str, ...]]:
+        """For `kalemia check`: name, lead, rate, unit, minutes of each recording, and what the ledger says of it.
+
+        None where there are too many to be opened.
+        """
+        return iter(())
 
     def subject_names(self) -> dict[int, str]:
         """Number -> name of the subjects that people call otherwise than `kalemia.core.paths.subject_name` does."""

@@ -34,7 +34,8 @@ class Signal:
 
     gain_per_mv, baseline: in ADC units; limits_mv: the lowest and highest reading of the converter, None if they are
     not known; notes: (reason, detail) of what the ledger should say about a file that is read; started: when the first
-    sample was taken, None if the file does not say.
+    sample was taken, None if the file does not say; unit: that of the file, or the one
+    stated in its place.
     """
 
     rate_hz: Fraction
@@ -45,6 +46,7 @@ class Signal:
     limits_mv: tuple[float, float] | None = None
     notes: tuple[tuple[str, str], ...] = ()
     started: datetime | None = None
+    unit: str = "mV"
 
 
 def parse_rate(text: str) -> Fraction | None:
@@ -76,6 +78,7 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | Non
     """
     file = _open(path, lead)
     rate_hz, rate_notes = _settle_rate(file, rate_hz, path)
+    unit = unit or (file.unit if file.unit is not None else "mV")
     mv_per_unit, unit_notes = _settle_unit(file, unit, path)
     if not 0 < file.n_samples <= _MAX_SAMPLES:
         raise UnreadableRecordingError("unreadable header", f"{path}: has {file.n_samples} samples of {lead}")
@@ -100,7 +103,9 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | Non
         (file.limits[1] - half_step) * mv_per_unit,
     )
     gain_per_mv = file.gain / mv_per_unit
-    return Signal(rate_hz, file.n_samples, gain_per_mv, file.baseline, read_mv, limits_mv, tuple(notes), file.started)
+    return Signal(
+        rate_hz, file.n_samples, gain_per_mv, file.baseline, read_mv, limits_mv, tuple(notes), file.started, unit
+    )
 
 
 def file_kind(path: Path) -> str | None:
@@ -166,13 +171,12 @@ def _settle_rate(file: FileSignal, stated_hz: Fraction | None, path: Path) -> tu
     return rate_hz, [(CORRECTED, f"{path}: rate {float(rate_hz):g} Hz as stated, in the file {in_file}")]
 
 
-def _settle_unit(file: FileSignal, stated: str | None, path: Path) -> tuple[float, list[tuple[str, str]]]:
+def _settle_unit(file: FileSignal, unit: str, path: Path) -> tuple[float, list[tuple[str, str]]]:
     """Millivolts per unit, and a note if the unit is not the file's."""
-    unit = stated or (file.unit if file.unit is not None else "mV")
     mv_per_unit = millivolts(unit)
     if mv_per_unit is None:
         says = "state what it is (column unit of recordings.csv, or --unit): mV, uV, nV or V"
         raise UnreadableRecordingError("not in millivolts", f"{path}: unit {shortened(unit)!r}; {says}")
-    if not stated or file.unit is None or millivolts(file.unit) == mv_per_unit:
+    if file.unit is None or millivolts(file.unit) == mv_per_unit:
         return mv_per_unit, []
     return mv_per_unit, [(CORRECTED, f"{path}: unit {unit} as stated, in the file {shortened(file.unit)!r}")]

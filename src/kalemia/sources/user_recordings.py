@@ -1,7 +1,7 @@
 """The user's recordings: a folder with recordings.csv and potassium.csv, in any format of `signal_files`."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -24,6 +24,7 @@ from kalemia.sources.csv_tables.user_tables import (
     read_draws,
     read_recordings,
     refuse_mixed_zones,
+    table_file,
 )
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.formats.file_signal import is_file
@@ -43,13 +44,29 @@ class UserRecordingsDescription(SourceDescription):
         """recordings.csv, and the files that it names for the subjects."""
         files = self._files_by_subject
         chosen = files if subjects is None else map(subject_id, subjects)
-        return [f"{self.waveforms}/{RECORDINGS}", *chain.from_iterable(files.get(number, ()) for number in chosen)]
+        return [
+            str(table_file(self.waveforms, RECORDINGS)),
+            *chain.from_iterable(files.get(number, ()) for number in chosen),
+        ]
 
     def cohort_tables(self) -> list[str]:
-        return [f"{self.tables_folder}/{POTASSIUM}"]
+        return [str(table_file(self.tables_folder, POTASSIUM))]
 
     def open(self) -> "UserRecordings":
         return UserRecordings(self.waveforms, self.tables_folder)
+
+    def recording_rows(self) -> Iterator[tuple[str, ...]]:
+        source = self.open()
+        for name in chain.from_iterable(source.recording_names().values()):
+            lead = source.lead_of(name)
+            try:
+                signal = source.signal(name)
+            except UnreadableRecordingError as error:
+                yield name, lead, "", "", "", f"not used: {error}"
+                continue
+            minutes = f"{signal.n_samples / float(signal.rate_hz) / 60:.1f}"
+            notes = "; ".join(reason for reason, _ in signal.notes)
+            yield name, lead, f"{float(signal.rate_hz):g} Hz", signal.unit, minutes, notes
 
     def subject_names(self) -> dict[int, str]:
         return self.open().subject_names
@@ -116,10 +133,14 @@ class UserRecordings:
 
     def recording(self, name: str) -> Recording:
         """One segment, in samples at 125 Hz whatever the rate of the file; raises `UnreadableRecordingError`."""
-        row, signal = self._rows[name], self._signal(name)
+        row, signal = self._rows[name], self.signal(name)
         n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
         segment = Segment(Path(name).stem, 0, n_samples)
         return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,), notes=signal.notes)
+
+    def lead_of(self, name: str) -> str:
+        """The lead that recordings.csv lists for a recording."""
+        return self._rows[name].lead
 
     def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
         """All recorded samples, because only one lead of a recording is listed."""
@@ -129,7 +150,7 @@ class UserRecordings:
         """Samples [start, stop) at 125 Hz of the lead that recordings.csv lists; the configured `lead` is not used."""
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         try:
-            signal = self._signal(recording.name)
+            signal = self.signal(recording.name)
             ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
             check_amplitude(ecg_mv, RATE_HZ, self._folder / recording.name)
             excerpt.faults += faults_of_span(signal, start, stop)
@@ -172,8 +193,11 @@ class UserRecordings:
         path, unit = self._folder / line["path"], line["unit"] or None
         return _Row(line.subject(), _without_zone(start), path, line["lead"], rate_hz, unit)
 
-    def _signal(self, name: str) -> Signal:
-        """The signal of a recording; the last one stays open, because a subject's draws often share it."""
+    def signal(self, name: str) -> Signal:
+        """The signal of a recording; the last one stays open, because a subject's draws often share it.
+
+        Raises `UnreadableRecordingError`.
+        """
         if self._open is None or self._open[0] != name:
             row = self._rows[name]
             self._open = (name, open_signal(row.path, row.lead, row.rate_hz, row.unit))

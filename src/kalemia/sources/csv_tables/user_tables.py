@@ -30,14 +30,20 @@ class Draw:
     comments: str | None
 
 
+def table_file(folder: str | Path, name: str) -> Path:
+    """The file of a table, gzipped or not; without either, where it should be."""
+    paths = (Path(folder) / name, Path(folder) / f"{name}.gz")
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
 def read_recordings(folder: Path, columns: tuple[str, ...]) -> list[Line]:
     """The lines of recordings.csv, which must have some columns."""
-    return read_lines(folder / RECORDINGS, columns, _ABOUT)
+    return read_lines(table_file(folder, RECORDINGS), columns, _ABOUT)
 
 
 def read_draws(folder: Path) -> list[Draw]:
     """The blood samples of potassium.csv, in its order."""
-    return [_draw(line) for line in read_lines(folder / POTASSIUM, ("subject", "time", "potassium"), _ABOUT)]
+    return [_draw(line) for line in read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT)]
 
 
 def _draw(line: Line) -> Draw:

@@ -1,0 +1,213 @@
+"""Say before any job whether a study can run, and how far: recordings, draws, people, claims, disk, credentials."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
+from kalemia.cohort.labs import build_draws
+from kalemia.cohort.populations import is_personal
+from kalemia.cohort.select_cohort import select_draws
+from kalemia.cohort.subject_names import SubjectNames
+from kalemia.core.config import ROLLING, Study, is_url
+from kalemia.core.errors import UserError
+from kalemia.core.paths import subject_name
+from kalemia.core.wording import align_columns, join_with_and, plural
+from kalemia.evaluation.claims.rule import CLAIMS, MIN_PATIENTS, MIN_TEST_RUNS, Claim
+from kalemia.personal.arms import draws_by_subject
+from kalemia.personal.episodes import labeled_in_time_order
+from kalemia.personal.splits import count_runs, split_draws
+from kalemia.sources.description import SourceDescription
+from kalemia.sources.registry import describe_source
+from kalemia.sources.remote.download_tables import credentials
+
+_MAX_ROWS = 30  # of a table; what is not used is always shown
+_BYTES_A_MINUTE = 1e5  # of ECG: excerpt, beats and what is made of them, measured on the default study
+_CONTROL_OF = {"n_shifted": "shifted", "n_strangers": "stranger"}  # what the rule counts -> negative control
+_CLASSES = {"positive": 1, "negative": 0, "neither": None}
+
+
+def check_lines(study: Study) -> Iterator[str]:
+    """What is there and what is missing, line by line; raises `UserError` if the study cannot run.
+
+    Opens the user's own recordings and local tables, and asks no server for anything.
+    """
+    description = describe_source(study)
+    description.check()
+    yield f"study {study.study}: {description.description}; results go to {study.results}"
+    yield from _credential_lines(study)
+    if description.is_simulated or description.downloads_tables:
+        what = "the patients are simulated" if description.is_simulated else "the tables are downloaded"
+        yield f"draws: known when the first job is done: {what}"
+        yield from _disk_lines(study, 0)
+        return
+    for table in description.cohort_tables():
+        yield f"table: {table}"
+    yield from _recording_lines(description)
+    draws = _draws(study, description)
+    names = SubjectNames({subject_name(number): name for number, name in description.subject_names().items()})
+    yield from _draw_lines(draws)
+    to_read = draws.filter(pc.is_valid(draws["candidate_population"])) if _is_matched(draws) else draws.slice(0, 0)
+    yield from _disk_lines(study, len(to_read))
+    if not _is_matched(draws):
+        yield "people and claims: known when the headers of the recordings have been read over the network"
+        return
+    personal = draws_by_subject(_of_population(to_read, "personal"))
+    yield from _people_lines(study, draws, names)
+    yield from _claim_lines(study, personal)
+    yield from _generic_lines(study, _of_population(to_read, "generic"))
+
+
+def _credential_lines(study: Study) -> Iterator[str]:
+    """Whether there are credentials for each server, without showing them."""
+    from requests.utils import get_netrc_auth
+
+    places = (study.source.waveforms, study.source.tables)
+    for host, url in {urlsplit(url).hostname: url for url in places if url and is_url(url)}.items():
+        if credentials(url):
+            found = "in PHYSIONET_USERNAME and PHYSIONET_PASSWORD"
+        else:
+            found = "in netrc" if get_netrc_auth(url) else "none, which is right only for open data"
+        yield f"credentials for {host}: {found}"
+
+
+def _recording_lines(description: SourceDescription) -> Iterator[str]:
+    rows = list(description.recording_rows())
+    if description.downloads_recordings:
+        yield f"recordings: at {description.waveforms}, listed and read when the jobs run"
+        return
+    if not rows:
+        names = description.open().recording_names()
+        yield f"recordings: {plural(sum(map(len, names.values())), 'recording')} of {_people(len(names))}"
+        return
+    is_used = [not note.startswith("not used") for *_, note in rows]
+    yield f"recordings: {sum(is_used)} of {plural(len(rows), 'recording')} can be read"
+    shown = [row for row, used in zip(rows, is_used, strict=True) if not used]
+    shown += [row for row, used in zip(rows, is_used, strict=True) if used][: max(0, _MAX_ROWS - len(shown))]
+    yield from _indented([("recording", "lead", "rate", "unit", "minutes", ""), *shown])
+    if len(shown) < len(rows):
+        yield f"  and {len(rows) - len(shown)} more that can be read"
+
+
+def _draws(study: Study, description: SourceDescription) -> pa.Table:
+    """All draws; with the candidate populations, unless their recordings would have to be asked of a server."""
+    source = description.open()
+    if description.downloads_recordings:
+        return build_draws(source.analyte_rows(study.analyte.items), study.analyte)
+    return select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
+
+
+def _is_matched(draws: pa.Table) -> bool:
+    return "candidate_population" in draws.column_names
+
+
+def _draw_lines(draws: pa.Table) -> Iterator[str]:
+    """How many draws have a value and an ECG, by class, and why the others do not."""
+    yield f"draws: {plural(len(draws), 'value')} of {_people(len(pc.unique(draws['subject_id'])))}"
+    usable = draws.filter(pc.is_null(draws["reason"]))
+    counts = Counter(usable["label"].to_pylist())
+    of_class = ", ".join(f"{counts[label]} {name}" for name, label in _CLASSES.items())
+    what = "to be read" if _is_matched(draws) else "with a usable value"
+    yield f"  {what}: {plural(len(usable), 'draw')} of {_people(len(pc.unique(usable['subject_id'])))} ({of_class})"
+    for reason, n in Counter(draws["reason"].drop_null().to_pylist()).most_common():
+        yield f"  not read: {n} {reason}"
+
+
+def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterator[str]:
+    """Who may get a personal network, and who comes nearest; draws with a recording count, read or not."""
+    least = study.populations.personal_min_draws
+    recorded = draws.filter(pc.is_valid(draws["recording"])).to_pylist()
+    of_person: dict[int, list[dict]] = {}
+    for row in recorded:
+        of_person.setdefault(row["subject_id"], []).append(row)
+    counts = {subject: Counter(row["label"] for row in rows) for subject, rows in of_person.items()}
+    order = sorted(counts, key=lambda subject: (-min(counts[subject][0], counts[subject][1]), subject))
+    enough = [subject for subject in order if is_personal(of_person[subject], least)]
+    wanted = f"at least {least} draws of each class" if least else "populations.personal_min_draws is null"
+    yield f"personal networks: {_people(len(enough))}, if the ECG of their draws is good enough ({wanted})"
+    shown = [*enough[:_MAX_ROWS], *[subject for subject in order if subject not in enough][:3]]
+    rows = [
+        (names[subject_name(one)], str(counts[one][1]), str(counts[one][0]), "yes" if one in enough else "too few")
+        for one in shown
+    ]
+    yield from _indented([("person", "positive", "negative", "personal"), *rows])
+
+
+def _claim_lines(study: Study, personal: dict[int, list]) -> Iterator[str]:
+    """What each claim lacks, by the rule of the claims, if the ECG of every draw were good."""
+    name = study.verdict.deciding_arm(study.arms)
+    if name is None:
+        yield "claims: none, because no arm keeps neighboring draws on one side (arms.*.protocol)"
+        return
+    arm, reasons, n_counted = study.arms[name], Counter(), 0
+    for subject, draws in personal.items():
+        split = split_draws(arm, draws, study.personal, study.seed, subject)
+        tested = [draw for draw in labeled_in_time_order(draws) if draw.draw_id in set(split.test)]
+        if split.reason:
+            reasons[split.reason] += 1
+        elif arm.protocol != ROLLING and count_runs(tested) < MIN_TEST_RUNS:
+            reasons[f"the test has fewer than {MIN_TEST_RUNS} runs of one class"] += 1
+        else:
+            n_counted += 1
+    yield f"claims, which the arm {name} ({arm.protocol}) decides: {n_counted} of at least {MIN_PATIENTS} patients"
+    for reason, n in reasons.most_common():
+        yield f"  not counted: {_people(n)}: {reason}"
+    patients = [f"{MIN_PATIENTS - n_counted} more patients"] if n_counted < MIN_PATIENTS else []
+    for claim in CLAIMS:
+        lacks = patients + _lacking_controls(CLAIMS[claim], arm.negative_controls, name)
+        yield f"  {claim.replace('_', ' ')}: {f'lacks {join_with_and(lacks)}' if lacks else 'can be decided'}"
+
+
+def _lacking_controls(claim: Claim, controls: dict[str, int], arm: str) -> list[str]:
+    """The runs of negative controls that a claim counts and the configuration does not ask for."""
+    counts = [comparison.count for comparison in claim.comparisons if comparison.count]
+    least = {_CONTROL_OF[column]: n for column, n in counts}
+    return [
+        f"{n - controls.get(kind, 0)} more runs of arms.{arm}.negative_controls.{kind}"
+        for kind, n in least.items()
+        if controls.get(kind, 0) < n
+    ]
+
+
+def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
+    """The generic network's people in each split; raises `UserError` if a split lacks a class."""
+    usable: dict[int, list[dict]] = {}
+    for row in rows:
+        usable.setdefault(row["subject_id"], []).append(row)
+    splits = count_splits_by_class(choose_generic_draws(usable, study.populations, study.seed))
+    people = ", ".join(f"{split} {of['positive']} + {of['negative']}" for split, of in splits.items())
+    yield f"generic network: people with positive + negative draws: {people}"
+    lacking = [f"no {label} draw in {split}" for split, of in splits.items() for label, n in of.items() if not n]
+    if lacking:
+        raise UserError(
+            f"the study cannot run: the generic network has {join_with_and(lacking)}; it needs more people, another"
+            " populations.generic_split or another seed"
+        )
+
+
+def _disk_lines(study: Study, n_draws: int) -> Iterator[str]:
+    """Free disk beside what the ECG will take; raises `UserError` if it is less."""
+    folder = Path(study.results).absolute()
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
+    needed = n_draws * study.cohort.window_minutes * _BYTES_A_MINUTE
+    about = f"; the ECG takes about {needed / 1e9:.1f} GB" if n_draws else ""
+    yield f"disk: {free / 1e9:.1f} GB are free at {study.results}{about}"
+    if free < needed:
+        raise UserError("the study cannot run: too little disk is free; set `results` to a folder with more")
+
+
+def _of_population(draws: pa.Table, population: str) -> list[dict]:
+    return draws.filter(pc.equal(draws["candidate_population"], population)).to_pylist()
+
+
+def _indented(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    return (f"  {line}" for line in align_columns(rows))
+
+
+def _people(n: int) -> str:
+    return "1 person" if n == 1 else f"{n:,} people"

@@ -1,0 +1,115 @@
+"""What `kalemia check` says of a study before any job."""
+
+import shutil
+from datetime import datetime, timedelta
+
+import pytest
+
+from conftest import ROOT
+from kalemia.check_study import check_lines
+from kalemia.cli import main
+from kalemia.core.config import Study
+from kalemia.core.errors import UserError
+from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS
+from own_files import write_wfdb
+
+START = datetime(2024, 5, 17, 8)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recording")
+    write_wfdb(folder / "a", 125, seconds=60)
+    return folder
+
+
+def _own_study(config, folder, recording, draws, **populations):
+    """draws: name of a subject -> values, each in a recording of its own an hour after the one before."""
+    recordings, potassium = ["subject,start,path,lead"], ["subject,time,potassium"]
+    for name, values in draws.items():
+        for i, value in enumerate(values):
+            begin = START + timedelta(hours=6 * i)
+            path = f"{name}-{i}"
+            shutil.copy(recording / "a.dat", folder / f"{path}.dat")
+            header = (recording / "a.hea").read_text().replace("a 1", f"{path} 1").replace("a.dat", f"{path}.dat")
+            (folder / f"{path}.hea").write_text(header)
+            recordings.append(f"{name},{begin},{path},II | MLII")
+            potassium.append(f"{name},{begin + timedelta(minutes=1)},{value}")
+    (folder / "recordings.csv").write_text("\n".join(recordings) + "\n")
+    (folder / "potassium.csv").write_text("\n".join(potassium) + "\n")
+    config["source"] |= {"kind": "local", "waveforms": str(folder), "tables": str(folder)}
+    config["cohort"] |= {"window_minutes": 1.0, "min_recorded_minutes": 0.5, "max_missing_minutes": 0.5}
+    config["cohort"]["exclude_codes"] = False
+    config["populations"] |= populations
+    config["results"] = str(folder / "results")
+    return Study.from_config(config)
+
+
+def _many(n_personal):
+    """Enough people for the generic network, and some who have three draws of each class in turns."""
+    generic = {f"G-{i}": [6.1 if i % 2 else 4.1] for i in range(40)}
+    return generic | {f"HN-{i:04}": [6.2, 4.2, 6.3, 4.3, 6.4, 4.4] for i in range(n_personal)}
+
+
+def test_a_study_that_can_run_tells_who_learns_and_what_the_claims_lack(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, _many(2), personal_min_draws=3)
+    lines = list(check_lines(study))
+    text = "\n".join(lines)
+    assert "recordings: 52 of 52 recordings can be read" in text
+    assert any(line.split() == ["HN-0000", "3", "3", "yes"] for line in lines)
+    assert "personal networks: 2 people" in text
+    assert "to be read: 52 draws of 42 people (26 positive, 26 negative, 0 neither)" in text
+    assert f"claims, which the arm forward (forward) decides: 2 of at least {MIN_PATIENTS} patients" in lines
+    controls = study.arms["forward"].negative_controls
+    lacking = f"{MIN_SHIFTED_RUNS - controls['shifted']} more runs of arms.forward.negative_controls.shifted"
+    assert f"  reads: lacks {MIN_PATIENTS - 2} more patients and {lacking}" in lines
+    assert f"  adds: lacks {MIN_PATIENTS - 2} more patients" in lines
+    assert "generic network: people with positive + negative draws: train " in text
+
+
+def test_what_is_lost_is_named_with_its_reason(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, _many(1), personal_min_draws=3)
+    (tmp_path / "HN-0000-2.dat").unlink()
+    (tmp_path / "G-7-0.hea").write_text("nonsense\n")
+    lines = list(check_lines(study))
+    assert "recordings: 44 of 46 recordings can be read" in lines
+    (lost,) = (line for line in lines if line.strip().startswith("HN-0000-2 "))
+    assert "not used: file missing: " in lost
+    assert any(line.split() == ["HN-0000", "2", "3", "too", "few"] for line in lines)
+
+
+def test_a_study_without_enough_people_cannot_run_and_says_why_in_its_last_line(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, {"A": [6.1], "B": [4.1]})
+    with pytest.raises(UserError, match=r"the study cannot run: the generic network has no .* draw in ") as caught:
+        list(check_lines(study))
+    assert "\n" not in str(caught.value)
+
+
+def test_too_little_disk_is_told(config, tmp_path, recording, monkeypatch):
+    study = _own_study(config, tmp_path, recording, _many(0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
+    with pytest.raises(UserError, match="too little disk is free"):
+        list(check_lines(study))
+
+
+def test_the_command_ends_with_1_if_a_study_cannot_run(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["check", "studies/own.yaml", "tests/own/study.yaml"]) == 1
+    out, err = capsys.readouterr()
+    assert "monitor.csv    II      100 Hz  mV    1.5" in out
+    assert err.startswith("kalemia: the study cannot run: ")
+    assert main(["check"]) == 0
+    assert "the patients are simulated" in capsys.readouterr().out
+
+
+def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    assert main(["check", "studies/mimic3.yaml"]) == 0
+    assert "credentials for physionet.org: none, which is right only for open data" in capsys.readouterr().out
+    monkeypatch.setenv("PHYSIONET_USERNAME", "somebody")
+    monkeypatch.setenv("PHYSIONET_PASSWORD", "secret-word")
+    assert main(["check", "studies/mimic3.yaml"]) == 0
+    out, err = capsys.readouterr()
+    assert "credentials for physionet.org: in PHYSIONET_USERNAME and PHYSIONET_PASSWORD" in out
+    assert "secret-word" not in out + err
