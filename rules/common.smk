@@ -31,6 +31,10 @@ else:
 study = Study.from_config(config)
 source = describe_source(study)
 exit_on_user_error(source.check)
+if study.generic.model and workflow.is_main_process:
+    from kalemia.models.import_generic import check_import
+
+    exit_on_user_error(check_import, study)
 subjects = SubjectIndex(study)
 result_path = ResultPaths(study.results)
 
@@ -72,6 +76,13 @@ def recording_files(subjects=lambda wildcards: None):
 def if_there(path):
     """Input function: a file that no job makes, if it exists."""
     return lambda wildcards: [path] if Path(path).exists() else []
+
+
+def model_files(wildcards):
+    """The files of the model folder from which the generic network is imported."""
+    return [
+        f"{study.generic.model}/{name}" for name in ("config.json", "model.safetensors")
+    ]
 
 
 def this_subject(wildcards):

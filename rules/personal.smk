@@ -13,6 +13,18 @@
 # 9.27 does not check the jobs after it.
 
 
+rule personal_networks:
+    "Train every round of every patient: a target, for networks without evaluation and pages."
+    input:
+        # as for `all`: checkpoints with all their outputs
+        rules.cohort.output,
+        rules.populations.output,
+        result_path("personal/arms.parquet"),
+        files_of(evaluable_rounds, result_path.round_predictions),
+        files_of(evaluable_rounds, result_path.round_weights),
+    localrule: True
+
+
 rule count_rounds:
     "Determine the number of fine-tuning rounds for each patient and arm."
     input:

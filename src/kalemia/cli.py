@@ -1,4 +1,4 @@
-"""The command line: `kalemia beats`, `check`, `export`, `monitor`, `predict`, `registry`, `report` and `status`."""
+"""The command line: `kalemia --help` lists the commands, each of which loads only what it needs."""
 
 import argparse
 import os
@@ -66,6 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     monitor.add_argument("--potassium", metavar="FILE.csv", help="known values, to show beside the answers")
     monitor.set_defaults(run=_monitor)
     _add_registry(commands)
+    enroll = commands.add_parser("enroll", help="train the rounds of one patient from a generic model folder")
+    enroll.add_argument("--model", required=True, metavar="DIR", help="model folder of a generic network")
+    enroll.add_argument(
+        "--recordings", required=True, metavar="DIR", help="recordings.csv and potassium.csv (docs/own-recordings.md)"
+    )
+    enroll.add_argument("--work", required=True, metavar="DIR", help="folder for the run, which a later call continues")
+    enroll.add_argument("--registry", required=True, metavar="DIR", help="registry that the models are added to")
+    enroll.add_argument("--min-draws", type=int, metavar="N", help="draws of each class that are needed (default: 8)")
+    enroll.set_defaults(run=_enroll)
     report = commands.add_parser(
         "report", help="make the evaluation and all pages of a finished study again, without its ECG"
     )
@@ -205,6 +214,14 @@ def _rate_hz(options: argparse.Namespace) -> "Fraction | None":
         return parse_rate(options.rate)
     except ValueError as error:
         raise UserError(f"--rate: {error}") from None
+
+
+def _enroll(options: argparse.Namespace) -> None:
+    from kalemia.enroll import enroll
+
+    for line in enroll(options.model, options.recordings, options.work, options.registry, options.min_draws):
+        print(line, flush=True)
+    print(RESEARCH_USE)
 
 
 def _registry_add(options: argparse.Namespace) -> None:

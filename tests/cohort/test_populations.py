@@ -37,7 +37,7 @@ def people():
     return rows
 
 
-def _write(tmp_path, study, rows, **settings):
+def _write(tmp_path, study, rows, imports_generic=False, **settings):
     quality = tmp_path / "q.parquet"
     write_table(quality, "quality", table_from_rows("quality", rows))
     names = ("subject_id", "draw_id", "draw_time", "value", "label")
@@ -47,7 +47,7 @@ def _write(tmp_path, study, rows, **settings):
     populations = dataclasses.replace(study.populations, **settings)
     outputs = [tmp_path / name for name in ("populations.parquet", "generic.parquet", "personal.parquet")]
     outputs += [tmp_path / name for name in ("outcomes.parquet", "flow.json")]
-    write_populations(tmp_path / "d.parquet", [quality], populations, RULES, 5, "", *outputs)
+    write_populations(tmp_path / "d.parquet", [quality], populations, RULES, 5, imports_generic, "", *outputs)
     tables = [
         read_table(tmp_path / f"{kind}.parquet", kind).to_pylist() for kind in ("populations", "generic", "personal")
     ]
@@ -158,6 +158,25 @@ def test_draws_without_a_recording_bring_nobody_nearer():
     reasons = [None, "no recording", "more draws than needed", "too few good beats", "hemolyzed"]
     draws = [{"subject_id": 1, "label": label, "reason": reason} for label in (0, 1) for reason in reasons]
     assert find_nearest_to_personal(draws) == [{"subject_id": 1, "positive": 3, "negative": 3}]
+
+
+def test_nobody_to_train_for_raises_one_line(tmp_path, study, people):
+    told = r"nobody has 11 usable draws of each class \(subject 1 has the most, 10 positive and 10 negative\)"
+    with pytest.raises(UserError, match=told):
+        _write(tmp_path, study, people, imports_generic=True, personal_min_draws=11)
+
+
+def test_a_study_that_imports_its_generic_network_needs_nobody_else(tmp_path, study, people):
+    alone = [row for row in people if row["subject_id"] == 1]
+    populations, generic, personal, flow = _write(tmp_path, study, alone, imports_generic=True)
+    assert [(row["subject_id"], row["population"]) for row in populations] == [(1, "personal")]
+    assert generic == []
+    assert len(personal) == 25
+    assert flow["ends"]["generic"]["subjects"] == 0
+    populations, generic, *_ = _write(tmp_path, study, people, imports_generic=True)
+    assert generic == []
+    reasons = {row["reason"] for row in populations if row["population"] is None}
+    assert reasons == {"generic network imported"}
 
 
 def test_generic_split_without_a_class_raises_one_line(tmp_path, study, people):

@@ -14,6 +14,7 @@ with job_log(snakemake.log[0], snakemake.rule):
         populations=study.populations,
         step_descriptions=step_descriptions(study.analyte, study.cohort, study.populations),
         seed=study.seed,
+        imports_generic=study.generic.model is not None,
         digest=study.digest("populations"),
         populations_path=snakemake.output.populations,
         generic_path=snakemake.output.generic,

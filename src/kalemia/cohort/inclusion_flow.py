@@ -49,7 +49,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "sinus rhythm in the ECG": ("pacing in the ECG", "atrial fibrillation in the ECG", "ectopic beats"),
     "enough good beats": ("too few R peaks", "too few good beats", "rejected in review"),
-    "in a population": ("no labeled draw left", "surplus of the class"),
+    "in a population": ("no labeled draw left", "surplus of the class", "generic network imported"),
 }
 # Steps that take draws by their class on purpose, so that a difference between classes says nothing.
 CHOICES = ("chosen to be read", "in a population")

@@ -31,6 +31,7 @@ def write_populations(
     populations: Populations,
     step_descriptions: dict[str, str],
     seed: int,
+    imports_generic: bool,
     digest: str,
     populations_path: str | Path,
     generic_path: str | Path,
@@ -43,15 +44,20 @@ def write_populations(
     The latter twice: of each draw, and counted as the inclusion flow.
 
     step_descriptions: the criteria of the flow's steps, as from `inclusion_flow.step_descriptions`. Arms are not an
-    input, so that adding an arm does not change the generic network's training data. There may be no personal patient.
-    Raises `UserError` if a split of the generic set lacks a class.
+    input, so that adding an arm does not change the generic network's training data. Nobody is generic in a study
+    that imports its generic network; otherwise there may be no personal patient. Raises `UserError` if a split of the
+    generic set lacks a class, or if there is nobody at all.
     """
     quality = pa.concat_tables([read_table(path, "quality") for path in quality_paths]).to_pylist()
     usable = usable_draws_by_subject(quality)
     personal = sorted(s for s, draws in usable.items() if is_personal(draws, populations.personal_min_draws))
     others = {subject: draws for subject, draws in usable.items() if subject not in personal}
-    generic = choose_generic_draws(others, populations, seed)
-    _check_splits(generic)
+    generic = [] if imports_generic else choose_generic_draws(others, populations, seed)
+    unused = "generic network imported" if imports_generic else "surplus of the class"
+    if imports_generic:
+        _check_personal(personal, populations, usable)
+    else:
+        _check_splits(generic)
 
     split_of = {row["subject_id"]: row["split"] for row in generic}
     rows = []
@@ -67,7 +73,7 @@ def write_populations(
                 "n_positive": count[1],
                 "n_negative": count[0],
                 "n_draws": len(draws),
-                "reason": None if population else _reason_without_population(draws),
+                "reason": None if population else _reason_without_population(draws, unused),
             }
         )
     columns = ("subject_id", "draw_id", "draw_time", "label", "hadm_id", "recording")
@@ -77,7 +83,7 @@ def write_populations(
     write_table(generic_path, "generic", table_from_rows("generic", generic), digest)
     write_table(personal_path, "personal", table_from_rows("personal", personal_draws), digest)
     all_draws = read_table(draws_path, "draws", ["subject_id", "draw_id", "value", "label", "reason"]).to_pylist()
-    outcomes = draw_outcomes(all_draws, quality, personal, generic)
+    outcomes = draw_outcomes(all_draws, quality, personal, generic, unused)
     write_table(outcomes_path, "outcomes", table_from_rows("outcomes", outcomes), digest)
     flow = count_inclusion_flow([_as_outcome(row) for row in outcomes], step_descriptions)
     flow["flags"] = count_flags(read_table(draws_path, "draws", ["flags"])["flags"].to_pylist())
@@ -135,9 +141,12 @@ def find_nearest_to_personal(outcomes: Iterable[dict], most: int = 3) -> list[di
 
 
 def draw_outcomes(
-    draws: Iterable[dict], quality: Iterable[dict], personal: Iterable[int], generic: Iterable[dict]
+    draws: Iterable[dict], quality: Iterable[dict], personal: Iterable[int], generic: Iterable[dict], unused: str
 ) -> list[dict]:
-    """Every draw with the reason that excludes it in the end; the reason is None if the draw is used."""
+    """Every draw with the reason that excludes it in the end; the reason is None if the draw is used.
+
+    unused: the reason for labeled draws that are in neither population.
+    """
     by_draw = {row["draw_id"]: row for row in quality}
     personal = set(personal)
     used = {row["draw_id"] for row in generic}
@@ -148,7 +157,7 @@ def draw_outcomes(
             row = by_draw[draw["draw_id"]]
             reason = row["reason"]
             if reason is None and subject not in personal and draw["draw_id"] not in used:
-                reason = "no labeled draw left" if row["label"] is None else "surplus of the class"
+                reason = "no labeled draw left" if row["label"] is None else unused
         outcomes.append(draw | {"reason": reason})
     return outcomes
 
@@ -157,10 +166,25 @@ def _as_outcome(row: dict) -> DrawOutcome:
     return DrawOutcome(row["subject_id"], row["reason"], row["label"], row["value"])
 
 
-def _reason_without_population(usable: list[dict]) -> str:
+def _reason_without_population(usable: list[dict], unused: str) -> str:
     if not usable:
         return "no usable draw"
-    return "surplus of the class" if any(draw["label"] is not None for draw in usable) else "no labeled draw left"
+    return unused if any(draw["label"] is not None for draw in usable) else "no labeled draw left"
+
+
+def _check_personal(personal: list[int], settings: Populations, usable: dict[int, list[dict]]) -> None:
+    if personal:
+        return
+    counts = {subject: Counter(draw["label"] for draw in draws) for subject, draws in usable.items()}
+    nearest = max(counts, key=lambda subject: min(counts[subject][0], counts[subject][1]), default=None)
+    have = "nobody has a usable draw"
+    if nearest is not None:
+        positive, negative = counts[nearest][1], counts[nearest][0]
+        have = f"subject {nearest} has the most, {positive} positive and {negative} negative"
+    raise UserError(
+        f"populations: nobody has {settings.personal_min_draws} usable draws of each class ({have}); lower"
+        " populations.personal_min_draws or enlarge the cohort"
+    )
 
 
 def _check_splits(generic: list[dict]) -> None:

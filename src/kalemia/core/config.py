@@ -132,7 +132,7 @@ class Study:
         stage_version = STAGE_VERSIONS[stage]
         used = {
             name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part
-            for name, part in ((name, self._part(name)) for name in stage_version.settings)
+            for name, part in ((name, self.part(name)) for name in stage_version.settings)
         }
         return _digest_of([stage, stage_version.version, used])
 
@@ -156,7 +156,8 @@ class Study:
         """As `digest`, for the division of draws in one arm, without its training settings."""
         return _digest_of([self.digest("split"), arm, self.arms[arm].protocol, self.arms[arm].purge_hours])
 
-    def _part(self, name: str):
+    def part(self, name: str):
+        """A setting or section by its name, for example ``cohort.lead``."""
         part = self
         for key in name.split("."):
             part = getattr(part, key)

@@ -63,6 +63,10 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: quality.amplitude_ratio_range: the smallest ratio must be below the largest")
     if study.beats.min_per_draw > study.beats.max_per_draw:
         raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so every draw would be excluded")
+    if study.generic.model and study.populations.personal_min_draws is None:
+        raise UserError(
+            "config: generic.model: with an imported network and no personal patient nothing is to be trained"
+        )
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
@@ -111,6 +115,7 @@ def _check_paths(study: Study) -> None:
         "source.waveforms": source.waveforms,
         "source.tables": source.tables,
         "review.decisions": study.review.decisions,
+        "generic.model": study.generic.model,
     }
     for key, path in paths.items():
         if path and (path.startswith("~") or "$" in path):

@@ -84,7 +84,7 @@ def _generic_model(study: Study, paths: ResultPaths) -> tuple[ModelConfig, ResNe
     mean_beat_mv = _mean_beat(read_row_groups(beats, "beats", ["draw_id", "beat"]), lineage.draws)
     calibration = calibrate_generic(study, paths)
     metrics = _test_metrics(read_json(paths("generic/metrics.json"))["test"])
-    return _config(study, lineage, generic, calibration, metrics, mean_beat_mv), network, lineage
+    return _config(study, paths, lineage, generic, calibration, metrics, mean_beat_mv), network, lineage
 
 
 def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tuple[ModelConfig, ResNet, Lineage]:
@@ -103,11 +103,12 @@ def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tu
     wave = _first_wave(study, lineage, read_table(excerpts, "excerpts"), read_table(quality, "quality"))
     calibration = calibrate_personal(study, paths, exported.arm, exported.subject_id, exported.round)
     metrics = _test_metrics(read_json(paths.round_file(exported.arm, subject, exported.round, "metrics.json")))
-    return _config(study, lineage, weights, calibration, metrics, mean_beat_mv, sums, wave), network, lineage
+    return _config(study, paths, lineage, weights, calibration, metrics, mean_beat_mv, sums, wave), network, lineage
 
 
 def _config(
     study: Study,
+    paths: ResultPaths,
     lineage: Lineage,
     checkpoint: str,
     calibration: Calibration | None,
@@ -145,7 +146,7 @@ def _config(
         origin=Origin(
             study=study.study,
             source=describe_source(study).description,
-            is_simulated=study.is_simulated,
+            is_simulated=study.is_simulated or read_json(paths("generic/metrics.json")).get("simulated", False),
             digest=lineage.digest,
             checkpoint=file_hash(checkpoint),
             parent=lineage.parent,

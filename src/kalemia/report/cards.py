@@ -43,6 +43,7 @@ REPORTING = (
     "Page: the study's page report.html, with the section's name. Card: this one, or that of a patient. README and"
     f" docs: of Kalemia {__version__}. The user: the authors of the study must answer this; the software cannot.",
 )
+ELSEWHERE = "Another study trained this network; the README.md of its model folder has them."
 REPORTING_ELSEWHERE = "generic/model-card.md and the study's page list where each item of TRIPOD+AI is answered."
 
 
@@ -59,13 +60,15 @@ def write_personal_card(path: str | Path, study: Study, patient: PatientResults)
 def generic_card(study: Study, data: StudyResults) -> Card:
     """The card of the generic model."""
     metrics, people = data.summary["generic"], data.characteristics["generic"]
-    network, training = study.network, study.generic
+    network, training, imported = study.network, study.generic, "imported" in metrics
     model = [
         f"ResNet-{network.depth} in one dimension with pre-activation, {plural(network.width, 'channel')} at first,"
         f" {count(metrics['n_parameters'])} parameters, after {paper.CITATION}.",
         f"Input: a beat of 120 samples at 125 Hz around the R peak of lead {study.cohort.lead}. Output: the probability"
         f" that it is of a positive draw, {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit}.",
-        f"Trained for at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
+        f"Imported from a model folder, digest {metrics['imported']}."
+        if imported
+        else f"Trained for at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
         f" {metrics['best_epoch']} had the lowest validation loss. Seed {study.seed}, digest"
         f" {study.digest('generic')}.",
         f"Kalemia {__version__}, MIT license, research use only.",
@@ -85,6 +88,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
             *(interval(of[key]) for key in ("accuracy", "auroc", "within_auroc", "auprc")),
         ]
         for split in ("train", "validation", "test")
+        if split in metrics
         for unit, of in ((unit, metrics[split][unit]) for unit in ("draws", "beats"))
     ]
     head = ["Split", "n", "Accuracy", "AUC", "AUC within patients", "AUPRC"]
@@ -93,10 +97,12 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         f"Generic model of {study.analyte.condition} from bedside ECG, study {study.study}",
         [
             Part("Model", model),
-            Part("Data", _with_simulated_note(study, populations)),
+            Part("Data", [ELSEWHERE] if imported else _with_simulated_note(study, populations)),
             Part("Intended use", _intended(study, "Starting point for personalized models.")),
             Part("Out of scope", list(OUT_OF_SCOPE)),
-            Part(
+            Part("Metrics", [ELSEWHERE])
+            if imported
+            else Part(
                 "Metrics",
                 ["Weights were chosen on the validation patients; the test patients had no influence."],
                 table,

@@ -13,12 +13,14 @@ class SourceDescription(ABC):
     """One kind of source; `kalemia.sources.registry` lists all kinds.
 
     description: for model cards, after "Source: "; is_simulated: whether the patients are simulated;
-    has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments.
+    has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments;
+    shares_draw_ids: whether the id of a draw means the same draw in every study of this kind.
     """
 
     description: str
     is_simulated = False
     has_clinical_database = False
+    shares_draw_ids = True
 
     def __init__(self, study: Study):
         self.study = study

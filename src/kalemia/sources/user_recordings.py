@@ -39,6 +39,7 @@ class UserRecordingsDescription(SourceDescription):
     """Recordings in a folder with ``recordings.csv``, draws in a folder with ``potassium.csv``."""
 
     description = "the user's own recordings"
+    shares_draw_ids = False  # they are lines of a file
 
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
         """recordings.csv, and the files that it names for the subjects."""

@@ -56,9 +56,9 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
         case ("beats", "generic.parquet"):
             return "digest", "generic_beats"
         case ("generic", "model.safetensors" | "history.parquet" | "predictions.parquet"):
-            return "digest", "generic"
+            return "digest", "import_generic" if study.generic.model else "generic"
         case ("generic", "comparators.parquet"):
-            return "digest", "comparators"
+            return "digest", "import_generic" if study.generic.model else "comparators"
         case ("personal", "arms.parquet"):
             return "digest", "count_rounds"
         case ("personal", arm, "cross_patient.parquet"):

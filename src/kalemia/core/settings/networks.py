@@ -66,6 +66,9 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Generic:
+    model: str | None = setting(
+        None, "folder of an exported generic model to use instead of training one (docs/python.md); null: train"
+    )
     epochs: int = setting(8, "largest number of epochs", paper="50", minimum=1)
     batch_size: int = setting(256, "beats per batch", paper="1024", minimum=1)
     learning_rate: float = setting(

@@ -26,9 +26,14 @@ from kalemia.report.figures.palette import LIGHT, Look, model_color, model_look
 from kalemia.report.formatting import METRIC_NAMES
 from kalemia.report.results import StudyResults
 
+IMPORTED = "The generic network is imported, so this study did not train it."
+
 
 def write_generic_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """Loss and accuracy over the epochs of the generic training, with the epoch whose weights were kept."""
+    if not len(data.history):
+        write_remark(path, title, IMPORTED, study.is_simulated)
+        return
     history, best = data.history.to_pydict(), data.summary["generic"]["best_epoch"]
     with svg_figure(path, f"{title} Epoch {best} was kept.", 2.9, study.is_simulated) as figure:
         for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -45,6 +50,9 @@ def write_generic_figure(path: Path, title: str, study: Study, data: StudyResult
 
 def write_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
     """The share of positives over the generic network's predicted probability: a panel a split, draws and beats."""
+    if not len(data.history):
+        write_remark(path, title, IMPORTED, study.is_simulated)
+        return
     metrics, splits = data.summary["generic"], ("train", "validation", "test")
     with svg_figure(path, title, 3.3, study.is_simulated) as figure:
         for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):

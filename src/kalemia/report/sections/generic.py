@@ -20,10 +20,11 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 
 def generic_rows(metrics: dict) -> list[dict]:
-    """The generic network by split and unit, with the accuracy that the paper gives."""
+    """The generic network by split and unit, with the accuracy that the paper gives; none of an imported network."""
     return [
         {"split": split, "unit": unit, **metrics[split][unit], "published": paper.GENERIC_ACCURACY[split]}
         for split in SPLITS
+        if split in metrics
         for unit in ("draws", "beats")
     ]
 

@@ -64,9 +64,9 @@ def inclusion_rows(data: StudyResults, notes: Notes) -> list[dict]:
 
 
 def generic_rows(data: StudyResults, notes: Notes) -> list[dict]:
-    """For each split the paper's row and ours: patients, beats by class, and accuracy."""
+    """For each split the paper's row and ours: patients, beats by class, and accuracy; none for an imported network."""
     draws, rows = data.generic.to_pylist(), []
-    for split in SPLITS:
+    for split in (split for split in SPLITS if split in data.summary["generic"]):
         mine = [row for row in draws if row["role"] == split]
         beats = [sum(row["n_beats"] for row in mine if row["label"] == label) for label in (1, 0)]
         patients, positive, negative = paper.GENERIC_SPLITS[split]
