@@ -20,3 +20,10 @@ def clean_ecg(r_samples: np.ndarray, n_samples: int, rate_hz: float = RATE_HZ) -
 
 def regular_r_samples(n_samples: int, rr_samples: int = 100, first: int = 60) -> np.ndarray:
     return np.arange(first, n_samples, rr_samples)
+
+
+def regular_ecg(rate_hz: float, seconds: float, rr_s: float = 0.8) -> np.ndarray:
+    """R and T waves at a regular rhythm, (samples,) in mV; the first R wave at half an interval."""
+    since_r_s = (np.arange(round(seconds * rate_hz)) / rate_hz) % rr_s - rr_s / 2
+    r_mv, t_mv = np.exp(-0.5 * (since_r_s / 0.012) ** 2), 0.3 * np.exp(-0.5 * ((since_r_s - 0.25) / 0.04) ** 2)
+    return r_mv + t_mv + 0.01 * np.random.default_rng(1).standard_normal(len(since_r_s))

@@ -7,13 +7,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kalemia.beats.find_beats import find_beats
     from kalemia.finished_study import read_study
     from kalemia.models.model import load_model
 
-__all__ = ["__version__", "load_model", "read_study"]
+__all__ = ["__version__", "find_beats", "load_model", "read_study"]
 __version__ = "0.1.0"
 
-_MODULES = {"load_model": "kalemia.models.model", "read_study": "kalemia.finished_study"}
+_MODULES = {
+    "find_beats": "kalemia.beats.find_beats",
+    "load_model": "kalemia.models.model",
+    "read_study": "kalemia.finished_study",
+}
 
 
 def __getattr__(name: str):

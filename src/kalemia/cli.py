@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="make a network of a finished study a folder that stands alone")
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
     export.add_argument("--to", required=True, metavar="DIR", help="the model folder, which must not exist yet")
+    export.add_argument(
+        "--format", nargs="+", default=[], choices=("onnx", "torch"), help="other formats to add (docs/models.md)"
+    )
     export.set_defaults(run=_export)
     predict = commands.add_parser("predict", help="what a trained network says of each ten minutes of a recording")
     _add_model_and_recording(predict)
@@ -166,7 +169,7 @@ def _beats(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from kalemia.models.export_model import export_model
 
-    config = export_model(options.network, options.to)
+    config = export_model(options.network, options.to, options.format)
     print(f"{options.to}: {config.name}, of {len(config.draws)} draws until {config.cut_off}. {config.notice}")
 
 

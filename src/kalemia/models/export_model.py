@@ -1,8 +1,9 @@
 """Export a network of a finished study as a model folder that stands alone."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from kalemia.models.calibration import Calibration, calibrate_generic, calibrate
 from kalemia.models.model_card import model_card
 from kalemia.models.model_config import ModelConfig, Origin, TestMetrics
 from kalemia.models.model_folder import write_model_folder
+from kalemia.models.other_formats import WRITERS, check_format
 from kalemia.network.checkpoints import Lineage, load_generic, load_round
 from kalemia.network.resnet import ResNet
 from kalemia.sources.registry import describe_source
@@ -32,21 +34,25 @@ from kalemia.sources.registry import describe_source
 THRESHOLD, THRESHOLD_SOURCE = 0.5, "fixed before any training: the sign of a logit, as in the study"
 
 
-def export_model(network_folder: str | Path, to: str | Path) -> ModelConfig:
+def export_model(network_folder: str | Path, to: str | Path, formats: Sequence[str] = ()) -> ModelConfig:
     """Export a network of a study as the model folder `to`.
 
     network_folder: ``RESULTS/generic`` or ``RESULTS/personal/ARM/PATIENT/round-K``. The settings are those that the
-    results folder itself holds. Returns what the model folder says about the network. Raises `UserError` if a file is
-    missing or damaged, or was made with other settings, and as `write_model_folder`.
+    results folder itself holds. formats: of `OTHER_FORMATS`, in addition to the weights. Returns what the model folder
+    says about the network. Raises `UserError` if a file is missing or damaged, or was made with other settings, and as
+    `check_format` and `write_model_folder`.
     """
     exported = _find_network(Path(network_folder))
+    for name in formats:
+        check_format(name)
     paths = ResultPaths(exported.results)
     study = dataclasses.replace(read_settings(exported.results), results=str(exported.results))
     if exported.round is None:
         config, network, lineage = _generic_model(study, paths)
     else:
         config, network, lineage = _personal_model(study, paths, exported)
-    write_model_folder(to, config, network.state_dict(), lineage, model_card(config))
+    others = {name: partial(WRITERS[name], network.eval()) for name in formats}
+    write_model_folder(to, config, network.state_dict(), lineage, model_card(config), others)
     return config
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from kalemia.beats.beats_of_record import window_edges
 from kalemia.beats.dataset import beat_set
+from kalemia.beats.find_beats import FoundBeats
 from kalemia.beats.normalization import normalize_beats
 from kalemia.beats.segment_beats import extract_beats
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
@@ -18,10 +18,10 @@ from kalemia.core.tables import table_from_rows
 from kalemia.core.wording import RESEARCH_USE
 from kalemia.models.model_config import ModelConfig
 from kalemia.models.model_folder import read_model_folder
-from kalemia.network.losses import Objective
-from kalemia.network.predictions import beat_logits, beat_outputs, draw_predictions
+from kalemia.network.losses import Objective, label_column
+from kalemia.network.predictions import beat_outputs, draw_predictions
 from kalemia.network.resnet import ResNet
-from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.sources.resampling import resample_ecg
 from kalemia.stats.logistic_regression import sigmoid
 
 _UNKNOWN = dict.fromkeys(("subject_id", "draw_time", "value", "label", "hadm_id"))
@@ -95,33 +95,42 @@ class Model:
             beats=beats,
         )
 
-    def predict_proba(self, beats_mv: np.ndarray) -> np.ndarray:
-        """The probability (n,) that each of some beats is of a positive draw.
+    def predict_proba(self, beats: FoundBeats | np.ndarray) -> np.ndarray:
+        """The probability (n,) that each of n beats is of a positive draw.
 
-        beats_mv: (n, 120) in mV at 125 Hz, filtered, the marked wave at index 40, as `find_beats` gives them. Where
-        beats are normalized over a draw or a subject, these are taken for those of one draw.
+        beats: as `find_beats` finds them, of the model's lead; the probability of a beat that is not good is NaN. Or an
+        array (n, 120) in mV at 125 Hz of good beats, filtered, the marked wave at index 40. Beats that are normalized
+        over a draw or a subject are taken for those of one draw. Raises `ValueError` for beats of another lead or
+        shape, and for a network that also takes intervals.
         """
-        beats_mv = np.asarray(beats_mv, np.float32)
-        if beats_mv.ndim != 2 or beats_mv.shape[1] != BEAT_SAMPLES:
-            raise ValueError(f"beats have the shape (n, {BEAT_SAMPLES}), not {beats_mv.shape}")
         if self.config.network.rr_intervals:
             raise ValueError("this network also takes the intervals between beats; use predict, which has them")
-        one_draw = np.zeros(len(beats_mv))
-        inputs = normalize_beats(beats_mv, one_draw, one_draw, self.config.network.normalization, self.config.sums)
-        return sigmoid(beat_logits(self._network, inputs).astype(np.float64))
+        if not isinstance(beats, FoundBeats):
+            return self._beat_probabilities(np.asarray(beats, np.float32))
+        if beats.lead.casefold() != self.config.lead.casefold():
+            raise ValueError(f"the beats are of lead {beats.lead}; this model has learned from lead {self.config.lead}")
+        probabilities = np.full(len(beats), np.nan)
+        probabilities[beats.is_good] = self._beat_probabilities(beats.beats_mv[beats.is_good])
+        return probabilities
 
     def predict(self, ecg_mv: np.ndarray, rate_hz: float) -> pa.Table:
-        """Cut an ECG (n,) in mV into windows and assess each: a table with a row per window.
+        """Cut an ECG into windows as long as the model's, and assess each: a table with a row per window.
 
-        A remainder shorter than half a window is added to the last window. rate_hz: samples a second.
+        ecg_mv: (samples,) of the model's lead in mV, NaN where nothing was recorded. rate_hz: samples a second, 50 to
+        5,000. A remainder shorter than half a window is added to the last one. Columns: `kalemia.core.schemas`, table
+        "windows". Raises `ValueError` for an array of another shape and a rate out of range.
         """
-        rate = Fraction(repr(float(rate_hz)))
-        ecg_mv = np.asarray(ecg_mv, np.float64)
-        n_samples = resampled_samples(len(ecg_mv), rate)
-        at_125_hz = resampled_span(lambda first, last: ecg_mv[first:last], len(ecg_mv), rate, 0, n_samples)
-        edges = window_edges(n_samples, self.config.window_minutes)
+        at_125_hz = resample_ecg(ecg_mv, rate_hz)
+        edges = window_edges(len(at_125_hz), self.config.window_minutes)
         rows = [window_row(start, stop, self.assess_window(at_125_hz[start:stop])) for start, stop in pairwise(edges)]
         return table_from_rows("windows", rows)
+
+    def _beat_probabilities(self, beats_mv: np.ndarray) -> np.ndarray:
+        if beats_mv.ndim != 2 or beats_mv.shape[1] != BEAT_SAMPLES:
+            raise ValueError(f"beats have the shape (n, {BEAT_SAMPLES}); these have {beats_mv.shape}")
+        one_draw = np.zeros(len(beats_mv))
+        inputs = normalize_beats(beats_mv, one_draw, one_draw, self.config.network.normalization, self.config.sums)
+        return sigmoid(label_column(beat_outputs(self._network, inputs)).astype(np.float64))
 
 
 def load_model(folder: str | Path) -> Model:

@@ -2,26 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 from kalemia.core.config import Fields
 from kalemia.core.errors import UserError
-from kalemia.core.files.atomic import atomic_folder
+from kalemia.core.files.atomic import atomic_file, atomic_folder
 from kalemia.core.tables import file_hash, write_text
 from kalemia.models.model_config import FORMAT, ModelConfig
 from kalemia.network.checkpoints import Lineage, Tensors, load_checkpoint, save_checkpoint
 from kalemia.network.resnet import ResNet, build_resnet
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-_FILES = (WEIGHTS, CARD)
-ALL_FILES = (CONFIG, *_FILES)
+OTHER_FORMATS = {"onnx": "model.onnx", "torch": "model.pt2"}  # files that a folder may have, by format
+_NEEDED = (WEIGHTS, CARD)
+ALL_FILES = (CONFIG, WEIGHTS, CARD, *OTHER_FORMATS.values())  # that a folder may have
 
 
-def write_model_folder(folder: str | Path, config: ModelConfig, tensors: Tensors, lineage: Lineage, card: str) -> None:
+def write_model_folder(
+    folder: str | Path,
+    config: ModelConfig,
+    tensors: Tensors,
+    lineage: Lineage,
+    card: str,
+    others: dict[str, Callable[[Path], None]] = MappingProxyType({}),
+) -> None:
     """Write a model folder: config.json, the complete weights, and the card.
 
-    Raises `UserError` if the folder exists and is not empty, or if its name has a part "..".
+    others: by format, one of `OTHER_FORMATS`, what writes the network in it to a path. Raises `UserError` if the folder
+    exists and is not empty, or if its name has a part "..".
     """
     folder = _checked_name(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
@@ -29,7 +39,10 @@ def write_model_folder(folder: str | Path, config: ModelConfig, tensors: Tensors
     with atomic_folder(folder) as part:
         save_checkpoint(part / WEIGHTS, tensors, lineage)
         write_text(part / CARD, card)
-        hashes = {name: file_hash(part / name) for name in _FILES}
+        for name, write in others.items():
+            with atomic_file(part / OTHER_FORMATS[name]) as file:
+                write(file)
+        hashes = {path.name: file_hash(path) for path in sorted(part.iterdir())}
         fields = {"format": FORMAT, "model": config.as_json(), "files": hashes}
         fields["sha256"] = _folder_hash(fields)
         write_text(part / CONFIG, json.dumps(fields, indent=1, sort_keys=True) + "\n")
@@ -74,7 +87,7 @@ def folder_faults(folder: str | Path) -> Iterator[UserError]:
     except UserError as error:
         yield error
         return
-    for name in _FILES:
+    for name in dict.fromkeys((*_NEEDED, *hashes)):
         path = folder / name
         if not path.is_file():
             yield _folder_error(path, "is not there")
@@ -85,6 +98,11 @@ def folder_faults(folder: str | Path) -> Iterator[UserError]:
 def folder_hash(folder: str | Path) -> str:
     """The SHA-256 that names a model folder: of its configuration and the hashes of its files."""
     return _read_fields(_checked_name(folder) / CONFIG)["sha256"]
+
+
+def files_of(folder: str | Path) -> list[str]:
+    """The names of all files of a model folder."""
+    return [CONFIG, *sorted(_read_fields(_checked_name(folder) / CONFIG)["files"])]
 
 
 def _read_fields(path: Path) -> Fields:
@@ -101,7 +119,7 @@ def _read_fields(path: Path) -> Fields:
         raise UserError(f"{path}: has format {version}, and this version of Kalemia reads {FORMAT}; export it again")
     if hash_ != _folder_hash(fields):
         raise _folder_error(path, "was changed after it was written")
-    if unknown := sorted(names - set(_FILES)):
+    if unknown := sorted(names - set(ALL_FILES)):
         raise _folder_error(path, f"names a file {unknown[0]!r} that no model folder has")
     return fields | {"sha256": hash_}
 

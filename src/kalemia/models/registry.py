@@ -8,7 +8,7 @@ from pathlib import Path
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_folder, is_part
 from kalemia.models.model_config import ModelConfig
-from kalemia.models.model_folder import ALL_FILES, CARD, folder_faults, folder_hash, read_model_config
+from kalemia.models.model_folder import ALL_FILES, CARD, files_of, folder_faults, folder_hash, read_model_config
 
 _NAME = re.compile(r"generic/[0-9a-f]{16}|p\d{6,10}/[a-z][a-z0-9_]*/round-[1-9]\d{0,3}", re.ASCII)
 
@@ -36,7 +36,7 @@ class Registry:
                 raise UserError(f"{place}: is another model of this patient and round; use another registry")
             return name
         with atomic_folder(place) as part:
-            for file in ALL_FILES:
+            for file in files_of(model):
                 shutil.copyfile(Path(model) / file, part / file)
             for fault in folder_faults(part):
                 raise fault

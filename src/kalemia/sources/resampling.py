@@ -13,6 +13,7 @@ import numpy as np
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources.signal_faults import held_samples
 
+MIN_RATE_HZ, MAX_RATE_HZ = 50, 5000
 _MAX_FACTOR = 4096  # of the polyphase filter, whose length grows with it
 _ZERO_CROSSINGS, _KAISER_BETA = 10, 5.0  # of the kernel on each side, as in scipy.signal.resample_poly
 _KERNEL_STEPS = 512  # at which the kernel is tabulated between two zeros
@@ -22,6 +23,20 @@ _SAMPLES_AT_ONCE = 4096
 def resampled_samples(n_samples: int, rate_hz: Fraction) -> int:
     """The number of samples at 125 Hz within `n_samples` of another rate."""
     return int(n_samples * Fraction(RATE_HZ) / rate_hz)
+
+
+def resample_ecg(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
+    """A whole signal (samples,), NaN where nothing was recorded, at 125 Hz: float32.
+
+    Raises `ValueError` for another shape and for a rate that no file may have either.
+    """
+    ecg = np.asarray(ecg, np.float64)
+    if ecg.ndim != 1:
+        raise ValueError(f"an ECG has the shape (samples,), one lead; this one has {ecg.shape}")
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise ValueError(f"the rate is {rate_hz} samples a second; {MIN_RATE_HZ} to {MAX_RATE_HZ} are taken")
+    rate = Fraction(repr(float(rate_hz)))
+    return resampled_span(lambda first, last: ecg[first:last], len(ecg), rate, 0, resampled_samples(len(ecg), rate))
 
 
 def resampled_span(

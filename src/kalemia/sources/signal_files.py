@@ -18,11 +18,11 @@ from kalemia.sources.formats.edf_files import read_edf
 from kalemia.sources.formats.file_signal import FileSignal, is_file, millivolts, shortened
 from kalemia.sources.formats.vital_files import read_vital
 from kalemia.sources.formats.wfdb_files import read_wfdb
+from kalemia.sources.resampling import MAX_RATE_HZ, MIN_RATE_HZ
 from kalemia.sources.signal_faults import faults_of
 
 log = logging.getLogger(__name__)
 
-MIN_RATE_HZ, MAX_RATE_HZ = 50, 5000
 _READERS = {".edf": read_edf, ".bdf": read_edf, ".csv": read_csv, ".csv.gz": read_csv, ".vital": read_vital}
 _MAX_SAMPLES = 1 << 33  # three weeks at 5,000 Hz
 _SAME_RATE = 0.005  # relative difference between a stated rate and that of a column of times
