@@ -185,8 +185,8 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
     lacking = [f"no {label} draw in {split}" for split, of in splits.items() for label, n in of.items() if not n]
     if lacking:
         raise UserError(
-            f"the study cannot run: the generic network has {join_with_and(lacking)}; it needs more people, another"
-            " populations.generic_split or another seed"
+            f"the study cannot run: the generic network has {join_with_and(lacking)}; it needs at least three"
+            " people of each class, or another populations.generic_split"
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.generic_set import assign_split, choose_generic_draws
+from kalemia.cohort.generic_set import assign_split, assign_splits, choose_generic_draws, count_splits_by_class
 from kalemia.cohort.populations import find_nearest_to_personal, usable_draws_by_subject, write_populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
@@ -88,13 +88,33 @@ def test_split_fractions_match_the_configuration(study):
     assert count["validation"] / 5000 == pytest.approx(0.2, abs=0.02)
 
 
-@given(st.sets(st.integers(100, 200)), st.sets(st.integers(100, 200)))
-def test_splits_do_not_change_when_people_join(study, some, more):
-    def rows(subjects):
-        return usable_draws_by_subject([row for s in subjects for row in _rows(s, [s % 2], s)])
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 12, 20])
+def test_no_seed_leaves_a_split_of_few_people_without_a_class(study, n):
+    """By chance alone one seed in three would, of twelve people of each class."""
+    usable = usable_draws_by_subject([row for s in range(2 * n) for row in _rows(s, [s % 2], s)])
+    for seed in range(200):
+        splits = count_splits_by_class(choose_generic_draws(usable, study.populations, seed))
+        assert min(min(of_split.values()) for of_split in splits.values()) >= max(1, n // 10)
+        assert sum(of_split["positive"] for of_split in splits.values()) == n
 
-    before = {row["subject_id"]: row["split"] for row in choose_generic_draws(rows(some), study.populations, 1)}
-    after = {row["subject_id"]: row["split"] for row in choose_generic_draws(rows(some | more), study.populations, 1)}
+
+@given(st.integers(3, 40), st.floats(0.01, 0.98), st.integers(0, 99))
+def test_quotas_hold_everybody_and_follow_the_fractions(study, n, train, seed):
+    fractions = dataclasses.replace(study.populations.generic_split, train=train, validation=0.0, test=1 - train)
+    settings = dataclasses.replace(study.populations, generic_split=fractions)
+    count = Counter(assign_splits(range(n), settings, seed).values())
+    assert count["train"] + count["test"] == n
+    assert count["train"] >= max(1, int(n * train / 2))
+    assert count["test"] >= max(1, int(n * (1 - train) / 2))
+
+
+@pytest.mark.parametrize(("n", "n_more"), [(400, 1), (400, 200), (500, 3)])
+def test_splits_do_not_change_when_people_join_many(study, n, n_more):
+    def splits(subjects):
+        usable = usable_draws_by_subject([row for s in subjects for row in _rows(s, [s % 2], s)])
+        return {row["subject_id"]: row["split"] for row in choose_generic_draws(usable, study.populations, 1)}
+
+    before, after = splits(range(n)), splits(range(n + n_more))
     assert all(before[subject] == after[subject] for subject in set(before) & set(after))
 
 

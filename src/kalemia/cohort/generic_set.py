@@ -1,6 +1,9 @@
 """Choose the draws of the generic set and split its patients into train, validation and test."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
 
 from kalemia.core.config import Populations
 from kalemia.core.seeds import rng
@@ -28,16 +31,17 @@ def choose_generic_draws(usable: dict[int, list[dict]], settings: Populations, s
         n_per_class = (settings.generic_patients - len(both)) // 2
         single = {label: subjects[:n_per_class] for label, subjects in single.items()}
     min_draws = min(sum(len(offered[subject]) for subject in subjects) for subjects in single.values())
-    chosen = both + [s for subjects in single.values() for s in _take_until(subjects, offered, min_draws)]
+    groups = [both, *(list(_take_until(subjects, offered, min_draws)) for subjects in single.values())]
+    split_of = {subject: split for group in groups for subject, split in assign_splits(group, settings, seed).items()}
     return sorted(
         (
             {
                 "subject_id": subject,
                 "draw_id": draw["draw_id"],
                 "label": draw["label"],
-                "split": assign_split(subject, settings, seed),
+                "split": split,
             }
-            for subject in chosen
+            for subject, split in split_of.items()
             for draw in offered[subject]
         ),
         key=lambda row: (row["subject_id"], row["draw_id"]),
@@ -55,6 +59,29 @@ def assign_split(subject_id: int, settings: Populations, seed: int) -> str:
     if at < fractions.train:
         return "train"
     return "validation" if at < fractions.train + fractions.validation else "test"
+
+
+def assign_splits(subjects: Sequence[int], settings: Populations, seed: int) -> dict[int, str]:
+    """Assign people who offer the same classes, each independently of the others as `assign_split` does.
+
+    Where chance leaves a split with fewer than half of the people that it should have, which happens among few people
+    alone, the splits get quotas, people being taken in the order of their random numbers. Without that it would depend
+    on the seed whether few people can be learned from at all.
+    """
+    split_of = {subject: assign_split(subject, settings, seed) for subject in subjects}
+    shares = {name: share for name, share in asdict(settings.generic_split).items() if share > 0}
+    n, count = len(subjects), Counter(split_of.values())
+    if n < len(shares) or all(count[name] >= max(1, int(n * share / 2)) for name, share in shares.items()):
+        return split_of
+    sizes = {name: max(1, int(n * share)) for name, share in shares.items()}
+    while sum(sizes.values()) != n:
+        lacks = {name: n * share - sizes[name] for name, share in shares.items()}
+        if sum(sizes.values()) < n:
+            sizes[max(lacks, key=lacks.get)] += 1
+        else:
+            sizes[max(sizes, key=sizes.get)] -= 1
+    order = sorted(subjects, key=lambda subject: _random_unit(seed, "split", subject))
+    return dict(zip(order, chain.from_iterable([name] * size for name, size in sizes.items()), strict=True))
 
 
 def count_splits_by_class(generic: Iterable[dict]) -> dict[str, dict[str, int]]:

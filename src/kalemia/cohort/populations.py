@@ -195,5 +195,5 @@ def _check_splits(generic: list[dict]) -> None:
                 raise UserError(
                     f"populations: the generic {split} split has no {name} draw"
                     f" ({len({row['subject_id'] for row in generic})} generic patients in total);"
-                    " enlarge the cohort, or change populations.generic_split or seed"
+                    " enlarge the cohort, or change populations.generic_split"
                 )
