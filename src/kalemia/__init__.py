@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from kalemia.beats.find_beats import find_beats
     from kalemia.finished_study import read_study
     from kalemia.models.model import load_model
+    from kalemia.models.personalize import personalize
 
-__all__ = ["__version__", "find_beats", "load_model", "read_study"]
+__all__ = ["__version__", "find_beats", "load_model", "personalize", "read_study"]
 __version__ = "0.1.0"
 
 _MODULES = {
     "find_beats": "kalemia.beats.find_beats",
     "load_model": "kalemia.models.model",
+    "personalize": "kalemia.models.personalize",
     "read_study": "kalemia.finished_study",
 }
 

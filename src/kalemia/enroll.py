@@ -41,15 +41,16 @@ def enroll(
     there are too few draws; and before the registry is changed if the workflow fails or no round is possible.
     """
     study = enrollment_study(model, recordings, min_draws)
-    subject, work = subject_name(_only_patient(study)), Path(work)
-    yield f"{subject}: training in {work}; the log is {work / LOG}"
+    number, called = _only_patient(study)
+    subject, work = subject_name(number), Path(work)
+    yield f"{called} ({subject}): training in {work}; the log is {work / LOG}"
     paths = ResultPaths(work / study.results)
     for place in (work / "config.yaml", paths(SETTINGS_FILE)):  # for Snakemake, and for export
         write_text(place, config_text(study))
     _run_workflow(work)
     (row,) = (row for row in read_table(paths("personal/arms.parquet"), "arms").to_pylist() if row["arm"] == ARM)
     if row["reason"]:
-        raise UserError(f"{subject}: no network can be trained and tested: {row['reason']}")
+        raise UserError(f"{called}: no network can be trained and tested: {row['reason']}")
     yield _test_line("generic network", read_json(paths.round_file(ARM, subject, 0, "metrics.json")))
     for k in range(1, row["rounds"] + 1):
         yield _test_line(f"round {k}", read_json(paths.round_file(ARM, subject, k, "metrics.json")))
@@ -77,8 +78,8 @@ def enrollment_study(model: str | Path, recordings: str | Path, min_draws: int |
     return study
 
 
-def _only_patient(study: Study) -> int:
-    """The one patient of the two files; raises `UserError` if there are others or too few draws."""
+def _only_patient(study: Study) -> tuple[int, str]:
+    """Number and name of the one patient of the files; raises `UserError` if there are others or too few draws."""
     description = describe_source(study)
     description.check()
     source = description.open()
@@ -89,14 +90,15 @@ def _only_patient(study: Study) -> int:
             f"{description.waveforms}: has {plural(len(subjects), 'subject')}, and one is enrolled at a time; make a"
             " folder for each"
         )
+    called = source.subject_names[subjects[0]]
     labels = Counter(row["label"] for row in draws.to_pylist() if row["reason"] is None)
     needed, where = study.populations.personal_min_draws, description.tables_folder
     if min(labels[1], labels[0]) < needed:
         raise UserError(
-            f"{where}: subject {subjects[0]} has {plural(labels[1], 'positive draw')} and {labels[0]:,} negative;"
+            f"{where}: {called} has {plural(labels[1], 'positive draw')} and {labels[0]:,} negative;"
             f" {needed} of each are needed (--min-draws)"
         )
-    return subjects[0]
+    return subjects[0], called
 
 
 def _run_workflow(work: Path) -> None:

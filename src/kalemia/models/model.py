@@ -51,10 +51,10 @@ class WindowResult:
 
 
 class Model:
-    """A network with everything that it needs to be applied as in its study (`load_model`)."""
+    """A network, of torch on the CPU, with everything that it needs to be applied as in its study (`load_model`)."""
 
     def __init__(self, config: ModelConfig, network: ResNet):
-        self.config, self._network = config, network
+        self.config, self.network = config, network
 
     def __repr__(self) -> str:
         return f"Model({self.config.name}, study {self.config.origin.study})"
@@ -82,7 +82,7 @@ class Model:
             nothing = ("logit", "probability", "calibrated_probability", "decision", "prediction_set", "mean_beat_mv")
             return WindowResult(**found, **dict.fromkeys(nothing), beats=beats)
         scored = beat_set("window", beats, config.network, config.sums)
-        outputs = beat_outputs(self._network, scored.inputs)
+        outputs = beat_outputs(self.network, scored.inputs)
         objective = Objective.from_config(config.network)
         (prediction,) = draw_predictions(outputs, scored.rows, {}, config.decision, objective).to_pylist()
         calibration, logit = config.calibration, prediction["logit"]
@@ -130,7 +130,7 @@ class Model:
             raise ValueError(f"beats have the shape (n, {BEAT_SAMPLES}); these have {beats_mv.shape}")
         one_draw = np.zeros(len(beats_mv))
         inputs = normalize_beats(beats_mv, one_draw, one_draw, self.config.network.normalization, self.config.sums)
-        return sigmoid(label_column(beat_outputs(self._network, inputs)).astype(np.float64))
+        return sigmoid(label_column(beat_outputs(self.network, inputs)).astype(np.float64))
 
 
 def load_model(folder: str | Path) -> Model:

@@ -61,9 +61,9 @@ class ModelConfig:
     architecture, with the normalization of beats. decision: the rule by which beats decide about a window. threshold:
     the probability above which a beat, or a window by its mean logit, is positive; threshold_source: how it was set.
     calibration: None where draws are too few. metrics: on test draws of the study. draws: ids of all draws that
-    influenced the weights; cut_off: the time of the latest. sums: of the patient's beats up to there, for the
-    normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to mark in every
-    ECG of the patient; None: each ECG determines its own.
+    influenced the weights; cut_off: the time of the latest, None if it is not known. sums: of the patient's beats up to
+    there, for the normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to
+    mark in every ECG of the patient; None: each ECG determines its own.
     """
 
     kind: str
@@ -87,7 +87,7 @@ class ModelConfig:
     calibration: Calibration | None
     metrics: TestMetrics
     draws: tuple[int, ...]
-    cut_off: datetime
+    cut_off: datetime | None
     sums: BeatSums
     mean_beat_mv: np.ndarray
     wave: FiducialTemplate | None

@@ -86,7 +86,7 @@ def train_null(
 
     `inputs` (n, ...) are those of a `TrainableHead` of the arm, for all `beats`.
     """
-    model = _initial_model(generic, network, arm, seed_of(run.seed, "head"))
+    model = copy_initial_model(generic, network, arm, seed_of(run.seed, "head"))
     head, objective = freeze_for_arm(model, arm, personal.n_trained_stages), Objective.from_config(network)
     values = run.relabel(dict(zip(beats.draw_ids.tolist(), beats.rows["value"].to_pylist(), strict=True)))
     analyte = np.array([values[draw] for draw in beats.draw_ids.tolist()])
@@ -128,7 +128,7 @@ def score_with_labels(outputs: np.ndarray, test: BeatSet, label_of: dict[int, in
     return role_metrics(draw_predictions(outputs, relabeled.rows, roles, decision), "test")
 
 
-def _initial_model(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
+def copy_initial_model(generic: ResNet, network: config.Network, arm: config.Arm, seed: int) -> ResNet:
     """As `finetune.initial_model`, from a generic network in memory, which is not changed."""
     if arm.train == "from_scratch":
         return build_resnet(network, seed).to(generic.head.weight.device)
