@@ -11,6 +11,7 @@ from kalemia.cli import main
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
 from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS
+from mirror import write_tables
 from own_files import write_wfdb
 
 START = datetime(2024, 5, 17, 8)
@@ -100,6 +101,19 @@ def test_the_command_ends_with_1_if_a_study_cannot_run(monkeypatch, capsys):
     assert err.startswith("kalemia: the study cannot run: ")
     assert main(["check"]) == 0
     assert "the patients are simulated" in capsys.readouterr().out
+
+
+def test_people_are_counted_by_the_tables_before_anything_is_fetched(config, tmp_path):
+    values = [(1, 6.0), (1, 4.0), (1, 6.1), (1, 4.1), (2, 6.2), (2, 4.2), (3, 4.4)]
+    rows = [f'{i},{s},100,50971,2150-01-{i:02} 10:00:00,"{v}",{v},"mEq/L",' for i, (s, v) in enumerate(values, start=1)]
+    write_tables(tmp_path, LABEVENTS=rows, DIAGNOSES_ICD=['1,2,100,1,"42731"'])
+    config["source"] |= {"kind": "physionet", "waveforms": "https://example.org/files", "tables": str(tmp_path)}
+    config["populations"]["personal_min_draws"] = 2
+    lines = list(check_lines(Study.from_config(config)))
+    assert "  with a usable value: 5 draws of 2 people (2 positive, 3 negative, 0 neither)" in lines
+    assert "  not read: 2 atrial fibrillation coded" in lines
+    assert "personal networks: 1 person, if all their values have an ECG (at least 2 draws of each class)" in lines
+    assert any(line.split() == ["p000001", "2", "2", "yes"] for line in lines)
 
 
 def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):

@@ -41,25 +41,29 @@ def check_lines(study: Study) -> Iterator[str]:
     description.check()
     yield f"study {study.study}: {description.description}; results go to {study.results}"
     yield from _credential_lines(study)
-    if description.is_simulated or description.downloads_tables:
+    tables = description.cohort_tables()
+    missing = [table for table in tables if not Path(table).is_file()]
+    if missing and (description.is_simulated or description.downloads_tables):
         what = "the patients are simulated" if description.is_simulated else "the tables are downloaded"
         yield f"draws: known when the first job is done: {what}"
         yield from _disk_lines(study, 0)
         return
-    for table in description.cohort_tables():
-        yield f"table: {table}"
+    if missing:
+        raise UserError(
+            f"the study cannot run: {missing[0]} is not there; docs/own-recordings.md describes what is needed"
+        )
+    yield f"tables: {join_with_and(tables)}"
     yield from _recording_lines(description)
     draws = _draws(study, description)
     names = SubjectNames({subject_name(number): name for number, name in description.subject_names().items()})
     yield from _draw_lines(draws)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"])) if _is_matched(draws) else draws.slice(0, 0)
     yield from _disk_lines(study, len(to_read))
-    if not _is_matched(draws):
-        yield "people and claims: known when the headers of the recordings have been read over the network"
-        return
-    personal = draws_by_subject(_of_population(to_read, "personal"))
     yield from _people_lines(study, draws, names)
-    yield from _claim_lines(study, personal)
+    if not _is_matched(draws):
+        yield "claims and generic network: known when the headers of the recordings have been read over the network"
+        return
+    yield from _claim_lines(study, draws_by_subject(_of_population(to_read, "personal")))
     yield from _generic_lines(study, _of_population(to_read, "generic"))
 
 
@@ -97,9 +101,13 @@ def _recording_lines(description: SourceDescription) -> Iterator[str]:
 def _draws(study: Study, description: SourceDescription) -> pa.Table:
     """All draws; with the candidate populations, unless their recordings would have to be asked of a server."""
     source = description.open()
-    if description.downloads_recordings:
-        return build_draws(source.analyte_rows(study.analyte.items), study.analyte)
-    return select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
+    if not description.downloads_recordings:
+        return select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
+    draws = build_draws(source.analyte_rows(study.analyte.items), study.analyte)
+    by_code = source.excluded_by_code() if study.cohort.exclude_codes else {}
+    coded = pa.array([by_code.get(subject) for subject in draws["subject_id"].to_pylist()], pa.string())
+    place = draws.column_names.index("reason")
+    return draws.set_column(place, "reason", pc.coalesce(draws["reason"], coded))
 
 
 def _is_matched(draws: pa.Table) -> bool:
@@ -119,17 +127,21 @@ def _draw_lines(draws: pa.Table) -> Iterator[str]:
 
 
 def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterator[str]:
-    """Who may get a personal network, and who comes nearest; draws with a recording count, read or not."""
+    """Who may get a personal network, and who comes nearest; draws with a recording count, read or not.
+
+    Where recordings are not known yet, all usable values count.
+    """
     least = study.populations.personal_min_draws
-    recorded = draws.filter(pc.is_valid(draws["recording"])).to_pylist()
+    counted = pc.is_valid(draws["recording"]) if _is_matched(draws) else pc.is_null(draws["reason"])
     of_person: dict[int, list[dict]] = {}
-    for row in recorded:
+    for row in draws.filter(counted).select(["subject_id", "label"]).to_pylist():
         of_person.setdefault(row["subject_id"], []).append(row)
     counts = {subject: Counter(row["label"] for row in rows) for subject, rows in of_person.items()}
     order = sorted(counts, key=lambda subject: (-min(counts[subject][0], counts[subject][1]), subject))
     enough = [subject for subject in order if is_personal(of_person[subject], least)]
     wanted = f"at least {least} draws of each class" if least else "populations.personal_min_draws is null"
-    yield f"personal networks: {_people(len(enough))}, if the ECG of their draws is good enough ({wanted})"
+    if_good = "if the ECG of their draws is good enough" if _is_matched(draws) else "if all their values have an ECG"
+    yield f"personal networks: {_people(len(enough))}, {if_good} ({wanted})"
     shown = [*enough[:_MAX_ROWS], *[subject for subject in order if subject not in enough][:3]]
     rows = [
         (names[subject_name(one)], str(counts[one][1]), str(counts[one][0]), "yes" if one in enough else "too few")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.signal_files import open_signal
-from vital_writer import FILLER, write_vital
+from vital_writer import EPOCH_S, FILLER, write_vital
 
 LEAD = "SNUADC/ECG_II"
 VALUES = np.random.default_rng(0).integers(-500, 500, 6000).astype("<i2")
@@ -187,3 +187,17 @@ def test_files_made_by_others_give_every_reading_and_the_gap(real_data):
     np.testing.assert_array_equal(np.rint(ecg_mv[4000:19_000] / gain), genuine[:15_000])
     assert np.isnan(ecg_mv[19_000:24_000]).all()
     np.testing.assert_array_equal(np.rint(ecg_mv[24_000:] / gain), genuine[15_000:])
+
+
+@pytest.mark.realdata
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its files open
+def test_the_library_agrees_in_its_packets_and_errs_as_the_docs_say(real_data):
+    """Runs where vitaldb 1.7.2 happens to be installed; Kalemia does not need it (docs/dependencies.md)."""
+    vitaldb = pytest.importorskip("vitaldb")
+    streaming, packed = (real_data / f"vitaldb/made_{name}.vital" for name in ("streaming_header10", "packed_gap"))
+    file = vitaldb.VitalFile(str(streaming), [LEAD])
+    packets = np.concatenate([packet["val"] for packet in file.trks[LEAD].recs])
+    np.testing.assert_array_equal(packets * file.trks[LEAD].gain, _read(streaming)[1][4000:])
+    assert np.isnan(file.to_numpy([LEAD], 1 / 500)).sum() == 120
+    assert file.dtstart == EPOCH_S + 8
+    assert (vitaldb.VitalFile(str(packed), [LEAD]).to_numpy([LEAD], 1 / 500) < -300).sum() == 5000
