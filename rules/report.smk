@@ -62,6 +62,7 @@ rule study_report:
         history=result_path("generic/history.parquet"),
         generic=result_path("generic/predictions.parquet"),
         explanations=files_of(evaluable_rounds, result_path.explanations),
+        truth=result_path("source/truth.json") if source.is_simulated else [],
         review=result_path("quality/review.html"),  # linked, not read
     output:
         page=result_path("report.html"),

@@ -16,7 +16,7 @@ from kalemia.core.tables import table_from_rows, write_json, write_table, write_
 from kalemia.evaluation.between_patients.comparators import COMPARATORS
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 from kalemia.evaluation.claims.registration import claims_digest, registered_settings
-from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows
+from kalemia.explanation.wave_windows import uniform_fractions, wave_fractions, wave_windows, window_limits_ms
 from kalemia.stats.draw_metrics import draw_decisions
 
 PERSONAL = (10013, 11442, 12108, 13033)
@@ -50,7 +50,19 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
             _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
     write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
     _write_times(results / "times")
+    _write_truth(results / "source/truth.json", personal)
     return [subject_name(subject) for subject in personal]
+
+
+def _write_truth(path: Path, personal: tuple) -> None:
+    """Potassium acts on the first half of the T wave of every second patient, and on the second half of the others."""
+    halves_ms = ((130.0, 260.0), (270.0, 400.0))
+    patients = [
+        {"subject_id": subject, "potassium_acts_at": [{"place": "T", "from_ms": start, "to_ms": stop}]}
+        for i, subject in enumerate(personal)
+        for start, stop in [halves_ms[i % 2]]
+    ]
+    write_json(path, {"patients": patients})
 
 
 def _write_registration(results: Path, study: Study) -> None:
@@ -499,8 +511,11 @@ def _add_maps(rows: dict[str, list[dict]], about: dict, random: np.random.Genera
     map_ = np.exp(-0.5 * ((t_ms - at - random.normal(0, 20)) / width) ** 2)
     rows["gradcam"].append({**about, "mean_beat": _beat_mv(about["label"], 1.0).tolist(), "attention": map_.tolist()})
     even = uniform_fractions(windows)
+    limits = {
+        wave: dict(zip(("from_ms", "to_ms"), window_limits_ms(window), strict=True)) for wave, window in windows.items()
+    }
     rows["waves"] += [
-        {**about, "wave": wave, "share": share, "even_share": even[wave]}
+        {**about, "wave": wave, "share": share, "even_share": even[wave]} | limits.get(wave, {})
         for wave, share in wave_fractions(map_, windows).items()
     ]
     levels = ("halves", "head", "stage4", "stage3", "stage2", "stage1", "stem")

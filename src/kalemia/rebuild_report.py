@@ -17,6 +17,7 @@ KEPT = (
     "explanation/**/*",
     "mean_beats/*.parquet",
     "times/**/*.tsv",
+    "source/truth.json",  # of simulated studies
 )
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from kalemia.explanation.summary import Summary
-from kalemia.report.explanation_findings import change_sentence, distance_from_uniform, shown
+from kalemia.explanation.summary import Summary, places_found
+from kalemia.report.explanation_findings import change_sentence, distance_from_uniform, explanation_values, shown
 from kalemia.report.figures.explanation_drawing import COLORINGS, colored
 from kalemia.report.figures.palette import LIGHT
-from kalemia.report.inputs import read_explanations
+from kalemia.report.formatting import number
+from kalemia.report.inputs import read_explanations, read_study
 from report_fixture import PERSONAL
 from report_pages import EVALUABLE, Page
 
@@ -37,10 +38,10 @@ def test_the_page_says_how_far_maps_are_from_an_even_one(results, study):
 
 def test_a_map_that_does_not_change_is_named(results, study):
     explanations = _explanations(results)
-    for number, one in enumerate(explanations.values()):
+    for place, one in enumerate(explanations.values()):
         for row in one.sanity:
             if (row["model"], row["stage"], row["reference"]) == ("paper", 4, "stem"):
-                row["spearman"] = 0.9 + number / 100
+                row["spearman"] = 0.9 + place / 100
     twice = [*explanations.values()] * 2  # eight patients, enough to tell
     said = change_sentence(Summary(twice, study.seed), ["generic", "paper"], [4, 2], "stem")
     assert "3 of 4 maps change" in said
@@ -55,6 +56,23 @@ def test_beats_are_colored_by_class_value_and_episode(results):
     by_episode = {color: beats.episodes[mine] for mine, color, _ in colored(beats, "episode", (3.5, 7.0))}
     assert set(by_episode[LIGHT["scale-0"]]) == {0}
     assert set(by_episode[LIGHT["scale-6"]]) == {6, 7}
+
+
+def test_the_page_says_how_well_maps_find_the_planted_places_of_this_patient_and_of_others(results, study):
+    explanations = read_study(results).explanations
+    summary, words = Summary(list(explanations.values()), study.seed), Page(results / "report.html").words
+    figures = [find("paper", "paper", 4) for find in (summary.found, summary.found_of_others, summary.found_more)]
+    said = " ".join(map(shown, (*figures, summary.found_at_random("paper", 4))))
+    assert f"paper after Grad-CAM, last stage {said}" in words
+    assert f"paper after occlusion {shown(summary.found('paper', 'paper', None))}" in words
+    one = places_found(explanations[EVALUABLE], explanations[EVALUABLE].acts_at, "paper", "paper", 4)
+    assert f"{EVALUABLE} paper T {number(one, 2)}" in words
+
+
+def test_without_planted_places_the_page_has_no_such_table(results, study):
+    values = explanation_values(_explanations(results), list(study.arms), study.seed)
+    assert values["planted_rows"] == values["planted_patient_rows"] == []
+    assert values["wave_rows"]
 
 
 def _explanations(results):

@@ -1,6 +1,6 @@
 """What the explanations of all patients say together: means over patients with intervals, and what follows in words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,11 +9,13 @@ import numpy as np
 from kalemia.core.seeds import rng
 from kalemia.evaluation.claims.rule import MIN_PATIENTS
 from kalemia.explanation.map_similarity import spearman
-from kalemia.explanation.wave_windows import WAVES
+from kalemia.explanation.planted_places import area_found, occlusion_map, planted_samples
+from kalemia.explanation.wave_windows import WAVES, window_of_limits
 from kalemia.stats.tests_and_intervals import bootstrap_indices, expanded_interval
 
 RESAMPLES = 2000
 SAME_MAP_CORRELATION = 0.5  # rank correlation from which a map counts as the same
+ALL_RANDOM = "stem"  # the level of weight randomization that reaches from the head to the first layer
 MAP_CHANGES, MAP_UNCHANGED, MAP_OPEN = "changes", "does not change", "is open"
 
 Rows = list[dict]
@@ -30,8 +32,13 @@ class Estimate:
 
 
 class Explained(Protocol):
-    """One patient's rows of the tables of these names."""
+    """One patient's rows of the tables of these names, and Grad-CAM's maps (120,) by model, stage and label.
 
+    acts_at: the places where potassium acts on the beat; none unless the patient is simulated and there are some.
+    """
+
+    attention: Mapping[tuple[str, int, int], np.ndarray]
+    acts_at: Rows
     waves: Rows
     sanity: Rows
     occlusion: Rows
@@ -77,6 +84,31 @@ class Summary:
             lambda one: similarity(one.sanity, model, stage, against, measure), measure, model, stage, against
         )
 
+    def found(self, arm: str, model: str, stage: int | None) -> Estimate:
+        """As `places_found`, of the patient's own places."""
+        return self._over(
+            lambda one: places_found(one, one.acts_at, arm, model, stage), "found", arm, model, f"{stage}"
+        )
+
+    def found_of_others(self, arm: str, model: str, stage: int | None) -> Estimate:
+        """As `places_found`, of the places of the other patients, mean over these."""
+        return self._over(
+            lambda one: self._found_of_others(one, arm, model, stage), "found of others", arm, model, f"{stage}"
+        )
+
+    def found_more(self, arm: str, model: str, stage: int | None) -> Estimate:
+        """How much better the patient's own places are found than those of the other patients."""
+
+        def of_one(one: Explained) -> float:
+            own = places_found(one, one.acts_at, arm, model, stage)
+            return own - self._found_of_others(one, arm, model, stage)
+
+        return self._over(of_one, "found more", arm, model, f"{stage}")
+
+    def found_at_random(self, model: str, stage: int) -> Estimate:
+        """As `found` by Grad-CAM, of the same network with all weights random."""
+        return self._over(lambda one: _found_at_random(one, model, stage), "found at random", model, stage)
+
     def projection(self, model: str, method: str, column: str) -> Estimate:
         """A column of the table "projections"."""
 
@@ -84,6 +116,10 @@ class Summary:
             return _mean(row[column] for row in one.projections if (row["model"], row["method"]) == (model, method))
 
         return self._over(of_one, column, model, method)
+
+    def _found_of_others(self, one: Explained, arm: str, model: str, stage: int | None) -> float:
+        others = (other.acts_at for other in self.patients if other is not one)
+        return _mean(places_found(one, places, arm, model, stage) for places in others)
 
     def _over(self, value: Callable[[Explained], float], *names: str | int) -> Estimate:
         return estimate([value(one) for one in self.patients], self.seed, *names)
@@ -129,6 +165,32 @@ def gradcam_occlusion_agreement(waves: Rows, occlusion: Rows, arm: str, model: s
     seen = np.array([attention_share(waves, model, stage, wave) for wave in WAVES])
     missed = np.array([change_share(occlusion, arm, model, wave) for wave in WAVES])
     return spearman(seen, missed) if np.isfinite([seen, missed]).all() else np.nan
+
+
+def places_found(one: Explained, places: Rows, arm: str, model: str, stage: int | None) -> float:
+    """One patient's `area_found` of `places`: by Grad-CAM of a stage, mean over the labels, or by occlusion (None)."""
+    windows, planted = _windows(one.waves), planted_samples(places)
+    if stage is not None:
+        maps = [map_ for (name, at, _), map_ in one.attention.items() if (name, at) == (model, stage)]
+        return _mean(area_found(map_, planted, windows) for map_ in maps)
+    changes = {row["wave"]: row["logit_change"] for row in _of_arm(one.occlusion, arm, model)}
+    return area_found(occlusion_map(changes, windows), planted, windows) if changes else np.nan
+
+
+def _found_at_random(one: Explained, model: str, stage: int) -> float:
+    windows, planted = _windows(one.waves), planted_samples(one.acts_at)
+    maps = (
+        np.array(row["attention"])
+        for row in one.sanity
+        if (row["model"], row["stage"], row["reference"]) == (model, stage, ALL_RANDOM)
+    )
+    return _mean(area_found(map_, planted, windows) for map_ in maps)
+
+
+def _windows(waves: Rows) -> dict[str, slice]:
+    """The samples of each wave; all rows of a patient have the same."""
+    limits = {row["wave"]: (row["from_ms"], row["to_ms"]) for row in waves if row["wave"] in WAVES}
+    return {wave: window_of_limits(*ms) for wave, ms in limits.items()}
 
 
 def depends_on_training(likeness: Estimate, halves: Estimate) -> str:

@@ -27,12 +27,17 @@ def wave_windows(rr_ms: float) -> dict[str, slice]:
     windows_ms = dict(WINDOWS_MS)
     start_ms, stop_ms = windows_ms["T"]
     windows_ms["T"] = start_ms, max(min(stop_ms, rr_ms - NEXT_ONSET_MS), start_ms + MIN_T_MS)
-    return {name: slice(*(R_INDEX + round(ms / _MS) for ms in limits)) for name, limits in windows_ms.items()}
+    return {name: window_of_limits(*limits) for name, limits in windows_ms.items()}
 
 
 def window_limits_ms(window: slice) -> tuple[float, float]:
     """Return the start and the end of a window, in ms from the R peak."""
     return (window.start - R_INDEX) * _MS, (window.stop - R_INDEX) * _MS
+
+
+def window_of_limits(from_ms: float, to_ms: float) -> slice:
+    """The inverse of `window_limits_ms`."""
+    return slice(R_INDEX + round(from_ms / _MS), R_INDEX + round(to_ms / _MS))
 
 
 def uniform_fractions(windows: dict[str, slice]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from kalemia.explanation.summary import (
     Estimate,
     Summary,
     depends_on_training,
+    places_found,
 )
 from kalemia.explanation.wave_windows import WAVES
 from kalemia.report.formatting import MISSING, interval, number, percent
@@ -22,11 +23,16 @@ from kalemia.report.results import Explanation
 CHECKS = {"stem": "all weights random", "labels": "trained on shuffled labels"}
 
 
-def explanation_values(explanations: list[Explanation], arms: list[str], seed: int) -> dict:
-    """Shares and losses by wave, the results of the randomization tests, and the trustworthiness of the planes."""
-    stages = sorted({stage for one in explanations for stage in one.stages}, reverse=True)
-    models = [model for model in ("generic", *arms) if any(model in one.embedding for one in explanations)]
-    summary = Summary(explanations, seed)
+def explanation_values(explanations: dict[str, Explanation], arms: list[str], seed: int) -> dict:
+    """Shares and losses by wave, the results of the randomization tests, the trustworthiness of the planes, and how
+    well maps find the places that were planted.
+
+    explanations: by the name of the patient.
+    """
+    of_patients = explanations.values()
+    stages = sorted({stage for one in of_patients for stage in one.stages}, reverse=True)
+    models = [model for model in ("generic", *arms) if any(model in one.embedding for one in of_patients)]
+    summary = Summary(list(of_patients), seed)
     return {
         "stages": [stage_words(stage).removeprefix("the ") for stage in stages],
         "steps": " and ".join(f"{step_ms(stage):.0f} ms in {stage_words(stage)}" for stage in stages),
@@ -44,6 +50,8 @@ def explanation_values(explanations: list[Explanation], arms: list[str], seed: i
         if models
         else [],
         "plane_rows": [plane_row(summary, model) for model in models],
+        "planted_rows": planted_rows(summary, models[1:], stages),
+        "planted_patient_rows": planted_patient_rows(explanations, models[1:], stages),
     }
 
 
@@ -168,6 +176,47 @@ def plane_row(summary: Summary, model: str) -> dict:
         "pca": shown(summary.projection(model, "PCA", "trustworthiness")),
         "variance": shown(summary.projection(model, "PCA", "variance")),
     }
+
+
+def planted_rows(summary: Summary, arms: list[str], stages: list[int]) -> list[dict]:
+    """Each arm and map, before and after: how well it finds the planted places; no rows if there are none."""
+    if not any(one.acts_at for one in summary.patients):
+        return []
+    return [
+        {
+            "arm": arm,
+            "when": when,
+            "map": map_words(stage),
+            "found": shown(summary.found(arm, model, stage)),
+            "others": shown(summary.found_of_others(arm, model, stage)),
+            "more": shown(summary.found_more(arm, model, stage)),
+            "random": MISSING if stage is None else shown(summary.found_at_random(model, stage)),
+        }
+        for arm in arms
+        for when, model in (("before", "generic"), ("after", arm))
+        for stage in (*stages, None)
+    ]
+
+
+def planted_patient_rows(explanations: dict[str, Explanation], arms: list[str], stages: list[int]) -> list[dict]:
+    """Each patient and arm after the last round: where potassium acts, and how well each map finds it."""
+    return [
+        {
+            "subject": subject,
+            "arm": arm,
+            "places": ", ".join(place["place"] for place in one.acts_at),
+            "cells": [number(places_found(one, one.acts_at, arm, arm, stage), 2) for stage in (*stages, None)],
+        }
+        for subject, one in explanations.items()
+        if one.acts_at
+        for arm in arms
+        if arm in one.embedding
+    ]
+
+
+def map_words(stage: int | None) -> str:
+    """For example ``Grad-CAM, last stage``; None is occlusion."""
+    return "occlusion" if stage is None else f"Grad-CAM, {stage_words(stage).removeprefix('the ')}"
 
 
 def shown(one: Estimate) -> str:

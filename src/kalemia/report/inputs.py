@@ -39,6 +39,7 @@ STUDY_FILES = tuple(sorted([*JSON_FILES.values(), *(table.path for table in _TAB
 # the history has the seconds of each epoch and the registration its time, so that no two runs have the same
 HASHED_FILES = tuple(path for path in STUDY_FILES if path not in ("generic/history.parquet", "cohort/claims.json"))
 REVIEW = "quality/review.html"
+TRUTH = "source/truth.json"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,12 @@ def read_study(results: str | Path) -> StudyResults:
         review=REVIEW if (results / REVIEW).exists() else None,
         explanations={},
     )
-    return replace(data, explanations=read_explanations(results, data.personal))
+    acts_at = _places_of_effect(results / TRUTH)
+    explanations = {
+        subject: replace(one, acts_at=acts_at.get(subject_id(subject), []))
+        for subject, one in read_explanations(results, data.personal).items()
+    }
+    return replace(data, explanations=explanations)
 
 
 def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:
@@ -94,6 +100,12 @@ def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Exp
     evaluable = {subject_name(row["subject_id"]) for row in arms if row["reason"] is None}
     folder = Path(results) / "explanation"
     return {subject: _explanation(folder / subject) for subject in subjects if subject in evaluable}
+
+
+def _places_of_effect(path: Path) -> dict[int, list[dict]]:
+    """By patient the places where potassium acts on the beat; only a simulated study has the file."""
+    patients = read_json(path)["patients"] if path.exists() else []
+    return {patient["subject_id"]: patient["potassium_acts_at"] for patient in patients}
 
 
 def read_patient(results: str | Path, subject: str) -> PatientResults:

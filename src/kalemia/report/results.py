@@ -1,6 +1,6 @@
 """The results of a study as the report holds them in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -82,7 +82,8 @@ class Embedding:
 class Explanation:
     """What the models of one patient look at; a model is `generic` or an arm after its last round.
 
-    waves, sanity, occlusion, projections: the rows of those tables.
+    waves, sanity, occlusion, projections: the rows of those tables. acts_at: where potassium acts on the patient's
+    beat, as truth.json says; for the study's page only, and empty unless the study is simulated.
     """
 
     mean_beat_mv: dict[tuple[str, int], np.ndarray]  # (model, label) -> (120,)
@@ -92,6 +93,7 @@ class Explanation:
     sanity: list[dict]
     occlusion: list[dict]
     projections: list[dict]
+    acts_at: list[dict] = field(default_factory=list)
 
     @property
     def stages(self) -> list[int]:

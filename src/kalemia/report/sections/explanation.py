@@ -8,10 +8,10 @@ EMBEDDING = "explanation_figures.write_embedding_figure"
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """Attention and losses by wave, the randomization tests, and the trustworthiness of the embeddings."""
+    """Attention and losses by wave, the randomization tests, the trustworthiness of the embeddings, planted places."""
     from kalemia.report.explanation_findings import explanation_values
 
-    return explanation_values(list(data.explanations.values()), list(study.arms), study.seed)
+    return explanation_values(data.explanations, list(study.arms), study.seed)
 
 
 SECTION = Section(
