@@ -62,6 +62,16 @@ def test_the_reason_names_the_comparator(gain):
     assert "against the comparator (mean beat)" in found["reason"]
 
 
+def test_a_comparator_that_no_patient_has_is_named_in_the_reason():
+    found = arm_claims(_rows(auc_comparator=None), Verdict(comparator="mixed_model"), "potassium")["needs_network"]
+    assert found["state"] == OPEN
+    assert found["reason"] == "against the comparator (mixed model): there is nothing to compare with in any patient"
+    few = _rows(n=9)
+    for row in few[:3]:
+        row["auc_comparator"] = None
+    assert "only 6 patients can be counted" in arm_claims(few, SETTINGS, "potassium")["needs_network"]["reason"]
+
+
 def test_an_uncertain_gain_is_open_and_says_what_would_settle_it():
     (one,) = arm_claims(_rows(spread=0.4, gains={"auc_shifted": 0.05}), SETTINGS, "potassium")["reads"]["comparisons"]
     assert one["state"] == OPEN

@@ -119,8 +119,8 @@ def compare(rows: Sequence[dict], comparison: Comparison, smallest_gain: float) 
     """The mean difference over the patients who have both sides, with one-sided 95% bounds on either side.
 
     A patient weighs n+ n- / (n+ + n-), as the variance of an AUC goes with the numbers of test draws of both classes.
-    detectable: the gain that such a study finds with a probability of 80%; patients_needed: how many patients it takes
-    to settle the smallest gain.
+    without: how many patients lack what it is against. detectable: the gain that such a study finds with a probability
+    of 80%; patients_needed: how many patients it takes to settle the smallest gain.
     """
     counted = [row for row in rows if _counts(row, comparison)]
     differences = np.array([row[comparison.of] - row[comparison.against] for row in counted])
@@ -132,6 +132,7 @@ def compare(rows: Sequence[dict], comparison: Comparison, smallest_gain: float) 
         "words": comparison.words,
         "patients": estimate.n,
         "not_counted": len(rows) - estimate.n,
+        "without": sum(row[comparison.against] is None for row in rows),
         "auc": _weighted_mean([row[comparison.of] for row in counted], weights),
         "auc_against": _weighted_mean([row[comparison.against] for row in counted], weights),
         "difference": estimate.mean,
@@ -182,6 +183,8 @@ def _state_of(estimate: MeanEstimate, smallest_gain: float) -> str:
 
 def _reason(figure: dict) -> str:
     against = f"against {figure['words']}"
+    if figure["without"] and figure["without"] == figure["patients"] + figure["not_counted"]:
+        return f"{against}: there is nothing to compare with in any patient"
     if figure["patients"] < MIN_PATIENTS:
         counted = f"only {plural(figure['patients'], 'patient')}" if figure["patients"] else "no patient"
         return f"{against}: {counted} can be counted, and at least {MIN_PATIENTS} are needed"
