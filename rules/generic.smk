@@ -4,7 +4,8 @@
 # Makes:  beats/generic.parquet, all these beats in one file, so that neither the training nor Snakemake has to go through
 #         thousands of files (not if the network is imported); generic/: weights, training history, predictions and metrics
 #         on the three splits, and comparators.parquet, the test draws as simpler scores see them (all but the weights
-#         are empty if the network is imported).
+#         are empty if the network is imported); mixed_model.json, how potassium goes with the ECG's measures in these
+#         patients, for a baseline of the personal ones (not if the network is imported).
 
 
 if study.generic.model:
@@ -97,3 +98,21 @@ else:
             recipe=study.digest("comparators"),
         script:
             "../workflow/scripts/comparators.py"
+
+    rule mixed_model:
+        "Fit a mixed model of the ECG's measures over the generic patients."
+        input:
+            result_path("beats/generic.parquet"),
+        output:
+            result_path("generic/mixed_model.json"),
+        log:
+            log_path("mixed_model"),
+        conda:
+            "../envs/signal.yaml"
+        resources:
+            mem_mb=scale_with_attempt(1000),
+            runtime=scale_with_attempt(30),
+        params:
+            recipe=study.digest("mixed_model"),
+        script:
+            "../workflow/scripts/mixed_model.py"

@@ -1,5 +1,5 @@
 # One network per personal patient, arm and round, and what it is compared with: baselines and negative controls.
-# Needs:  the patient's beats and their quality, the generic weights, and the clinical context of draws.
+# Needs:  the patient's beats and their quality, the generic weights and mixed model, and the clinical context of draws.
 # Makes:  personal/arms.parquet: the number of rounds of each patient in each arm;
 #         features/{subject}.safetensors: the patient's beats after the frozen stages, a cache. It is not temporary, because
 #         Snakemake would then make everything that reads it again whenever one round needs it;
@@ -96,6 +96,9 @@ rule score_generic:
         generic=result_path("generic/model.safetensors"),
         features=result_path("features/{subject}.safetensors"),
         context=result_path("cohort/context.parquet"),
+        mixed_model=(
+            [] if study.generic.model else result_path("generic/mixed_model.json")
+        ),
         personal=ancient(result_path("cohort/personal.parquet")),
     output:
         predictions=result_path("personal/{arm}/{subject}/round-0/predictions.parquet"),

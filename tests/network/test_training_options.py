@@ -49,8 +49,8 @@ def study(tmp_path_factory):
     write_features(shard, generic["model"], NETWORK, PERSONAL.n_trained_stages, 1, features)
     write_table(folder / "context.parquet", "context", empty_table("context"))
     score_generic(
-        split, shard, features, generic["model"], folder / "context.parquet", NETWORK, config.Range(above=5.5), "vote",
-        "a-digest", folder / "0.parquet", folder / "0.json", folder / "baselines.parquet",
+        split, shard, features, generic["model"], folder / "context.parquet", None, NETWORK, config.Range(above=5.5),
+        "vote", "a-digest", folder / "0.parquet", folder / "0.json", folder / "baselines.parquet",
     )  # fmt: skip
     train_round(
         1, split, shard, features, generic["model"], None, NETWORK, ARM, PERSONAL, 2022, "a-digest", "vote",

@@ -14,6 +14,7 @@ from kalemia.personal.baselines import (
     DECISION,
     HISTORY,
     ROLES,
+    Background,
     DrawSet,
     best_threshold,
     of_role,
@@ -21,11 +22,14 @@ from kalemia.personal.baselines import (
     shrink_intercepts,
 )
 from kalemia.stats.draw_metrics import area_under_roc
+from kalemia.stats.mixed_model import MixedModel
 
-HIGH = Range(above=5.5)
+DIFFERENT = MixedModel(np.zeros(6), np.ones(6), np.array([5.0, *[0.0] * 6]), np.array([0.5, *[0.3] * 6]), 0.5)
+HIGH = Background(Range(above=5.5), DIFFERENT)
 NAMES = [
-    "generic", "mean_beat", "minirocket", "ecg_measures", "boosted_measures", "heart_rate", "linear_probe",
-    "nearest_mean", "recalibrated", "threshold", "platt_offset", "time_since_admission", "last_value", "last_label",
+    "generic", "mean_beat", "minirocket", "ecg_measures", "boosted_measures", "mixed_model", "heart_rate",
+    "linear_probe", "nearest_mean", "recalibrated", "threshold", "platt_offset", "time_since_admission", "last_value",
+    "last_label",
 ]  # fmt: skip
 
 
@@ -34,6 +38,7 @@ def _draws(n, seed=1, **columns):
     random = np.random.default_rng(seed)
     plain = {
         "labels": np.arange(n) % 2,
+        "values": 4.2 + 2.0 * (np.arange(n) % 2) + 0.2 * random.standard_normal(n),
         "logit": random.standard_normal(n),
         "decision": np.zeros(n, np.int8),
         "pooled": random.standard_normal((n, 4)),
@@ -48,8 +53,8 @@ def _draws(n, seed=1, **columns):
     return DrawSet(**plain | columns)
 
 
-def _aucs(train, test, positive=HIGH):
-    judged = score_baselines(train, test, positive)
+def _aucs(train, test):
+    judged = score_baselines(train, test, HIGH)
     return {name: area_under_roc(test.labels, scores) for name, (scores, _) in judged.items()}
 
 
@@ -82,6 +87,7 @@ def test_decisions_keep_the_order_of_the_generic_network():
         ("mean_beat", "mean_beat"),
         ("mean_beat", "minirocket"),
         ("measures", "boosted_measures"),
+        ("measures", "mixed_model"),
         ("heart_rate_bpm", "boosted_measures"),
         ("logit", "recalibrated"),
         ("pooled", "linear_probe"),
@@ -137,6 +143,34 @@ def test_a_generic_network_that_is_wrong_way_round_is_turned_by_its_slope():
     assert aucs["recalibrated"] > 0.9
 
 
+def test_without_a_mixed_model_of_the_generic_patients_the_others_score_all_the_same():
+    judged = score_baselines(_draws(10), _draws(8, 2), Background(Range(above=5.5), None))
+    assert list(judged) == [name for name in NAMES if name != "mixed_model"]
+
+
+def test_the_mixed_model_says_the_value_and_decides_by_the_positive_range():
+    everybodys = MixedModel(np.zeros(6), np.ones(6), np.array([5.0, 1.0, *[0.0] * 5]), np.zeros(7), 0.5)
+    measures = np.zeros((3, 6))
+    measures[:, 0] = [0.2, 0.6, 1.5]
+    test = _draws(3, measures=measures)
+    for positive, expected in ((Range(above=5.5), [-0.3, 0.1, 1.0]), (Range(below=5.5), [0.3, -0.1, -1.0])):
+        scores, decisions = score_baselines(_draws(6), test, Background(positive, everybodys))["mixed_model"]
+        np.testing.assert_allclose(scores, expected)
+        assert decisions.tolist() == [int(score > 0) for score in expected]
+
+
+def test_the_mixed_model_learns_from_values_where_labels_are_all_the_others_have():
+    def graded(n, seed):
+        random = np.random.default_rng(seed)
+        measures = random.standard_normal((n, 6))
+        values = 5.0 + 0.9 * measures[:, 3] + 0.05 * random.standard_normal(n)
+        return _draws(n, seed, labels=(values > 5.5).astype(int), values=values, measures=measures)
+
+    aucs = [_aucs(graded(12, seed), graded(60, 100 + seed)) for seed in range(10)]
+    means = {name: np.mean([of_one[name] for of_one in aucs]) for name in ("mixed_model", "ecg_measures")}
+    assert means["mixed_model"] > 0.97 > means["ecg_measures"] + 0.05
+
+
 def test_recalibration_corrects_decisions():
     train, test = (_draws(n, logit=20.0 + 2 * (np.arange(n) % 2)) for n in (10, 20))
     for name in ("threshold", "platt_offset"):
@@ -153,7 +187,8 @@ def test_the_last_value_is_carried_forward():
 
 def test_the_last_value_is_reversed_if_low_values_are_positive():
     values = np.array([3.0, 4.0, np.nan, 3.4])
-    scores, _ = score_baselines(_draws(6), _draws(4, last_value=values), Range(below=3.5))["last_value"]
+    low = Background(Range(below=3.5), None)
+    scores, _ = score_baselines(_draws(6), _draws(4, last_value=values), low)["last_value"]
     np.testing.assert_allclose(scores, [0.5, -0.5, 0, 0.1])
 
 
@@ -167,7 +202,7 @@ def test_the_last_value_is_reversed_if_low_values_are_positive():
 )
 def test_a_last_value_on_the_bound_is_decided_as_the_label(positive, values, said):
     last = np.array(values, np.float32)  # as the table of contexts has it
-    _, decisions = score_baselines(_draws(6), _draws(3, last_value=last), positive)["last_value"]
+    _, decisions = score_baselines(_draws(6), _draws(3, last_value=last), Background(positive, None))["last_value"]
     assert decisions.tolist() == said
 
 

@@ -11,7 +11,7 @@ from kalemia.beats.dataset import read_beats
 from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
-from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_table
+from kalemia.core.tables import empty_table, read_json, read_table, table_from_rows, write_json, write_table
 from kalemia.network.checkpoints import file_hash, load_checkpoint, load_generic, load_round, save_checkpoint
 from kalemia.network.predictions import beat_logits, draw_predictions
 from kalemia.network.training import train
@@ -28,6 +28,8 @@ PERSONAL = config.Personal(
     max_rounds=5, pairs_per_round=1, test_fraction=0.25, min_test_draws=2, n_trained_stages=1, threads=1
 )
 SUBJECT, OTHER = 200001, 200002
+MIXED_MODEL = {"center": [0.0] * 6, "scale": [1.0, 1.0, 10.0, 50.0, 50.0, 50.0], "noise": 0.5}
+MIXED_MODEL |= {"coefficients": [5.0, *[0.0] * 6], "spread": [0.5, *[0.3] * 6]}
 LABELS = [1, 0, 1, 0, 1, 0, 1, 0, None]
 
 
@@ -50,6 +52,8 @@ class Patient:
         self.features = self.folder / "features.safetensors"
         self.context = self.folder / "context.parquet"
         write_table(self.context, "context", empty_table("context"))
+        self.mixed_model = self.folder / "mixed_model.json"
+        write_json(self.mixed_model, {"model": MIXED_MODEL})
 
     def outputs(self, round_: int, name: str = "round") -> SimpleNamespace:
         folder = self.folder / f"{name}-{round_}"
@@ -66,8 +70,9 @@ class Patient:
         out = self.outputs(0)
         self.pass_through()
         score_generic(
-            self.split, self.shard, self.features, self.generic, self.context, NETWORK, config.Range(above=5.5), "vote",
-            "a-digest", out.predictions, out.metrics, self.folder / "baselines.parquet",
+            self.split, self.shard, self.features, self.generic, self.context, self.mixed_model, NETWORK,
+            config.Range(above=5.5), "vote", "a-digest", out.predictions, out.metrics,
+            self.folder / "baselines.parquet",
         )  # fmt: skip
         return out
 
@@ -110,11 +115,15 @@ def largest_change(model, other) -> float:
 
 def relabel(shard, label_of):
     """Give some draws of a shard other labels."""
+    replace_in_draws(shard, "label", label_of)
+
+
+def replace_in_draws(shard, name, of_draw):
     table = read_table(shard, "beats")
-    columns = (table[name].to_pylist() for name in ("draw_id", "label"))
-    labels = [label_of.get(draw, label) for draw, label in zip(*columns, strict=True)]
-    column = table.column_names.index("label")
-    write_table(shard, "beats", table.set_column(column, "label", pa.array(labels, pa.int8())))
+    columns = (table[column].to_pylist() for column in ("draw_id", name))
+    items = [of_draw.get(draw, item) for draw, item in zip(*columns, strict=True)]
+    place, type_ = table.column_names.index(name), table.schema.field(name).type
+    write_table(shard, "beats", table.set_column(place, name, pa.array(items, type_)))
 
 
 def _contexts(draws):
@@ -165,7 +174,16 @@ def test_baselines_are_trained_on_training_draws_only(patient):
     relabel(patient.shard, dict(zip(patient.draws[:4], (0, 1, 0, 0), strict=True)))
     after = patient.baseline_scores()
     unchanged = {name for name in after if after[name] == pytest.approx(before[name], rel=1e-6, nan_ok=True)}
-    assert unchanged == {"generic", "last_value", "last_label"}
+    assert unchanged == {"generic", "last_value", "last_label", "mixed_model"}
+
+
+def test_the_mixed_model_learns_from_the_values_of_training_draws_only(patient):
+    before = patient.baseline_scores()
+    replace_in_draws(patient.shard, "value", dict.fromkeys(patient.test, 7.5))
+    assert patient.baseline_scores() == before
+    replace_in_draws(patient.shard, "value", dict.fromkeys(patient.draws[:2], 7.5))
+    after = patient.baseline_scores()
+    assert {name for name in after if after[name] != pytest.approx(before[name], rel=1e-6)} == {"mixed_model"}
 
 
 def test_roles_follow_the_rounds(patient):

@@ -7,13 +7,13 @@ import pytest
 
 from beat_shards import NETWORK, write_generic_model
 from kalemia.core.config import Arm, Range
-from kalemia.core.tables import empty_table, read_table, write_table
+from kalemia.core.tables import empty_table, read_table, write_json, write_table
 from kalemia.personal.baselines import BASELINES, CROSS_PATIENT
 from kalemia.personal.finetune import train_round
 from kalemia.personal.frozen_stages import write_features
 from kalemia.personal.score_generic import score_generic
 from kalemia.personal.splits import parse_split, predictions_by_round, read_split
-from personal.test_finetune import relabel
+from personal.test_finetune import MIXED_MODEL, relabel, replace_in_draws
 from personal.test_nulls import PERSONAL, Patient
 
 ROLLING_ARM = Arm("rolling", 1.0, "last_stages", "adapt", replay=False, epochs=2, batch_size=16, learning_rate=1e-2)
@@ -105,10 +105,12 @@ def baseline_scores(patient) -> dict[tuple[str, int], float]:
     """The score of each baseline and test draw, of which there is one."""
     context, path = patient.folder / "context.parquet", patient.folder / "baselines.parquet"
     write_table(context, "context", empty_table("context"))
+    mixed_model = patient.folder / "mixed_model.json"
+    write_json(mixed_model, {"model": MIXED_MODEL})
     write_features(patient.shard, patient.generic, NETWORK, PERSONAL.n_trained_stages, 1, patient.features)
     score_generic(
-        patient.split, patient.shard, patient.features, patient.generic, context, NETWORK, Range(above=5.5), "vote",
-        "d", patient.folder / "0.parquet", patient.folder / "0.json", path,
+        patient.split, patient.shard, patient.features, patient.generic, context, mixed_model, NETWORK,
+        Range(above=5.5), "vote", "d", patient.folder / "0.parquet", patient.folder / "0.json", path,
     )  # fmt: skip
     rows = read_table(path, "baselines").to_pylist()
     scores = {(row["baseline"], row["draw_id"]): row["score"] for row in rows}
@@ -117,15 +119,16 @@ def baseline_scores(patient) -> dict[tuple[str, int], float]:
 
 
 def test_baselines_learn_from_the_draws_that_the_network_has_learned_from(tmp_path):
-    """Other labels of the last pair change the scores of the draws that its round predicts, and no earlier ones."""
+    """Another last pair changes the scores of the draws that its round predicts, and no earlier ones."""
     patient = Patient(tmp_path, write_generic_model(tmp_path / "generic.safetensors"), 200001, ROLLING_ARM)
     split = parse_split(read_split(patient.split))
     before = baseline_scores(patient)
     assert before.keys() == {(name, draw) for name in BASELINES if name != CROSS_PATIENT for draw in split.test}
     relabel(patient.shard, dict(zip(split.rounds[-1], (0, 1), strict=True)))
+    replace_in_draws(patient.shard, "value", dict(zip(split.rounds[-1], (4.0, 6.5), strict=True)))
     after = baseline_scores(patient)
     changed = {key for key in before if abs(after[key] - before[key]) > 1e-9}
     assert {draw for _, draw in changed} == set(split.predicted_in(len(split.rounds)))
-    assert {"mean_beat", "minirocket", "ecg_measures", "boosted_measures", "recalibrated"} <= {
+    assert {"mean_beat", "minirocket", "ecg_measures", "boosted_measures", "mixed_model", "recalibrated"} <= {
         name for name, _ in changed
     }

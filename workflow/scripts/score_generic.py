@@ -13,6 +13,7 @@ with job_log(snakemake.log[0], snakemake.rule):
         features_path=snakemake.input.features,
         generic_path=snakemake.input.generic,
         context_path=snakemake.input.context,
+        mixed_model_path=snakemake.input.get("mixed_model") or None,
         network=study.network,
         positive=study.analyte.positive,
         decision=study.evaluation.decision,

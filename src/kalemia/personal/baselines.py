@@ -1,7 +1,7 @@
 """Baselines: simpler scores of the test draws, beside those of the personal networks.
 
-Every baseline learns from the training draws, and from no others. To add one, add a function and an entry to
-`BASELINES`; then `make generate`. A new comparator also belongs to `COMPARATORS` of `core.settings.verdict`.
+Every baseline learns from the training draws, and from no others of the patient. To add one, add a function and an
+entry to `BASELINES`; then `make generate`. A new comparator also belongs to `COMPARATORS` of `core.settings.verdict`.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from kalemia.stats.boosted_stumps import fit_boosted_stumps
 from kalemia.stats.draw_metrics import best_threshold
 from kalemia.stats.logistic_regression import fit_logistic, fit_offset
 from kalemia.stats.minirocket import fit_minirocket
+from kalemia.stats.mixed_model import MixedModel
 from kalemia.stats.ridge import fit_ridge
 
 
@@ -21,12 +22,13 @@ from kalemia.stats.ridge import fit_ridge
 class DrawSet:
     """Some labeled draws of a patient (n,), and the values that baselines may use.
 
-    logit and decision: of the generic network. pooled: the features of its head (n, channels). mean_beat: (n, 60) in
-    mV, means of neighboring samples. measures: of the median beat (n, 6). The others are from the context table; NaN if
-    not known.
+    values: of the analyte. logit and decision: of the generic network. pooled: the features of its head (n, channels).
+    mean_beat: (n, 60) in mV, means of neighboring samples. measures: of the median beat (n, 6). The others are from the
+    context table; NaN if not known.
     """
 
     labels: np.ndarray
+    values: np.ndarray
     logit: np.ndarray
     decision: np.ndarray
     pooled: np.ndarray
@@ -42,6 +44,18 @@ class DrawSet:
         return DrawSet(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
 
 
+@dataclass(frozen=True)
+class Background:
+    """What baselines know beside the patient's draws.
+
+    positive: the values of the positive class. mixed_model: of the generic patients' values on `DrawSet.measures`; None
+    if they have too few draws.
+    """
+
+    positive: Range
+    mixed_model: MixedModel | None
+
+
 Scores = tuple[np.ndarray, np.ndarray]  # scores (n,) that order the test draws, and decisions (n,) of 0 and 1
 
 
@@ -50,12 +64,13 @@ class Baseline:
     """One baseline, named by its key in `BASELINES`.
 
     role: a key of `ROLES`. doc: a description in one sentence. score: scores the test draws after training on the
-    training draws, which hold both classes; None if that needs other patients, so that the evaluation adds it.
+    training draws, which hold both classes, or returns None if it cannot; None in its place if that needs other
+    patients, so that the evaluation adds it.
     """
 
     role: str
     doc: str
-    score: Callable[[DrawSet, DrawSet, Range], Scores] | None
+    score: Callable[[DrawSet, DrawSet, Background], Scores | None] | None
 
 
 REFERENCE, COMPARATOR, DECISION, CLOCK, HISTORY = "reference", "comparator", "decision", "clock", "history"
@@ -68,52 +83,60 @@ ROLES = {
 }
 
 
-def _generic(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _generic(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     return test.logit, test.decision
 
 
-def _threshold(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _threshold(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     return _decide_by_sign(test.logit - best_threshold(train.logit, train.labels))
 
 
-def _platt_offset(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _platt_offset(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     offset, _ = fit_offset(train.logit, train.labels)
     return _decide_by_sign(test.logit + offset)
 
 
-def _nearest_mean(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _nearest_mean(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     squared_distances = [
         ((test.pooled - train.pooled[train.labels == label].mean(axis=0)) ** 2).sum(axis=1) for label in (0, 1)
     ]
     return _decide_by_sign(squared_distances[0] - squared_distances[1])
 
 
-def _logistic_regression(values: Callable[[DrawSet], np.ndarray]) -> Callable[[DrawSet, DrawSet, Range], Scores]:
+def _logistic_regression(values: Callable[[DrawSet], np.ndarray]) -> Callable[[DrawSet, DrawSet, Background], Scores]:
     """A baseline that fits a logistic regression on values (n, columns)."""
 
-    def score(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+    def score(train: DrawSet, test: DrawSet, background: Background) -> Scores:
         return _decide_by_sign(fit_logistic(values(train), train.labels).score(values(test)))
 
     return score
 
 
-def _last_value(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
-    return _decide_by_sign(_distance_into(positive, test.last_value))
+def _last_value(train: DrawSet, test: DrawSet, background: Background) -> Scores:
+    return _decide_by_sign(_distance_into(background.positive, test.last_value))
 
 
-def _last_label(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _last_label(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     return _decide_by_sign(np.nan_to_num(2 * test.last_label - 1))
 
 
-def _minirocket(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _minirocket(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     features = fit_minirocket(train.mean_beat, _MINIROCKET_FEATURES).features
     return _decide_by_sign(fit_ridge(features(train.mean_beat), train.labels).score(features(test.mean_beat)))
 
 
-def _boosted_measures(train: DrawSet, test: DrawSet, positive: Range) -> Scores:
+def _boosted_measures(train: DrawSet, test: DrawSet, background: Background) -> Scores:
     return _decide_by_sign(
         fit_boosted_stumps(_measures_and_times(train), train.labels).score(_measures_and_times(test))
     )
+
+
+def _mixed_model(train: DrawSet, test: DrawSet, background: Background) -> Scores | None:
+    model = background.mixed_model
+    if model is None:
+        return None
+    values = model.predict(train.measures, train.values, test.measures)
+    return _decide_by_sign(_distance_into(background.positive, values))
 
 
 def _measures_and_times(draws: DrawSet) -> np.ndarray:
@@ -142,6 +165,12 @@ BASELINES = {
         COMPARATOR,
         "Gradient boosting on these measures, heart rate and the hours since the last known value.",
         _boosted_measures,
+    ),
+    "mixed_model": Baseline(
+        COMPARATOR,
+        "The value predicted from T amplitude, T/R ratio, T slope, QRS width, PR and QT by a mixed model of the generic"
+        " patients, with an intercept and slopes of the patient's own.",
+        _mixed_model,
     ),
     "heart_rate": Baseline(
         COMPARATOR,
@@ -185,9 +214,10 @@ def of_role(role: str) -> list[str]:
     return [name for name, baseline in BASELINES.items() if baseline.role == role]
 
 
-def score_baselines(train: DrawSet, test: DrawSet, positive: Range) -> dict[str, Scores]:
-    """The scores of the test draws by every baseline that needs no other patient."""
-    return {name: one.score(train, test, positive) for name, one in BASELINES.items() if one.score}
+def score_baselines(train: DrawSet, test: DrawSet, background: Background) -> dict[str, Scores]:
+    """The scores of the test draws by every baseline that needs no other personal patient and can score them."""
+    found = {name: one.score(train, test, background) for name, one in BASELINES.items() if one.score}
+    return {name: scores for name, scores in found.items() if scores is not None}
 
 
 def _distance_into(positive: Range, values: np.ndarray) -> np.ndarray:

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.beats.dataset import read_beats
+from kalemia.beats.draw_summaries import summarize_beats
+from kalemia.beats.generic_mixed_model import read_generic_mixed_model
 from kalemia.core.config import Network, Range
 from kalemia.core.tables import read_table, table_from_rows, write_table
-from kalemia.ecg.beat_measurements import measure_beats
 from kalemia.network.predictions import draw_predictions
-from kalemia.personal.baselines import DrawSet, score_baselines
+from kalemia.personal.baselines import Background, DrawSet, score_baselines
 from kalemia.personal.cached_features import Origin, load_features
 from kalemia.personal.round_scores import write_round_predictions
 from kalemia.personal.splits import predictions_by_round, read_split
@@ -23,6 +24,7 @@ def score_generic(
     features_path: str | Path,
     generic_path: str | Path,
     context_path: str | Path,
+    mixed_model_path: str | Path | None,
     network: Network,
     positive: Range,
     decision: str,
@@ -33,7 +35,8 @@ def score_generic(
 ) -> None:
     """Score all draws of a patient with the generic network (round 0), and the test draws with every baseline.
 
-    A patient without a split has no baselines. Raises `UserError` if the files do not belong together.
+    mixed_model_path: as `write_generic_mixed_model` writes it; None if the study trains no generic network. A patient
+    without a split has no baselines. Raises `UserError` if the files do not belong together.
     """
     split, beats = read_split(split_path), read_table(shard_path, "beats", ["draw_id", "rr_after_ms"])
     pooled, outputs = load_features(features_path, ("pooled", "outputs"), Origin.of(generic_path, shard_path))
@@ -45,13 +48,14 @@ def score_generic(
     rr_ms = beats["rr_after_ms"].to_numpy(zero_copy_only=False)
     draws = _draw_set(predictions, beat_set.draw_ids, beat_set.beats_mv, rr_ms, pooled, context)
     ids = predictions["draw_id"].to_numpy()
+    background = Background(positive, mixed_model_path and read_generic_mixed_model(mixed_model_path))
     rows = []
     for learned, tested in predictions_by_round(split):
         train, test = (np.flatnonzero(np.isin(ids, part)) for part in (learned, tested))
         test_rows = predictions.select(["subject_id", "draw_id", "draw_time", "label"]).take(test).to_pylist()
         rows += [
             row | {"baseline": name, "score": score, "decision": decided}
-            for name, (scores, decisions) in score_baselines(draws.take(train), draws.take(test), positive).items()
+            for name, (scores, decisions) in score_baselines(draws.take(train), draws.take(test), background).items()
             for row, score, decided in zip(test_rows, scores.tolist(), decisions.tolist(), strict=True)
         ]
     write_table(baselines_path, "baselines", table_from_rows("baselines", rows), digest)
@@ -77,6 +81,7 @@ def _draw_set(
 
     return DrawSet(
         labels=predictions["label"].to_numpy(zero_copy_only=False),
+        values=predictions["value"].to_numpy(zero_copy_only=False).astype(np.float64),
         logit=predictions["logit"].to_numpy(),
         decision=predictions["decision"].to_numpy(),
         pooled=np.array([pooled[places].mean(axis=0, dtype=np.float64) for places in beats_of_draws]),
@@ -88,17 +93,3 @@ def _draw_set(
         hours_since_last=context_column("hours_since_last"),
         hours_since_admission=context_column("hours_since_admission"),
     )
-
-
-def summarize_beats(
-    ids: np.ndarray, draw_ids: np.ndarray, beats_mv: np.ndarray, rr_ms: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The fields `mean_beat` (draws, 60) and `measures` (draws, 6) of `DrawSet` for the draws `ids`.
-
-    draw_ids, beats_mv, rr_ms: of every beat its draw, its samples (beats, 120) and the interval after it.
-    """
-    places = [np.flatnonzero(draw_ids == draw) for draw in ids]
-    median_mv = np.array([np.median(beats_mv[mine], axis=0) for mine in places]).reshape(len(ids), -1)
-    mean_mv = np.array([beats_mv[mine].mean(axis=0, dtype=np.float64) for mine in places])
-    measures = measure_beats(median_mv, np.array([np.nanmedian(rr_ms[mine]) for mine in places]))
-    return mean_mv.reshape(len(ids), -1, 2).mean(axis=2), measures

@@ -59,6 +59,8 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
             return "digest", "import_generic" if study.generic.model else "generic"
         case ("generic", "comparators.parquet"):
             return "digest", "import_generic" if study.generic.model else "comparators"
+        case ("generic", "mixed_model.json"):
+            return "digest", "mixed_model"
         case ("personal", "arms.parquet"):
             return "digest", "count_rounds"
         case ("personal", arm, "cross_patient.parquet"):

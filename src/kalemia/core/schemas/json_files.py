@@ -23,6 +23,12 @@ JSON_FILES = (
         "metrics on training, validation and test draws and beats, with intervals ([training.md](../training.md))",
     ),
     JsonFile(
+        "generic/mixed_model.json",
+        "the mixed model of the ECG's measures over all draws of the generic patients, on which a baseline builds: mean"
+        " and SD of the measures, intercept and slopes of the mean patient, their SDs between patients, and the noise;"
+        " null with fewer than nine draws; not written if the network is imported",
+    ),
+    JsonFile(
         "personal/{arm}/{subject}/split.json",
         "the draws of each round and of the test, the seed, the leakage audit, and for every usable draw its time,"
         " label, recording, admission and segments",

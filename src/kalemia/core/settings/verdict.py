@@ -11,6 +11,7 @@ COMPARATORS = {  # the baselines of this role, with what each is
     "minirocket": "a ridge on MiniRocket features of the mean beat",
     "ecg_measures": "a logistic regression on six measures of the median beat",
     "boosted_measures": "gradient boosting on these measures, heart rate and time since the last value",
+    "mixed_model": "a mixed model of these measures over the generic patients, with a line of the patient's own",
     "heart_rate": "a logistic regression on heart rate",
     "linear_probe": "a logistic regression on features of the generic network",
     "nearest_mean": "the nearest class mean of features of the generic network",

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.beats.draw_summaries import summarize_beats
 from kalemia.core.config import Range
 from kalemia.core.schemas import BEAT_SAMPLES
 from kalemia.core.tables import read_row_groups, read_table, table_from_rows, write_table
-from kalemia.personal.baselines import BASELINES, DrawSet
-from kalemia.personal.score_generic import summarize_beats
+from kalemia.personal.baselines import BASELINES, Background, DrawSet
 
 COMPARATORS = ("heart_rate", "ecg_measures", "mean_beat", "minirocket")  # of `BASELINES`: those that need the ECG alone
 _MS_PER_MINUTE = 60_000
@@ -30,7 +30,9 @@ def write_comparators(
     keys = predictions.select(["subject_id", "draw_id", "label"]).take(tested).to_pylist()
     rows = []
     for name in COMPARATORS:
-        scores, _ = BASELINES[name].score(draws.take(learned), draws.take(tested), positive)
+        scores, _ = BASELINES[name].score(
+            draws.take(learned), draws.take(tested), Background(positive, mixed_model=None)
+        )
         rows += [key | {"baseline": name, "score": score} for key, score in zip(keys, scores.tolist(), strict=True)]
     write_table(path, "comparators", table_from_rows("comparators", rows), digest)
 
@@ -49,6 +51,7 @@ def _draw_set(predictions: pa.Table, beats_path: str | Path) -> DrawSet:
     unknown = np.full(n, np.nan)
     return DrawSet(
         labels=predictions["label"].to_numpy(),
+        values=predictions["value"].to_numpy().astype(np.float64),
         logit=predictions["logit"].to_numpy(),
         decision=predictions["decision"].to_numpy(),
         pooled=np.empty((n, 0)),
