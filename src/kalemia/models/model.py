@@ -11,7 +11,7 @@ import pyarrow as pa
 from kalemia.beats.beats_of_record import window_edges
 from kalemia.beats.dataset import beat_set
 from kalemia.beats.find_beats import FoundBeats
-from kalemia.beats.normalization import normalize_beats
+from kalemia.beats.normalization import normalize_beats, sums_after
 from kalemia.beats.segment_beats import extract_beats
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.tables import table_from_rows
@@ -94,6 +94,15 @@ class Model:
             mean_beat_mv=scored.beats_mv.mean(axis=0, dtype=np.float64),
             beats=beats,
         )
+
+    def after(self, result: WindowResult) -> "Model":
+        """The model for what comes after a window: where beats are normalized over a subject, it knows the window's."""
+        if not len(result.beats):
+            return self
+        beats = beat_set("window", result.beats, None)
+        times = beats.rows["draw_time"].to_numpy()
+        sums = sums_after(beats.beats_mv, beats.draw_ids, times, self.config.sums)
+        return Model(dataclasses.replace(self.config, sums=sums), self._network)
 
     def predict_proba(self, beats: FoundBeats | np.ndarray) -> np.ndarray:
         """The probability (n,) that each of n beats is of a positive draw.
