@@ -9,7 +9,7 @@ from beat_shards import START, write_split
 from kalemia.core.paths import ResultPaths, subject_name
 from kalemia.core.seeds import rng
 from kalemia.core.tables import table_from_rows, write_table
-from kalemia.models.calibration import Calibration, Coverage, calibrate_generic, calibrate_personal
+from kalemia.models.calibration import Calibration, Coverage, calibrate_arm, calibrate_generic, calibrate_personal
 from kalemia.stats.prediction_sets import fit_platt, fit_set_bounds
 
 ARM = "forward"
@@ -70,7 +70,7 @@ def _learned(subject, n_rounds):
 
 def test_with_few_own_draws_it_rests_on_what_the_networks_of_others_said_before_they_learned(study_here, paths):
     _write_arm(study_here, paths, dict.fromkeys(PATIENTS, 6))
-    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6)
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6, None)
     labels, logits = (np.concatenate(parts) for parts in zip(*(_learned(p, 6) for p in PATIENTS[1:]), strict=True))
     assert (found.source, found.n_positive, found.n_negative, found.n_patients) == ("other patients", 10, 10, 2)
     assert found.bounds == fit_set_bounds(logits, labels, 0.9)
@@ -81,7 +81,7 @@ def test_with_few_own_draws_it_rests_on_what_the_networks_of_others_said_before_
 
 def test_with_enough_own_draws_it_rests_on_them(study_here, paths):
     _write_arm(study_here, paths, dict(zip(PATIENTS, (12, 6, 6), strict=True)))
-    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 12)
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 12, None)
     labels, logits = _learned(PATIENTS[0], 12)
     assert (found.source, found.n_positive, found.n_negative, found.n_patients) == ("patient", 11, 11, 1)
     assert found.bounds == fit_set_bounds(logits, labels, 0.9)
@@ -92,18 +92,30 @@ def test_with_enough_own_draws_it_rests_on_them(study_here, paths):
 def test_an_earlier_round_knows_nothing_of_later_draws_of_its_patient(study_here, paths):
     """At round 4 the patient has too few draws of its own, whatever it learns later."""
     _write_arm(study_here, paths, dict(zip(PATIENTS, (12, 6, 6), strict=True)))
-    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 4)
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 4, None)
     assert (found.source, found.n_positive) == ("other patients", 10)
 
 
 def test_too_few_draws_calibrate_nothing(study_here, paths):
     _write_arm(study_here, paths, dict.fromkeys(PATIENTS, 5))
-    assert calibrate_personal(study_here, paths, ARM, PATIENTS[0], 5) is None
+    assert calibrate_personal(study_here, paths, ARM, PATIENTS[0], 5, None) is None
+
+
+def test_a_patient_without_others_takes_the_calibration_of_the_generic_networks_study(study_here, paths):
+    _write_arm(study_here, paths, dict.fromkeys(PATIENTS, 6))
+    population = calibrate_arm(study_here, paths, ARM)
+    labels, logits = (np.concatenate(parts) for parts in zip(*(_learned(p, 6) for p in PATIENTS), strict=True))
+    assert (population.source, population.n_patients, population.coverage.n) == ("population", 3, 18)
+    assert population.bounds == fit_set_bounds(logits, labels, 0.9)
+    _write_arm(study_here, paths, {PATIENTS[0]: 5})
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 5, population)
+    assert (found.bounds, found.coverage) == (population.bounds, population.coverage)
+    assert found.own_coverage.n == 6
 
 
 def test_coverage_counts_the_test_draws_whose_label_is_in_their_set(study_here, paths):
     _write_arm(study_here, paths, dict.fromkeys(PATIENTS, 6))
-    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6)
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6, None)
     test = range(PATIENTS[0] * 1000 + 12, PATIENTS[0] * 1000 + 18)
     sets = [found.prediction_set(_logit(PATIENTS[0], draw, 6)) for draw in test]
     hits = [1 - draw % 2 in held for draw, held in zip(test, sets, strict=True)]
@@ -126,7 +138,7 @@ def test_a_generic_network_rests_on_validation_draws_and_is_measured_on_test_dra
 
 def test_probabilities_and_sets_follow_the_logit(study_here, paths):
     _write_arm(study_here, paths, dict.fromkeys(PATIENTS, 6))
-    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6)
+    found = calibrate_personal(study_here, paths, ARM, PATIENTS[0], 6, None)
     probabilities = [found.probability(logit) for logit in (-9.0, 0.0, 9.0)]
     assert probabilities == sorted(probabilities)
     assert (found.prediction_set(-9.0), found.prediction_set(9.0)) == ((0,), (1,))

@@ -1,6 +1,8 @@
 """Calibrate a network on draws that it was not trained on, and measure on test draws what its sets then hold."""
 
+import dataclasses
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +40,8 @@ class Calibration:
     """Probabilities and prediction sets of a network, and on which draws they rest.
 
     source: "patient", own training draws, each as the network predicted it before it learned from it; "other patients",
-    such draws of the arm's other patients; "validation", those of a generic network. coverage: over the test draws of
+    such draws of the arm's other patients; "population", of all patients of the arm in the study of the generic
+    network; "validation", those of a generic network. coverage: over the test draws of
     the study, those of each patient by the draws of the others. own_coverage: over the patient's test draws alone; None
     for a generic network. No test draw is one that its sets rest on.
     """
@@ -89,56 +92,69 @@ def calibrate_generic(study: Study, paths: ResultPaths) -> Calibration | None:
     path = paths("generic/predictions.parquet")
     refuse_other_digests(study, [path])
     predictions = read_table(path, "predictions")
-    validation, test = (
-        _Draws.of(predictions.filter(pc.equal(predictions["role"], role))) for role in ("validation", "test")
-    )
+    validation, test = _of_role(predictions, "validation"), _of_role(predictions, "test")
     if not validation.suffice:
         return None
-    return _calibration("validation", validation, _coverage([(validation, test)]), None)
+    return _calibration("validation", validation, [(validation, test)])
 
 
-def calibrate_personal(study: Study, paths: ResultPaths, arm: str, subject: int, round_: int) -> Calibration | None:
-    """Calibrate one patient's network after a round.
+def calibrate_arm(study: Study, paths: ResultPaths, arm: str) -> Calibration | None:
+    """Calibrate the networks of an arm for a patient who is none of its patients; None if their draws are too few.
 
-    On the patient's own training draws until then if they are enough, else on those of the arm's other patients; None
-    if these are too few as well. The generic network's validation draws would not do: its logits are on another scale.
+    It goes with the generic network, for patients who are enrolled later.
     """
     of_arm = _Arm(study, paths, arm)
-    rounds = of_arm.last_rounds() | {subject: round_}
-    learned = {patient: of_arm.learned(patient, last) for patient, last in rounds.items()}
-    tests = {patient: of_arm.tested(patient, last) for patient, last in rounds.items()}
-    own = learned[subject]
+    draws = _join(list(of_arm.learned.values()))
+    return _calibration("population", draws, of_arm.pairs()) if draws.suffice else None
+
+
+def calibrate_personal(
+    study: Study, paths: ResultPaths, arm: str, subject: int, round_: int, population: Calibration | None
+) -> Calibration | None:
+    """Calibrate one patient's network after a round.
+
+    On the patient's own training draws until then if they are enough, else on those of the arm's other patients, else
+    as in the study of the generic network (`population`, by `calibrate_arm`). The generic network's validation draws
+    would not do: its logits are on another scale.
+    """
+    of_arm = _Arm(study, paths, arm, {subject: round_})
+    own, test, others = of_arm.learned[subject], of_arm.tested[subject], of_arm.others(subject)
     if own.suffice:
-        held_out = tests[subject].where(~np.isin(tests[subject].draw_ids, own.draw_ids))
-        return _calibration("patient", own, None, _coverage([(own, held_out)]))
-    others = {patient: _join([learned[other] for other in learned if other != patient]) for patient in learned}
-    if not others[subject].suffice:
-        return None
-    pairs = {patient: (others[patient], tests[patient]) for patient in learned if others[patient].suffice}
-    return _calibration("other patients", others[subject], _coverage(list(pairs.values())), _coverage([pairs[subject]]))
+        return _with_own(_calibration("patient", own, []), test.where(~np.isin(test.draw_ids, own.draw_ids)))
+    if others.suffice:
+        return _with_own(_calibration("other patients", others, of_arm.pairs()), test)
+    return population and _with_own(population, test)
 
 
-def _calibration(source: str, draws: _Draws, coverage: Coverage | None, own: Coverage | None) -> Calibration:
+def _calibration(source: str, draws: _Draws, pairs: list[tuple[_Draws, _Draws]]) -> Calibration:
+    """Calibrate on some draws; the coverage is over the second of each pair, by sets that rest on the first."""
     return Calibration(
         source=source,
         n_positive=int(np.sum(draws.labels == 1)),
         n_negative=int(np.sum(draws.labels == 0)),
         n_patients=len(np.unique(draws.subjects)),
         scale=fit_platt(draws.logits, draws.labels),
-        bounds=fit_set_bounds(draws.logits, draws.labels, LEVEL),
-        coverage=coverage,
-        own_coverage=own,
+        bounds=_bounds(draws),
+        coverage=_coverage([(_bounds(draws), test) for draws, test in pairs]),
+        own_coverage=None,
     )
 
 
-def _coverage(pairs: list[tuple[_Draws, _Draws]]) -> Coverage | None:
-    """Over all test draws, each with the sets that rest on the calibration draws of its pair; None without any."""
+def _with_own(calibration: Calibration, test: _Draws) -> Calibration:
+    """With the coverage of a patient's test draws."""
+    return dataclasses.replace(calibration, own_coverage=_coverage([(calibration.bounds, test)]))
+
+
+def _bounds(draws: _Draws) -> SetBounds:
+    return fit_set_bounds(draws.logits, draws.labels, LEVEL)
+
+
+def _coverage(pairs: list[tuple[SetBounds, _Draws]]) -> Coverage | None:
+    """Over all test draws, each with the bounds of its pair; None without any."""
     tests = _join([test for _, test in pairs])
     if not len(tests.labels):
         return None
-    held = np.concatenate(
-        [np.stack(fit_set_bounds(of.logits, of.labels, LEVEL).holds(test.logits), axis=1) for of, test in pairs]
-    )
+    held = np.concatenate([np.stack(bounds.holds(test.logits), axis=1) for bounds, test in pairs])
     covered = held[np.arange(len(held)), tests.labels]
     _, person = np.unique(tests.subjects, return_inverse=True)
     interval = share_interval(np.bincount(person, weights=covered), np.bincount(person))
@@ -148,28 +164,36 @@ def _coverage(pairs: list[tuple[_Draws, _Draws]]) -> Coverage | None:
 
 
 class _Arm:
-    """The draws of the patients of one arm, by what a network says of them."""
+    """The draws of every patient of one arm until the last round, or until another.
 
-    def __init__(self, study: Study, paths: ResultPaths, arm: str):
+    learned: by patient, training draws, each as the network predicted it before it learned from it. tested: the test
+    draws, as the network of the last of these rounds predicts them.
+    """
+
+    def __init__(self, study: Study, paths: ResultPaths, arm: str, until: dict[int, int] = MappingProxyType({})):
         self._study, self._paths, self._arm = study, paths, arm
+        rows = read_table(paths("personal/arms.parquet"), "arms").to_pylist()
+        rounds = {row["subject_id"]: row["rounds"] for row in rows if row["arm"] == arm and row["rounds"]} | dict(until)
+        self.learned = {subject: self._learned(subject, last) for subject, last in rounds.items()}
+        self.tested = {subject: _of_role(self._predictions(subject, last), "test") for subject, last in rounds.items()}
 
-    def last_rounds(self) -> dict[int, int]:
-        """The last round of every patient who has one."""
-        rows = read_table(self._paths("personal/arms.parquet"), "arms").to_pylist()
-        return {row["subject_id"]: row["rounds"] for row in rows if row["arm"] == self._arm and row["rounds"]}
+    def others(self, subject: int) -> _Draws:
+        """What all patients but one have learned from."""
+        return _join([draws for other, draws in self.learned.items() if other != subject])
 
-    def learned(self, subject: int, last_round: int) -> _Draws:
-        """Training draws until a round, each as the network of the round before it was learned from predicts it."""
+    def pairs(self) -> list[tuple[_Draws, _Draws]]:
+        """For every patient for whom they suffice: what the others have learned from, and the patient's test draws."""
+        pairs = [(self.others(subject), test) for subject, test in self.tested.items()]
+        return [(draws, test) for draws, test in pairs if draws.suffice]
+
+    def _learned(self, subject: int, last_round: int) -> _Draws:
         rounds = read_split(self._paths.arm_file(self._arm, subject_name(subject), "split.json"))["rounds"]
-        return _join([self._predicted(subject, k, rounds[k]) for k in range(1, last_round)])
-
-    def tested(self, subject: int, round_: int) -> _Draws:
-        """The test draws, as the network after a round predicts them."""
-        return _of_role(self._predictions(subject, round_), "test")
-
-    def _predicted(self, subject: int, round_: int, draws: list[int]) -> _Draws:
-        predictions = self._predictions(subject, round_)
-        return _Draws.of(predictions.filter(pc.is_in(predictions["draw_id"], pa.array(draws, pa.int64()))))
+        parts = []
+        for before in range(1, last_round):
+            predictions = self._predictions(subject, before)
+            draws = pa.array(rounds[before], pa.int64())
+            parts.append(_Draws.of(predictions.filter(pc.is_in(predictions["draw_id"], draws))))
+        return _join(parts)
 
     def _predictions(self, subject: int, round_: int) -> pa.Table:
         path = self._paths.round_file(self._arm, subject_name(subject), round_, "predictions.parquet")

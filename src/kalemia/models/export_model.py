@@ -22,10 +22,10 @@ from kalemia.core.runs.digests import refuse_other_digests
 from kalemia.core.schemas import BEAT_SAMPLES
 from kalemia.core.tables import file_hash, read_json, read_row_groups, read_table
 from kalemia.ecg.fiducial import FiducialTemplate
-from kalemia.models.calibration import Calibration, calibrate_generic, calibrate_personal
+from kalemia.models.calibration import Calibration, calibrate_arm, calibrate_generic, calibrate_personal
 from kalemia.models.model_card import model_card
 from kalemia.models.model_config import ModelConfig, Origin, TestMetrics
-from kalemia.models.model_folder import write_model_folder
+from kalemia.models.model_folder import read_model_config, write_model_folder
 from kalemia.models.other_formats import WRITERS, check_format
 from kalemia.network.checkpoints import Lineage, load_generic, load_round
 from kalemia.network.resnet import ResNet
@@ -84,13 +84,17 @@ def _find_network(folder: Path) -> _Exported:
 
 
 def _generic_model(study: Study, paths: ResultPaths) -> tuple[ModelConfig, ResNet, Lineage]:
+    if study.generic.model:
+        raise UserError(f"{paths('generic')}: the network is that of the model folder {study.generic.model}; use that")
     generic, beats = paths("generic/model.safetensors"), paths("beats/generic.parquet")
     refuse_other_digests(study, [generic, beats])
     network, lineage = load_generic(generic, study.network)
     mean_beat_mv = _mean_beat(read_row_groups(beats, "beats", ["draw_id", "beat"]), lineage.draws)
-    calibration = calibrate_generic(study, paths)
+    calibrations = {arm: calibrate_arm(study, paths, arm) for arm in study.arms}
+    of_arms = {arm: calibration for arm, calibration in calibrations.items() if calibration}
     metrics = _test_metrics(read_json(paths("generic/metrics.json"))["test"])
-    return _config(study, paths, lineage, generic, calibration, metrics, mean_beat_mv), network, lineage
+    config = _config(study, paths, lineage, generic, calibrate_generic(study, paths), metrics, mean_beat_mv)
+    return dataclasses.replace(config, arm_calibrations=of_arms), network, lineage
 
 
 def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tuple[ModelConfig, ResNet, Lineage]:
@@ -107,7 +111,9 @@ def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tu
     sums = sums_after(earlier.beats_mv, earlier.draw_ids, earlier.rows["draw_time"].to_numpy())
     mean_beat_mv = _mean_beat([read_table(shard, "beats", ["draw_id", "beat"])], lineage.draws)
     wave = _first_wave(study, lineage, read_table(excerpts, "excerpts"), read_table(quality, "quality"))
-    calibration = calibrate_personal(study, paths, exported.arm, exported.subject_id, exported.round)
+    population = study.generic.model and read_model_config(study.generic.model).arm_calibrations.get(exported.arm)
+    of_round = exported.arm, exported.subject_id, exported.round
+    calibration = calibrate_personal(study, paths, *of_round, population)
     metrics = _test_metrics(read_json(paths.round_file(exported.arm, subject, exported.round, "metrics.json")))
     return _config(study, paths, lineage, weights, calibration, metrics, mean_beat_mv, sums, wave), network, lineage
 

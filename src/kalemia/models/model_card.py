@@ -161,6 +161,8 @@ def _calibration_draws(of: Calibration) -> str:
         "patient": "training draws of the patient, each as predicted before the network learned from it",
         "other patients": "training draws of the arm's other patients, each as predicted before the network learned"
         " from it",
+        "population": "training draws of the arm's patients in the study of the generic network, each as predicted"
+        " before the network learned from it",
         "validation": "the validation draws, on which the epoch was chosen",
     }[of.source]
 

@@ -1,7 +1,7 @@
 """What a model folder says about its network: config.json, typed."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -60,10 +60,11 @@ class ModelConfig:
     offset_hours: from the end of a window to the draw that it is about, as in the study's setting. network: the
     architecture, with the normalization of beats. decision: the rule by which beats decide about a window. threshold:
     the probability above which a beat, or a window by its mean logit, is positive; threshold_source: how it was set.
-    calibration: None where draws are too few. metrics: on test draws of the study. draws: ids of all draws that
-    influenced the weights; cut_off: the time of the latest, None if it is not known. sums: of the patient's beats up to
-    there, for the normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to
-    mark in every ECG of the patient; None: each ECG determines its own.
+    calibration: None where draws are too few; arm_calibrations: of a generic network, what its study says about the
+    personal networks of each arm. metrics: on test draws of the study. draws: ids of all draws that influenced the
+    weights; cut_off: the time of the latest, None if it is not known. sums: of the patient's beats up to there, for the
+    normalization over a subject. mean_beat_mv: (120,), the mean beat of these draws. wave: the wave to mark in every
+    ECG of the patient; None: each ECG determines its own.
     """
 
     kind: str
@@ -92,6 +93,7 @@ class ModelConfig:
     mean_beat_mv: np.ndarray
     wave: FiducialTemplate | None
     origin: Origin
+    arm_calibrations: dict[str, Calibration] = field(default_factory=dict)
     rate_hz: float = RATE_HZ
     notice: str = RESEARCH_USE
 
