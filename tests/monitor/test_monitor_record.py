@@ -79,7 +79,9 @@ def test_a_turned_lead_raises_the_drift_alarm(tmp_path, record, model_folder):
     model = write_model(tmp_path / "model", wave=None, mean_beat_mv=learned_mv)
     drift = _monitor(model, path, tmp_path / "out")["drift"].to_numpy(zero_copy_only=False)
     alarms = [
-        row for row in read_table(tmp_path / "out" / ALERTS, "alerts").to_pylist() if row["kind"] == "drift alarm"
+        row
+        for row in read_table(tmp_path / "out" / ALERTS, "monitor_alerts").to_pylist()
+        if row["kind"] == "drift alarm"
     ]
     assert np.nanmax(drift[:11]) < 0.1
     assert drift[-1] > 1

@@ -1,7 +1,7 @@
 import re
 
 from conftest import ROOT
-from kalemia.core.schemas import TABLES
+from kalemia.core.schemas import ALL_TABLES, TABLES
 from kalemia.report import chiu2022 as paper
 
 
@@ -11,6 +11,10 @@ def test_every_column_of_every_table_is_described():
         for column in table.columns:
             assert column.doc, f"{table.kind}: {column.name}"
             assert "|" not in column.doc
+
+
+def test_no_two_tables_are_of_one_kind():
+    assert sorted(TABLES) == sorted(table.kind for table in ALL_TABLES)
 
 
 def test_every_link_of_the_readme_and_the_docs_leads_somewhere():

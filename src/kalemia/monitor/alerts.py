@@ -15,7 +15,7 @@ RELEASE = 0.1  # an alert ends at probabilities this much below the threshold
 
 
 def find_alerts(windows: pa.Table, config: ModelConfig, record: Record) -> pa.Table:
-    """A table of kind "alerts" from one of kind "monitor", sorted by onset.
+    """A table of kind "monitor_alerts" from one of kind "monitor", sorted by onset.
 
     A window is high if its decision is positive, and low if it is negative with a probability more than `RELEASE` below
     the model's threshold. It has drifted if its drift is above `DRIFT_ABOVE`.
@@ -28,7 +28,7 @@ def find_alerts(windows: pa.Table, config: ModelConfig, record: Record) -> pa.Ta
     alarms = find_episodes(stop_s, has_drifted, ~has_drifted, ~np.isnan(drift))
     rows = [_alert_row(ALERT, alert, stop_s, probability, record) for alert in alerts]
     rows += [_alert_row(DRIFT, alarm, stop_s, drift, record) for alarm in alarms]
-    return table_from_rows("alerts", sorted(rows, key=lambda row: row["onset_s"]))
+    return table_from_rows("monitor_alerts", sorted(rows, key=lambda row: row["onset_s"]))
 
 
 def _alert_row(kind: str, episode: Episode, stop_s: np.ndarray, values: np.ndarray, record: Record) -> dict:

@@ -76,7 +76,7 @@ class RecordMonitor:
     def _write(self) -> str:
         alerts = find_alerts(self._windows, self._model.config, self._record)
         write_table(self._out / WINDOWS, "monitor", self._windows)
-        write_table(self._out / ALERTS, "alerts", alerts)
+        write_table(self._out / ALERTS, "monitor_alerts", alerts)
         write_monitor_page(self._out / PAGE, self._windows, alerts, self._known, self._model, self._record)
         return f"{sum_up(self._windows, alerts)}; see {self._out / PAGE}"
 

@@ -30,7 +30,7 @@ _DECISIONS = {1: "positive", 0: "negative", None: "no answer"}
 def write_monitor_page(
     path: Path, windows: pa.Table, alerts: pa.Table, known: list[KnownValue], model: Model, record: Record
 ) -> None:
-    """Write the page of tables of kind "monitor" and "alerts"."""
+    """Write the page of tables of kinds "monitor" and "monitor_alerts"."""
     config = model.config
     shown, thinned = _thin(windows)
     css, script = (Markup((FOLDER / name).read_text("utf-8")) for name in ("monitor.css", "monitor.js"))

@@ -12,15 +12,17 @@ from kalemia.core.schemas.models import MODELS_TABLES
 from kalemia.core.schemas.networks import NETWORKS_TABLES
 
 VERSION = 3
-TABLES = {
-    table.kind: table
+ALL_TABLES = tuple(
+    table
     for table in (*COHORT_TABLES, *BEATS_TABLES, *NETWORKS_TABLES, *EVALUATION, *EXPLANATION_TABLES, *MODELS_TABLES)
     if isinstance(table, Table)
-}
+)
+TABLES = {table.kind: table for table in ALL_TABLES}
 SCHEMAS = {kind: table.schema for kind, table in TABLES.items()}
 EXPLANATION = tuple(table.kind for table in EXPLANATION_TABLES)  # a patient has one table of each kind
 
 __all__ = [
+    "ALL_TABLES",
     "BEAT_SAMPLES",
     "EVALUATION",
     "EXPLANATION",

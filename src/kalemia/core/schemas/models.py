@@ -49,7 +49,7 @@ MODELS_TABLES = (
         ),
     ),
     Table(
-        "alerts",
+        "monitor_alerts",
         "monitor/alerts.parquet",
         "When `kalemia monitor` raised alerts, and alarms because the mean beat had drifted: one row for each.",
         (
