@@ -142,7 +142,13 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
     }
     write_json(
         results / "cohort/flow.json",
-        {"steps": steps, "flags": {"comparator": 9, "twin": 16}, "reviewed": reviewed, "nearest": NEAREST},
+        {
+            "steps": steps,
+            "flags": {"comparator": 9, "twin": 16},
+            "reviewed": reviewed,
+            "nearest": NEAREST,
+            "pairing": None,
+        },
     )
     _write_outcomes(results / "cohort", personal)
     write_json(

@@ -1,6 +1,7 @@
 """What was known at a draw: never anything from later, and null where nothing could tell."""
 
 import dataclasses
+import gzip
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -32,7 +33,7 @@ def _context(folder, study, labs, rates=(), **tables):
 
 def _written_context(folder, study, rates=(), given=()):
     draws = build_draws(analyte_rows(folder, study.analyte.items), study.analyte)
-    for name in ("recording", "sample_from", "sample_to", "candidate_population"):
+    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(folder / "draws.parquet", "draws", draws)
     quality = [{"draw_id": draw, "heart_rate_bpm": rate} for draw, rate in rates]
@@ -48,6 +49,18 @@ def test_value_counts_from_the_time_of_its_result(tmp_path, study):
     assert [rows[i]["last_value"] for i in (0, 1, 4)] == [None, None, None]
     assert rows[2]["last_value"] == pytest.approx(6.1)
     assert (rows[2]["last_label"], rows[2]["hours_since_last"]) == (1, 1)
+
+
+def test_a_result_counts_from_the_time_that_the_laboratory_gives(tmp_path, study):
+    table = "row_id,subject_id,hadm_id,itemid,charttime,storetime,value,valuenum,valueuom\n"
+    delays = {0: 5.0, 1: 0.5, 2: None}  # hours from a draw to its result; the third is not known
+    for i, hours in enumerate((0, 1, 2, 3.5, 5.5)):
+        result = "" if delays.get(i) is None else f"{_at(hours + delays[i]):%Y-%m-%d %H:%M:%S}"
+        table += f"{i},10,,50971,{_at(hours):%Y-%m-%d %H:%M:%S},{result},4.{i},4.{i},mEq/L\n"
+    write_tables(tmp_path)
+    (tmp_path / "LABEVENTS.csv.gz").write_bytes(gzip.compress(table.encode()))
+    rows = _written_context(tmp_path, study)
+    assert [rows[i]["last_value"] for i in range(5)] == pytest.approx([None, None, 4.1, 4.2, 4.3])
 
 
 def test_last_label_is_carried_over_unlabeled_values(tmp_path, study):
@@ -171,7 +184,7 @@ def test_every_item_has_a_source_and_every_treatment_its_items():
 def test_the_real_tables_of_treatments_can_be_read(study, real_data, tmp_path):
     tables = real_data / "mimiciii-demo"
     draws = build_draws(analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822)))
-    for name in ("recording", "sample_from", "sample_to", "candidate_population"):
+    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(tmp_path / "d.parquet", "draws", draws)
     write_context(tmp_path / "d.parquet", [], tables, TREATMENT_TABLES, study.context, "", tmp_path / "c.parquet")

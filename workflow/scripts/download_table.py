@@ -4,6 +4,7 @@ from kalemia.core.config import Study
 from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
+    from kalemia.sources.registry import describe_source
     from kalemia.sources.remote.download_tables import credentials, download_table
     from kalemia.sources.remote.http_files import Web
 
@@ -11,7 +12,7 @@ with job_log(snakemake.log[0], snakemake.rule):
     source = study.source
     download_table(
         web=Web(source.tables, source.max_attempts, source.timeout_s, auth=credentials(source.tables)),
-        name=f"{snakemake.wildcards.table}.csv.gz",
+        name=describe_source(study).published_name(snakemake.wildcards.table),
         cache=study.cache_folder,
         path=snakemake.output[0],
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
-from kalemia.sources.mimic_tables import read_csv_table
+from kalemia.sources.mimic_tables import births, read_csv_table
 
 DAYS_PER_YEAR = 365.25
 # MIMIC-III shifts the birth of people older than 89 by 300 years into the past; their median age is 91.4.
@@ -96,7 +96,7 @@ def _read_people(tables: str | Path | None, body_path: str | Path | None, subjec
     """Read characteristic -> subject -> value; height and weight are lists of (time, value)."""
     people: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
     if tables:
-        for row in read_csv_table(tables, "PATIENTS", ["SUBJECT_ID", "GENDER", "DOB"]).to_pylist():
+        for row in births(tables).to_pylist():
             people["birth"][row["SUBJECT_ID"]], people["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
         people["ethnicity"] = _ethnicity_by_subject(
             read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"])

@@ -15,7 +15,7 @@ from kalemia.core.tables import read_table, write_table
 from kalemia.sources.mimic_codes import TREATMENTS
 from kalemia.sources.mimic_tables import admissions
 
-_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "value", "label", "flags", "reason"]
+_DRAW_COLUMNS = ["draw_id", "subject_id", "hadm_id", "draw_time", "result_time", "value", "label", "flags", "reason"]
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -59,12 +59,16 @@ def _subject_slices(subject: np.ndarray) -> dict[int, slice]:
 def _last_values(draws: pa.Table, time: np.ndarray, slices: dict[int, slice], result_delay_hours: float) -> dict:
     """Columns of the last value and the last label whose results were available by the time of each draw.
 
-    The last label may be that of an older draw than the last value.
+    A result is available at its own time if the table has it, else `result_delay_hours` after the draw. The last label
+    may be that of an older draw than the last value.
     """
     subject, has_value = draws["subject_id"].to_numpy(), _has_value(draws)
     values, labels = draws["value"].to_numpy(), draws["label"].fill_null(-1).to_numpy()
+    available = time + np.timedelta64(round(result_delay_hours * 3_600e6), "us")
+    stated = draws["result_time"].to_numpy()
+    available = np.where(stated > time, stated, available)  # NaT is not greater
     last_value, last_label = (
-        _last_available(_first_of_specimen(subject, time, is_wanted), time, slices, result_delay_hours)
+        _last_available(_first_of_specimen(subject, time, is_wanted), available, time, slices)
         for is_wanted in (has_value, has_value & (labels >= 0))
     )
     unknown = last_value < 0
@@ -76,16 +80,20 @@ def _last_values(draws: pa.Table, time: np.ndarray, slices: dict[int, slice], re
 
 
 def _last_available(
-    is_used: np.ndarray, time: np.ndarray, slices: dict[int, slice], result_delay_hours: float
+    is_used: np.ndarray, available: np.ndarray, time: np.ndarray, slices: dict[int, slice]
 ) -> np.ndarray:
     """For each draw, the index of the last used draw whose result was available by then, or -1: int (n,)."""
     last = np.full(len(time), -1)
-    latency = np.timedelta64(round(result_delay_hours * 3_600e6), "us")
-    side = "right" if result_delay_hours else "left"  # a draw never knows its own value, even without latency
     for rows in slices.values():
         used = np.flatnonzero(is_used[rows]) + rows.start
-        index = np.searchsorted(time[used] + latency, time[rows], side=side) - 1
-        last[rows] = np.where(index >= 0, used[np.maximum(index, 0)], -1) if len(used) else -1
+        if not len(used):
+            continue
+        by_result = used[np.argsort(available[used], kind="stable")]
+        newest = np.maximum.accumulate(by_result)  # a later draw may have its result first
+        before, up_to = (np.searchsorted(available[by_result], time[rows], side) for side in ("left", "right"))
+        # a draw never knows its own value, even if that is available at once
+        n_known = np.where(available[rows] > time[rows], up_to, before)
+        last[rows] = np.where(n_known > 0, newest[np.maximum(n_known - 1, 0)], -1)
     return last
 
 

@@ -75,7 +75,9 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
         "value measured": f"{analyte.name}, item {items}",
         "value usable": f"values of hemolyzed specimens are {hemolyzed}, values that jump by {jump} and back at the"
         f" next value are {contaminated}",
-        "recorded before the draw": f"{cohort.min_recorded_minutes:g} of the {describe_window(cohort)},"
+        "recorded before the draw": describe_pairing(cohort)
+        if cohort.pairing_hours
+        else f"{cohort.min_recorded_minutes:g} of the {describe_window(cohort)},"
         f" at most {cohort.max_missing_minutes:g} outside the recording; if recordings overlap, the one with more of"
         f" {preferred_lead}",
         "lead present": f"{cohort.min_recorded_minutes:g} minutes of lead {cohort.lead}",
@@ -88,9 +90,16 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
 
 def describe_window(cohort: Cohort) -> str:
     """Where the ECG of a draw lies: ``10 minutes before``, or ``10 minutes that end 6 hours before``."""
+    if cohort.pairing_hours:
+        return describe_pairing(cohort)
     hours = cohort.offset_hours
     end = f" that end {abs(hours):g} hours" if hours else ""
     return f"{cohort.window_minutes:g} minutes{end} {'after' if hours < 0 else 'before'}"
+
+
+def describe_pairing(cohort: Cohort) -> str:
+    """How draws are paired with short recordings."""
+    return f"the ECG nearest in time, within {cohort.pairing_hours:g} hours before or after, whose nearest draw it is"
 
 
 class DrawOutcome(NamedTuple):

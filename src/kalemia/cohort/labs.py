@@ -25,8 +25,9 @@ def label_values(values: np.ndarray, analyte: Analyte) -> np.ndarray:
 def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     """Build one row per draw of the analyte, sorted by subject, time, item and row; no draw is left out.
 
-    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, value (float64), label (null: neither class, or no
-    reliable value), flags (list of `FLAGS`), reason (the flag that excludes the draw, or null).
+    Columns: draw_id, subject_id, hadm_id, item_id, draw_time, result_time (null if the table lacks it), value
+    (float64), label (null: neither class, or no reliable value), flags (list of `FLAGS`), reason (the flag that
+    excludes the draw, or null).
 
     Rows of one subject and time are twins from one specimen; the first one with a usable value, in the order of
     `analyte.items` and then of their ROW_ID, is used. Twins of one item with different values are in conflict: none of
@@ -67,6 +68,7 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
     reason = np.full(len(rows), None, object)
     for flag in reversed(excludes):  # the first of FLAGS takes precedence
         reason[excludes[flag]] = flag
+    unknown = pa.nulls(len(rows), pa.timestamp("us"))
     return pa.table(
         {
             "draw_id": rows["ROW_ID"],
@@ -74,6 +76,7 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "hadm_id": rows["HADM_ID"],
             "item_id": rows["ITEMID"],
             "draw_time": rows["CHARTTIME"],
+            "result_time": rows["STORETIME"] if "STORETIME" in rows.column_names else unknown,
             "value": pa.array(values, mask=np.isnan(values)),
             "label": pa.array(labels, mask=(labels < 0) | ~has_value),
             "flags": _flag_lists(is_flagged),

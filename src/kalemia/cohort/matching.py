@@ -11,11 +11,15 @@ from kalemia.sources import Recording, Source
 
 @dataclass(frozen=True)
 class Match:
-    """The samples [sample_from, sample_to) of a recording that are in the window before a draw."""
+    """The samples [sample_from, sample_to) of a recording that belong to a draw.
+
+    minutes: from the start of the recording to the draw, below 0 if the draw came first; only of paired recordings.
+    """
 
     recording: str
     sample_from: int
     sample_to: int
+    minutes: float | None = None
 
 
 def window_before(end: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 
@@ -93,6 +94,10 @@ def write_populations(
         "personal": {"subjects": len(personal), "draws": len(personal_draws)},
     }
     flow["nearest"] = find_nearest_to_personal(outcomes)
+    minutes = read_table(draws_path, "draws", ["minutes_from_ecg"])["minutes_from_ecg"].to_pylist()
+    flow["pairing"] = describe_distances(
+        of_draw for of_draw, row in zip(minutes, outcomes, strict=True) if row["reason"] is None
+    )
     write_json(flow_path, flow)
 
 
@@ -123,6 +128,24 @@ def is_personal(draws: Iterable[dict], min_draws: int | None) -> bool:
     """Whether a subject has enough draws of each class for a personal network; nobody has if `min_draws` is None."""
     count = Counter(draw["label"] for draw in draws)
     return min_draws is not None and min(count[0], count[1]) >= min_draws
+
+
+def describe_distances(minutes: Iterable[float | None]) -> dict | None:
+    """How far used draws are from the starts of their paired ECGs; None if draws were not paired.
+
+    before, after: draws that were taken before and after the ECG; median, longest: of the distance, in minutes.
+    """
+    known = [value for value in minutes if value is not None]
+    if not known:
+        return None
+    distances = [abs(value) for value in known]
+    before = sum(value < 0 for value in known)
+    return {
+        "before": before,
+        "after": len(known) - before,
+        "median": median(distances),
+        "longest": max(distances),
+    }
 
 
 def find_nearest_to_personal(outcomes: Iterable[dict], most: int = 3) -> list[dict]:

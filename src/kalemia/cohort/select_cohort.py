@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
 from kalemia.cohort.labs import build_draws
 from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordings_outside_admissions
+from kalemia.cohort.pairing import pair_draws
 from kalemia.core.config import Analyte, Cohort, Populations
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import log_and_print
@@ -79,12 +80,14 @@ def select_draws(
         "recording": [match and match.recording for match in matches],
         "sample_from": [match and match.sample_from for match in matches],
         "sample_to": [match and match.sample_to for match in matches],
+        "minutes_from_ecg": [match and match.minutes for match in matches],
         "candidate_population": candidate,
     }
     types = {
         "recording": pa.string(),
         "sample_from": pa.int64(),
         "sample_to": pa.int64(),
+        "minutes_from_ecg": pa.float64(),
         "candidate_population": pa.string(),
     }
     for name, values in columns.items():
@@ -112,13 +115,22 @@ def _match_recordings(
     ends = (time - offset for time in draws["draw_time"].take(all_usable).to_pylist())
     time = dict(zip(all_usable.tolist(), ends, strict=True))  # at which the ECG of each draw ends
     last_end: dict[int, datetime] = {subject_id: max(time[i] for i in rows) for subject_id, rows in usable.items()}
-    needed = headers_to_read(source, names, last_end)
+    paired = cohort.pairing_hours is not None
+    needed = (
+        {subject_id: names[subject_id] for subject_id in usable} if paired else headers_to_read(source, names, last_end)
+    )
     headers = recordings_named(source, [name for subject_names in needed.values() for name in subject_names])
     matches: list[Match | None] = [None] * len(reason)
     for subject_id, rows in usable.items():
         subject_headers = [headers[name] for name in needed[subject_id]]
         readable = [header for header in subject_headers if isinstance(header, Recording)]
-        for i, match in zip(rows, match_draws([time[i] for i in rows], readable, source, cohort), strict=True):
+        times = [time[i] for i in rows]
+        found = (
+            pair_draws(times, readable, cohort.pairing_hours)
+            if paired
+            else match_draws(times, readable, source, cohort)
+        )
+        for i, match in zip(rows, found, strict=True):
             matches[i] = match
             if match is None:
                 none_readable = bool(subject_headers) and not readable

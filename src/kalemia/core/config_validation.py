@@ -69,6 +69,10 @@ def _check_combinations(study: Study) -> None:
         )
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
+    if study.cohort.pairing_hours is not None and study.cohort.offset_hours:
+        raise UserError(
+            "config: cohort.offset_hours: must be 0 if cohort.pairing_hours pairs draws with the nearest ECG"
+        )
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.generic_split: the three fractions must add up to 1")
     for name, arm in study.arms.items():

@@ -30,6 +30,7 @@ _INCLUSION_FLOW_SETTINGS += tuple(
         "max_missing_minutes",
         "min_recorded_minutes",
         "offset_hours",
+        "pairing_hours",
         "prefer_recording",
     )
 )
@@ -54,7 +55,7 @@ STAGE_VERSIONS = {
         ),
     ),
     "height_weight": StageVersion(2, ()),
-    "context": StageVersion(3, ("context",)),
+    "context": StageVersion(4, ("context",)),
     "characteristics": StageVersion(2, ()),
     "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(3, ()),

@@ -98,6 +98,10 @@ class SourceDescription(ABC):
         """Number -> name of the subjects that people call otherwise than `kalemia.core.paths.subject_name` does."""
         return {}
 
+    def published_name(self, table: str) -> str:
+        """The path of a clinical table below `source.tables` on the web."""
+        return f"{table}.csv.gz"
+
     @abstractmethod
     def open(self) -> Source:
         """The source, ready to be read; a remote one is not contacted yet."""

@@ -1,4 +1,4 @@
-"""The ICD-9 codes, items and drugs of MIMIC-III that Kalemia uses, from the package's data files."""
+"""The ICD codes, items and drugs of MIMIC-III that Kalemia uses, from the package's data files."""
 
 import csv
 from dataclasses import dataclass
@@ -10,14 +10,25 @@ TABLES = ("PATIENTS", "ADMISSIONS", "LABEVENTS", "DIAGNOSES_ICD", "PROCEDURES_IC
 HEIGHT_WEIGHT_TABLE = "CHARTEVENTS"
 TREATMENT_TABLES = ("INPUTEVENTS_MV", "INPUTEVENTS_CV", "PRESCRIPTIONS", "PROCEDUREEVENTS_MV")
 OPTIONAL_TABLES = (HEIGHT_WEIGHT_TABLE, *TREATMENT_TABLES)
+MIMIC4_PATHS = {  # MIMIC-III's name of a table -> its file in MIMIC-IV, without the ending
+    "PATIENTS": "hosp/patients",
+    "ADMISSIONS": "hosp/admissions",
+    "LABEVENTS": "hosp/labevents",
+    "DIAGNOSES_ICD": "hosp/diagnoses_icd",
+    "PROCEDURES_ICD": "hosp/procedures_icd",
+    "PRESCRIPTIONS": "hosp/prescriptions",
+    "INPUTEVENTS_MV": "icu/inputevents",
+    "PROCEDUREEVENTS_MV": "icu/procedureevents",
+}
 TREATMENTS = ("calcium", "insulin", "bicarbonate", "dialysis")
 
 
 @dataclass(frozen=True)
 class Code:
-    """A prefix of ICD-9 codes, written without the point as in MIMIC, that excludes a subject."""
+    """A prefix of ICD codes of version 9 or 10, written without the point as in MIMIC, that excludes a subject."""
 
     table: str
+    version: int
     prefix: str
     reason: str
 
@@ -34,8 +45,9 @@ class Item:
 
 @cache
 def excluding_codes() -> tuple[Code, ...]:
-    """Atrial fibrillation and pacing: data/icd9.csv."""
-    return tuple(Code(row["table"], row["prefix"], row["reason"]) for row in _rows("data/icd9.csv"))
+    """Atrial fibrillation and pacing: data/icd9.csv and data/icd10.csv."""
+    rows = [(9, row) for row in _rows("data/icd9.csv")] + [(10, row) for row in _rows("data/icd10.csv")]
+    return tuple(Code(row["table"], version, row["prefix"], row["reason"]) for version, row in rows)
 
 
 @cache

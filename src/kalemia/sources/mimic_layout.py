@@ -1,4 +1,4 @@
-"""Descriptions of the sources in MIMIC-III's layout: PhysioNet's databases, and the simulated cohort."""
+"""Descriptions of the sources in PhysioNet's layout: MIMIC-III, MIMIC-IV, and the simulated cohort."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,10 +8,11 @@ from kalemia.core.config import is_url
 from kalemia.core.errors import UserError
 from kalemia.sources import Source
 from kalemia.sources.description import SourceDescription
-from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES
+from kalemia.sources.mimic_codes import MIMIC4_PATHS, OPTIONAL_TABLES, TABLES
 
 DATABASE = "mimic3wdb-matched/1.0"
 RECORDINGS = "RECORDS-waveforms"  # the list of all recordings
+RECORD_LIST = "record_list.csv"  # that of MIMIC-IV-ECG
 
 
 class PhysioNetDescription(SourceDescription):
@@ -70,6 +71,36 @@ class PhysioNetDescription(SourceDescription):
         web = Web(url, settings.max_attempts, settings.timeout_s, settings.max_connections, landmark=RECORDINGS)
         storage = HttpStorage(web, Path(self.study.cache_folder) / DATABASE)
         return PhysioNet(storage, self.tables_folder, settings.max_connections)
+
+
+class Mimic4Description(PhysioNetDescription):
+    """MIMIC-IV's tables and 12-lead ECGs in folders or at URLs, the demo's or the whole sets'."""
+
+    description = "MIMIC-IV and MIMIC-IV-ECG in PhysioNet's layout"
+
+    def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
+        return [] if self.downloads_recordings else [f"{self.waveforms}/{RECORD_LIST}"]
+
+    def optional_tables(self) -> tuple[str, ...]:
+        unknown = sorted(set(self.study.source.optional_tables or ()) - set(MIMIC4_PATHS))
+        if unknown:
+            raise UserError(f"config: source.optional_tables: {unknown[0]} is no table of source.kind mimic4")
+        return super().optional_tables()
+
+    def published_name(self, table: str) -> str:
+        return f"{MIMIC4_PATHS[table]}.csv.gz"
+
+    def open(self) -> Source:
+        from kalemia.sources.mimic4_ecg import Mimic4Ecg
+        from kalemia.sources.remote.http_files import Web
+        from kalemia.sources.storage import HttpStorage, LocalStorage
+
+        if not self.downloads_recordings:
+            return Mimic4Ecg(LocalStorage(self.waveforms), self.tables_folder)
+        settings = self.study.source
+        limits = settings.max_attempts, settings.timeout_s, settings.max_connections
+        web = Web(self.waveforms, *limits, landmark=RECORD_LIST)
+        return Mimic4Ecg(HttpStorage(web, Path(self.study.cache_folder) / "mimic-iv-ecg"), self.tables_folder)
 
 
 class SimulatedDescription(PhysioNetDescription):

@@ -5,13 +5,14 @@ Nothing outside `kalemia.sources` tests source.kind: rules, scripts and pages as
 
 from kalemia.core.config import Study
 from kalemia.sources.description import SourceDescription
-from kalemia.sources.mimic_layout import PhysioNetDescription, SimulatedDescription
+from kalemia.sources.mimic_layout import Mimic4Description, PhysioNetDescription, SimulatedDescription
 from kalemia.sources.user_recordings import UserRecordingsDescription
 
 # by source.kind
 SOURCES: dict[str, type[SourceDescription]] = {
     "simulated": SimulatedDescription,
     "physionet": PhysioNetDescription,
+    "mimic4": Mimic4Description,
     "local": UserRecordingsDescription,
 }
 

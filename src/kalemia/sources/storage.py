@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
 from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.remote.download_tables import complete_download
 from kalemia.sources.remote.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
 
@@ -25,6 +26,9 @@ class Storage(Protocol):
 
     def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
         """What `parse` makes of a small text file; raises `FileNotFoundError`, and what `parse` raises."""
+
+    def local_copy(self, name: str) -> Path:
+        """The path of a whole file of any size on this machine; raises `FileNotFoundError`."""
 
     def header(self, record: str) -> str:
         """The path, without ``.hea``, of a local copy of a header; raises `FileNotFoundError`."""
@@ -47,6 +51,12 @@ class LocalStorage:
 
     def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
         return parse((self._root / name).read_text(encoding="latin-1"))
+
+    def local_copy(self, name: str) -> Path:
+        path = self._root / name
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        return path
 
     def header(self, record: str) -> str:
         return str(self._root / record)
@@ -84,6 +94,19 @@ class HttpStorage:
         parsed = parse(content.decode("latin-1"))
         self._keep(path, content)
         return parsed
+
+    def local_copy(self, name: str) -> Path:
+        """Fetched in parts, which are kept if that is interrupted."""
+        path = self._cache / name
+        if not path.is_file():
+            part = path.with_name(f"{path.name}.part")
+            part.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                complete_download(self._web, name, part)
+            except FetchError as error:
+                raise UnreadableRecordingError(error.reason, error.detail) from None
+            part.replace(path)
+        return path
 
     def header(self, record: str) -> str:
         path = self._cache / f"{record}.hea"

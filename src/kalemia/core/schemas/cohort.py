@@ -32,6 +32,7 @@ COHORT_TABLES = (
             HADM_ID,
             Column("item_id", pa.int32(), "ITEMID of the laboratory table"),
             Column("draw_time", TIME, "when the blood was drawn; null if it is not known"),
+            Column("result_time", TIME, "when the result was known; null if the laboratory table does not say"),
             VALUE,
             Column("label", pa.int8(), "1 positive, 0 negative, null neither, or no reliable value"),
             Column(
@@ -43,6 +44,13 @@ COHORT_TABLES = (
             RECORDING,
             SAMPLE_FROM,
             Column("sample_to", pa.int64(), "end of the window, exclusive"),
+            Column(
+                "minutes_from_ecg",
+                pa.float64(),
+                "from the start of the paired ECG to the draw, below 0 if the draw came first; null without"
+                " cohort.pairing_hours",
+                "min",
+            ),
             Column(
                 "candidate_population",
                 pa.string(),

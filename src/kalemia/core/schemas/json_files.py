@@ -7,7 +7,8 @@ JSON_FILES = (
         "cohort/flow.json",
         "the inclusion flow: each step with its rule, the subjects and draws left, those lost by reason with number,"
         " median and range of each class, the number of draws with each flag, the decisions changed by the review, who"
-        " ends in the populations, and who came nearest to a personal network",
+        " ends in the populations, who came nearest to a personal network, and how far"
+        " draws are from their paired ECGs",
     ),
     JsonFile(
         "cohort/claims.json",

@@ -14,18 +14,20 @@ class Source:
         "where recordings and laboratory values come from",
         choices={
             "simulated": "a simulated cohort, which is written first",
-            "physionet": "files in PhysioNet's layout, in a folder or on the web",
+            "physionet": "MIMIC-III's files in PhysioNet's layout, in a folder or on the web",
+            "mimic4": "MIMIC-IV and its 12-lead ECGs, in a folder or on the web (docs/open-data.md)",
             "local": "your own recordings (docs/own-recordings.md)",
         },
     )
     waveforms: str | None = setting(
         None,
-        "physionet: folder or base URL that contains mimic3wdb-matched/1.0; local: folder that contains recordings.csv",
+        "physionet: folder or base URL that contains mimic3wdb-matched/1.0; mimic4: one that contains record_list.csv;"
+        " local: folder that contains recordings.csv",
     )
     tables: str | None = setting(
         None,
-        "physionet: folder or URL that contains LABEVENTS.csv.gz or .csv, and the other tables; local: folder that"
-        " contains potassium.csv",
+        "physionet: folder or URL that contains LABEVENTS.csv.gz or .csv, and the other tables; mimic4: one that"
+        " contains hosp/labevents.csv.gz; local: folder that contains potassium.csv",
     )
     max_connections: int = setting(
         4,
@@ -175,6 +177,13 @@ class Cohort:
         "how long before the draw the ECG ends, below 0 how long after it; the answer must fade with distance"
         " (docs/cohort.md)",
         unit="h",
+    )
+    pairing_hours: float | None = setting(
+        None,
+        "the ECG is a whole short recording, each paired with the nearest draw within so many hours before or after it;"
+        " null: the ECG is a window of a long recording, as above",
+        unit="h",
+        above=0,
     )
     prefer_recording: str = setting(
         "usable_lead",

@@ -2,6 +2,7 @@
 
 import math
 
+from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
@@ -24,7 +25,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     registration = describe_registration(data.registration["registrations"], claims_digest(study))
     if not data.personal:
         claims = [claim_row(name, found) for name, found in data.between_patients["claims"].items()]
-        missing = missing_for_personal(study.populations.personal_min_draws, data.flow["nearest"])
+        missing = missing_for_personal(study.populations.personal_min_draws, data.flow["nearest"], data.shown)
         return {"claims": claims, "registration": registration, "missing": missing, "has_personal": False}
     deciding = data.claims["arm"]
     arms = sorted(study.arms, key=lambda arm: arm != deciding)
@@ -41,12 +42,12 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     }
 
 
-def missing_for_personal(least: int | None, nearest: list[dict]) -> str:
+def missing_for_personal(least: int | None, nearest: list[dict], names: SubjectNames) -> str:
     """In a few words, why nobody has a personal network, and who came nearest."""
     if least is None:
         return "This study makes no personal networks (populations.personal_min_draws)."
     people = [
-        f"{subject_name(row['subject_id'])} with {row['positive']:,} positive and {row['negative']:,} negative"
+        f"{names[subject_name(row['subject_id'])]} with {row['positive']:,} positive and {row['negative']:,} negative"
         for row in nearest
         if row["positive"] and row["negative"]
     ]

@@ -32,6 +32,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     return {
         "paper": paper,
         "flow": data.flow["steps"],
+        "pairing": data.flow["pairing"],
         "flags": ", ".join(f"{flag} {count(n)}" for flag, n in data.flow["flags"].items()),
         "reviewed": review_in_words(data.flow["reviewed"]),
         "review": data.review,

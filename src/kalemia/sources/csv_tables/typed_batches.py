@@ -27,12 +27,16 @@ _PARSED_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Column:
-    """Type of a column. largest: bound of whole numbers, if not that of the type. has_clock: its times are no days."""
+    """Type of a column. largest: bound of whole numbers, if not that of the type. has_clock: its times are no days.
+
+    alias: the name that another release of the database gives it.
+    """
 
     type: pa.DataType
     never_empty: bool = False
     largest: int | None = None
     has_clock: bool = False
+    alias: str | None = None
 
     @property
     def bound(self) -> int:
@@ -65,7 +69,7 @@ def typed_batches(
     """
     clocks: dict[str, set[bool]] = {name: set() for name, column in columns.items() if column.has_clock}
     with open_csv(path) as table:
-        places = {name: table.place(name) for name in columns}
+        places = {name: _place(table, name, column) for name, column in columns.items()}
         missing = [name for name, place in places.items() if place is None and name not in optional]
         if missing:
             raise UserError(
@@ -86,6 +90,11 @@ def typed_batches(
     for name, seen in clocks.items():
         if seen == {False}:
             raise UserError(f"{path}: {name} holds days alone; the time of day is needed, as in 2101-10-20 16:40:00")
+
+
+def _place(table: CsvTable, name: str, column: Column) -> int | None:
+    place = table.place(name)
+    return table.place(column.alias) if place is None and column.alias else place
 
 
 def _rows_of_items(

@@ -47,7 +47,7 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
         published, expected = _published_file(web, name)
         part = Path(cache) / f"{published}.part"
         part.parent.mkdir(parents=True, exist_ok=True)
-        _complete(web, published, part)
+        complete_download(web, published, part)
     except AccessRefusedError:
         raise UserError(
             f"{web.base_url}: access to {name} is denied; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD (or netrc) of"
@@ -85,8 +85,8 @@ def _published_file(web: Web, name: str) -> tuple[str, str]:
     raise UserError(f"{web.base_url}/{SUMS} does not list {name}; is it the URL of a database's files?")
 
 
-def _complete(web: Web, name: str, part: Path) -> None:
-    """Append the missing bytes to `part`."""
+def complete_download(web: Web, name: str, part: Path) -> None:
+    """Append the missing bytes of a file to `part`; raises as `Web.whole`."""
     size = web.size(name)
     start = part.stat().st_size if part.exists() else 0
     if start > size:

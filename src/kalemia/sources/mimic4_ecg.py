@@ -1,0 +1,137 @@
+"""MIMIC-IV: its tables, and the 12-lead ECGs of ten seconds of MIMIC-IV-ECG, local or by HTTP."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kalemia.core.errors import UserError
+from kalemia.core.schemas import RATE_HZ
+from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import mimic_tables as mimic
+from kalemia.sources.csv_tables.spellings import MAX_SUBJECT
+from kalemia.sources.csv_tables.typed_batches import Column, typed_batches
+from kalemia.sources.formats.file_signal import find_lead
+from kalemia.sources.formats.wfdb_files import read_header
+from kalemia.sources.mimic_layout import RECORD_LIST
+from kalemia.sources.resampling import resampled_samples, resampled_span
+from kalemia.sources.sample_files import file_of_lead
+from kalemia.sources.signal_faults import check_amplitude
+from kalemia.sources.signal_files import faults_of_span, open_signal
+from kalemia.sources.storage import Storage
+
+SECONDS = 10
+_PATH = re.compile(r"files/(?:p\d{4}/)?p(\d+)/s(\d+)/\2", re.ASCII)  # of the demo, and of the whole set
+_COLUMNS = {
+    "SUBJECT_ID": Column(pa.int32(), never_empty=True, largest=MAX_SUBJECT),
+    "ECG_TIME": Column(pa.timestamp("us"), has_clock=True),
+    "PATH": Column(pa.string()),
+}
+_MAX_SAMPLES = 10 * 60 * 5000  # of a header that is believed; ten seconds have 5,000
+
+
+class Mimic4Ecg:
+    """The ECGs of a ``record_list.csv``, each a recording of ten seconds, and the folder of MIMIC-IV's tables.
+
+    No header is read before an ECG is: all have the same form.
+    """
+
+    connections = 1
+
+    def __init__(self, storage: Storage, tables: str | Path | None = None):
+        self.storage = storage
+        self._tables = tables
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Bytes received over the network so far, by this object."""
+        return self.storage.fetched_bytes
+
+    def recording_names(self) -> dict[int, list[str]]:
+        """Every subject's ECGs as ``files/p10000032/s107143276/107143276``, in the order of the list."""
+        names: dict[int, list[str]] = {}
+        for name, (subject, _) in self._listed.items():
+            names.setdefault(subject, []).append(name)
+        return names
+
+    def start_time(self, name: str) -> datetime:
+        return self._listed[name][1]
+
+    def recording(self, name: str) -> Recording:
+        """Ten seconds at 125 Hz, whatever the rate of the file; nothing is read."""
+        subject, start = self._listed[name]
+        n_samples = int(SECONDS * RATE_HZ)
+        segment = Segment(name.rsplit("/", 1)[-1], 0, n_samples)
+        return Recording(subject, name, start, RATE_HZ, n_samples, (segment,))
+
+    def lead_samples(self, recording: Recording, lead: str, start: int, stop: int) -> int:
+        """All samples, because every ECG has twelve leads."""
+        return recording.recorded_samples(start, stop)
+
+    def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
+        """Samples [start, stop) at 125 Hz of the lead with this name; NaN beyond the end of a shorter file."""
+        excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
+        try:
+            signal = open_signal(self._local_record(recording.name, lead), lead, None, None)
+            last = min(stop, resampled_samples(signal.n_samples, signal.rate_hz))
+            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, last)
+            check_amplitude(ecg_mv, RATE_HZ, Path(recording.name))
+            excerpt.faults += faults_of_span(signal, start, last)
+        except FileNotFoundError:
+            excerpt.problems.append(UnreadableRecordingError("file missing", f"{recording.name}"))
+            return excerpt
+        except UnreadableRecordingError as error:
+            excerpt.problems.append(error)
+            return excerpt
+        excerpt.ecg_mv[: last - start] = ecg_mv
+        (segment,) = recording.segments
+        excerpt.segments.append(LeadSegment(segment.name, start, last, signal.gain_per_mv, signal.baseline))
+        return excerpt
+
+    def analyte_rows(self, items: Sequence[int]) -> pa.Table:
+        return mimic.analyte_rows(self._tables, items)
+
+    def excluded_by_code(self) -> dict[int, str]:
+        return mimic.excluded_by_code(self._tables)
+
+    def admissions(self) -> dict[int, list[tuple[datetime, datetime]]]:
+        """None: many ECGs are of the emergency department and of visits, so that it is no error to be outside them."""
+        return {}
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[int, datetime]]:
+        """Path of each ECG -> its subject and time; raises `UserError`."""
+        try:
+            path = self.storage.local_copy(RECORD_LIST)
+        except FileNotFoundError:
+            raise UserError(
+                f"source.waveforms: {self.storage.where} has no {RECORD_LIST}; is it the folder or URL of MIMIC-IV-ECG?"
+            ) from None
+        except UnreadableRecordingError as error:
+            raise UserError(f"source.waveforms: {error}") from None
+        listed = {}
+        for batch in typed_batches(path, _COLUMNS, "MIMIC-IV-ECG"):
+            for row in batch.to_pylist():
+                match = _PATH.fullmatch(row["PATH"] or "")
+                if not match or int(match[1]) != row["SUBJECT_ID"] or row["ECG_TIME"] is None:
+                    raise UserError(
+                        f"{path}: {row['PATH']!r} of subject {row['SUBJECT_ID']} is no ECG with a time, such as"
+                        " files/p10000032/s107143276/107143276"
+                    )
+                listed[row["PATH"]] = row["SUBJECT_ID"], row["ECG_TIME"]
+        return listed
+
+    def _local_record(self, name: str, lead: str) -> Path:
+        """A local WFDB record with the whole ECG; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+        path = self.storage.header(name)
+        header = read_header(path)
+        channel = find_lead(lead, getattr(header, "sig_name", None) or [], Path(name))
+        if not 0 < (header.sig_len or 0) <= _MAX_SAMPLES:
+            raise UnreadableRecordingError("unreadable header", f"{name}: has {header.sig_len} samples")
+        file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
+        local, _ = self.storage.samples(name, file, 0, header.sig_len)
+        return Path(f"{local}.hea")
