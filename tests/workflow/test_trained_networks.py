@@ -1,17 +1,21 @@
-"""Enrollment through the workflow: one simulated patient, as somebody's own recordings."""
+"""What is done with trained networks: enrollment, the examples of docs/python.md and the notebook, on a tiny study."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import kalemia
 from kalemia import load_model, read_study
 from kalemia.cli import main
 from kalemia.core.config_files import config_text
 from kalemia.core.config_files import read_study as read_configuration
 from kalemia.core.tables import read_json, read_table, write_text
 from kalemia.models.registry import Registry
+from notebook import code_cells, run_cells
 from own_patient import write_own_patient
 from run_workflow import ROOT, run_snakemake
 
@@ -27,7 +31,7 @@ def trained(tmp_path_factory):
     assert run.returncode == 0, run.stdout + run.stderr
     study = read_configuration(ROOT / "config.yaml", [ROOT / study for study in TINY])
     write_text(folder / "results/config.yaml", config_text(study))
-    assert main(["export", str(folder / "results/generic"), "--to", str(folder / "generic")]) == 0
+    assert main(["export", str(folder / "results/generic"), "--to", str(folder / "models/generic")]) == 0
     return folder
 
 
@@ -39,7 +43,14 @@ def subject(trained):
 
 
 def _enroll(trained, own, work, registry):
-    command = [Path(sys.executable).with_name("kalemia"), "enroll", "--model", trained / "generic", "--recordings", own]
+    command = [
+        Path(sys.executable).with_name("kalemia"),
+        "enroll",
+        "--model",
+        trained / "models/generic",
+        "--recordings",
+        own,
+    ]
     command += ["--work", work, "--registry", registry]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
 
@@ -112,3 +123,36 @@ def test_the_whole_study_of_an_enrolled_patient_has_a_page(enrolled):
     assert run.returncode == 0, run.stdout + run.stderr
     page = " ".join((enrolled / "work/results/report.html").read_text().split())
     assert "it was imported from a model folder" in page
+
+
+def test_the_examples_of_the_python_page_run_as_they_are_printed(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained)
+    page = (ROOT / "docs/python.md").read_text()
+    blocks, namespace = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL), {}
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), namespace)
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+ beats, \d+ of them good, \d+ a minute", first)
+    assert len(rows) == 6
+    assert 0 <= namespace["probability"] <= 1
+    assert namespace["mine"].config.kind == "personal"
+
+
+def test_the_python_page_names_every_function_of_the_package(trained):
+    page = (ROOT / "docs/python.md").read_text()
+    for name in set(kalemia.__all__) - {"__version__"}:
+        assert f"{name}(" in page
+
+
+def test_the_notebook_runs_and_draws_what_it_shows(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    notebook = json.loads((ROOT / "docs/notebooks/first-beats.ipynb").read_text())
+    stored, made = [cell["outputs"] for cell in code_cells(notebook)], run_cells(notebook)
+    assert _kinds(made) == _kinds(stored)
+    assert any("image/png" in kinds for kinds in _kinds(made))
+    assert "probability" in json.dumps(made)
+
+
+def _kinds(outputs):
+    return [[name for one in cell for name in one.get("data", [one["output_type"]])] for cell in outputs]
