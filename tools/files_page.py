@@ -26,6 +26,7 @@ _OTHER_FILES = {
         "patients/{subject}/{name}.svg": "the figures of a patient's page",
         "generic/model-card.md": "the model card of the generic network, as in the study's page",
         "patients/{subject}/model-card.md": "the model cards of a patient's networks, as in the patient's page",
+        "cohort/ledger.csv": "`ledger.parquet` for a spreadsheet, with subjects as people call them",
         "tables/{name}.csv": "tables of `results/evaluation/` as CSV: rounds, averages, comparisons and others",
         "quality/review.html": "excerpts for a person to review ([beats.md](../beats.md))",
     },

@@ -137,7 +137,7 @@ def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterato
     for row in draws.filter(counted).select(["subject_id", "label"]).to_pylist():
         of_person.setdefault(row["subject_id"], []).append(row)
     counts = {subject: Counter(row["label"] for row in rows) for subject, rows in of_person.items()}
-    order = sorted(counts, key=lambda subject: (-min(counts[subject][0], counts[subject][1]), subject))
+    order = sorted(counts, key=lambda one: (-min(counts[one][0], counts[one][1]), names[subject_name(one)]))
     enough = [subject for subject in order if is_personal(of_person[subject], least)]
     wanted = f"at least {least} draws of each class" if least else "populations.personal_min_draws is null"
     if_good = "if the ECG of their draws is good enough" if _is_matched(draws) else "if all their values have an ECG"

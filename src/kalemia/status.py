@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from kalemia.cohort.subject_names import read_subject_names
 from kalemia.core.config import Study
 from kalemia.core.paths import ResultPaths, SubjectRounds
 from kalemia.core.wording import align_columns
@@ -69,6 +70,7 @@ def _patient_rows(
 ) -> Iterator[tuple[str, ...]]:
     yield "patient", "excerpts", "beats", *(f"{arm}, rounds" for arm in study.arms), "page", "missing"
     n_rounds = {(row.arm, row.subject): row.n_rounds for row in rounds or ()}
+    names = read_subject_names(path("cohort/subject_names.parquet"))
     for subject in subjects:
         evaluable = [SubjectRounds(arm, subject, n_rounds.get((arm, subject), 0)) for arm in study.arms]
         evaluable = [row for row in evaluable if row.n_rounds]
@@ -77,7 +79,8 @@ def _patient_rows(
         files += path.round_predictions(evaluable) + path.arm_files(evaluable, "split.json")
         n_missing = sum(not Path(file).exists() for file in files)
         arms = map(partial(_count_rounds, path, n_rounds, subject), study.arms)
-        yield subject, excerpts, beats, *arms, page, str(n_missing or "")
+        called = f" ({names[subject]})" if subject in names else ""
+        yield f"{subject}{called}", excerpts, beats, *arms, page, str(n_missing or "")
 
 
 def _count_rounds(path: ResultPaths, n_rounds: dict[tuple[str, str], int], subject: str, arm: str) -> str:

@@ -433,7 +433,7 @@ def test_one_patient_by_target_name(copy_of_finished, finished):
 
 
 def test_a_split_without_a_class_is_one_line_and_leaves_nothing_half_written(copy_of_finished):
-    config = {"populations": {"generic_split": {"train": 0.98, "validation": 0.01, "test": 0.01}}}
+    config = {"populations": {"generic_split": {"train": 1.0, "validation": 0.0, "test": 0.0}}}
     one_line(_run(copy_of_finished, config=config), "split has no")
     assert sorted(path.name for path in copy_of_finished.glob("results/cohort/*")) == [
         "characteristics.json",
@@ -441,8 +441,10 @@ def test_a_split_without_a_class_is_one_line_and_leaves_nothing_half_written(cop
         "context.parquet",
         "draws.parquet",
         "height_weight.parquet",
+        "ledger.csv",
         "ledger.parquet",
         "people.parquet",
+        "subject_names.parquet",
         "subjects.parquet",
         "unreadable.parquet",
     ]

@@ -121,8 +121,7 @@ COHORT_TABLES = (
     Table(
         "ledger",
         "cohort/ledger.parquet",
-        "Recordings and draws that could not be used: one row each. `ledger.csv` is the same with subjects as people"
-        " call them. `unreadable.parquet` holds the recordings only.",
+        "Recordings and draws that could not be used: one row each. `unreadable.parquet` holds the recordings only.",
         (
             SUBJECT_ID,
             Column("draw_id", pa.int64(), "ROW_ID of the laboratory table; null for a recording"),
