@@ -66,6 +66,6 @@ def write_model(folder: Path, seed: int = 7, **changes) -> Path:
     """Write a model folder with random weights."""
     config = model_config(**changes)
     about = {"subject_id": config.subject_id, "arm": config.arm, "round": config.round}
-    lineage = Lineage(config.kind, NETWORK, "a-digest", config.draws, CUT_OFF, **about)
-    write_model_folder(folder, config, build_resnet(NETWORK, seed).state_dict(), lineage, "# A card\n")
+    lineage = Lineage(config.kind, config.network, "a-digest", config.draws, CUT_OFF, **about)
+    write_model_folder(folder, config, build_resnet(config.network, seed).state_dict(), lineage, "# A card\n")
     return folder

@@ -1,6 +1,7 @@
 """A simulated patient who is recorded without a break while potassium follows a planted course."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +21,22 @@ GAIN = 200  # ADC units per mV
 STARTED = datetime(2150, 3, 4, 5, 6)
 
 
-def course_mv(heart: Heart, potassium_at: Callable[[float], float], hours: float, seed: int) -> Iterator[np.ndarray]:
-    """Pieces of lead II in mV, float64, with the noise of an ordinary bedside; `potassium_at` takes hours."""
-    n = round(PIECE_S * RATE_HZ)
+def course_mv(
+    heart: Heart,
+    potassium_at: Callable[[float], float],
+    hours: float,
+    seed: int,
+    factors: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Pieces of a lead in mV, float64, with the noise of an ordinary bedside; `potassium_at` takes hours.
+
+    factors: of the heights of P, Q, R, S and T, relative to lead II; None: lead II itself.
+    """
+    n, factors = round(PIECE_S * RATE_HZ), np.ones((1, len(WAVES))) if factors is None else factors[None]
     for piece in range(round(hours * 3600 / PIECE_S)):
         hour = (piece + 0.5) * PIECE_S / 3600
         posture, random = rng(seed, "posture", int(hour // POSTURE_H)), rng(seed, "piece", piece)
-        ecg_mv = _beats(heart, potassium_at(hour), posture, random).ecg_mv(n, np.ones((1, len(WAVES))))[0]
+        ecg_mv = _beats(heart, potassium_at(hour), posture, random).ecg_mv(n, factors)[0]
         ecg_mv += noise_mv(n, 1, 1, heart.breaths_hz, random) + motion_mv(n, 0.3, random)
         spoil(ecg_mv, 0.08, random)
         yield ecg_mv
@@ -56,4 +66,5 @@ def _beats(heart: Heart, potassium: float, posture: np.random.Generator, random:
     waves = waves_of_draw(heart, excess, name in FROM_VENTRICLE, posture)
     rhythm = failing_rhythm(random_rhythm(heart, rate_bpm, PIECE_S, heart.ectopy, random), name, PIECE_S, random)
     beats = merge_qrs_and_t(waves_of_beats(waves, heart, rhythm, random), rhythm.rr_s, excess.merged)
-    return Heartbeats(rhythm, beats, Waves(*np.zeros((4, 0, len(WAVES)))), excess.merged)
+    nothing = Waves(*np.zeros((4, 0, len(WAVES))))  # the P waves that are blocked are left out
+    return Heartbeats(replace(rhythm, blocked_s=np.empty(0)), beats, nothing, excess.merged)

@@ -20,18 +20,9 @@ from simulated_course import write_record
 BEATS = ("mean_beat", "low_beat", "high_beat")
 
 
-def _monitor(model, record, out, *more):
-    assert main(["monitor", "--model", str(model), "--record", str(record), "--out", str(out), *map(str, more)]) == 0
+def _monitor(model, record, out):
+    assert main(["monitor", "--model", str(model), "--record", str(record), "--out", str(out)]) == 0
     return read_table(out / WINDOWS, "monitor")
-
-
-@pytest.fixture(scope="module")
-def monitored(model_folder, record, tmp_path_factory):
-    """The folder of a monitor of the record, with known values."""
-    out = tmp_path_factory.mktemp("monitor") / "out"
-    (out.parent / "potassium.csv").write_text("hours,potassium\n0.1,4.4\n0.35,5.9\n")
-    _monitor(model_folder, record, out, "--potassium", out.parent / "potassium.csv")
-    return out
 
 
 def test_each_minute_has_what_the_model_says_of_the_ten_minutes_before(monitored, model_folder, record):

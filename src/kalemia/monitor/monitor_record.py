@@ -1,5 +1,6 @@
 """Monitor a recording: windows that move by a minute, alerts and a page, also while the recording grows."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from kalemia.monitor.assess_windows import assess_windows
 from kalemia.monitor.page import sum_up, write_monitor_page
 from kalemia.monitor.potassium import KnownValue
 from kalemia.monitor.windows import MINUTE, Record, Window, moving_windows
+from kalemia.sources import signal_files
 
 WINDOWS, ALERTS, PAGE = "windows.parquet", "alerts.parquet", "monitor.html"
 LOOK_EVERY_S = 5.0  # at a recording that grows
@@ -44,6 +46,7 @@ class RecordMonitor:
 
     def follow(self) -> str:
         """As `run`, and add each new minute of a recording that grows, until SIGINT or SIGTERM."""
+        logging.getLogger(signal_files.__name__).setLevel(logging.ERROR)  # it is shorter than its header says each time
         with _stop_event() as stopped:
             summary = self._write()
             while not stopped.is_set():
