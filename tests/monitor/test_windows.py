@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from ecg_signals import clean_ecg, regular_r_samples
 from kalemia.core.errors import UserError
 from kalemia.monitor import windows as windows_module
 from kalemia.monitor.windows import MINUTE, Record, Window, consecutive_windows, moving_windows
 from kalemia.sources.resampling import resampled_span
 from kalemia.sources.signal_files import open_signal
+from kalemia.sources.user_recordings import UserRecordings
 from own_files import write_csv, write_edf, write_wfdb
 from simulated_course import STARTED, write_record
 
@@ -108,3 +110,17 @@ def test_a_growing_recording_may_be_unreadable_for_a_moment(tmp_path):
 def test_paths_are_those_of_the_recording(tmp_path):
     path = write_record(tmp_path, "record", [np.zeros(MINUTE)])
     assert Record(Path(f"{path}.hea"), "II", None, None).n_samples == MINUTE
+
+
+@pytest.mark.parametrize(("name", "lead", "rate_hz"), [
+    ("ward-3", "mlii", None), ("holter-12.edf", "ECG II", None), ("monitor.csv", "II", Fraction(100)),
+])  # fmt: skip
+def test_a_window_has_every_bit_of_the_excerpt_that_a_study_reads(name, lead, rate_hz):
+    folder = ROOT / "tests/own"
+    source = UserRecordings(folder, folder)
+    start, stop = 1234, 9876
+    excerpt = source.read_lead(source.recording(name), lead, start, stop)
+    samples = Record(folder / name, lead, rate_hz, None).read_window(Window(start, stop))
+    assert samples.reason is None
+    assert np.array_equal(samples.ecg_mv, excerpt.ecg_mv)
+    assert samples.ecg_mv.dtype == excerpt.ecg_mv.dtype
