@@ -41,6 +41,19 @@ def test_beats_of_one_morphology_are_all_good(study, beats_mv):
     assert _reasons(study, beats_mv)[1:-1] == [None] * (N - 2)
 
 
+@pytest.mark.parametrize("n", [6, 8, 10, 12])
+def test_the_beats_of_ten_seconds_are_judged_like_those_of_minutes(study, beats_mv, n):
+    few = beats_mv[:n].copy()
+    few[2] = few[2, ::-1]
+    reasons = _reasons(study, few)
+    assert reasons[2] == "unlike the draw's other beats"
+    assert [reasons[i] for i in range(1, n - 1) if i != 2] == [None] * (n - 3)
+
+
+def test_two_usable_beats_are_no_morphology(study, beats_mv):
+    assert _reasons(study, beats_mv[:4])[1:3] == ["unlike the draw's other beats"] * 2
+
+
 def test_each_fault_is_named(study, beats_mv):
     rr_ms = np.full(N - 1, 800.0)
     rr_ms[10] = 249

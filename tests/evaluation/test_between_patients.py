@@ -61,7 +61,7 @@ def test_fewer_than_eight_people_of_a_class_decide_nothing(people):
     labels, reads, noise = (column[[*range(7), *range(40, 80)]] for column in people)
     found = _decide(labels, reads, noise)["claims"]["reads"]
     assert found["state"] == "open"
-    assert found["reason"] == "the test has 7 people with a positive draw, and at least 8 of each class are needed"
+    assert found["reason"] == "the test has 7 people with positive draws, and at least 8 of each class are needed"
 
 
 def test_without_a_test_draw_nothing_is_decided():

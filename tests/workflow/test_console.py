@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from kalemia.core.tables import write_json
+from kalemia.core.tables import empty_table, table_from_rows, write_json, write_table
 from kalemia.evaluation.claims.closing_lines import closing_lines
 from run_workflow import run_snakemake, snakemake_command
 from snakemake_logger_plugin_kalemia import LINES_OF_LOG, STAGES, Progress, describe_failure, describe_job
@@ -121,7 +121,18 @@ def _read_all(terminal: int) -> str:
 def test_the_last_lines_name_claims_and_pages(tmp_path, study):
     claims = {"reads": {"claim": "It reads potassium", "state": "shown"}}
     write_json(tmp_path / "evaluation/claims.json", {"arm": "forward", "arms": {"forward": claims}})
+    personal = table_from_rows("personal", [{"subject_id": 7, "draw_id": 1}])
+    write_table(tmp_path / "cohort/personal.parquet", "personal", personal)
     said = "\n".join(closing_lines(replace(study, results=str(tmp_path))))
     assert "It reads potassium  shown" in said
     assert "simulated patients" in said
     assert f"{tmp_path}/report.html" in said
+
+
+def test_without_personal_patients_the_last_lines_are_about_the_generic_network(tmp_path, study):
+    write_table(tmp_path / "cohort/personal.parquet", "personal", empty_table("personal"))
+    claims = {name: {"claim": f"The {name} claim", "state": "open"} for name in ("needs_network", "reads")}
+    write_json(tmp_path / "evaluation/between_patients.json", {"claims": claims})
+    said = "\n".join(closing_lines(replace(study, results=str(tmp_path))))
+    assert "(between patients, simulated patients):" in said
+    assert said.index("The reads claim") < said.index("The needs_network claim")

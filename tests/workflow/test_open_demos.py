@@ -69,7 +69,7 @@ def test_the_demo_of_mimic_4_reaches_its_report(tmp_path, real_data):
     assert len(fetched) == len(set(fetched)) == len(read)  # one ECG each, and no other
     assert max(abs(row["minutes_from_ecg"]) for row in read) <= 240
     pairing = read_json(results / "cohort/flow.json")["pairing"]
-    assert pairing["before"] > 10
+    assert min(pairing["before"], pairing["after"]) > 5
     page = (results / "report.html").read_text()
     assert f"{pairing['before']} were taken before their ECG" in page
     assert "Nobody has a personal network: it takes 8 usable draws of each class." in page

@@ -59,7 +59,7 @@ STAGE_VERSIONS = {
     "characteristics": StageVersion(2, ()),
     "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(3, ()),
-    "beats": StageVersion(4, ("ecg", "quality", "rhythm", "beats")),
+    "beats": StageVersion(5, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(5, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(5, ("seed", "populations", "generic.model", *_INCLUSION_FLOW_SETTINGS)),
     "count_rounds": StageVersion(4, ("seed", "personal", "arms")),

@@ -121,13 +121,15 @@ def cluster_beats(
 ) -> list[BeatCluster]:
     """Find at most three clusters among the usable beats, (n,) bool, the most common first.
 
-    Each cluster has at least a tenth of the usable beats and at least ten. A cluster starts from the beat that most
+    Each cluster has at least a tenth of the usable beats and at least ten, or of fewer than twenty more than half, but
+    three: ten seconds at a low heart rate have eight beats. A cluster starts from the beat that most
     others resemble; its template is the median of the beats whose QRS complex differs by less than half of
     `max_qrs_difference`, refined three times. Members differ by less than `max_qrs_difference`, correlate by at least
     `min_correlation`, and have an amplitude ratio within `amplitude_range`.
     """
     clusters, remaining = [], usable.copy()
-    min_members = max(_MIN_BEATS, _MIN_FRACTION * np.count_nonzero(usable))
+    n_usable = int(np.count_nonzero(usable))
+    min_members = max(3, min(_MIN_BEATS, n_usable // 2 + 1), _MIN_FRACTION * n_usable)
     while len(clusters) < _MAX_CLUSTERS and np.count_nonzero(remaining) >= min_members:
         template_mv = _most_common_template(beats, np.flatnonzero(remaining), max_qrs_difference / 2)
         match = beats.match_template(template_mv)

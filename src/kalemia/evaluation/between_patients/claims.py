@@ -66,7 +66,8 @@ def decide_between_patients(test: pa.Table, others: dict[str, pa.Table], smalles
         state, reason = (OPEN, f"not tested, because “{stopped_by}” is not shown") if stopped_by else _decide(figures)
         if not stopped_by and not enough:
             few, n = min(people.items(), key=lambda item: item[1])
-            reason = f"the test has {n} people with a {few} draw, and at least {MIN_PEOPLE} of each class are needed"
+            of_people = "1 person" if n == 1 else f"{n} people"
+            reason = f"the test has {of_people} with {few} draws, and at least {MIN_PEOPLE} of each class are needed"
         found[name] = {
             "claim": words.format(analyte=analyte),
             "state": state,
@@ -76,6 +77,11 @@ def decide_between_patients(test: pa.Table, others: dict[str, pa.Table], smalles
         if state != SHOWN:
             stopped_by = stopped_by or name.replace("_", " ")
     return {"rule": BETWEEN_RULE_VERSION, "draws": len(labels), "people": people, "claims": found}
+
+
+def claims_in_order(between: dict) -> list[tuple[str, dict]]:
+    """The claims as read from JSON, in the order in which they are tested."""
+    return [(name, between["claims"][name]) for name in CLAIMS]
 
 
 def _gain(labels: np.ndarray, logit: np.ndarray, person: np.ndarray, other: np.ndarray | None) -> Difference:

@@ -19,12 +19,13 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
     Without personal patients, the claims about the generic network, and what is missing for personal ones.
     """
+    from kalemia.evaluation.between_patients.claims import claims_in_order
     from kalemia.evaluation.claims.registration import claims_digest, describe_registration
     from kalemia.evaluation.claims.rule import in_order
 
     registration = describe_registration(data.registration["registrations"], claims_digest(study))
     if not data.personal:
-        claims = [claim_row(name, found) for name, found in data.between_patients["claims"].items()]
+        claims = [claim_row(name, found) for name, found in claims_in_order(data.between_patients)]
         missing = missing_for_personal(study.populations.personal_min_draws, data.flow["nearest"], data.shown)
         return {"claims": claims, "registration": registration, "missing": missing, "has_personal": False}
     deciding = data.claims["arm"]

@@ -10,12 +10,15 @@ SPLITS = ("train", "validation", "test")
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """Its metrics by split and unit, and on its test people beside simpler scores."""
-    between = data.between_patients
+    from kalemia.evaluation.between_patients.claims import claims_in_order
+
+    claims = [found for _, found in claims_in_order(data.between_patients)]
     return {
         "generic": generic_rows(data.summary["generic"]),
         "generic_metrics": data.summary["generic"],
-        "between": between,
-        "comparisons": [one for found in between["claims"].values() for one in found["comparisons"]],
+        "between": data.between_patients,
+        "claims": claims,
+        "comparisons": [one for found in claims for one in found["comparisons"]],
     }
 
 
