@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalemia.beats.normalization import normalize_beats
+from kalemia.beats.normalization import NO_BEATS, normalize_beats, sums_after
 
 START = np.datetime64(datetime(2150, 3, 1))
 
@@ -78,3 +78,17 @@ def test_gain_and_offset_are_removed(over):
 def test_flat_line_stays_flat():
     flat = np.full((1, 120), 0.3, np.float32)
     assert np.abs(normalize_beats(flat, np.array([1]), np.array([START]), "beat")).max() < 0.01
+
+
+def test_draw_by_draw_with_the_sums_so_far_no_bit_differs():
+    random = np.random.default_rng(3)
+    draws, times = np.repeat([7, 3, 9, 4], [5, 1, 8, 3]), np.repeat([2, 1, 4, 3], [5, 1, 8, 3])
+    beats_mv = random.normal(0.2, 1, (17, 120)).astype(np.float32)
+    together = normalize_beats(beats_mv, draws, times, "subject")
+    sums = NO_BEATS
+    for draw in (3, 7, 4, 9):  # in the order of time
+        mine = draws == draw
+        part = beats_mv[mine], draws[mine], times[mine]
+        assert np.array_equal(normalize_beats(*part, "subject", sums), together[mine])
+        sums = sums_after(*part, sums)
+    assert sums == sums_after(beats_mv, draws, times)

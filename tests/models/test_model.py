@@ -1,11 +1,13 @@
 """What a model says about an ECG."""
 
+import dataclasses
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from beat_shards import NETWORK
 from ecg_signals import regular_ecg
 from kalemia import find_beats, load_model
 from kalemia.stats.logistic_regression import sigmoid
@@ -96,3 +98,14 @@ def test_kalemia_is_imported_in_a_tenth_of_a_second_and_without_torch():
     )
     seconds = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(5)]
     assert min(seconds) < 0.1
+
+
+def test_a_model_that_normalizes_over_a_subject_goes_on_after_a_window(tmp_path, ecg_mv):
+    network = dataclasses.replace(NETWORK, normalization="subject")
+    model = load_model(write_model(tmp_path / "subject", network=network, wave=None))
+    result = model.assess_window(ecg_mv)
+    later = model.after(result)
+    assert later.config.sums.n == model.config.sums.n + 120 * result.n_beats
+    before, after = model.assess_window(2 * ecg_mv), later.assess_window(2 * ecg_mv)
+    assert abs(before.logit - after.logit) > 1e-6
+    assert model.after(model.assess_window(np.zeros(75000))) is model

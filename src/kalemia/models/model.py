@@ -102,7 +102,7 @@ class Model:
         beats = beat_set("window", result.beats, None)
         times = beats.rows["draw_time"].to_numpy()
         sums = sums_after(beats.beats_mv, beats.draw_ids, times, self.config.sums)
-        return Model(dataclasses.replace(self.config, sums=sums), self._network)
+        return Model(dataclasses.replace(self.config, sums=sums), self.network)
 
     def predict_proba(self, beats: FoundBeats | np.ndarray) -> np.ndarray:
         """The probability (n,) that each of n beats is of a positive draw.
