@@ -5,18 +5,20 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT
+from kalemia.core.tables import read_json
 
 pytestmark = pytest.mark.workflow
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
     line.partition("#")[0].strip()
     for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
 ]
 
 
@@ -37,7 +39,7 @@ def _run(command: str, folder: Path):
 
 
 def test_the_readme_prints_commands_that_this_test_knows():
-    assert {command.split()[0] for command in COMMANDS} == {"make", ".venv/bin/snakemake"}
+    assert {command.split()[0] for command in COMMANDS} == {"make", ".venv/bin/kalemia", ".venv/bin/snakemake"}
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
@@ -54,7 +56,34 @@ def test_snakemake_plans_every_command_of_the_readme(checkout, command):
 
 
 def test_the_patient_of_the_readme_has_the_rounds_that_it_names(checkout):
-    (target,) = (word for command in COMMANDS for word in command.split() if "/round-" in word)
+    (target,) = (
+        word for command in COMMANDS for word in command.split() if "/round-" in word and "/snakemake" in command
+    )
     (k,) = re.findall(r"/round-(\d+)/", target)
     run = _run(f".venv/bin/snakemake --cores 2 --dry-run {target}", checkout)
     assert re.search(rf"^finetune +{k}$", run.stdout + run.stderr, flags=re.MULTILINE)
+
+
+def test_the_readme_predicts_with_a_network_and_a_recording_of_the_demo(checkout):
+    export, predict = ([*command.split(), ""] for command in COMMANDS if "/kalemia " in command)
+    option = {name: value for words in (export, predict) for name, value in pairwise(words) if name.startswith("--")}
+    assert option["--to"] == option["--model"]
+    assert (checkout / option["--record"]).with_suffix(".hea").is_file()
+    assert f"]({option['--plot']})" in README
+    target = f"{export[2]}/model.safetensors"
+    run = _run(f".venv/bin/snakemake --cores 2 --dry-run {target}", checkout)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(rf"^finetune +{target.rsplit('-', 1)[1][0]}$", run.stdout + run.stderr, flags=re.MULTILINE)
+
+
+def test_the_recording_of_the_readme_is_later_than_all_draws_that_the_network_learned_from(checkout):
+    export, predict = (command.split() for command in COMMANDS if "/kalemia " in command)
+    _, arm, subject, _ = export[2].rsplit("/", 3)
+    run = _run(f".venv/bin/snakemake --cores 2 results/personal/{arm}/{subject}/split.json", checkout)
+    assert run.returncode == 0, run.stdout + run.stderr
+    split = read_json(checkout / f"results/personal/{arm}/{subject}/split.json")
+    recording = predict[predict.index("--record") + 1]
+    learned = {draw for pair in split["rounds"] for draw in pair}
+    of_recording = {draw["draw_id"] for draw in split["draws"] if recording.endswith(draw["recording"])}
+    assert of_recording <= set(split["test"])
+    assert not of_recording & learned

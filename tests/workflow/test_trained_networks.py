@@ -52,7 +52,7 @@ def _enroll(trained, own, work, registry):
         own,
     ]
     command += ["--work", work, "--registry", registry]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_draws_lost_on_the_way_are_counted_in_one_line(trained, enrolled, tmp_pa
 def test_the_whole_study_of_an_enrolled_patient_has_a_page(enrolled):
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", enrolled / "work"]
     command += ["--workflow-profile", ROOT / "profiles/default", "--cores", "2"]
-    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     page = " ".join((enrolled / "work/results/report.html").read_text().split())
     assert "it was imported from a model folder" in page
