@@ -70,6 +70,15 @@ def test_generic_is_no_name_for_an_arm(config):
     assert _error(config).startswith("config: arms.generic: ")
 
 
+def test_a_comparator_of_generic_patients_is_refused_if_the_network_is_imported(config):
+    config["verdict"]["comparator"] = "mixed_model"
+    check_config(config)
+    config["generic"]["model"] = "models/ours"
+    assert _error(config).startswith("config: verdict.comparator: mixed_model is fitted to generic patients")
+    config["verdict"]["comparator"] = "mean_beat"
+    check_config(config)
+
+
 def test_whole_number_may_be_written_with_a_decimal_point(config):
     config["generic"]["batch_size"] = 256.0
     check_config(config)

@@ -18,6 +18,7 @@ from kalemia.core.config_files import (
 )
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError
+from kalemia.personal.baselines import BASELINES, COMPARATOR
 
 CONFIG = ROOT / "config.yaml"
 SETTINGS_FILES = [
@@ -149,5 +150,9 @@ def test_an_option_of_which_snakemake_takes_only_the_last_is_refused_if_given_tw
 
 
 @pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_study_is_a_valid_configuration(study):
-    check_config(merge_config(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", study))))
+def test_every_study_is_a_valid_configuration_whose_deciding_arm_and_comparator_exist(study):
+    config = merge_config(*(yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", study)))
+    check_config(config)
+    checked = Study.from_config(config)
+    assert checked.verdict.deciding_arm(checked.arms) in checked.arms
+    assert BASELINES[checked.verdict.comparator].role == COMPARATOR

@@ -92,6 +92,11 @@ def _check_combinations(study: Study) -> None:
             f"config: verdict.arm: the protocol of {deciding} ({protocol}) puts neighboring draws on both sides, so a"
             " gain would prove nothing; name another arm"
         )
+    if study.generic.model and study.verdict.comparator == "mixed_model":
+        raise UserError(
+            "config: verdict.comparator: mixed_model is fitted to generic patients, and there are none if generic.model"
+            " imports the network; name another comparator"
+        )
     thresholds = study.network.ordinal_thresholds
     if any(low >= high for low, high in itertools.pairwise(thresholds)):
         raise UserError("config: network.ordinal_thresholds: must be in ascending order")
