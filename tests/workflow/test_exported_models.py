@@ -39,7 +39,7 @@ def _excerpts(results, subject):
 
 
 def test_every_window_has_the_prediction_of_its_draw(results, tmp_path):
-    compared = []
+    n_compared = []
     last = {folder.parent: folder for folder in _rounds(results)}
     for number, folder in enumerate(last.values()):
         subject = folder.parts[-2]
@@ -49,6 +49,7 @@ def test_every_window_has_the_prediction_of_its_draw(results, tmp_path):
         rows = {row["draw_id"]: row for row in read_table(folder / "predictions.parquet", "predictions").to_pylist()}
         quality = read_table(results / f"beats/{subject}.quality.parquet", "quality").to_pylist()
         reasons = {row["draw_id"]: row["reason"] for row in quality}
+        n_compared.append(0)
         for draw, ecg_mv in _excerpts(results, subject):
             if ecg_mv is None or (is_normalized and draw in rows and rows[draw]["draw_time"] <= model.config.cut_off):
                 continue
@@ -58,8 +59,9 @@ def test_every_window_has_the_prediction_of_its_draw(results, tmp_path):
             if found.reason is None:
                 expected = {name: rows[draw][name] for name in ("n_beats", "logit", "probability", "decision")}
                 assert {name: getattr(found, name) for name in expected} == expected
-                compared.append(draw)
-    assert len(compared) >= 20
+                n_compared[-1] += 1
+    assert len(n_compared) == 3
+    assert max(n_compared) >= 15  # under `paper` the last draw may be a training draw
 
 
 def test_the_generic_network_says_of_first_draws_what_the_study_says(results, tmp_path):
