@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from captions import caption_files
+from claims_figure import claims_figure
 from files_page import files_page
 from method_lists import method_page
 from schema_file import schema_yaml
@@ -19,6 +20,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/files.md": files_page,
     "docs/method.md": method_page,
+    "docs/claims.svg": claims_figure,
     **{path: partial(str, text) for path, text in caption_files().items()},
 }
 

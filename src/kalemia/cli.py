@@ -68,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     monitor.add_argument("--follow", action="store_true", help="go on while the recording grows, until Ctrl-C")
     monitor.add_argument("--potassium", metavar="FILE.csv", help="known values, to show beside the answers")
     monitor.set_defaults(run=_monitor)
+    plan = commands.add_parser("plan", help="say what a study of so many patients can show; starts nothing")
+    plan.add_argument("--patients", required=True, type=int, metavar="N", help="personal patients")
+    plan.add_argument(
+        "--draws", required=True, type=int, metavar="M", help="usable draws of each, whatever their value"
+    )
+    _add_configuration(plan)
+    plan.set_defaults(run=_plan)
     _add_registry(commands)
     enroll = commands.add_parser("enroll", help="train the rounds of one patient from a generic model folder")
     enroll.add_argument("--model", required=True, metavar="DIR", help="model folder of a generic network")
@@ -258,6 +265,14 @@ def _registry_verify(options: argparse.Namespace) -> None:
     if faults:
         raise UserError(f"{options.registry}: {plural(len(faults), 'file')} of {models} not as written")
     print(f"{models}, every file as it was written. {RESEARCH_USE}")
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from kalemia.evaluation.claims.plan import plan_lines
+
+    study = _read_study(options)
+    for line in plan_lines(options.patients, options.draws, study.verdict, study.analyte.name):
+        print(line)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -36,5 +36,16 @@ def test_a_random_choice_of_test_draws_is_told_as_a_reading_of_the_paper():
         assert page.suffix == ".png" or not re.search(r"paper's random|Chiu[^.]*random split", page.read_text()), page
 
 
+def test_the_old_verdict_is_named_only_in_its_history_note():
+    method, history = (ROOT / "docs/method.md").read_text().split("**History.**")
+    note, rest = history.split("\n\n", 1)
+    assert "supported, not supported, cannot be told" in note
+    pages = {path.name: path.read_text() for path in (ROOT / "docs").rglob("*.md")} | {"method.md": method + rest}
+    pages |= {path.name: path.read_text() for path in (ROOT / "src/kalemia/report").rglob("*.html")}
+    pages |= {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")}
+    for name, text in pages.items():
+        assert not re.search(r"\bsupported\b|\bthe verdict\b|best baseline", text), name
+
+
 def test_the_page_on_tripod_ai_leads_to_the_list():
     assert "(../src/kalemia/data/tripod_ai.csv)" in (ROOT / "docs/tripod-ai.md").read_text()

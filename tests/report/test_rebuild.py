@@ -6,7 +6,8 @@ import pytest
 from kalemia.cli import main
 from kalemia.core.config import Study
 from kalemia.core.config_files import SETTINGS_FILE, config_text, read_settings
-from kalemia.core.tables import read_table, write_text
+from kalemia.core.tables import read_json, read_table, write_text
+from kalemia.evaluation.claims.rule import CLAIMS
 from kalemia.report.outputs import PATIENT_FIGURES
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.study_page import write_page
@@ -84,6 +85,21 @@ def test_report_makes_every_file_again_from_a_folder_without_ecg(finished, tmp_p
     expected = {name: data for name, data in _files(finished).items() if not _is_ecg(name)}
     assert LINK in expected["report.html"].decode()
     assert _differing(_files(bare), expected) == []
+
+
+def test_what_is_made_again_holds_the_claims_the_comparators_and_the_decisions(copy, study):
+    claims = read_json(copy / "evaluation/claims.json")
+    assert set(claims["arms"]) == set(study.arms)
+    page = (copy / "report.html").read_text()
+    for arm in study.arms:
+        assert list(claims["arms"][arm]) == sorted(CLAIMS)
+        assert f'id="table-baselines-{arm}"' in page
+        assert f'id="table-decisions-{arm}"' in page
+    assert 'id="table-comparisons"' in page
+    evidence = read_table(copy / "evaluation/evidence.parquet", "evidence").to_pylist()
+    assert all(row["concordance_with_last_value"] is not None for row in evidence)
+    for table in ("baseline_metrics", "baseline_averages", "recalibration_gains"):
+        assert len(read_table(copy / f"evaluation/{table}.parquet", table))
 
 
 def test_the_page_of_a_patient_without_a_possible_arm_is_made_again_too(finished, copy):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kalemia.stats.one_sided_mean import detectable_gain, estimate_mean, patients_needed
+from kalemia.stats.one_sided_mean import detectable_gain, estimate_mean, patients_needed, power
 
 VALUES = st.lists(st.floats(-1, 1), min_size=3, max_size=40).filter(lambda values: np.ptp(values) > 1e-3)
 
@@ -64,6 +64,28 @@ def test_a_detectable_gain_is_found_in_80_percent():
     gain = detectable_gain(0.27, 12)
     found = [estimate_mean(gain + 0.27 * random.standard_normal(12)).lower > 0 for _ in range(4000)]
     assert 0.78 < np.mean(found) < 0.82
+
+
+@pytest.mark.parametrize(
+    ("n", "published"), [(8, (0.22, 0.38, 0.58)), (16, (0.39, 0.65, 0.86)), (30, (0.59, 0.88, 0.98))]
+)
+def test_the_power_is_that_of_the_simulations_behind_the_rule(n, published):
+    """Of AUCs of 0.60, 0.65 and 0.70 with eight test draws, by which the rule was chosen."""
+    assert [power(gain, 0.27, n) for gain in (0.1, 0.15, 0.2)] == pytest.approx(published, abs=0.05)
+
+
+@given(st.floats(0.01, 0.6), st.integers(2, 200))
+def test_the_power_of_a_detectable_gain_is_80_percent(spread, n):
+    gain = detectable_gain(spread, n)
+    assert power(gain, spread, n) == pytest.approx(0.8, abs=1e-6)
+    assert power(0.0, spread, n) == pytest.approx(0.05, abs=1e-9)
+
+
+@given(st.floats(0.01, 0.6), st.floats(0.03, 0.4))
+def test_no_fewer_patients_than_needed_are_enough(spread, gain):
+    n = patients_needed(spread, gain)
+    assert detectable_gain(spread, n) <= gain
+    assert n == 2 or detectable_gain(spread, n - 1) > gain
 
 
 def test_an_impossible_number_of_patients_is_not_given():

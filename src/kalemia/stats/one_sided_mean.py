@@ -55,6 +55,13 @@ def estimate_mean(values: np.ndarray, weights: np.ndarray | None = None) -> Mean
     return MeanEstimate(len(values), mean, math.sqrt(variance), float(1 / np.sum(share**2) - 1))
 
 
+def power(gain: float, spread: float, n: int) -> float:
+    """The probability that a one-sided t test of n patients shows a true mean of `gain`, if values spread so (SD)."""
+    from scipy.special import nctdtr
+
+    return 1 - float(nctdtr(n - 1, gain * math.sqrt(n) / spread, _quantile(n - 1)))
+
+
 def detectable_gain(spread: float, n: int) -> float:
     """The true mean that a one-sided test of n patients finds with a probability of 80%, if values spread so (SD)."""
     if n < 2 or not math.isfinite(spread):
@@ -67,13 +74,15 @@ def detectable_gain(spread: float, n: int) -> float:
 
 def patients_needed(spread: float, gain: float) -> int | None:
     """The fewest patients of whom a gain is detectable; None if a hundred thousand are not enough."""
-    if not math.isfinite(spread) or detectable_gain(spread, _MOST_PATIENTS) > gain:
+    from scipy.special import ndtri
+
+    fewest = ((ndtri(1 - ALPHA) + ndtri(POWER)) * spread / gain) ** 2  # if the spread were known
+    if not fewest <= _MOST_PATIENTS:
         return None
-    few, enough = 1, _MOST_PATIENTS
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if detectable_gain(spread, middle) <= gain else (middle, enough)
-    return enough
+    n = max(2, math.ceil(fewest))
+    while detectable_gain(spread, n) > gain:
+        n += 1
+    return n
 
 
 def _quantile(degrees: float) -> float:
