@@ -11,6 +11,7 @@ import pytest
 from kalemia.cohort.labs import build_draws
 from kalemia.cohort.pairing import nearest_draws
 from kalemia.core.errors import UserError
+from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.mimic4_ecg import Mimic4Ecg
 from kalemia.sources.mimic_tables import analyte_rows, births, excluded_by_code
 from kalemia.sources.remote.http_files import Web
@@ -149,6 +150,11 @@ def test_a_missing_or_short_file_is_a_problem_of_its_excerpt(ecg_folder):
     assert source.read_lead(source.recording(NAME), "II", 0, 1250).problems[0].reason == "truncated file"
     samples.unlink()
     assert source.read_lead(source.recording(NAME), "II", 0, 1250).problems[0].reason == "file missing"
+
+
+def test_an_ecg_that_left_the_list_is_told(ecg_folder):
+    with pytest.raises(UnreadableRecordingError, match=r"no header: .* is not in record_list\.csv"):
+        Mimic4Ecg(LocalStorage(ecg_folder)).recording(NAME.replace("107143276", "107143277"))
 
 
 @pytest.mark.parametrize("wrong", [ROW.replace("p10000032", "p10000033"), ROW.replace("files/", "../"), ROW[:-4]])

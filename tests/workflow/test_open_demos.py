@@ -15,11 +15,7 @@ from run_workflow import run_snakemake
 from web_server import serving
 
 pytestmark = [pytest.mark.realdata, pytest.mark.workflow]
-SMALL = {
-    "network": {"width": 2},
-    "generic": {"epochs": 2},
-    "beats": {"max_per_draw": 40},
-}
+SMALL = {"network": {"width": 2}, "generic": {"epochs": 2}}
 
 
 @pytest.fixture(autouse=True)

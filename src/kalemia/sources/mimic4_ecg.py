@@ -63,6 +63,8 @@ class Mimic4Ecg:
 
     def recording(self, name: str) -> Recording:
         """Ten seconds at 125 Hz, whatever the rate of the file; nothing is read."""
+        if name not in self._listed:
+            raise UnreadableRecordingError("no header", f"{name} is not in {RECORD_LIST}")
         subject, start = self._listed[name]
         n_samples = int(SECONDS * RATE_HZ)
         segment = Segment(name.rsplit("/", 1)[-1], 0, n_samples)
