@@ -38,6 +38,7 @@ wildcard_constraints:
     arm="|".join(study.arms),
     k=r"[1-9]\d*",
     chunk=r"[a-z_]+(-\d+)?",
+    control=r"[a-z]+",
 
 
 localrules:

@@ -4,7 +4,7 @@
 #         cohort/unreadable.parquet: recordings with an unusable header or an impossible date;
 #         cohort/subject_names.parquet: what people call the subjects.
 #         After the quality of beats is known: the populations, the draws of the generic and of the personal patients,
-#         the inclusion flow and the outcome of every draw, the clinical context of every draw, the characteristics of both
+#         the inclusion flow and the outcome of every draw, the other analytes of `controls`, the clinical context of every draw, the characteristics of both
 #         populations, everybody's age and gender, and the ledger of exclusions.
 
 
@@ -77,6 +77,26 @@ rule context:
         available=treatment_tables,
     script:
         "../workflow/scripts/context.py"
+
+
+rule control_values:
+    "Find the value of another analyte nearest to each draw of the personal candidates."
+    input:
+        tables=cohort_tables,
+        draws=result_path("cohort/draws.parquet"),
+    output:
+        result_path("cohort/control-{control}.parquet"),
+    log:
+        log_path("control-{control}"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=scale_with_attempt(4000),
+        runtime=scale_with_attempt(60),
+    params:
+        recipe=study.digest("control_values"),
+    script:
+        "../workflow/scripts/control_values.py"
 
 
 if has_heights_and_weights:

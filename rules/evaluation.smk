@@ -1,6 +1,6 @@
 # Evaluate the rounds on test draws: against baselines and negative controls, and by the distance to training draws.
-# Needs:  the predictions of every round, the splits, baselines and nulls, the generic metrics and predictions, the
-#         comparators' scores, what was known at each draw, the outcome of every draw, and everybody's age and gender.
+# Needs:  the predictions of every round, the splits, baselines, nulls and runs on other analytes, the generic metrics and
+#         predictions, the comparators' scores, the outcome and the context of every draw, and everybody's age and gender.
 # Makes:  the files of evaluation/ (docs/reference/files.md), each an entry of EVALUATION in kalemia.core.schemas.evaluation.
 
 
@@ -11,6 +11,13 @@ rule evaluation:
         splits=files_of(evaluable_rounds, result_path.arm_files, "split.json"),
         baselines=files_of(evaluable_rounds, result_path.arm_files, "baselines.parquet"),
         nulls=files_of(evaluable_rounds, result_path.nulls, study.arms),
+        controls=files_of(
+            evaluable_rounds,
+            result_path.control_runs,
+            study.deciding_arm,
+            study.controls,
+        ),
+        control_values=result_path.control_values(study.controls),
         arms=result_path("personal/arms.parquet"),
         generic_metrics=result_path("generic/metrics.json"),
         generic_predictions=result_path("generic/predictions.parquet"),

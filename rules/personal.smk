@@ -1,11 +1,13 @@
 # One network per personal patient, arm and round, and what it is compared with: baselines and negative controls.
-# Needs:  the patient's beats and their quality, the generic weights and mixed model, and the clinical context of draws.
+# Needs:  the patient's beats and their quality, the generic weights and mixed model, the clinical context of draws, and
+#         other analytes.
 # Makes:  personal/arms.parquet: the number of rounds of each patient in each arm;
 #         features/{subject}.safetensors: the patient's beats after the frozen stages, a cache. It is not temporary, because
 #         Snakemake would then make everything that reads it again whenever one round needs it;
 #         personal/{arm}/{subject}/: split.json; round-{k}/ with the weights, predictions and metrics of a round;
 #         round-0/ with the predictions of the generic network, without weights; baselines.parquet; nulls/, a file for each
-#         chunk of the runs of negative controls (`chunks_of_runs` in kalemia.core.negative_controls);
+#         chunk of the runs of negative controls (`chunks_of_runs` in kalemia.core.negative_controls); in the deciding arm
+#         controls/, a file for each other analyte;
 #         personal/{arm}/cross_patient.parquet: every patient under the networks of other patients.
 # Every job has the checkpoint's personal.parquet as an `ancient` input: once the checkpoint is done, Snakemake checks again
 # what has changed for this patient. Without it, Snakemake would run everything it had planned before, and skip a patient whose
@@ -170,6 +172,32 @@ rule nulls:
         recipe=arm_param(study.nulls_digest, "chunk"),
     script:
         "../workflow/scripts/nulls.py"
+
+
+rule controls:
+    "Train networks of one patient on another analyte, on its own labels and on shifted ones."
+    input:
+        split=result_path("personal/{arm}/{subject}/split.json"),
+        values=result_path("cohort/control-{control}.parquet"),
+        shard=result_path("beats/{subject}.parquet"),
+        generic=result_path("generic/model.safetensors"),
+        features=result_path("features/{subject}.safetensors"),
+        personal=ancient(result_path("cohort/personal.parquet")),
+    output:
+        result_path("personal/{arm}/{subject}/controls/{control}.parquet"),
+    log:
+        log_path("personal/{arm}/{subject}/controls/{control}"),
+    conda:
+        "../envs/training.yaml"
+    threads: study.personal.threads
+    resources:
+        mem_mb=scale_with_attempt(3000),
+        runtime=scale_with_attempt(60),
+        gpu=0,
+    params:
+        recipe=arm_param(study.controls_digest, "control"),
+    script:
+        "../workflow/scripts/controls.py"
 
 
 rule strangers:

@@ -48,6 +48,8 @@ def write_results(results: Path, study: Study, personal=PERSONAL, unevaluable=("
             _write_arm(results, arm, study.arms[arm].protocol, subject, draws)
         if arms:
             _write_explanation(results / "explanation" / subject_name(subject), subject, ["generic", *arms], draws)
+    if study.controls:
+        _write_controls(results, study, [s for s in personal if reason_of[study.deciding_arm, s] is None])
     write_evaluation(study, find_evaluation_inputs(results, study), results / "evaluation")
     _write_times(results / "times")
     _write_truth(results / "source/truth.json", personal)
@@ -63,6 +65,28 @@ def _write_truth(path: Path, personal: tuple) -> None:
         for start, stop in [halves_ms[i % 2]]
     ]
     write_json(path, {"patients": patients})
+
+
+def _write_controls(results: Path, study: Study, personal: list[int]) -> None:
+    """Other analytes at the draws of the patients, and their runs: only the last patient has no network on them."""
+    for control in study.controls:
+        values = [
+            {"subject_id": subject, "draw_id": draw["draw_id"], "value": 140.0 - draw["value"], "hours": 0.0}
+            for subject in personal
+            for draw in _draws(subject)
+        ]
+        write_table(
+            results / f"cohort/control-{control}.parquet", "control_values", table_from_rows("control_values", values)
+        )
+        for subject in personal:
+            keys = {"arm": study.deciding_arm, "subject_id": subject, "control": control}
+            rows = [keys | {"kind": "own", "repeat": 0, "reason": f"its draws do not have both classes of {control}"}]
+            if subject != personal[-1]:
+                about = keys | {"seed": 1, "test_runs": 4, "n_test": N_TEST, "n_positive": N_TEST // 2}
+                aucs = [("own", 0, 0.9), *(("shifted", i, 0.4 + i / 100) for i in range(study.n_shifted_controls))]
+                rows = [about | {"kind": kind, "repeat": i, "auc": auc} for kind, i, auc in aucs]
+            folder = results / "personal" / study.deciding_arm / subject_name(subject) / "controls"
+            write_table(folder / f"{control}.parquet", "control_runs", table_from_rows("control_runs", rows))
 
 
 def _write_registration(results: Path, study: Study) -> None:
@@ -216,11 +240,13 @@ def _write_cohort(results: Path, personal: tuple, reason_of: dict) -> None:
 
 
 def _context(personal: tuple) -> list[dict]:
-    """The last value of every draw but the first: that of the draw before."""
+    """The last value of every draw but the first: that of the draw before; every fifth had insulin."""
     return [
-        {name: draw[name] for name in ("subject_id", "draw_id", "draw_time")} | {"last_value": before["value"]}
+        {name: draw[name] for name in ("subject_id", "draw_id", "draw_time")}
+        | {"last_value": before["value"], "calcium": None, "insulin": i % 5 == 0}
+        | dict.fromkeys(("bicarbonate", "dialysis"), False)
         for subject in personal
-        for before, draw in pairwise(_draws(subject))
+        for i, (before, draw) in enumerate(pairwise(_draws(subject)))
     ]
 
 

@@ -49,6 +49,16 @@ def test_a_table_of_several_files_says_which_each_row_is_from(finished):
     assert kalemia.read_study(finished).table("waves")["subject_id"].to_pylist() == [7, 12]
 
 
+def test_values_of_other_analytes_say_which_it_is(finished):
+    for control in ("sodium", "creatinine"):
+        rows = [{"subject_id": 7, "draw_id": 70, "value": 1.5}]
+        write_table(
+            finished / f"cohort/control-{control}.parquet", "control_values", table_from_rows("control_values", rows)
+        )
+    table = kalemia.read_study(finished).table("control_values")
+    assert table["control"].to_pylist() == ["creatinine", "sodium"]
+
+
 def test_one_patient_is_read_without_the_files_of_others(finished):
     write_text(finished / "beats/p000007.quality.parquet", "damaged")
     read = kalemia.read_study(finished)

@@ -24,12 +24,13 @@ _PATHS = {table.kind: table.path for table in TABLES.values()} | {
     "generic_predictions": TABLES["predictions"].path,
 }
 _KINDS = {"generic_predictions": "predictions"}
-_PLACES = {"arm": "[a-z][a-z0-9_]*", "subject": r"p\d+", "k": r"\d+"}  # what stands in a path
+_PLACES = {"arm": "[a-z][a-z0-9_]*", "subject": r"p\d+", "k": r"\d+", "control": "[a-z]+"}  # what stands in a path
 # The columns that a path stands for: name, type, and the value of what stands in the path.
 _COLUMNS: dict[str, tuple[str, pa.DataType, Callable[[str], str | int]]] = {
     "arm": ("arm", pa.string(), str),
     "subject": ("subject_id", pa.int32(), paths.subject_id),
     "k": ("round", pa.int32(), int),
+    "control": ("control", pa.string(), str),
 }
 
 
@@ -95,8 +96,10 @@ class FinishedStudy:
         return sorted(found, key=lambda one: [_order(place, text, arms) for place, text in one[1].items()])
 
 
-def _order(place: str, text: str, arms: list[str]) -> int:
-    """The place of an arm in the configuration, or the number of a patient or round."""
+def _order(place: str, text: str, arms: list[str]) -> int | str:
+    """The place of an arm in the configuration, the number of a patient or round, or the name of another analyte."""
+    if place == "control":
+        return text
     return arms.index(text) if place == "arm" else int(text.removeprefix("p"))
 
 

@@ -58,6 +58,8 @@ def _stage_rows(
         evaluable = [row for row in rounds if row.n_rounds]
         stages["rounds"] = path.round_predictions(evaluable)
         stages["negative controls"] = path.nulls(evaluable, study.arms)
+        if study.controls:
+            stages["other analytes"] = path.control_runs(evaluable, study.deciding_arm, study.controls)
         stages["patient pages"] = [path.patient_page(subject) for subject in sorted({row.subject for row in rounds})]
     stages |= {"evaluation": [path("evaluation/claims.json")], "report": [path("report.html")]}
     for stage, files in stages.items():

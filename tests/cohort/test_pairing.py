@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalemia.cohort.pairing import nearest_draws, pair_draws
+from kalemia.cohort.matching import nearest_draws, pair_draws
 from kalemia.sources import Recording
 
 START = datetime(2150, 1, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kalemia.cohort.labs import build_draws
-from kalemia.cohort.pairing import nearest_draws
+from kalemia.cohort.matching import nearest_draws
 from kalemia.core.errors import UserError
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.mimic4_ecg import Mimic4Ecg

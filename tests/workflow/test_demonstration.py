@@ -131,6 +131,7 @@ class Finished:
     def __init__(self, results: Path):
         folder = results / "evaluation"
         self.arms = read_json(folder / "claims.json")["arms"]
+        self.controls = read_json(folder / "controls.json")["controls"]
         self._evidence = [nan_to_none(row) for row in read_table(folder / "evidence.parquet", "evidence").to_pylist()]
 
     def mean_auc(self, arm: str, of: str = "auc") -> float:
@@ -195,8 +196,11 @@ def test_an_effect_of_the_patients_own_is_read_and_needs_a_network(finished):
 
 
 @pytest.mark.planted
-def test_a_confounder_is_read(finished):
-    assert finished("confounder").states("rolling")["reads"] == SHOWN
+def test_a_confounder_is_read_and_sodium_as_well(finished):
+    study = finished("confounder")
+    assert study.states("rolling")["reads"] == SHOWN
+    assert study.controls["sodium"]["state"] == SHOWN
+    assert study.controls["sodium"]["correlation"] < 0
 
 
 @pytest.mark.planted

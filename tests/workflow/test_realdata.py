@@ -40,6 +40,14 @@ def test_the_personal_patient_has_the_draws_that_the_tables_hold(finished):
     assert [row["subject_id"] for row in populations if row["population"] == "personal"] == [PERSONAL]
 
 
+def test_most_draws_of_the_personal_patient_have_real_values_of_other_analytes(finished):
+    results, _ = finished
+    for control in ("sodium", "hemoglobin"):
+        values = read_table(results / f"cohort/control-{control}.parquet", "control_values")
+        assert values["subject_id"].to_pylist().count(PERSONAL) > 5
+    assert set(json.loads((results / "evaluation/controls.json").read_text())["controls"]) == {"sodium", "hemoglobin"}
+
+
 def test_the_complete_multi_segment_record_is_read_and_the_incomplete_one_is_counted(finished):
     results, carriers = finished
     for kind, reason in (("complete", None), ("incomplete", "file missing")):

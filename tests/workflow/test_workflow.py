@@ -161,7 +161,7 @@ def test_nothing_is_left_to_do(finished):
 def test_status_of_a_finished_study_has_no_missing_files(finished, monkeypatch):
     monkeypatch.chdir(finished)
     _, stages, patients, others, last = "\n".join(status_lines(_study())).split("\n\n")
-    assert [line[19:].split() == [line.split()[-1]] for line in stages.splitlines()[1:]] == [True] * 10
+    assert [line[19:].split() == [line.split()[-1]] for line in stages.splitlines()[1:]] == [True] * 11
     assert all(line.endswith("  yes") for line in patients.splitlines()[1:])
     assert "generic" in others
     assert "snakemake -n" in last
@@ -194,6 +194,12 @@ _AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
             None,
             {"count_rounds", "finetune", "nulls", "strangers", *_AFTER_ROUNDS},
             id="an arm",
+        ),
+        pytest.param(
+            {"controls": ["sodium", "creatinine"]},
+            None,
+            {"control_values", "controls", "evaluation", "study_report"},
+            id="another analyte",
         ),
         pytest.param({"arms": {"paper": None}}, None, {"count_rounds", *_AFTER_ROUNDS}, id="an arm less"),
         pytest.param({"source": {"max_connections": 5}}, None, {"study_report"}, id="connections"),
@@ -394,6 +400,21 @@ def test_every_negative_control_and_baseline_is_reported(finished):
     assert {row["kind"] for row in nulls} == {"shuffled", "shifted", "stranger", "between_beats"}
     baselines = read_table(results / "evaluation/baseline_metrics.parquet", "baseline_metrics").to_pylist()
     assert {row["baseline"] for row in baselines} == set(BASELINES)
+
+
+def test_another_analyte_is_learned_and_judged_beside_the_study_s_own(finished):
+    results = finished / "results"
+    values = read_table(results / "cohort/control-sodium.parquet", "control_values")
+    personal = read_table(results / "cohort/personal.parquet", "personal")
+    assert set(personal["draw_id"].to_pylist()) <= set(values["draw_id"].to_pylist())
+    runs = read_table(results / "evaluation/control_runs.parquet", "control_runs").to_pylist()
+    assert [(row["arm"], row["kind"], row["reason"]) for row in runs] == [
+        ("forward", "own", None),
+        ("forward", "shifted", None),
+    ]
+    judged = read_json(results / "evaluation/controls.json")
+    assert (judged["arm"], judged["runs"], list(judged["controls"])) == ("forward", 2, ["sodium"])
+    assert "Is it potassium?" in (results / "report.html").read_text()
 
 
 def test_the_claims_are_registered_before_training_and_stand_first_on_the_page(finished):

@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 
 from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
 from kalemia.cohort.labs import build_draws
-from kalemia.cohort.matching import Match, headers_to_read, match_draws, recordings_outside_admissions
-from kalemia.cohort.pairing import pair_draws
+from kalemia.cohort.matching import Match, headers_to_read, match_draws, pair_draws, recordings_outside_admissions
 from kalemia.core.config import Analyte, Cohort, Populations
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import log_and_print

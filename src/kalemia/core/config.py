@@ -7,6 +7,7 @@ import types
 import typing
 from dataclasses import dataclass
 
+from kalemia.core.control_analytes import CONTROL_ANALYTES, MAX_HOURS
 from kalemia.core.settings.data import (
     Analyte,
     Cohort,
@@ -101,6 +102,13 @@ class Study:
         " (docs/method.md)",
     )
     verdict: Verdict = section(Verdict(), "The four claims, registered before any network is trained (docs/method.md)")
+    controls: tuple[str, ...] = setting(
+        (),
+        "other analytes on which the deciding arm is trained too, to see whether it is the study's own that is read;"
+        f" values within {MAX_HOURS:g} hour of a draw (docs/method.md)",
+        choices={name: f"LABEVENTS item {one.items[0]}, {one.unit}" for name, one in CONTROL_ANALYTES.items()},
+        unique=True,
+    )
     evaluation: Evaluation = section(Evaluation(), "Evaluation of predictions")
     explanation: Explanation = section(Explanation(), "Explanation of networks (docs/explanation.md)")
 
@@ -146,6 +154,21 @@ class Study:
         repeats = self.arms[arm].null_chunks.get(chunk, {})
         runs = {kind: (of_kind.start, of_kind.stop) for kind, of_kind in repeats.items()}
         return _digest_of([self.digest("nulls"), self.arm_digest(arm), self.split_digest(arm), runs])
+
+    @property
+    def deciding_arm(self) -> str | None:
+        """The arm that decides about the claims; None if there is none."""
+        return self.verdict.deciding_arm(self.arms)
+
+    @property
+    def n_shifted_controls(self) -> int:
+        """How many networks on shifted labels each of `controls` has: as many as the deciding arm."""
+        return self.arms[self.deciding_arm].negative_controls.get("shifted", 0) if self.deciding_arm else 0
+
+    def controls_digest(self, arm: str, control: str) -> str:
+        """As `digest`, for the networks of one of `controls`."""
+        runs = [control, self.n_shifted_controls]
+        return _digest_of([self.digest("controls"), self.arm_digest(arm), self.split_digest(arm), runs])
 
     def strangers_digest(self, arm: str) -> str:
         """As `digest`, for the negative controls of one arm that use other patients' networks."""

@@ -97,6 +97,7 @@ def _check_combinations(study: Study) -> None:
             "config: verdict.comparator: mixed_model is fitted to generic patients, and there are none if generic.model"
             " imports the network; name another comparator"
         )
+    _check_controls(study)
     thresholds = study.network.ordinal_thresholds
     if any(low >= high for low, high in itertools.pairwise(thresholds)):
         raise UserError("config: network.ordinal_thresholds: must be in ascending order")
@@ -105,6 +106,21 @@ def _check_combinations(study: Study) -> None:
     least_positive = max(study.analyte.positive.above, study.analyte.positive.from_)
     if study.source.kind == "simulated" and study.simulation.max_potassium < least_positive + 0.5:
         raise UserError("config: simulation.max_potassium: must exceed the bound of analyte.positive by at least 0.5")
+
+
+def _check_controls(study: Study) -> None:
+    """Check that networks of the other analytes can be trained and judged."""
+    if not study.controls:
+        return
+    if study.analyte.name in study.controls:
+        raise UserError(f"config: controls: {study.analyte.name} is the study's own analyte; name others")
+    if not study.n_shifted_controls:
+        raise UserError(
+            "config: controls: no arm decides, or the deciding arm has no shifted runs to compare with; set its"
+            " negative_controls.shifted to 19"
+        )
+    if study.network.auxiliary_head != "none":
+        raise UserError("config: controls: network.auxiliary_head must be none, because it knows one analyte only")
 
 
 def _check_finite(value, where: str) -> None:

@@ -121,6 +121,19 @@ class ResultPaths:
             self.round_file(arm, subject, k, "predictions.parquet") for arm, subject, n in rounds for k in range(n + 1)
         ]
 
+    def control_runs(self, rounds: Iterable[SubjectRounds], deciding: str | None, controls: Iterable[str]) -> list[str]:
+        """The runs on other analytes: one file per analyte and patient of the deciding arm."""
+        return [
+            self.arm_file(arm, subject, f"controls/{control}.parquet")
+            for control in controls
+            for arm, subject, _ in rounds
+            if arm == deciding
+        ]
+
+    def control_values(self, controls: Iterable[str]) -> list[str]:
+        """The values of other analytes at the draws of personal candidates, one file per analyte."""
+        return [self(f"cohort/control-{control}.parquet") for control in controls]
+
     def nulls(self, rounds: Sequence[SubjectRounds], arms: dict[str, Arm]) -> list[str]:
         """The negative controls of every arm: one file per patient and chunk if trained, otherwise one per arm."""
         chunks = {name: list(arm.null_chunks) for name, arm in arms.items()}

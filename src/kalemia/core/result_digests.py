@@ -99,4 +99,5 @@ def _digests(study: Study) -> dict[str, str]:
         for name, arm in study.arms.items()
         for chunk in arm.null_chunks
     }
-    return {stage: study.digest(stage) for stage in STAGE_VERSIONS} | arms | nulls
+    controls = {f"control {name}": study.controls_digest(study.deciding_arm, name) for name in study.controls}
+    return {stage: study.digest(stage) for stage in STAGE_VERSIONS} | arms | nulls | controls

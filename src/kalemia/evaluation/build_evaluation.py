@@ -19,6 +19,8 @@ from kalemia.evaluation.patient_scores import read_patient_scores
 from kalemia.evaluation.prevalence import write_prevalence
 from kalemia.evaluation.round_metrics import write_rounds, write_summary
 from kalemia.evaluation.selection_bias import write_evaluable, write_losses
+from kalemia.evaluation.specificity.control_evidence import write_control_evidence
+from kalemia.evaluation.specificity.treated_draws import write_treated
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class EvaluationInputs:
     arms: str | Path
     generic_metrics: str | Path
     generic_predictions: str | Path
+    controls: Sequence[str | Path]
+    control_values: Sequence[str | Path]
     context: str | Path
     comparators: str | Path
     outcomes: str | Path
@@ -54,6 +58,8 @@ def find_evaluation_inputs(results: str | Path, study: Study) -> EvaluationInput
         arms=arms,
         generic_metrics=path("generic/metrics.json"),
         generic_predictions=path("generic/predictions.parquet"),
+        controls=path.control_runs(rounds, study.deciding_arm, study.controls),
+        control_values=path.control_values(study.controls),
         context=path("cohort/context.parquet"),
         comparators=path("generic/comparators.parquet"),
         outcomes=path("cohort/outcomes.parquet"),
@@ -85,6 +91,8 @@ def write_evaluation(study: Study, inputs: EvaluationInputs, folder: str | Path)
         study.analyte.name,
         folder / "between_patients.json",
     )
+    write_control_evidence(inputs.controls, inputs.control_values, patient_scores, study, folder, digest)
+    write_treated(patient_scores, inputs.context, arms, folder, digest)
     episodes = read_episodes(patient_scores, inputs.splits, arms)
     write_comparison(patient_scores, episodes, arms, study.evaluation.decision, seed, digest, folder)
     write_effective_sample_size(episodes, folder, digest)

@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,26 +52,66 @@ def write_nulls(
     """
     if not repeats:
         raise UserError(f"{path}: the arm has no such runs of negative controls; its negative_controls say how many")
-    device = set_up_torch(personal.threads)
-    split, beats = read_split(split_path), read_beats(shard_path, network)
-    generic = load_generic(generic_path, network)[0].to(device)
-    last_frozen = last_frozen_stage(arm, personal.n_trained_stages)
-    real_inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, last_frozen).to(device)
+    split = read_split(split_path)
+    trainer = RunTrainer.read(shard_path, features_path, generic_path, network, personal, arm, decision)
     label_of = {row["draw_id"]: row["label"] for row in split["draws"]}
     rows = []
     for kind, of_kind in repeats.items():
         runs = null_runs(kind, of_kind.stop, split, arm, personal, seed)[of_kind.start :]
-        inputs, make_inputs = real_inputs, RUNS[kind].inputs
+        of_runs, make_inputs = trainer, RUNS[kind].inputs
         if runs and make_inputs:
-            inputs = features_at(generic, make_inputs(beats, network), last_frozen)
+            of_runs = trainer.with_inputs(make_inputs(trainer.beats, network))
         for repeat, run in zip(of_kind, runs, strict=False):  # no runs if the patient does not allow any
-            rounds = train_null(run, generic, inputs, beats, network, arm, personal)
-            test, outputs = _predict_test(rounds, inputs, beats, run)
             row = {"arm": split["arm"], "subject_id": split["subject_id"], "kind": kind}
-            metrics = score_with_labels(outputs, beats.take(test), run.relabel(label_of), decision)
-            rows.append(row | {"repeat": repeat, "seed": run.seed} | metrics)
+            rows.append(row | {"repeat": repeat, "seed": run.seed} | of_runs.score(run, label_of))
         log.info("negative control %s: %d runs", kind, len(runs))
     write_table(path, "nulls", table_from_rows("nulls", rows), digest)
+
+
+@dataclass(frozen=True)
+class RunTrainer:
+    """What all runs of a patient in an arm start from.
+
+    inputs: those of a `TrainableHead` of the arm, for all beats (n, ...).
+    """
+
+    generic: ResNet
+    beats: BeatSet
+    inputs: Tensor
+    network: config.Network
+    personal: config.Personal
+    arm: config.Arm
+    decision: str
+
+    @classmethod
+    def read(
+        cls,
+        shard_path: str | Path,
+        features_path: str | Path,
+        generic_path: str | Path,
+        network: config.Network,
+        personal: config.Personal,
+        arm: config.Arm,
+        decision: str,
+    ) -> "RunTrainer":
+        """Read the files of a patient, to the device that trains; raises `UserError` as their readers."""
+        device = set_up_torch(personal.threads)
+        beats = read_beats(shard_path, network)
+        generic = load_generic(generic_path, network)[0].to(device)
+        last_frozen = last_frozen_stage(arm, personal.n_trained_stages)
+        inputs = read_inputs(features_path, shard_path, generic_path, beats.inputs, last_frozen).to(device)
+        return cls(generic, beats, inputs, network, personal, arm, decision)
+
+    def with_inputs(self, inputs: np.ndarray) -> "RunTrainer":
+        """The same with other inputs of the whole network (n, ...)."""
+        last_frozen = last_frozen_stage(self.arm, self.personal.n_trained_stages)
+        return replace(self, inputs=features_at(self.generic, inputs, last_frozen))
+
+    def score(self, run: NullRun, label_of: dict[int, int | None]) -> dict:
+        """Train the rounds of a run; `role_metrics` of its test draws, by the labels that it moves from `label_of`."""
+        rounds = train_null(run, self.generic, self.inputs, self.beats, self.network, self.arm, self.personal)
+        test, outputs = _predict_test(rounds, self.inputs, self.beats, run)
+        return score_with_labels(outputs, self.beats.take(test), run.relabel(label_of), self.decision)
 
 
 def train_null(

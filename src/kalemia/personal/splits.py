@@ -318,6 +318,25 @@ def parse_draws(split: dict) -> tuple[list[Draw], dict[int, BeatSpan]]:
     return draws, spans
 
 
+def relabel_split(split: dict, label_of: dict[int, int], arm: Arm, personal: Personal, seed: int) -> dict:
+    """A split file's content if its draws had other labels: by the same protocol, of the same usable draws.
+
+    A draw that is not in `label_of` has no label. Raises `UserError` if the split violates its protocol.
+    """
+    relabeled = split | {"draws": [row | {"label": label_of.get(row["draw_id"])} for row in split["draws"]]}
+    found = split_draws(arm, parse_draws(relabeled)[0], personal, seed, split["subject_id"])
+    relabeled |= {name: getattr(found, name) for name in ("rounds", "test", "predicted_by", "reason")}
+    _raise_on_leak(f"the split of {split['subject_id']} by other labels", relabeled)
+    return relabeled
+
+
+def count_test_runs(split: dict) -> int:
+    """The number of runs of one label, in one admission, among the test draws of a split file, in the order of time."""
+    test = set(split["test"])
+    held_out = [draw for draw in labeled_in_time_order(parse_draws(split)[0]) if draw.draw_id in test]
+    return count_runs(held_out)
+
+
 def _draw_json(draw: Draw, spans: dict[int, BeatSpan]) -> dict:
     span = spans.get(draw.draw_id)
     return {

@@ -23,6 +23,7 @@ JSON_FILES = {  # field of `StudyResults` -> file in the results folder
     "characteristics": "cohort/characteristics.json",
     "summary": "evaluation/summary.json",
     "claims": "evaluation/claims.json",
+    "controls": "evaluation/controls.json",
     "registration": "cohort/claims.json",
     "between_patients": "evaluation/between_patients.json",
 }

@@ -35,6 +35,7 @@ class StudyResults:
     evaluation: dict[str, pa.Table]  # by name: the tables of `kalemia.report.inputs.EVALUATION_TABLES`
     summary: dict
     claims: dict
+    controls: dict
     registration: dict
     between_patients: dict
     times: list[RuleTime]

@@ -109,6 +109,9 @@ class Source(Protocol):
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The values of an analyte, in the columns of LABEVENTS."""
 
+    def control_rows(self, control: str) -> pa.Table:
+        """As `analyte_rows`, for one of `CONTROL_ANALYTES`."""
+
     def excluded_by_code(self) -> dict[int, str]:
         """The subjects that are excluded by codes of diagnoses or procedures, and why."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import wfdb
 
+from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
@@ -127,6 +128,9 @@ class PhysioNet:
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return mimic.analyte_rows(self._tables, items)
+
+    def control_rows(self, control: str) -> pa.Table:
+        return mimic.analyte_rows(self._tables, CONTROL_ANALYTES[control].items)
 
     def excluded_by_code(self) -> dict[int, str]:
         return mimic.excluded_by_code(self._tables)

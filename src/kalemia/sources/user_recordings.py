@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
@@ -20,7 +21,9 @@ from kalemia.sources.csv_tables.lines import Line
 from kalemia.sources.csv_tables.user_tables import (
     POTASSIUM,
     RECORDINGS,
+    Draw,
     name_subjects,
+    read_control,
     read_draws,
     read_recordings,
     refuse_mixed_zones,
@@ -106,12 +109,12 @@ class UserRecordings:
     connections = 1
 
     def __init__(self, recordings: str | Path, potassium: str | Path):
-        self._folder = Path(recordings)
+        self._folder, self._tables = Path(recordings), Path(potassium)
         lines = read_recordings(self._folder, ("subject", "start", "path", "lead"))
-        self._draws = read_draws(Path(potassium))
+        self._draws = read_draws(self._tables)
         starts = [line.time("start") for line in lines]
         times = [draw.time for draw in self._draws if draw.time]
-        if not refuse_mixed_zones({str(self._folder / RECORDINGS): starts, str(Path(potassium) / POTASSIUM): times}):
+        if not refuse_mixed_zones({str(self._folder / RECORDINGS): starts, str(self._tables / POTASSIUM): times}):
             log.info("times have no time zone: recordings and draws are compared as they are written")
         self._rows: dict[str, _Row] = {}
         for line, start in zip(lines, starts, strict=True):
@@ -165,18 +168,11 @@ class UserRecordings:
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The draws of potassium.csv as rows of LABEVENTS, all of the first item."""
-        columns = {
-            "ROW_ID": pa.array(range(1, len(self._draws) + 1), pa.int64()),
-            "SUBJECT_ID": pa.array([draw.subject_id for draw in self._draws], pa.int32()),
-            "HADM_ID": pa.nulls(len(self._draws), pa.int32()),
-            "ITEMID": pa.array([items[0]] * len(self._draws), pa.int32()),
-            "CHARTTIME": pa.array([_without_zone(draw.time) for draw in self._draws], pa.timestamp("us")),
-            "VALUE": pa.array([draw.value for draw in self._draws], pa.string()),
-            "VALUENUM": pa.array([draw.number for draw in self._draws], pa.float64()),
-            "VALUEUOM": pa.array([draw.unit for draw in self._draws], pa.string()),
-            "COMMENTS": pa.array([draw.comments for draw in self._draws], pa.string()),
-        }
-        return pa.table(columns)
+        return _lab_rows(self._draws, items[0])
+
+    def control_rows(self, control: str) -> pa.Table:
+        """The column of this name in potassium.csv."""
+        return _lab_rows(read_control(self._tables, control), CONTROL_ANALYTES[control].items[0])
 
     def excluded_by_code(self) -> dict[int, str]:
         """Nobody: there are no codes; leave subjects to be excluded out of the files."""
@@ -208,3 +204,19 @@ class UserRecordings:
 def _without_zone(time: datetime | None) -> datetime | None:
     """The time as written if it has no zone, otherwise in UTC."""
     return time and time.replace(tzinfo=None)
+
+
+def _lab_rows(draws: Sequence[Draw], item: int) -> pa.Table:
+    """Blood samples as rows of LABEVENTS."""
+    columns = {
+        "ROW_ID": pa.array(range(1, len(draws) + 1), pa.int64()),
+        "SUBJECT_ID": pa.array([draw.subject_id for draw in draws], pa.int32()),
+        "HADM_ID": pa.nulls(len(draws), pa.int32()),
+        "ITEMID": pa.array([item] * len(draws), pa.int32()),
+        "CHARTTIME": pa.array([_without_zone(draw.time) for draw in draws], pa.timestamp("us")),
+        "VALUE": pa.array([draw.value for draw in draws], pa.string()),
+        "VALUENUM": pa.array([draw.number for draw in draws], pa.float64()),
+        "VALUEUOM": pa.array([draw.unit for draw in draws], pa.string()),
+        "COMMENTS": pa.array([draw.comments for draw in draws], pa.string()),
+    }
+    return pa.table(columns)

@@ -3,8 +3,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from kalemia.evaluation.claims.evidence import _known_draws, count_test_runs
+from kalemia.evaluation.claims.evidence import _known_draws
 from kalemia.evaluation.patient_scores import PatientArmScores, ScoredDraws
+from kalemia.personal.splits import count_test_runs
 
 START = datetime(2150, 1, 1)
 

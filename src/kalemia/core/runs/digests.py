@@ -53,6 +53,8 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
             return "digest", "characteristics"
         case ("cohort", "context.parquet" | "height_weight.parquet"):
             return "digest", path.stem
+        case ("cohort", name) if name.startswith("control-"):
+            return "digest", "control_values"
         case ("beats", "generic.parquet"):
             return "digest", "generic_beats"
         case ("generic", "model.safetensors" | "history.parquet" | "predictions.parquet"):
@@ -69,6 +71,8 @@ def _method(study: Study, path: Path) -> tuple[str, ...] | None:
             return "split_digest", arm
         case ("personal", arm, _, "nulls", _):
             return "nulls_digest", arm, path.stem
+        case ("personal", arm, _, "controls", _):
+            return "controls_digest", arm, path.stem
         case ("personal", _, _, "baselines.parquet") | ("personal", _, _, "round-0", "predictions.parquet"):
             return "digest", "baselines"
         case ("personal", arm, _, _, "predictions.parquet" | "model.safetensors"):

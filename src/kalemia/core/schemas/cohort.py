@@ -89,6 +89,17 @@ COHORT_TABLES = (
         ),
     ),
     Table(
+        "control_values",
+        "cohort/control-{control}.parquet",
+        "One of `controls` at the draws of personal candidates: one row per draw that has a value near it.",
+        (
+            SUBJECT_ID,
+            DRAW_ID,
+            Column("value", pa.float64(), "the nearest value, in the unit of the analyte"),
+            Column("hours", pa.float32(), "time from the draw to it; below 0 if it is earlier", "h"),
+        ),
+    ),
+    Table(
         "height_weight",
         "cohort/height_weight.parquet",
         "Heights and weights from CHARTEVENTS, if that table is given: one row per measurement.",

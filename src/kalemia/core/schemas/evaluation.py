@@ -30,6 +30,7 @@ from kalemia.core.schemas.declaration import (
 )
 from kalemia.core.schemas.prevalence import PREVALENCE_TABLES
 from kalemia.core.schemas.selection import SELECTION_TABLES
+from kalemia.core.schemas.specificity import SPECIFICITY_TABLES
 
 EVALUATION = (
     Table(
@@ -322,6 +323,7 @@ EVALUATION = (
     ),
     *PREVALENCE_TABLES,
     *SELECTION_TABLES,
+    *SPECIFICITY_TABLES,
     JsonFile("evaluation/summary.json", "mean and SD over patients of each metric, by arm and round", on_page=True),
     JsonFile(
         "evaluation/claims.json",

@@ -12,8 +12,7 @@ from kalemia.core.tables import nan_to_none, read_table, write_evaluation_table
 from kalemia.evaluation.claims.last_value import KnownDraws, concordances
 from kalemia.evaluation.evaluation_period import period_mask
 from kalemia.evaluation.patient_scores import PatientArmScores
-from kalemia.personal.episodes import labeled_in_time_order
-from kalemia.personal.splits import count_runs, parse_draws, read_split
+from kalemia.personal.splits import count_test_runs, read_split
 from kalemia.stats.draw_metrics import area_under_roc
 from kalemia.stats.summaries import mean
 
@@ -68,13 +67,6 @@ def write_evidence(
                 }
             )
     write_evaluation_table(folder, "evidence", [nan_to_none(row) for row in rows], digest)
-
-
-def count_test_runs(split: dict) -> int:
-    """The number of runs of one label, in one admission, among the test draws of a split file, in the order of time."""
-    test = set(split["test"])
-    held_out = [draw for draw in labeled_in_time_order(parse_draws(split)[0]) if draw.draw_id in test]
-    return count_runs(held_out)
 
 
 def _auc(trial: PatientArmScores, round_: int) -> float:

@@ -24,6 +24,7 @@ def registered_settings(study: Study) -> dict:
         "arm": study.verdict.deciding_arm(study.arms),
         "comparator": study.verdict.comparator,
         "smallest_gain": study.verdict.smallest_gain,
+        "controls": list(study.controls),
         "arms": {name: dataclasses.asdict(arm) for name, arm in study.arms.items()},
         "personal": dataclasses.asdict(study.personal),
         "seed": study.seed,

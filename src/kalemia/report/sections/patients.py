@@ -1,4 +1,4 @@
-"""The personal patients, each with a link to the patient's own page."""
+"""The personal patients, each with a link to the patient's own page, and the card of the generic model."""
 
 from collections import Counter
 
@@ -11,8 +11,15 @@ from kalemia.report.section import Notes, Section
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
-    """A row a patient, and why other subjects are in neither population."""
-    return {"patients": patient_rows(list(study.arms), data), "outside": reasons_outside(data.populations)}
+    """A row a patient, why other subjects are in neither population, and the card."""
+    from kalemia.report.cards import generic_card
+
+    return {
+        "patients": patient_rows(list(study.arms), data),
+        "outside": reasons_outside(data.populations),
+        "card": generic_card(study, data),
+        "personal": data.personal,
+    }
 
 
 def patient_rows(arms: list[str], data: StudyResults) -> list[dict]:
@@ -41,4 +48,4 @@ def reasons_outside(populations: pa.Table) -> dict[str, int]:
     return dict(sorted(Counter(row["reason"] for row in rows if row["population"] is None).items()))
 
 
-SECTION = Section(place=120, title="Patients", build=build)
+SECTION = Section(place=120, title="Patients and model cards", build=build)

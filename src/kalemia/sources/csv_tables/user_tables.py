@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -43,30 +43,37 @@ def read_recordings(folder: Path, columns: tuple[str, ...]) -> list[Line]:
 
 def read_draws(folder: Path) -> list[Draw]:
     """The blood samples of potassium.csv, in its order."""
-    return [_draw(line) for line in read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT)]
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT)
+    return [_draw(line, "potassium") for line in lines]
 
 
-def _draw(line: Line) -> Draw:
-    value = line["potassium"]
+def read_control(folder: Path, control: str) -> list[Draw]:
+    """The values of another analyte in a column of potassium.csv with its name, without remarks on potassium."""
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", control), _ABOUT)
+    return [replace(_draw(line, control), unit=None, comments=None) for line in lines if line[control]]
+
+
+def _draw(line: Line, analyte: str) -> Draw:
+    value = line[analyte]
     return Draw(
         line["subject"],
         line.subject(),
         line.time("time") if line["time"] else None,
         value,
-        _number(line.where, value),
+        _number(line.where, analyte, value),
         line["unit"] or None,
         "; ".join(filter(None, [*(line[name] for name in _COMMENTS), _hemolysis(line)])) or None,
     )
 
 
-def _number(where: str, text: str) -> float | None:
+def _number(where: str, analyte: str, text: str) -> float | None:
     """The number of a value; None for words (as ERROR) and bounds (as >10), which `cohort.lab_text` judges."""
     if not re.search(r"\d", text) or re.search(r"[<>\u2264\u2265]|greater|less", text, re.IGNORECASE):
         return None
     try:
         return read_number(text)
     except ValueError as error:
-        raise UserError(f"{where}: potassium {text!r} {error}") from None
+        raise UserError(f"{where}: {analyte} {text!r} {error}") from None
 
 
 def _hemolysis(line: Line) -> str:
