@@ -17,10 +17,10 @@ def test_a_job_that_requested_no_gpu_sees_none(monkeypatch, n_requested, seen):
 def test_every_script_that_may_use_a_gpu_sets_visible_gpus_first():
     scripts = set()
     for rules in ROOT.glob("rules/*.smk"):
-        for rule in re.split(r"\n(?:rule|checkpoint) ", rules.read_text()):
+        for rule in re.split(r"\n *(?:rule|checkpoint) ", rules.read_text()):
             if '"../envs/training.yaml"' in rule:
                 scripts.update(re.findall(r'"\.\./workflow/scripts/(\w+)\.py"', rule))
-    assert len(scripts) == 6
+    assert len(scripts) == 8
     for name in scripts:
         script = (ROOT / f"workflow/scripts/{name}.py").read_text()
         call = script.index('set_visible_gpus(snakemake.resources.get("gpu", 0))\n')

@@ -1,7 +1,8 @@
 """Import the generic network from a model folder."""
 
-from kalemia.core.jobs import job_log
+from kalemia.core.jobs import job_log, set_visible_gpus
 
+set_visible_gpus(snakemake.resources.get("gpu", 0))
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.core.config import Study
     from kalemia.models.import_generic import import_generic
