@@ -19,7 +19,7 @@ from kalemia.report.cards import reporting_items
 from kalemia.report.figures.palette import LIGHT
 from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS
 from kalemia.report.formatting import published as in_words
-from kalemia.report.inputs import REVIEW, STUDY_FILES
+from kalemia.report.inputs import REVIEW, STUDY_FILES, TRUTH
 from kalemia.report.outputs import STUDY_FIGURES
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.sections.claims import auc_change
@@ -276,7 +276,7 @@ def test_page_rests_on_what_its_rule_declares_and_on_nothing_beside_it(results, 
     rule = (ROOT / "rules/report.smk").read_text().split("rule study_report:")[1].split("output:")[0]
     assert "result_path(file.path) for file in EVALUATION if file.on_page" in rule
     declared = {*re.findall(r'result_path\("([^"]+)"\)', rule), *(file.path for file in EVALUATION if file.on_page)}
-    assert {*STUDY_FILES, REVIEW} == declared
+    assert {*STUDY_FILES, REVIEW, TRUTH} == declared
     again = tmp_path / "again"
     shutil.copytree(results, again)
     for folder in ("cohort", "evaluation"):

@@ -1,11 +1,13 @@
-"""How people call the subjects of a study, where their own tables call them otherwise than Kalemia's files do."""
+"""How people call the subjects of a study, where their own tables call them otherwise than Kalemia's files do.
+
+Every job of the workflow imports this module; what reads and writes tables is slow to import, and so imported inside.
+"""
 
 from pathlib import Path
 
 import pyarrow as pa
 
 from kalemia.core.paths import subject_name
-from kalemia.core.tables import read_table, table_from_rows, write_table
 
 
 class SubjectNames(dict[str, str]):
@@ -31,10 +33,14 @@ class SubjectNames(dict[str, str]):
 
 def write_subject_names(path: str | Path, names: dict[int, str], digest: str) -> None:
     """Write the names by the subjects' numbers, in their order."""
+    from kalemia.core.tables import table_from_rows, write_table
+
     rows = [{"subject_id": number, "name": name} for number, name in sorted(names.items())]
     write_table(path, "subject_names", table_from_rows("subject_names", rows), digest)
 
 
 def read_subject_names(path: str | Path) -> SubjectNames:
     """The names in ``cohort/subject_names.parquet``; raises `UserError` as `tables.read_table`."""
+    from kalemia.core.tables import read_table
+
     return SubjectNames.of_table(read_table(path, "subject_names"))
