@@ -28,7 +28,7 @@ def _control(state, less=NOT_BETTER, correlation=None):
         (
             "shown",
             {"sodium": _control("shown")},
-            "Sodium is read as well: it is not potassium alone, and potassium is not",
+            "Sodium is read as well, and potassium is not shown to be read better.",
         ),
         (
             "shown",
@@ -36,6 +36,11 @@ def _control(state, less=NOT_BETTER, correlation=None):
             "though potassium is read better (AUC +0.20, at least +0.10)",
         ),
         ("shown", {"sodium": _control("shown", correlation=-0.51)}, "mean rank correlation of -0.51"),
+        (
+            "shown",  # the labels of what goes with potassium can be learned from potassium alone
+            {"sodium": _control("shown", READ_BETTER)},
+            "This does not tell potassium from it: either may be read through the other, or both",
+        ),
         ("shown", {"sodium": _control("open")}, "Whether sodium can be read as well is open"),
         ("shown", {"sodium": _control("excluded")}, "Nothing that matters is read about sodium"),
     ],

@@ -97,3 +97,16 @@ def test_too_few_patients_can_show_nothing():
 def test_draws_that_were_not_simulated_are_refused_in_one_line(draws):
     with pytest.raises(UserError, match=f"--draws {draws}: spreads are known for"):
         plan_lines(16, draws, Verdict(), "potassium")
+
+
+@pytest.mark.parametrize("patients", [0, -3])
+def test_fewer_patients_than_one_are_refused_in_one_line(patients):
+    with pytest.raises(UserError, match=f"--patients {patients}: a study has at least one"):
+        plan_lines(patients, N_DRAWS, Verdict(), "potassium")
+
+
+def test_the_plan_says_what_it_assumes_and_promises_no_gain_of_zero():
+    said = "\n".join(plan_lines(100_000, N_DRAWS, Verdict(), "potassium"))
+    assert "84,500 can be evaluated" in said
+    assert "simulated patients" in said
+    assert "from 0.00 on" not in said

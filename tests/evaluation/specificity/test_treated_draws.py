@@ -25,6 +25,16 @@ def test_what_a_treatment_adds_to_the_score_is_found_in_sds():
     assert score_difference(scores, VALUES, TREATED) == pytest.approx(-2.0 / scores.std())
 
 
+def test_a_score_that_levels_off_differs_though_it_follows_potassium_alone():
+    """As docs/method.md and the page say: treated draws have more potassium, and the line does not fit."""
+    random, found = np.random.default_rng(1), []
+    for _ in range(200):
+        values = random.normal(5.2, 1, 21)
+        treated = random.random(21) < 1 / (1 + np.exp(-2 * (values - 6)))
+        found.append(score_difference(np.tanh(2 * (values - 5.25)), values, treated))
+    assert np.nanmean(found) > 0.05
+
+
 @pytest.mark.parametrize("treated", [np.arange(8) < 1, np.arange(8) < 7, np.zeros(8, bool)])
 def test_too_few_draws_of_a_kind_give_no_difference(treated):
     assert np.isnan(score_difference(VALUES, VALUES, treated))

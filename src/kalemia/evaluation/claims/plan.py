@@ -19,6 +19,10 @@ SPREADS = Path(__file__).parents[2] / "data/claim_spreads.csv"  # written by ben
 GAINS = {"AUC": (0.05, 0.1, 0.2, 0.3), "concordance": (0.01, 0.02, 0.03, 0.05)}  # of which the power is told
 CHANCE = {"auc_shifted": 0.5}  # the AUC of networks on shifted labels
 _STEP = 0.001  # of the detectable gain
+_ASSUMED = (
+    "This is from simulated patients, whose draws are as often positive as negative (three in eight each);"
+    " where few are positive, fewer patients can be evaluated, and it may take more of them."
+)
 
 
 @dataclass(frozen=True)
@@ -95,19 +99,24 @@ def plan_outlook(
 def plan_lines(n_patients: int, n_draws: int, settings: Verdict, analyte: str) -> list[str]:
     """In plain words, what a study of so many patients with so many draws each can show.
 
-    Raises `UserError` for numbers of draws that were not simulated.
+    Raises `UserError` for fewer than one patient, and for numbers of draws that were not simulated.
     """
+    if n_patients < 1:
+        raise UserError(f"--patients {n_patients}: a study has at least one")
     spreads = SimulatedSpreads.read()
     fewest, most = spreads.draws[0], spreads.draws[-1]
     if not fewest <= n_draws <= most:
         raise UserError(f"--draws {n_draws}: spreads are known for {fewest:.0f} to {most:.0f} draws a patient")
     n_evaluable = round(spreads.evaluable(n_draws) * n_patients)
     lines = [
-        f"Of {plural(n_patients, 'patient')} with {n_draws} draws each, {n_evaluable} can be evaluated under rolling."
+        f"Of {plural(n_patients, 'patient')} with {n_draws} draws each, {n_evaluable:,} can be evaluated under rolling."
     ]
     if n_evaluable < MIN_PATIENTS:
         return [*lines, f"No claim can be shown or excluded: that takes at least {MIN_PATIENTS} of them."]
-    lines.append("A claim is tested only if all before it are shown: each share is that of the claim by itself.")
+    lines += [
+        "A claim is tested only if all before it are shown: each share is that of the comparison by itself.",
+        _ASSUMED,
+    ]
     too_small = []
     for name, claim in CLAIMS.items():
         lines += ["", f"{display_name(name).capitalize()}. {claim.words.format(analyte=analyte)}:"]
@@ -132,7 +141,7 @@ def _comparison_lines(one: Comparison, outlook: Outlook, settings: Verdict) -> l
             ("    is shown in", *(f"{share:.0%}" for share in outlook.powers.values()), "of such studies"),
         ]
     )
-    known = f"from {outlook.detectable:.2f} on" if outlook.detectable else "never"
+    known = f"from {max(outlook.detectable, 0.01):.2f} on" if outlook.detectable else "never"
     needed = f"{outlook.patients_needed:,}" if outlook.patients_needed else "more than 100,000"
     return [
         f"  against {one.words.format(comparator=display_name(settings.comparator))}",

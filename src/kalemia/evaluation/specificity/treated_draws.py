@@ -1,4 +1,4 @@
-"""Compare test draws with and without a treatment: a network that reads potassium judges both alike.
+"""Compare test draws with and without a treatment: a network that reads potassium alone should judge both alike.
 
 Calcium, insulin, bicarbonate and dialysis change the ECG, or go with whatever does, in other ways than by potassium.
 """
@@ -77,8 +77,9 @@ def compare_treated(tests: Sequence[ScoredDraws], given: dict[int, bool]) -> dic
 def score_difference(scores: np.ndarray, values: np.ndarray, treated: np.ndarray) -> float:
     """How much higher the scores (n,) of treated draws are at the same value of the analyte, in SDs of the scores.
 
-    The coefficient of the treatment in a linear regression on value and treatment; NaN with fewer than two draws of
-    either kind, or where values tell treated draws from others.
+    The coefficient of the treatment in a linear regression on value and treatment, so 0 without an effect only if the
+    score is linear in an exact value; NaN with fewer than two draws of either kind, or where values tell treated draws
+    from others.
     """
     if min(treated.sum(), (~treated).sum()) < _MIN_DRAWS or np.ptp(scores) == 0:
         return float("nan")

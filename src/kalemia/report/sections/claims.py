@@ -69,8 +69,12 @@ def claim_row(name: str, found: dict, outlook: str = "") -> dict:
 
 
 def outlook(found: dict, smallest_gain: float) -> str:
-    """What this study could have detected in the widest comparison of a claim, and how many patients settle it."""
+    """What this study could have detected in the widest comparison of a claim, and how many patients settle it.
+
+    Of those alone that are not shown, if there are any.
+    """
     known = [one for one in found["comparisons"] if nan_to_none(one["detectable"]) is not None]
+    known = [one for one in known if one["state"] != "shown"] or known
     if not known:
         return ""
     widest = max(known, key=lambda one: one["detectable"])

@@ -62,8 +62,9 @@ def _read_as_well(analyte: str, control: str, found: dict) -> str:
         else f"and {analyte} is not shown to be read better"
     )
     together = found["correlation"]
+    why = "either may be read through the other, or both through something else"
     moves = "" if together is None else f" Within a patient the two have a mean rank correlation of {together:+.2f}."
-    return f"{control.capitalize()} is read as well: it is not {analyte} alone, {better}.{moves}"
+    return f"{control.capitalize()} is read as well, {better}.{moves} This does not tell {analyte} from it: {why}."
 
 
 def own_row(analyte: str, reads: dict) -> dict:
