@@ -235,6 +235,8 @@ def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
     made_again = ("evaluation/*", "figures/*", "tables/*", "patients/*/*", "generic/model-card.md")
     lost = ("evaluation", "figures", "tables", "patients", "report.html", "model-card.md")
     shutil.copytree(finished / "results", bare, ignore=shutil.ignore_patterns(*ecg, *lost))
+    (bare / "source").mkdir()
+    shutil.copy(finished / "results/source/truth.json", bare / "source")  # what was planted, of simulated patients
     assert not _hashes(bare, *made_again)
     assert main(["report", "--from", str(bare)]) == 0
     expected = _hashes(finished / "results", *made_again)
