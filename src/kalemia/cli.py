@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kalemia {__version__}. {RESEARCH_USE}")
     commands = parser.add_subparsers(required=True, metavar="command")
     beats = commands.add_parser("beats", help="find, check and cut the beats of a recording")
-    beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF or CSV file")
+    beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file")
     _add_recording(beats, "cohort.lead")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     beats.set_defaults(run=_beats)
     export = commands.add_parser("export", help="make a network of a finished study a folder that stands alone")
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
-    export.add_argument("--to", required=True, metavar="DIR", help="the model folder, which must not exist yet")
+    export.add_argument("--to", required=True, metavar="DIR", help="the model folder, new or empty")
     export.add_argument(
         "--format", nargs="+", default=[], choices=("onnx", "torch"), help="other formats to add (docs/models.md)"
     )
@@ -134,7 +134,7 @@ def _add_recording(command: argparse.ArgumentParser, default_lead: str) -> None:
 
 def _add_model_and_recording(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", required=True, metavar="DIR", help="model folder, as `kalemia export` makes it")
-    record_help = "path of a WFDB record without extension, or of an EDF, BDF or CSV file"
+    record_help = "path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file"
     command.add_argument("--record", required=True, metavar="FILE", help=record_help)
     _add_recording(command, "the model's")
 
@@ -181,10 +181,10 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from kalemia.monitor.predict_record import check_windows_name, plot_windows, predict_record, write_windows
+    from kalemia.monitor.predict_record import check_names, plot_windows, predict_record, write_windows
 
     out = Path(options.out)
-    check_windows_name(out)
+    check_names(out, options.plot)
     model, record = _open_model_and_record(options, is_growing=False)
     table = predict_record(Path(options.model), model, record)
     write_windows(table, out)

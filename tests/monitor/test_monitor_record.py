@@ -91,6 +91,7 @@ def test_a_recording_that_is_too_short_is_refused(tmp_path, model_folder, capsys
     path = write_record(tmp_path, "short", [np.zeros(4 * MINUTE)])
     assert main(["monitor", "--model", str(model_folder), "--record", str(path), "--out", str(tmp_path / "out")]) == 1
     assert "has 4.0 minutes; a window needs at least 5" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def _wait_for_rows(path, n, process):

@@ -98,3 +98,11 @@ def test_what_cannot_be_done_is_told_in_one_line(model_folder, record, tmp_path,
 def test_the_output_is_csv_or_parquet(model_folder, record, tmp_path, capsys):
     assert _predict(model_folder, record, tmp_path / "windows.xlsx") == 1
     assert "--out ends in .csv or .parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("plot", "said"), [("windows.png", "--plot ends in .svg"), ("folder.svg", "is a folder")])
+def test_a_picture_that_cannot_be_written_leaves_no_table(model_folder, record, tmp_path, capsys, plot, said):
+    (tmp_path / "folder.svg").mkdir()
+    assert _predict(model_folder, record, tmp_path / "windows.csv", "--plot", tmp_path / plot) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "windows.csv").exists()

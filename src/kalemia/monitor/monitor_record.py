@@ -34,19 +34,21 @@ class RecordMonitor:
     def __init__(self, folder: Path, model: Model, record: Record, known: list[KnownValue], out: Path):
         self._folder, self._model, self._record, self._known, self._out = folder, model, record, known, out
         self._windows = empty_table("monitor")
-        out.mkdir(parents=True, exist_ok=True)
 
     def run(self) -> str:
         """Assess a whole recording and write the files; returns a summary. Raises `UserError` if it is too short."""
-        self._add(self._new_windows(), threading.Event())
-        if not len(self._windows):
+        windows = self._new_windows()
+        if not windows:
             minutes, least = self._record.n_samples / MINUTE, self._model.config.min_recorded_minutes
             raise UserError(f"{self._record.path}: has {minutes:.1f} minutes; a window needs at least {least:g}")
+        self._out.mkdir(parents=True, exist_ok=True)
+        self._add(windows, threading.Event())
         return self._write()
 
     def follow(self) -> str:
         """As `run`, and add each new minute of a recording that grows, until SIGINT or SIGTERM."""
         logging.getLogger(signal_files.__name__).setLevel(logging.ERROR)  # it is shorter than its header says each time
+        self._out.mkdir(parents=True, exist_ok=True)
         with _stop_event() as stopped:
             summary = self._write()
             while not stopped.is_set():

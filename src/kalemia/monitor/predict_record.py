@@ -40,10 +40,15 @@ def write_windows(table: pa.Table, path: Path) -> None:
         write_table(path, "windows", table)
 
 
-def check_windows_name(path: Path) -> None:
-    """Raise `UserError` if a file is called neither ``.csv`` nor ``.parquet``."""
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise UserError(f"{path}: --out ends in .csv or .parquet")
+def check_names(out: Path, plot: str | None) -> None:
+    """Raise `UserError` if the table cannot be called `out`, or the picture `plot`."""
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise UserError(f"{out}: --out ends in .csv or .parquet")
+    if plot and Path(plot).suffix.lower() != ".svg":
+        raise UserError(f"{plot}: --plot ends in .svg")
+    for path in filter(None, (out, plot)):
+        if Path(path).is_dir():
+            raise UserError(f"{path}: is a folder; name a file")
 
 
 def plot_windows(table: pa.Table, model: Model, name: str, path: Path) -> None:
