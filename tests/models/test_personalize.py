@@ -132,6 +132,11 @@ def test_labels_that_do_not_do_are_refused_in_one_line(generic, excerpts, labels
     assert str(error.value).startswith(said)
 
 
+def test_no_excerpts_are_refused_in_one_line(generic):
+    with pytest.raises(UserError, match="there are no excerpts"):
+        personalize(generic, [], [])
+
+
 def test_an_excerpt_without_enough_ecg_is_named(generic, excerpts):
     with pytest.raises(UserError, match=r"1 positive and 0 negative .* \(excerpt 1: gap\)$"):
         personalize(generic, [excerpts[0], excerpts[2][:10_000]], [1, 0])

@@ -124,3 +124,11 @@ def test_a_window_has_every_bit_of_the_excerpt_that_a_study_reads(name, lead, ra
     assert samples.reason is None
     assert np.array_equal(samples.ecg_mv, excerpt.ecg_mv)
     assert samples.ecg_mv.dtype == excerpt.ecg_mv.dtype
+
+
+def test_why_windows_cannot_be_read_is_told_once_with_the_reason(tmp_path, caplog):
+    path = write_record(tmp_path, "tiny", [clean_ecg(regular_r_samples(12 * MINUTE), 12 * MINUTE) / 50])
+    record = Record(path, "II", None, None)
+    reasons = {record.read_window(Window(0, minute * MINUTE)).reason for minute in range(8, 13)}
+    assert reasons == {"implausible amplitude"}
+    assert [message.split(":")[0] for message in caplog.messages] == ["implausible amplitude until minute 8"]

@@ -87,6 +87,8 @@ def personalize(
 def _check_arguments(config: ModelConfig, excerpts: Sequence[np.ndarray], labels: Sequence[int | None]) -> None:
     if config.kind != "generic":
         raise UserError(f"the model is of one patient ({config.name}); personalize a generic one")
+    if not len(excerpts):
+        raise UserError("there are no excerpts; give at least a positive and a negative one")
     if len(excerpts) != len(labels):
         raise UserError(f"{len(excerpts)} excerpts have {len(labels)} labels; give one for each")
     if wrong := set(labels) - {0, 1, None}:

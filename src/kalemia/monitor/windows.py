@@ -58,6 +58,7 @@ class Record:
         self.path, self.lead = path, lead
         self._stated, self._is_growing = (rate_hz, unit), is_growing
         self._piece_start, self._piece_mv, self._n_failed = 0, np.empty(0), 0
+        self._warned: set[str] = set()
         self.reopen()
 
     def reopen(self) -> None:
@@ -93,13 +94,20 @@ class Record:
             ecg_mv = self._read_window(window)
             check_amplitude(ecg_mv, RATE_HZ, self.path)
         except UnreadableRecordingError as error:
-            log.warning("until minute %g: %s", window.stop_s / 60, error.detail)
+            self._warn(window, error)
             return WindowSamples(window, np.empty(0, np.float32), error.reason)
         return WindowSamples(window, ecg_mv, None)
 
     def time_at(self, since_start_s: float) -> datetime | None:
         """By the recorder's clock; None if the file does not say when it began."""
         return self.signal.started and self.signal.started + timedelta(seconds=since_start_s)
+
+    def _warn(self, window: Window, error: UnreadableRecordingError) -> None:
+        """Say why a window cannot be read, once for each reason: a file that is missing may take a thousand windows."""
+        if error.reason not in self._warned:
+            self._warned.add(error.reason)
+            told = "%s until minute %g: %s (told once; the table has the reason of each window)"
+            log.warning(told, error.reason, window.stop_s / 60, error.detail)
 
     def _read_window(self, window: Window) -> np.ndarray:
         signal = self.signal
