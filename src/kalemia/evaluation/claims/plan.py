@@ -128,7 +128,7 @@ def plan_lines(n_patients: int, n_draws: int, settings: Verdict, analyte: str) -
                 too_small.append(f"“{display_name(name)}”")
     if too_small:
         claims = join_with_and(list(dict.fromkeys(too_small)))
-        lines += ["", f"Of {claims} it may miss a gain of {settings.smallest_gain:.2f}, the smallest that matters."]
+        lines += ["", f"Of {claims} it may miss a gain of {settings.smallest_gain:g}, the smallest that matters."]
     return lines
 
 
@@ -146,5 +146,5 @@ def _comparison_lines(one: Comparison, outlook: Outlook, settings: Verdict) -> l
     return [
         f"  against {one.words.format(comparator=display_name(settings.comparator))}",
         *table,
-        f"    A gain is detected with {POWER:.0%} power {known}; {settings.smallest_gain:.2f} takes {needed} patients.",
+        f"    A gain is detected with {POWER:.0%} power {known}; {settings.smallest_gain:g} takes {needed} patients.",
     ]
