@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+import pyarrow as pa
 import pytest
 
 from kalemia.core.errors import UserError
+from kalemia.monitor.page import _known_row
 from kalemia.monitor.potassium import KnownValue, read_known_values
 
 STARTED = datetime(2024, 5, 17, 8, 0)
@@ -37,3 +39,11 @@ def test_values_before_the_recording_are_left_out(tmp_path):
 def test_what_is_wrong_is_told_with_its_line(tmp_path, text, started, says):
     with pytest.raises(UserError, match=says):
         _read(tmp_path, text, started)
+
+
+@pytest.mark.parametrize(
+    ("hours", "decision"), [(0.1, "no answer"), (0.2, "positive"), (1.1, "positive"), (1.2, "no answer")]
+)
+def test_the_answer_beside_a_value_is_at_most_an_hour_old(hours, decision):
+    windows = pa.table({"stop_s": [600.0, 1440.0], "probability": [0.8, None], "decision": [1, None]})
+    assert _known_row(KnownValue(hours, 6.1), windows)["decision"] == decision

@@ -126,10 +126,9 @@ def _gaps(chart: Chart, shown: pa.Table) -> list[tuple[float, float]]:
 
 
 def _known_row(value: KnownValue, windows: pa.Table) -> dict:
-    """A known value with the last answer before it."""
-    before = np.flatnonzero(
-        (windows["stop_s"].to_numpy() <= 3600 * value.hours) & windows["decision"].is_valid().to_numpy()
-    )
+    """A known value with the last answer before it, if that is no older than an hour."""
+    age_s = 3600 * value.hours - windows["stop_s"].to_numpy()
+    before = np.flatnonzero((age_s >= 0) & (age_s <= LOST_S) & windows["decision"].is_valid().to_numpy())
     row = {
         name: windows[name][int(before[-1])].as_py() if len(before) else None for name in ("probability", "decision")
     }
