@@ -17,7 +17,7 @@ def test_alerts_begin_in_time_and_a_flat_day_has_one_at_most(tmp_path, study):
     record = write_record(tmp_path, "patient", patient_ecg_mv(seed=31))
     arguments = ["--model", tmp_path / "model", "--record", record, "--out", tmp_path / "out"]
     assert main(["monitor", *map(str, arguments)]) == 0
-    rows = read_table(tmp_path / "out" / ALERTS, "alerts").to_pylist()
+    rows = read_table(tmp_path / "out" / ALERTS, "monitor_alerts").to_pylist()
     alerts_h = [
         (row["onset_s"] / 3600, (row["onset_s"] + row["duration_s"]) / 3600) for row in rows if row["kind"] == "alert"
     ]

@@ -150,6 +150,6 @@ def test_a_recording_that_is_put_in_place_later_is_read(copy):
     _ran(copy, LEDGER)
     rows = read_table(LEDGER, "ledger").to_pylist()
     assert [(row["subject_id"], row["recording"], row["reason"]) for row in rows] == [
-        (NAMED, "lost.csv", "class not used for the patient"),
         (4, None, "no recording"),
+        (NAMED, "lost.csv", "class not used for the patient"),
     ]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from kalemia.cli import main
+from kalemia.cohort.subject_names import write_subject_names
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.status import status_lines
 
@@ -22,6 +23,7 @@ def _touch(*paths):
 def _write_cohort():
     rows = [{"subject_id": 7, "candidate_population": "personal"}, {"subject_id": 9, "candidate_population": "generic"}]
     write_table("results/cohort/subjects.parquet", "subjects", table_from_rows("subjects", rows))
+    write_subject_names("results/cohort/subject_names.parquet", {}, "")
 
 
 def _write_populations():

@@ -462,6 +462,7 @@ def test_a_split_without_a_class_is_one_line_and_leaves_nothing_half_written(cop
         "characteristics.json",
         "claims.json",
         "context.parquet",
+        "control-sodium.parquet",
         "draws.parquet",
         "height_weight.parquet",
         "ledger.csv",
