@@ -1,7 +1,8 @@
 """Run a notebook's code cells in order, in one namespace, and store what they print and draw.
 
 `python tools/notebook.py docs/notebooks/first-beats.ipynb` rewrites the outputs, in the folder where it is started. A
-notebook server does the same, but its packages weigh more than everything that Kalemia needs.
+notebook server does the same, but its packages weigh more than everything that Kalemia needs. It executes what the
+notebook says, so only the project's own notebooks are run with it.
 """
 
 import ast
