@@ -32,6 +32,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.get_closest_marker("workflow"))
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are numbered, not shown: gzip holds the time, and two workers would name one test differently."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def default_config():
     return yaml.safe_load((ROOT / "config.yaml").read_text())
