@@ -6,8 +6,8 @@ from pathlib import Path
 
 from captions import caption_files
 from claims_figure import claims_figure
+from claims_page import claims_page
 from files_page import files_page
-from method_lists import method_page
 from schema_file import schema_yaml
 from settings_page import configuration_page
 from settings_yaml import config_yaml
@@ -19,7 +19,7 @@ FILES: dict[str, Callable[[], str]] = {
     "workflow/schemas/config.schema.yaml": schema_yaml,
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/files.md": files_page,
-    "docs/method.md": method_page,
+    "docs/reference/claims.md": claims_page,
     "docs/claims.svg": claims_figure,
     **{path: partial(str, text) for path, text in caption_files().items()},
 }
