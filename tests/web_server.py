@@ -30,6 +30,7 @@ class Site:
     retry_after: str | None = None
     password: str | None = None
     password_of: str = "/"  # what its path must begin with to need the password
+    redirect_to: str | None = None  # the base of the URL that every request is sent on to
     is_s3: bool = False  # says 403 of a file that is not there
     forever: bool = False
     delay_s: float = 0.0
@@ -37,6 +38,7 @@ class Site:
     requests: list[tuple[str, str | None, int]] = field(default_factory=list)  # path, range, bytes of the body
     times: list[float] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
+    authorizations: set[bool] = field(default_factory=set)  # whether requests had credentials
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -87,11 +89,14 @@ def serving(root: Path, **settings):
             with site.lock:
                 fault = site.fault(path) if with_body else None
                 site.agents.add(self.headers.get("User-Agent"))
+                site.authorizations.add("Authorization" in self.headers)
                 site.times.append(time.monotonic())
             if site.password is not None and path.startswith(site.password_of):
                 expected = "Basic " + base64.b64encode(site.password.encode()).decode()
                 if self.headers.get("Authorization") != expected:
                     return self._status(401)
+            if site.redirect_to:
+                return self._status(302)
             file = site.root / path.lstrip("/")
             if isinstance(fault, int):
                 return self._status(fault)
@@ -106,6 +111,8 @@ def serving(root: Path, **settings):
             with site.lock:
                 site.requests.append((self.path, self.headers.get("Range"), 0))
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", site.redirect_to + self.path)
             if site.is_s3:
                 self.send_header("x-amz-request-id", "0123456789ABCDEF")
             if site.retry_after is not None and status in (429, 503):

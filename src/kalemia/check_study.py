@@ -73,7 +73,7 @@ def _credential_lines(study: Study) -> Iterator[str]:
 
     places = (study.source.waveforms, study.source.tables)
     for host, url in {urlsplit(url).hostname: url for url in places if url and is_url(url)}.items():
-        if credentials(url):
+        if credentials(url, study.source.credentials_host):
             found = "in PHYSIONET_USERNAME and PHYSIONET_PASSWORD"
         else:
             found = "in netrc" if get_netrc_auth(url) else "none, which is right only for open data"

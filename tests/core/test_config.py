@@ -159,6 +159,7 @@ CHANGE_NO_OUTPUT = {
     "review.decisions",  # the beats have the decisions on their own subjects as a parameter
     "source.waveforms",
     "source.tables",
+    "source.credentials_host",
     "source.max_connections",
     "source.max_attempts",
     "source.timeout_s",

@@ -44,6 +44,7 @@ def _error(*overlays, settings=()):
     [
         ("beats: {per_draw: 3}", "config: unknown key beats.per_draw; did you mean min_per_draw or max_per_draw?"),
         ("recipes: 3", "config: unknown key recipes; "),
+        ("__use_yte__: true", "config: __use_yte__: a study that runs code is refused; write values, and no such key"),
         ("cohort: {window_minutes: ten}", "config: cohort.window_minutes: 'ten' is not of type 'number'"),
         ("cohort: 3", "config: cohort: 3 is not of type 'object'"),
         ("results: ''", "config: results: '' "),

@@ -1,5 +1,6 @@
 """Model cards, made from a small made-up results folder."""
 
+import dataclasses
 import re
 import shutil
 
@@ -126,3 +127,11 @@ def test_cards_of_simulated_people_say_so(results, study):
 
 def test_every_way_of_training_is_put_into_words(schema):
     assert set(schema["properties"]["arms"]["additionalProperties"]["properties"]["train"]["enum"]) == set(TRAINED)
+
+
+def test_a_name_from_data_is_no_markup_in_a_card(results, study):
+    name = "<script>alert(1)</script>\n# a | b ![x](https://example.org) `c` *d* &lt;"
+    patient = dataclasses.replace(read_patient(results, FIRST), name=name)
+    title = personal_card(study, patient).markdown.splitlines()[0]
+    shown = "&lt;script>alert(1)&lt;/script> # a \\| b !\\[x\\](https://example.org) \\`c\\` \\*d\\* &amp;lt;"
+    assert title == f"# Personal models of patient {shown}, study {study.study}"

@@ -40,7 +40,7 @@ def signed_in(monkeypatch, tmp_path):
 
 
 def _download(site, folder, name="LARGE.csv.gz", **settings):
-    web = Web(site.url, 3, 0.5, pause_s=0.01, **({"auth": credentials(site.url)} | settings))
+    web = Web(site.url, 3, 0.5, pause_s=0.01, **({"auth": credentials(site.url, "127.0.0.1")} | settings))
     download_table(web, name, folder / "cache", folder / name)
     return (folder / name).read_bytes()
 
@@ -101,20 +101,43 @@ def test_a_wrong_password_is_reported_but_not_shown(site, tmp_path):
 
 def test_credentials_are_never_sent_unencrypted():
     with pytest.raises(UserError, match="by https only") as caught:
-        credentials("http://example.org/files")
+        credentials("http://physionet.org/files")
     assert PASSWORD not in str(caught.value)
-    assert credentials("https://example.org/files") == (USER, PASSWORD)
 
 
-def test_the_open_mirror_is_sent_no_credentials():
-    assert credentials("https://physionet-open.s3.amazonaws.com/mimiciii-demo/1.4") is None
-    assert credentials("https://amazonaws.com.example.org/files") == (USER, PASSWORD)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://physionet-open.s3.amazonaws.com/mimiciii-demo/1.4",
+        "https://example.org/files",
+        "https://physionet.org.example.org/files",
+        "https://notphysionet.org/files",
+        "https://physionet.org@example.org/files",
+    ],
+)
+def test_credentials_are_for_physionet_and_the_host_of_the_setting_alone(url):
+    assert credentials(url) is None
+    assert credentials(url, "other.example.org") is None
+    assert credentials("https://physionet.org/files") == (USER, PASSWORD)
+    assert credentials("https://alpha.PhysioNet.org/files") == (USER, PASSWORD)
+    assert credentials("https://example.org/files", "Example.org") == (USER, PASSWORD)
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_host(published, tmp_path):
+    """The first server wants the password and sends every request on to another one, which is this machine too."""
+    with serving(published) as other:
+        target = other.url.replace("127.0.0.1", "localhost")
+        with serving(published, password=f"{USER}:{PASSWORD}", redirect_to=target) as site:
+            assert _download(site, tmp_path) == (published / "LARGE.csv.gz").read_bytes()
+        assert len(site.requests) == len(other.requests) > 1
+        assert site.authorizations == {True}
+        assert other.authorizations == {False}
 
 
 def test_a_user_name_without_a_password_is_an_error(monkeypatch):
     monkeypatch.delenv("PHYSIONET_PASSWORD")
     with pytest.raises(UserError, match="set both"):
-        credentials("https://example.org/files")
+        credentials("https://physionet.org/files")
 
 
 @pytest.mark.workflow
@@ -124,6 +147,7 @@ def test_the_password_is_nowhere_after_a_run(site, tmp_path, monkeypatch, passwo
     study = tmp_path / "study"
     study.mkdir()
     source = {"kind": "physionet", "waveforms": site.url, "tables": site.url, "max_attempts": 2}
+    source["credentials_host"] = "127.0.0.1"
     target = "results/source/tables/PATIENTS.csv.gz"
     run = run_snakemake(study, target, config={"source": source})
     assert (run.returncode == 0) == (password == PASSWORD) == (study / target).exists()

@@ -39,6 +39,7 @@ def finished(published, tmp_path_factory):
         environment.setenv("PHYSIONET_USERNAME", USER)
         environment.setenv("PHYSIONET_PASSWORD", PASSWORD)
         source = {"kind": "physionet", "waveforms": site.url, "tables": f"{site.url}/mimiciii/1.4"}
+        source["credentials_host"] = "127.0.0.1"
         run = _run(folder, config={"source": source})
         assert run.returncode == 0, run.stdout + run.stderr
         yield folder, run, site

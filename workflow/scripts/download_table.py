@@ -10,8 +10,9 @@ with job_log(snakemake.log[0], snakemake.rule):
 
     study = Study.from_config(snakemake.config)
     source = study.source
+    auth = credentials(source.tables, source.credentials_host)
     download_table(
-        web=Web(source.tables, source.max_attempts, source.timeout_s, auth=credentials(source.tables)),
+        web=Web(source.tables, source.max_attempts, source.timeout_s, auth=auth),
         name=describe_source(study).published_name(snakemake.wildcards.table),
         cache=study.cache_folder,
         path=snakemake.output[0],

@@ -164,6 +164,8 @@ def _check_unknown_keys(value, schema: Schema, where: str) -> None:
             _check_unknown_keys(item, known[key], f"{where}{key}.")
         elif isinstance(free, dict):
             _check_unknown_keys(item, free, f"{where}{key}.")
+        elif key == "__use_yte__":  # with which Snakemake runs Python that a configuration file contains
+            raise UserError(f"config: {where}{key}: a study that runs code is refused; write values, and no such key")
         elif free is False:
             near = difflib.get_close_matches(str(key), known, n=2, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known here: {', '.join(known)}"

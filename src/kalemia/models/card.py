@@ -3,7 +3,10 @@
 The headings are those of Mitchell et al., Model Cards for Model Reporting, FAT* 2019, doi 10.1145/3287560.3287596.
 """
 
+import re
 from dataclasses import dataclass
+
+_SPECIAL = re.compile(r"[\\`*\[\]|]")  # to Markdown, wherever they are in a line
 
 SIMULATED = "All patients in these data are simulated: nothing here is a clinical result."
 INTENDED = "Research on whether {analyte} can be read from bedside ECG, and on how personalization should be tested."
@@ -70,10 +73,10 @@ class Card:
 
     @property
     def markdown(self) -> str:
-        """The card as a Markdown document."""
-        blocks = [f"# {self.title}"]
+        """The card as a Markdown document, in which names from data can be no markup."""
+        blocks = [f"# {_escaped(self.title)}"]
         for part in self.parts:
-            blocks += [f"## {part.heading}", "\n".join(f"- {sentence}" for sentence in part.sentences)]
+            blocks += [f"## {part.heading}", "\n".join(f"- {_escaped(sentence)}" for sentence in part.sentences)]
             if part.table:
                 blocks += [part.table.caption + ":", _markdown_table(part.table)]
         return "\n\n".join(blocks) + "\n"
@@ -81,4 +84,10 @@ class Card:
 
 def _markdown_table(table: Table) -> str:
     lines = [table.head, ["---"] * len(table.head), *table.rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """A text that Markdown shows as it is, on one line."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return _SPECIAL.sub(r"\\\g<0>", line)

@@ -30,7 +30,7 @@ _USE = """\
 import kalemia
 
 model = kalemia.load_model("this folder")
-table = model.predict(ecg_mv, rate_hz=250)  # (n,) in mV of lead {lead}; a row per window
+table = model.predict(ecg_mv, rate_hz=250)  # (n,) in mV of the lead below; a row per window
 ```
 """
 
@@ -40,7 +40,7 @@ def model_card(config: ModelConfig) -> str:
     head = yaml.safe_dump(_head(config), sort_keys=False, width=100)
     body = Card(_title(config), _parts(config)).markdown
     title, rest = body.split("\n\n", 1)
-    return f"---\n{head}---\n\n{title}\n\n**{RESEARCH_USE}**\n\n{_USE.format(lead=config.lead)}\n{rest}"
+    return f"---\n{head}---\n\n{title}\n\n**{RESEARCH_USE}**\n\n{_USE}\n{rest}"
 
 
 def _head(config: ModelConfig) -> dict:

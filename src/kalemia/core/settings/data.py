@@ -29,6 +29,10 @@ class Source:
         "physionet: folder or URL that contains LABEVENTS.csv.gz or .csv, and the other tables; mimic4: one that"
         " contains hosp/labevents.csv.gz; local: folder that contains potassium.csv",
     )
+    credentials_host: str | None = setting(
+        None,
+        "HTTP only: a host that may get PHYSIONET_USERNAME and PHYSIONET_PASSWORD, besides those of physionet.org",
+    )
     max_connections: int = setting(
         4,
         "HTTP only: headers fetched at the same time (for samples: the resource `download` of the profile)",

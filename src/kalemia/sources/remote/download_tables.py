@@ -16,25 +16,31 @@ from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, We
 
 log = logging.getLogger(__name__)
 
-_OPEN_MIRROR = ".amazonaws.com"
+_PHYSIONET = "physionet.org"
 SUMS = "SHA256SUMS.txt"
 _PART_BYTES = 1 << 23
 
 
-def credentials(url: str) -> tuple[str, str] | None:
+def credentials(url: str, also_to: str | None = None) -> tuple[str, str] | None:
     """User name and password from PHYSIONET_USERNAME and PHYSIONET_PASSWORD; None if neither is set; netrc then counts.
 
-    None for the open mirror at Amazon, which has no use for them and must not learn them. Raises `UserError` if only
-    one is set, or if they would be sent unencrypted.
+    None for a host that is neither PhysioNet's nor `also_to`: it must not learn them. Raises `UserError` if only one is
+    set, or if they would be sent unencrypted.
     """
     name, password = (os.environ.get(f"PHYSIONET_{part}", "") for part in ("USERNAME", "PASSWORD"))
-    if (not name and not password) or (urlsplit(url).hostname or "").endswith(_OPEN_MIRROR):
+    if (not name and not password) or not may_have_credentials(url, also_to):
         return None
     if not name or not password:
         raise UserError("set both PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or neither to use netrc")
     if not keeps_secrets(url):
         raise UserError(f"source.tables: {url} is not encrypted; credentials are sent by https only")
     return name, password
+
+
+def may_have_credentials(url: str, also_to: str | None) -> bool:
+    """Whether a URL is of PhysioNet, or of the host `also_to`."""
+    host = urlsplit(url).hostname or ""
+    return host == _PHYSIONET or host.endswith(f".{_PHYSIONET}") or host == (also_to or "").lower() != ""
 
 
 def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> None:
@@ -51,7 +57,8 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
     except AccessRefusedError:
         raise UserError(
             f"{web.base_url}: access to {name} is denied; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD (or netrc) of"
-            " an account with access to the database, see docs/mimic3.md"
+            f" an account with access to the database, and source.credentials_host if it is not {_PHYSIONET}'s,"
+            " see docs/mimic3.md"
         ) from None
     except FileNotFoundError:
         raise UserError(f"source.tables: {web.base_url} has no {name} or no {SUMS}; is it a database's URL?") from None
