@@ -1,12 +1,13 @@
 """Snakemake's log for people: a line per stage, one live line of progress on a terminal, and failures in plain words.
 
-Snakemake finds this package by its name; profiles/default chooses it (`logger: kalemia`). The complete log is in
+Snakemake finds this package by its name; the profiles choose it (`logger: kalemia`). The complete log is in
 `.snakemake/log`. A dry run, `--verbose` and `--debug-dag` are shown as Snakemake shows them.
 """
 
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakemake.logging import DefaultFilter, DefaultFormatter
@@ -36,6 +37,7 @@ LINES_OF_LOG = 15  # of a job that failed without a message for the user
 _SAID_OF_JOBS = ("RuleException", "CalledProcessError", "SpawnedJobError")
 _SAID_AT_THE_END = "Exiting because a job execution failed"
 _NOTHING_TO_DO = "Nothing to be done"
+_AGAIN = "Trying to restart job"
 _MISTAKE = " error: "  # stands before a mistake that the user can mend (core/jobs.py)
 
 
@@ -107,6 +109,7 @@ class Progress:
             LogEvent.JOB_INFO: self._job_info,
             LogEvent.JOB_FINISHED: self._job_finished,
             LogEvent.JOB_ERROR: self._job_error,
+            LogEvent.GROUP_ERROR: self._group_error,
             LogEvent.PROGRESS: self._job_counts,
             LogEvent.ERROR: self._error,
         }
@@ -117,6 +120,9 @@ class Progress:
         is_warning = record.levelno >= logging.WARNING and not said.startswith(_SAID_AT_THE_END)
         if event is None and (is_warning or _NOTHING_TO_DO in said):
             return [said]
+        if said.startswith(_AGAIN):
+            self.failed -= 1
+            return ["  it runs again, with more memory and time"]
         return []
 
     def live_line(self) -> str:
@@ -159,9 +165,16 @@ class Progress:
         return [f"{self._elapsed():>7}  {10 * tenths}%: {self.done} of {self.total} jobs"]
 
     def _job_error(self, record: logging.LogRecord) -> list[str]:
+        if record.indent:  # a job of a group, of which `_group_error` tells
+            return []
         self.failed += 1
-        log = next((Path(path) for path in record.log if Path(path).is_file()), None)
-        return [f"failed: {describe_job(record.rule_name, {})}", *describe_failure(log)]
+        status = [f"  {record.rule_msg}"] if record.rule_msg else []  # what a cluster says of it
+        return [f"failed: {describe_job(record.rule_name, {})}", *status, *describe_failure(record.log)]
+
+    def _group_error(self, record: logging.LogRecord) -> list[str]:
+        self.failed += 1
+        logs = [path for job in record.job_error_info for path in job["log"]]
+        return [f"failed: {record.groupid.replace('_', ' ')}", *describe_failure([*logs, *record.aux_logs])]
 
     def _error(self, record: logging.LogRecord) -> list[str]:
         if record.exception in _SAID_OF_JOBS:
@@ -179,11 +192,14 @@ def describe_job(rule: str, wildcards: dict[str, str]) -> str:
     return " ".join([rule.replace("_", " "), ", ".join(parts)]).strip()
 
 
-def describe_failure(log: Path | None) -> list[str]:
-    """Why a job failed, from its log: the line that tells of a user's mistake, or else the last lines; and the path."""
-    if log is None:
+def describe_failure(paths: Sequence[str]) -> list[str]:
+    """Why a job failed, from its logs: the line that tells of a user's mistake, or the end of the last log; its path."""
+    lines_of_log = {path: Path(path).read_text(errors="replace").splitlines() for path in paths if Path(path).is_file()}
+    if not lines_of_log:
         return ["  it has no log"]
-    lines = log.read_text(errors="replace").splitlines()
-    mistakes = [line for line in lines if _MISTAKE in line]
-    told = [mistakes[-1].partition(_MISTAKE)[2]] if mistakes else lines[-LINES_OF_LOG:]
-    return [*(f"  {line}" for line in told), f"  its log: {log}"]
+    for path, lines in lines_of_log.items():
+        mistakes = [line for line in lines if _MISTAKE in line]
+        if mistakes:
+            return [f"  {mistakes[-1].partition(_MISTAKE)[2]}", f"  its log: {path}"]
+    path, lines = lines_of_log.popitem()
+    return [*(f"  {line}" for line in lines[-LINES_OF_LOG:]), f"  its log: {path}"]

@@ -8,11 +8,12 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+import yaml
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from kalemia.core.tables import empty_table, table_from_rows, write_json, write_table
 from kalemia.evaluation.claims.closing_lines import closing_lines
-from run_workflow import run_snakemake, snakemake_command
+from run_workflow import ROOT, run_snakemake, snakemake_command
 from snakemake_logger_plugin_kalemia import LINES_OF_LOG, STAGES, Progress, describe_failure, describe_job
 
 TINY = ("tests/studies/tiny.yaml",)
@@ -60,7 +61,8 @@ def test_a_mistake_of_the_user_is_told_in_its_one_line(tmp_path):
     log = tmp_path / "cohort.log"
     log.write_text("2026-11-28 10:00:00 reading\n2026-11-28 10:00:01 error: labs.csv, row 3: no time; write one\n")
     progress = Progress(on_terminal=False)
-    told = progress.lines(_record(LogEvent.JOB_ERROR, level=logging.ERROR, rule_name="cohort", log=[str(log)]))
+    failed = {"rule_name": "cohort", "log": [str(log)], "indent": False, "rule_msg": None}
+    told = progress.lines(_record(LogEvent.JOB_ERROR, level=logging.ERROR, **failed))
     assert told == ["failed: cohort", "  labs.csv, row 3: no time; write one", f"  its log: {log}"]
     again = _record(LogEvent.ERROR, "CalledProcessError in file rules/cohort.smk", exception="RuleException")
     assert progress.lines(again) == []
@@ -69,8 +71,45 @@ def test_a_mistake_of_the_user_is_told_in_its_one_line(tmp_path):
 def test_an_unexpected_failure_shows_the_end_of_its_log(tmp_path):
     log = tmp_path / "generic.log"
     log.write_text("".join(f"line {i}\n" for i in range(100)))
-    assert describe_failure(log)[0] == f"  line {100 - LINES_OF_LOG}"
-    assert describe_failure(None) == ["  it has no log"]
+    assert describe_failure([str(log)])[0] == f"  line {100 - LINES_OF_LOG}"
+    assert describe_failure([str(tmp_path / "none.log")]) == ["  it has no log"]
+
+
+def test_a_group_that_fails_on_a_cluster_is_one_failure_told_by_the_log_that_names_a_mistake(tmp_path):
+    split, finetune, slurm = (tmp_path / f"{name}.log" for name in ("split", "finetune", "123"))
+    split.write_text("all is well\n")
+    finetune.write_text("2026-11-28 10:00:01 error: beats/p200018.parquet: is damaged; delete it\n")
+    slurm.write_text("".join(f"line {i}\n" for i in range(100)))
+    jobs = [{"rule_name": path.stem, "log": [str(path)]} for path in (split, finetune)]
+    group = {"groupid": "rounds_p200018", "job_error_info": jobs, "aux_logs": [str(slurm)]}
+    progress = Progress(on_terminal=False)
+    told = progress.lines(_record(LogEvent.GROUP_ERROR, level=logging.ERROR, **group))
+    assert told == [
+        "failed: rounds p200018",
+        "  beats/p200018.parquet: is damaged; delete it",
+        f"  its log: {finetune}",
+    ]
+    assert progress.lines(_record(LogEvent.JOB_ERROR, indent=True, rule_name="split", log=[], rule_msg=None)) == []
+    assert progress.failed == 1
+
+
+def test_a_job_that_a_cluster_killed_is_told_with_its_status_and_counts_only_if_it_is_not_tried_again(tmp_path):
+    log = tmp_path / "12.log"
+    log.write_text("Killed\n")
+    said = {"rule_msg": "SLURM status is: 'TIMEOUT'.", "indent": False, "rule_name": "generic", "log": [str(log)]}
+    progress = Progress(on_terminal=False)
+    told = progress.lines(_record(LogEvent.JOB_ERROR, level=logging.ERROR, **said))
+    assert told == ["failed: generic", "  SLURM status is: 'TIMEOUT'.", "  Killed", f"  its log: {log}"]
+    assert progress.failed == 1
+    (again,) = progress.lines(_record(message="Trying to restart job 12."))
+    assert "runs again" in again
+    assert progress.failed == 0
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_every_profile_is_quiet(profile):
+    settings = yaml.safe_load((ROOT / f"profiles/{profile}/config.yaml").read_text())
+    assert settings["logger"] == "kalemia"
 
 
 def test_errors_of_snakemake_itself_and_warnings_are_shown():
