@@ -4,6 +4,9 @@ from conftest import ROOT
 from kalemia.core.schemas import ALL_TABLES, TABLES
 
 
+LINK = r"\]\((?!https?:|\.\./\.\./actions/)([^)#]*)(#([^)]+))?\)"  # not of the web, nor of the repository's site
+
+
 def test_every_column_of_every_table_is_described():
     for table in TABLES.values():
         assert len(table.doc) > 0
@@ -18,7 +21,7 @@ def test_no_two_tables_are_of_one_kind():
 
 def test_every_link_of_the_readme_and_the_docs_leads_somewhere():
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
-        for target, _, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", page.read_text()):
+        for target, _, anchor in re.findall(LINK, page.read_text()):
             linked = page.parent / target if target else page
             assert linked.exists(), f"{page.name}: {target}"
             assert not anchor or anchor in _anchors(linked.read_text()), f"{page.name}: {target}#{anchor}"
