@@ -193,7 +193,7 @@ def describe_job(rule: str, wildcards: dict[str, str]) -> str:
 
 
 def describe_failure(paths: Sequence[str]) -> list[str]:
-    """Why a job failed, from its logs: the line that tells of a user's mistake, or the end of the last log; its path."""
+    """Why a job failed, by its logs: the line of a mistake of the user, else the end of the last log; and its path."""
     lines_of_log = {path: Path(path).read_text(errors="replace").splitlines() for path in paths if Path(path).is_file()}
     if not lines_of_log:
         return ["  it has no log"]

@@ -3,7 +3,6 @@ import re
 from conftest import ROOT
 from kalemia.core.schemas import ALL_TABLES, TABLES
 
-
 LINK = r"\]\((?!https?:|\.\./\.\./actions/)([^)#]*)(#([^)]+))?\)"  # not of the web, nor of the repository's site
 
 
