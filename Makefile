@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo check test slurm-test lint generate lock bench clean
+.PHONY: help setup demo check test slurm-test lint generate lock docs bench clean
 
 # markers of the tests that take long or need something that is not part of the checkout
 SLOW := slow or workflow or realdata or slurm or planted or gpu
@@ -48,9 +48,13 @@ generate: setup  ## write config.yaml, its schema and the reference pages from w
 lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review_page" or all: code changed, output did not)
 	$(BIN)/python tools/stage_lock.py --update --same-output $(SAME_OUTPUT)
 
+docs: setup  ## build the documentation site in build/site (REPORTS="--report demo=results" shows reports)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@$(BIN)/python tools/build_site.py $(REPORTS)
+
 bench: setup  ## benchmark against other tools
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:  ## remove results and caches, but keep .venv
-	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf results build .snakemake .pytest_cache .ruff_cache .hypothesis
