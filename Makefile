@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo check test slurm-test lint generate lock docs bench clean
+.PHONY: help setup demo check test slurm-test lint generate lock hashes docs bench clean
 
 # markers of the tests that take long or need something that is not part of the checkout
 SLOW := slow or workflow or realdata or slurm or planted or gpu
@@ -13,13 +13,15 @@ SLOW := slow or workflow or realdata or slurm or planted or gpu
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: .venv/installed  ## create .venv with the versions pinned in constraints.txt
+setup: .venv/installed  ## create .venv with the versions of constraints.txt and the hashes of requirements.lock
 
-.venv/installed: pyproject.toml constraints.txt
+# torch, of which there is a build per kind of GPU and one for none, is pinned by its version alone
+.venv/installed: pyproject.toml constraints.txt requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Kalemia needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 
 demo: setup  ## simulate a cohort, train networks and write results/report.html
@@ -47,6 +49,12 @@ generate: setup  ## write config.yaml, its schema and the reference pages from w
 
 lock: setup  ## update stages.lock.json (SAME_OUTPUT="beats review_page" or all: code changed, output did not)
 	$(BIN)/python tools/stage_lock.py --update --same-output $(SAME_OUTPUT)
+
+hashes: setup  ## write requirements.lock again, after a change of constraints.txt or of the dependencies
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --constraint constraints.txt --extra dev pyproject.toml \
+	  | awk '/^[a-z]/ {kept = !/^(torch|triton|cuda-|nvidia-)/} kept' >requirements.lock
 
 docs: setup  ## build the documentation site in build/site (REPORTS="--report demo=results" shows reports)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
