@@ -25,7 +25,7 @@ def peak_mb(folder: Path, subjects_per_split: int) -> None:
     outputs = [
         folder / name for name in ("model.safetensors", "history.parquet", "predictions.parquet", "metrics.json")
     ]
-    settings = config.Generic(1, 1024, 1e-3, 3, 0.5, 1)
+    settings = config.Generic(epochs=1, batch_size=1024, learning_rate=1e-3)
     inputs = folder / "generic.parquet", folder / "beats.parquet"
     train_generic(*inputs, config.Network(18, 1), settings, 1, "", "vote", *outputs)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -186,7 +186,7 @@ class Ours:
         self.network = resnet50(width).to(self.device)
         self.n_parameters = sum(weight.numel() for weight in self.network.parameters())
         self.lesson = tuple(torch.from_numpy(part).to(self.device) for part in (beats, labels))
-        self.settings = config.Generic(1, batch, 5e-5, 3, 0.5, 1)
+        self.settings = config.Generic(epochs=1, batch_size=batch, learning_rate=5e-5)
         self.options = TrainOptions(**options)
 
     def __call__(self) -> float:
@@ -300,13 +300,13 @@ def outside_share(contender: Ours) -> float:
     return 1 - sum(inside) / seconds
 
 
-def measured_peaks(device) -> dict[str, float]:
+def measured_peaks(device, precisions: tuple[str, ...]) -> dict[str, float]:
     """Of a large product of matrices and a large convolution of size 3: the best of many tries, operations a second."""
     import torch
 
     n, side = (64, 2048) if device.type == "cpu" else (4096, 16384)
     channels, steps, peaks = 512, 32, {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (getattr(torch, precision) for precision in precisions):
         matrix = torch.randn(side, side, device=device, dtype=dtype)
         features = torch.randn(n, 1, steps, channels, device=device, dtype=dtype).permute(0, 3, 1, 2)
         weight = torch.randn(channels, 1, 3, channels, device=device, dtype=dtype).permute(0, 3, 1, 2)
@@ -337,6 +337,7 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
     n_batches = given.batches or (100 if device.type == "cuda" else max(2, 128 // width))
     names = [name for name in CONTENDERS if "compiled" not in name or given.compile]
     names = [name for name in names if "convolutions only" not in name or device.type == "cpu"]
+    names = [name for name in names if "bfloat16" in given.precisions or "bfloat16" not in name]
     pythons = dict.fromkeys(names, sys.executable) | {"Keras on TensorFlow": given.keras}
     contenders = {name: Contender(name, python, width, given, n_batches) for name, python in pythons.items() if python}
     (n_parameters,) = {contender.n_parameters for contender in contenders.values()}  # the same network, or none
@@ -359,7 +360,7 @@ def race(width: int, given: argparse.Namespace, device, peaks: dict[str, float])
             f"{rate * flop / 1e9:9.0f}{rate * flop / peak:9.0%}"
         )
     if device.type == "cpu":
-        for precision in ("float32", "bfloat16"):
+        for precision in given.precisions:
             now, before = (seconds[f"Kalemia, {precision}{kind}"] for kind in ("", ", convolutions only"))
             ratios = [slow / fast for slow, fast in zip(before, now, strict=True)]
             spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
@@ -382,7 +383,7 @@ def compare_precision(device, seeds: int = 4) -> None:
         tuple(torch.from_numpy(part).to(device) for part in simulated_beats(n_beats, seed))
         for n_beats, seed in ((4096, 1), (2048, 2))
     )
-    settings = config.Generic(5, 256, 1e-3, 3, 0.5, 1)
+    settings = config.Generic(epochs=5, batch_size=256, learning_rate=1e-3)
     losses = {}
     for precision in ("float32", "bfloat16"):
         for seed in range(seeds):
@@ -412,12 +413,12 @@ def train_as_the_paper(device, peaks: dict[str, float], compiled: bool) -> None:
     train(
         network,
         *(part[: 4 * 1024 + 102] for part in lesson),
-        config.Generic(1, 1024, 5e-5, 3, 0.5, 1),
+        config.Generic(epochs=1, batch_size=1024, learning_rate=5e-5),
         1,
         validation,
         options,
     )
-    settings = config.Generic(PAPER["epochs"], 1024, 5e-5, 3, 0.5, 1)
+    settings = config.Generic(epochs=PAPER["epochs"], batch_size=1024, learning_rate=5e-5)
     seconds = timed(partial(train, network, *lesson, settings, 1, validation, options), device)
     flop = flop_of_beat(64) * PAPER["epochs"] * (3 * PAPER["train"] + PAPER["validation"])
     share = flop / seconds / peaks["product, bfloat16"]
@@ -437,6 +438,14 @@ def main() -> None:
         "--keras", metavar="PYTHON", help="an interpreter that has tensorflow, for Keras as a contender"
     )
     parser.add_argument("--processor-time", action="store_true", help="instead of the wall clock's")
+    parser.add_argument(
+        "--float32",
+        dest="precisions",
+        action="store_const",
+        const=("float32",),
+        default=("float32", "bfloat16"),
+        help="no bfloat16, which AVX2 can only emulate",
+    )
     parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -449,14 +458,15 @@ def main() -> None:
     device = set_up_torch(given.threads)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{given.threads} CPU threads"
     print(f"{where}, torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
-    peaks = measured_peaks(device)
+    peaks = measured_peaks(device, given.precisions)
     for name, rate in peaks.items():
         print(f"a large {name}: {rate / 1e9:.0f} GFLOP/s")
     if not given.keras:
         print("Keras is left out: name an interpreter that has tensorflow with --keras")
     for width in given.widths:
         race(width, given, device, peaks)
-    compare_precision(device)
+    if "bfloat16" in given.precisions:
+        compare_precision(device)
     if device.type == "cuda":
         for compiled in (False, True)[: 1 + given.compile]:
             train_as_the_paper(device, peaks, compiled)

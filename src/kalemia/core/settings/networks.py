@@ -64,7 +64,7 @@ class Augmentation:
     noise: float = setting(0.0, "SD of white noise", unit=BEAT_UNIT, minimum=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Generic:
     model: str | None = setting(
         None, "folder of an exported generic model to use instead of training one (docs/python.md); null: train"
