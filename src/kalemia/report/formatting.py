@@ -8,6 +8,13 @@ from kalemia.report.chiu2022 import MeanSd
 
 MISSING = "\N{EN DASH}"
 METRIC_NAMES = {"accuracy": "Accuracy", "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
+SHORT_PROTOCOLS = {  # in eight words, where an arm first appears
+    "forward": "learns from the past, tested on the future",
+    "rolling": "predicts each draw from the draws before it",
+    "paper": "tested on a random quarter of the draws",
+    "episode": "never splits a run of draws alike",
+    "admission": "never splits a stay in the hospital",
+}
 PROTOCOLS = {
     "forward": "every training draw precedes every test draw",
     "rolling": "each draw is predicted by a network of the draws before it",

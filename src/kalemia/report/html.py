@@ -1,8 +1,10 @@
 """What both kinds of page share: rendering a template, and taking a figure into the page."""
 
+import csv
 import re
 import xml.etree.ElementTree as ET
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import jinja2
@@ -23,12 +25,20 @@ def write_html(path: str | Path, template: str, **values) -> None:
     """Render one of the templates beside this module to `path`, whole or not at all."""
     css, script = (Markup((FOLDER / name).read_text("utf-8")) for name in ("report.css", "report.js"))
     with atomic_file(path) as beside:
-        beside.write_text(rendered(template, css=css, script=script, light=LIGHT, dark=DARK, **values), "utf-8")
+        page = rendered(template, css=css, script=script, light=LIGHT, dark=DARK, glossary=glossary(), **values)
+        beside.write_text(page, "utf-8")
 
 
 def rendered(template: str, **values) -> Markup:
     """One of the templates beside this module, or below it, filled with `values`."""
     return Markup(_environment().get_template(template).render(**values))
+
+
+@cache
+def glossary() -> dict[str, str]:
+    """The words that pages explain, with their meaning."""
+    text = files("kalemia").joinpath("data/glossary.csv").read_text("utf-8")
+    return {row["word"]: row["meaning"] for row in csv.DictReader(text.splitlines())}
 
 
 @cache

@@ -27,6 +27,37 @@
   }
 }
 
+// What a link leads to is unfolded first.
+{
+  const unfold = (hash) => {
+    const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+    if (!target) return;
+    target.querySelector(":scope > details")?.setAttribute("open", "");
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  };
+  for (const link of document.querySelectorAll("a[href^='#']")) link.addEventListener("click", () => unfold(link.hash));
+  addEventListener("hashchange", () => unfold(location.hash));
+  unfold(location.hash);
+}
+
+// The meaning of a word appears below it: by a click, a tap or the Enter key, and under a pointer.
+for (const word of document.querySelectorAll(".term")) {
+  const meaning = document.getElementById(word.getAttribute("popovertarget"));
+  const place = () => {
+    const { left, bottom, top } = word.getBoundingClientRect();
+    const { width, height } = meaning.getBoundingClientRect();
+    meaning.style.left = `${Math.max(16, Math.min(left, document.documentElement.clientWidth - width - 16))}px`;
+    meaning.style.top = `${bottom + height + 12 > window.innerHeight ? top - height - 6 : bottom + 6}px`;
+  };
+  word.addEventListener("click", () => requestAnimationFrame(place));
+  word.addEventListener("pointerenter", (event) => {
+    if (event.pointerType !== "mouse" || meaning.matches(":popover-open")) return;
+    meaning.showPopover();
+    place();
+    word.addEventListener("pointerleave", () => meaning.hidePopover(), { once: true });
+  });
+}
+
 // Only what scrolls sideways is a stop of the Tab key.
 {
   const watch = new ResizeObserver((entries) => {

@@ -68,6 +68,8 @@ class Section:
     build: what fills the section's template, by name.
     tables: tables of evaluation/ that become tables/{name}.csv, with a caption of one line each.
     is_personal: whether it is about personal networks alone, and so is left out where nobody has one.
+    gist: what the section answers, in one line beside its title while it is folded; a section without one is always
+    open.
     """
 
     place: int
@@ -76,3 +78,4 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
     is_personal: bool = False
+    gist: str = ""

@@ -29,7 +29,7 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
         "study.html",
         study=study,
         sections=[
-            (name, section.title, section_body(name, study, data, figures))
+            (name, section, section_body(name, study, data, figures))
             for name, section in SECTIONS.items()
             if data.personal or not section.is_personal
         ],

@@ -1,17 +1,25 @@
-"""The first screen: the four claims, and a picture of the AUC in each arm; without personal patients, two claims."""
+"""The first screen: the answer in a sentence, the claims behind it, and a picture of the AUC in each arm.
+
+Without personal patients, the answer and the two claims are about the generic network.
+"""
 
 import math
+from typing import NamedTuple
 
 from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.config import Study
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import plural
 from kalemia.report.figures.palette import ARM_COLORS
-from kalemia.report.formatting import PROTOCOLS, number
+from kalemia.report.formatting import MISSING, PROTOCOLS, SHORT_PROTOCOLS, number
 from kalemia.report.results import StudyResults
 from kalemia.report.section import Notes, Section
 
-MARKS = {"shown": "✓", "excluded": "✗", "open": "?"}  # each is also said in words
+SIMPLER = {  # what the claim about simpler methods adds to a yes
+    "shown": ", and simpler methods do not read it as well",
+    "excluded": ", but simpler methods read it as well",
+    "open": ", but whether simpler methods read it as well is open",
+}
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -25,18 +33,23 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
     registration = describe_registration(data.registration["registrations"], claims_digest(study))
     if not data.personal:
-        claims = [claim_row(name, found) for name, found in claims_in_order(data.between_patients)]
+        claims = claims_in_order(data.between_patients)
         missing = missing_for_personal(study.populations.personal_min_draws, data.flow["nearest"], data.shown)
-        return {"claims": claims, "registration": registration, "missing": missing, "has_personal": False}
+        return {
+            "answer": answer_between_patients(dict(claims), study.analyte.name),
+            "claims": claim_rows(claims),
+            "registration": registration,
+            "missing": missing,
+            "has_personal": False,
+        }
     deciding = data.claims["arm"]
     arms = sorted(study.arms, key=lambda arm: arm != deciding)
+    claims = in_order(data.claims["arms"].get(deciding, {}))
     return {
         "has_personal": True,
         "deciding": deciding,
-        "claims": [
-            claim_row(name, found, outlook(found, study.verdict.smallest_gain))
-            for name, found in in_order(data.claims["arms"].get(deciding, {}))
-        ],
+        "answer": answer(dict(claims), study.analyte.name),
+        "claims": claim_rows(claims, study.verdict.smallest_gain),
         "registration": registration,
         "auc_change": auc_change(study, data.summary),
         "rows": [arm_row(arm, list(study.arms), study.arms[arm].protocol, data) for arm in arms],
@@ -56,16 +69,86 @@ def missing_for_personal(least: int | None, nearest: list[dict], names: SubjectN
     return f"Nobody has a personal network: it takes {plural(least, 'usable draw')} of each class. {who}"
 
 
-def claim_row(name: str, found: dict, outlook: str = "") -> dict:
-    """One claim: its mark, sentence and reason, and for an open one what would settle it."""
+class Answer(NamedTuple):
+    """The state of the study's question (shown, excluded or open), and the answer in one sentence."""
+
+    state: str
+    sentence: str
+
+
+def answer(claims: dict[str, dict], analyte: str) -> Answer:
+    """Whether personal training helps, by the claims of the deciding arm."""
+    if not claims:
+        return Answer("open", "Not decided: no arm keeps neighboring draws on one side, so no claim can be tested.")
+    reads, personal = claims["reads"], claims["personal"]
+    networks = f"personal networks read {analyte}"
+    if reads["state"] == "excluded":
+        return Answer("excluded", f"No: {networks} no better than networks trained on wrong labels.")
+    if reads["state"] == "open":
+        return Answer("open", f"Not decided: {_why_open(reads)}.")
+    if personal["state"] == "excluded":
+        as_good = next(one["words"] for one in personal["comparisons"] if one["state"] == "excluded")
+        return Answer("excluded", f"No: {networks}, but no better than {as_good}.")
+    if personal["state"] == "open":
+        return Answer("open", f"Not decided: {networks}, but {_why_open(personal)}.")
+    own = f"Yes: a network trained on the patient reads {analyte} better than networks of other people"
+    return Answer("shown", f"{own}{SIMPLER[claims['needs_network']['state']]}{_addition(claims)}.")
+
+
+def _addition(claims: dict[str, dict]) -> str:
+    """What follows about the last laboratory value, where that was tested."""
+    if claims["needs_network"]["state"] != "shown":
+        return ""
     return {
-        "name": name,
-        "mark": MARKS[found["state"]],
-        "state": found["state"],
-        "claim": found["claim"],
-        "reason": found["reason"],
-        "outlook": outlook if found["state"] == "open" else "",
-    }
+        "shown": "; it adds to the last laboratory value",
+        "excluded": "; it adds nothing to the last laboratory value",
+        "open": "; whether it adds to the last laboratory value is open",
+    }[claims["adds"]["state"]]
+
+
+def answer_between_patients(claims: dict[str, dict], analyte: str) -> Answer:
+    """Whether the generic network reads the analyte of people it never saw."""
+    reads = claims["reads"]
+    if reads["state"] == "open":
+        return Answer("open", f"Not decided: {_why_open(reads)}.")
+    if reads["state"] == "excluded":
+        return Answer("excluded", f"No: on people it never saw, the network reads {analyte} no better than chance.")
+    simpler = SIMPLER[claims["needs_network"]["state"]]
+    return Answer("shown", f"Yes: on people it never saw, the network reads {analyte} better than chance{simpler}.")
+
+
+def _why_open(found: dict) -> str:
+    """In a clause, why a claim is open: its reason if there are too few people, else that it may be chance."""
+    if "are needed" in found["reason"] or "nothing to compare" in found["reason"]:
+        return found["reason"].split(": ")[-1]
+    against = next(one for one in found["comparisons"] if one["state"] == "open")
+    return f"the difference from {against['words']} may be chance"
+
+
+def claim_rows(claims: list[tuple[str, dict]], smallest_gain: float | None = None) -> list[dict]:
+    """Each claim: its state, sentence, reason and figure, and for an open one, given a gain, what would settle it."""
+    rows, stopped = [], False
+    for name, found in claims:
+        settled_by = outlook(found, smallest_gain) if smallest_gain is not None and found["state"] == "open" else ""
+        rows.append(
+            {
+                "name": name,
+                "state": found["state"],
+                "claim": found["claim"],
+                "reason": found["reason"],
+                "figure": "not tested" if stopped else smallest_difference(found["comparisons"]),
+                "measure": "" if stopped else found["comparisons"][0].get("measure", "AUC"),
+                "outlook": settled_by,
+            }
+        )
+        stopped = stopped or found["state"] != "shown"
+    return rows
+
+
+def smallest_difference(comparisons: list[dict]) -> str:
+    """Of the comparisons of a claim, all of which must hold, the smallest difference, with its sign."""
+    known = [one["difference"] for one in comparisons if nan_to_none(one["difference"]) is not None]
+    return f"{min(known):+.2f}".replace("-", "\N{MINUS SIGN}") if known else MISSING
 
 
 def outlook(found: dict, smallest_gain: float) -> str:
@@ -94,7 +177,7 @@ def arm_row(arm: str, arms: list[str], protocol: str, data: StudyResults) -> dic
         "arm": arm,
         "color": f"arm-{arms.index(arm) % ARM_COLORS}",
         "decides": arm == data.claims["arm"],
-        "protocol": PROTOCOLS[protocol],
+        "protocol": SHORT_PROTOCOLS[protocol],
         "patients": len(evidence),
         "before": nan_to_none(rounds[0]["auc"]["mean"]),
         "after": _mean_of(evidence, "auc"),

@@ -17,6 +17,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 SECTION = Section(
     place=110,
     title="Explanations",
+    gist="Which parts of the beat the networks use, and how far such maps can be trusted",
     build=build,
     is_personal=True,
     figures=(

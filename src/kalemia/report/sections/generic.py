@@ -35,6 +35,7 @@ def generic_rows(metrics: dict) -> list[dict]:
 SECTION = Section(
     place=40,
     title="The generic network",
+    gist="How the network for everybody was trained, and how it does on people it never saw",
     build=build,
     figures=(
         Figure(

@@ -162,6 +162,7 @@ def _mean_sd(pair: list[float | None]) -> str:
 SECTION = Section(
     place=20,
     title="Inclusion",
+    gist="Who was included, who was left out and why, and whether the rules lose more of the high values",
     build=build,
     figures=(
         Figure(

@@ -53,6 +53,7 @@ def distance_rows(arms: dict[str, Arm], data: StudyResults) -> list[dict]:
 SECTION = Section(
     place=80,
     title="Leakage between training and test",
+    gist="What training and test draws share, and whether nearness in time explains the result",
     build=build,
     is_personal=True,
     figures=(

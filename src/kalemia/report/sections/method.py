@@ -143,4 +143,9 @@ def _by_arm(values: dict[str, str]) -> str:
     return "; ".join(f"{arms}: {value}" for value, arms in arms_of.items())
 
 
-SECTION = Section(place=140, title="Method", build=build)
+SECTION = Section(
+    place=140,
+    title="Method",
+    gist="Every step, in the paper and here",
+    build=build,
+)

@@ -118,6 +118,7 @@ def clock_warning(arm: str, means: dict[str, dict]) -> str:
 SECTION = Section(
     place=60,
     title="Negative controls and baselines",
+    gist="What each claim is compared with, simpler methods, and whether recalibration is enough",
     build=build,
     is_personal=True,
     figures=(

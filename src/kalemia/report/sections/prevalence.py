@@ -73,6 +73,7 @@ _WITH_BOUNDS = ("prevalence", "within_auroc", "brier")
 SECTION = Section(
     place=90,
     title="Calibration and real prevalence",
+    gist="How often it would alert, and how often an alert would be right",
     build=build,
     figures=(
         Figure(

@@ -21,4 +21,9 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     }
 
 
-SECTION = Section(place=160, title="Provenance", build=build)
+SECTION = Section(
+    place=160,
+    title="Provenance",
+    gist="Versions, settings, run times and digests",
+    build=build,
+)

@@ -96,6 +96,7 @@ def _spread(row: dict) -> dict:
 SECTION = Section(
     place=70,
     title="Patients, intervals and tests",
+    gist="How certain each result is, patient by patient and test by test",
     build=build,
     is_personal=True,
     figures=(
