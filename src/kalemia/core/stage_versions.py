@@ -61,7 +61,7 @@ STAGE_VERSIONS = {
     "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(3, ()),
     "beats": StageVersion(5, ("ecg", "quality", "rhythm", "beats")),
-    "review_page": StageVersion(5, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
+    "review_page": StageVersion(6, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(5, ("seed", "populations", "generic.model", *_INCLUSION_FLOW_SETTINGS)),
     "count_rounds": StageVersion(4, ("seed", "personal", "arms")),
     "generic_beats": StageVersion(2, ()),
@@ -78,5 +78,5 @@ STAGE_VERSIONS = {
     "baselines": StageVersion(5, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(9, ("seed", "evaluation", "protocols", "verdict", "controls", "analyte.name")),
     "explanation": StageVersion(7, ("seed", "explanation")),
-    "report": StageVersion(8, ("study", "analyte.condition")),
+    "report": StageVersion(9, ("study", "analyte.condition")),
 }
