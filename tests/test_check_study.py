@@ -127,3 +127,19 @@ def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
     out, err = capsys.readouterr()
     assert "credentials for physionet.org: in PHYSIONET_USERNAME and PHYSIONET_PASSWORD" in out
     assert "secret-word" not in out + err
+
+
+def test_vitaldb_is_counted_by_its_tables_before_any_file_is_there(config, tmp_path):
+    """Two cases of one person, each with a value in the recording; the third value is of no case's time."""
+    cases = ["1,5,0,3600,60,Colectomy,,4.0,1.0", "2,5,0,3600,60,Kidney transplantation,,4.0,1.0"]
+    columns = "caseid,subjectid,casestart,caseend,age,opname,preop_ecg,preop_k,preop_cr"
+    (tmp_path / "cases.csv").write_text("\n".join([columns, *cases]) + "\n", encoding="utf-8-sig")
+    (tmp_path / "labs.csv").write_text("caseid,dt,name,result\n1,1800,k,6.1\n2,1800,k,4.1\n2,9000,k,4.2\n")
+    config["source"] |= {"kind": "vitaldb", "waveforms": "https://example.org/1.0.1", "tables": str(tmp_path)}
+    lines = []
+    with pytest.raises(UserError, match="at least three people of each class"):  # two cases are no study
+        for line in check_lines(Study.from_config(config)):
+            lines.append(line)
+    assert "draws: 3 values of 1 person" in lines
+    assert "  to be read: 1 draw of 1 person (1 positive, 0 negative, 0 neither)" in lines
+    assert "  not read: 1 not recording at the time" in lines

@@ -27,8 +27,8 @@ def write_vital(
     content = b"VITA" + struct.pack("<IH", 3, n_header) + header + _packet(9, device)
     content += _packet(0, track(2, name="PLETH", rate_hz=100.0)) + _packet(0, track(1, name, rate_hz, gain, format_))
     other = np.full(100, 7, "<i2")
-    for seconds, values in pieces:
-        content += _packet(1, record(2, seconds, other)) + _packet(1, record(1, seconds, values))
+    packets = [(record(2, seconds, other), record(1, seconds, values)) for seconds, values in pieces]
+    content += b"".join(_packet(1, one) for pair in packets for one in pair)
     content += _packet(6, b"\x05\x01\x00\x01\x00") + _packet(77, b"unknown kinds are skipped")
     path.write_bytes(gzip.compress(content, 1))
     return content

@@ -1,6 +1,7 @@
 """A real web server over a folder, for tests: byte ranges, a log of requests, and faults on demand."""
 
 import base64
+import gzip
 import re
 import socket
 import struct
@@ -27,6 +28,7 @@ class Site:
     root: Path
     url: str = ""
     has_ranges: bool = True
+    gzipped: tuple[str, ...] = ()  # endings of paths that are sent with the content encoding gzip, whole
     retry_after: str | None = None
     password: str | None = None
     password_of: str = "/"  # what its path must begin with to need the password
@@ -105,7 +107,10 @@ def serving(root: Path, **settings):
             content = file.read_bytes()
             if fault == PAGE:
                 content, asked = b"<html>Please sign in</html>", None
-            return self._send(content, asked if site.has_ranges else None, fault, with_body)
+            encoding = "gzip" if path.endswith(site.gzipped) else None
+            if encoding:
+                content, asked = gzip.compress(content), None
+            return self._send(content, asked if site.has_ranges else None, fault, with_body, encoding)
 
         def _status(self, status: int):
             with site.lock:
@@ -120,7 +125,7 @@ def serving(root: Path, **settings):
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def _send(self, content: bytes, asked: str | None, fault, with_body: bool):
+        def _send(self, content: bytes, asked: str | None, fault, with_body: bool, encoding: str | None):
             total = len(content)
             if asked:
                 first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", asked).groups())
@@ -134,6 +139,8 @@ def serving(root: Path, **settings):
                 self.send_header("Content-Range", f"bytes {first}-{last}/{total}")
             else:
                 self.send_response(200)
+            if encoding:
+                self.send_header("Content-Encoding", encoding)
             if fault == NO_LENGTH:
                 self.close_connection = True
             else:

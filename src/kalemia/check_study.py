@@ -101,7 +101,7 @@ def _recording_lines(description: SourceDescription) -> Iterator[str]:
 def _draws(study: Study, description: SourceDescription) -> pa.Table:
     """All draws; with the candidate populations, unless their recordings would have to be asked of a server."""
     source = description.open()
-    if not description.downloads_recordings:
+    if description.matches_by_tables or not description.downloads_recordings:
         return select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
     draws = build_draws(source.analyte_rows(study.analyte.items), study.analyte)
     by_code = source.excluded_by_code() if study.cohort.exclude_codes else {}

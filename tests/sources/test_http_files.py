@@ -41,6 +41,13 @@ def test_a_permanent_fault_is_an_http_error_and_never_data(site, fault):
     assert len(site.requests) == 2
 
 
+@pytest.mark.parametrize("fault", [None, HALF])
+def test_a_body_that_the_server_compresses_is_whole(site, fault):
+    site.gzipped, site.faults["file.dat"] = (".dat",), [fault]
+    assert _web(site).whole("file.dat") == CONTENT
+    assert len(site.requests) == (2 if fault else 1)
+
+
 @pytest.mark.parametrize("fault", [HALF, NO_LENGTH])
 def test_a_file_of_unknown_size_is_refused(site, fault):
     site.faults["file.dat"], site.forever = [fault], True

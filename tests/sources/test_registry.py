@@ -49,7 +49,7 @@ def test_a_user_name_in_a_url_is_refused_and_not_shown(config):
 
 
 def test_only_physionets_databases_are_read_from_urls(config, tmp_path):
-    kinds = SOURCES.keys() - {"simulated", "physionet", "mimic4"}
+    kinds = SOURCES.keys() - {"simulated", "physionet", "mimic4", "vitaldb"}
     for kind in kinds:
         error = _error(config, kind=kind, waveforms="https://example.org", tables=str(tmp_path))
         assert error == f"config: source.waveforms: must be a folder when source.kind is {kind}"
@@ -94,7 +94,7 @@ def test_the_tables_of_a_folder_are_those_that_it_has(config, tmp_path):
 
 
 def test_user_recordings_change_with_the_files_of_their_subjects(config, tmp_path):
-    (kind,) = SOURCES.keys() - {"simulated", "physionet", "mimic4"}
+    (kind,) = SOURCES.keys() - {"simulated", "physionet", "mimic4", "vitaldb"}
     source = _describe(config, kind=kind, waveforms=str(tmp_path), tables=str(tmp_path))
     (tmp_path / "recordings.csv").write_text("subject,path\n7,a.csv\n7,b.csv\n8,c\n")
     for name in ("a.csv", "c.hea", "c.dat"):

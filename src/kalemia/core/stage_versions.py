@@ -48,6 +48,8 @@ STAGE_VERSIONS = {
         (
             "seed",
             "source.kind",
+            "source.cases",
+            "source.min_age_years",
             *_ANALYTE_VALUE_SETTINGS,
             "cohort",
             "populations.personal_min_draws",

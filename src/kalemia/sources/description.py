@@ -14,13 +14,15 @@ class SourceDescription(ABC):
 
     description: for model cards, after "Source: "; is_simulated: whether the patients are simulated;
     has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments;
-    shares_draw_ids: whether the id of a draw means the same draw in every study of this kind.
+    shares_draw_ids: whether the id of a draw means the same draw in every study of this kind;
+    matches_by_tables: whether tables alone say which recording has the ECG of a draw.
     """
 
     description: str
     is_simulated = False
     has_clinical_database = False
     shares_draw_ids = True
+    matches_by_tables = False
 
     def __init__(self, study: Study):
         self.study = study
@@ -49,6 +51,11 @@ class SourceDescription(ABC):
     def downloads_tables(self) -> bool:
         """Whether a rule downloads the tables first."""
         return False
+
+    @property
+    def publishes_sums(self) -> bool:
+        """Whether the server of the tables has SHA256SUMS.txt."""
+        return True
 
     def check(self) -> None:
         """Raise `UserError`, in one line, if the configuration does not fit this kind of source."""

@@ -12,17 +12,15 @@ import pyarrow as pa
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, Recording, Segment, UnreadableRecordingError
 from kalemia.sources import mimic_tables as mimic
 from kalemia.sources.csv_tables.spellings import MAX_SUBJECT
 from kalemia.sources.csv_tables.typed_batches import Column, typed_batches
 from kalemia.sources.formats.file_signal import find_lead
 from kalemia.sources.formats.wfdb_files import read_header
 from kalemia.sources.mimic_layout import RECORD_LIST
-from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.sample_files import file_of_lead
-from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import faults_of_span, open_signal
+from kalemia.sources.signal_files import open_signal, read_excerpt
 from kalemia.sources.storage import Storage
 
 SECONDS = 10
@@ -77,23 +75,14 @@ class Mimic4Ecg:
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) at 125 Hz of the lead with this name; NaN beyond the end of a shorter file."""
-        excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         try:
             signal = open_signal(self._local_record(recording.name, lead), lead, None, None)
-            last = min(stop, resampled_samples(signal.n_samples, signal.rate_hz))
-            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, last)
-            check_amplitude(ecg_mv, RATE_HZ, Path(recording.name))
-            excerpt.faults += faults_of_span(signal, start, last)
+            return read_excerpt(signal, recording.segments[0], start, stop, Path(recording.name))
         except FileNotFoundError:
-            excerpt.problems.append(UnreadableRecordingError("file missing", f"{recording.name}"))
-            return excerpt
+            problem = UnreadableRecordingError("file missing", f"{recording.name}")
         except UnreadableRecordingError as error:
-            excerpt.problems.append(error)
-            return excerpt
-        excerpt.ecg_mv[: last - start] = ecg_mv
-        (segment,) = recording.segments
-        excerpt.segments.append(LeadSegment(segment.name, start, last, signal.gain_per_mv, signal.baseline))
-        return excerpt
+            problem = error
+        return LeadExcerpt(np.full(stop - start, np.nan, np.float32), problems=[problem])
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return mimic.analyte_rows(self._tables, items)

@@ -7,12 +7,14 @@ from kalemia.core.config import Study
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.mimic_layout import Mimic4Description, PhysioNetDescription, SimulatedDescription
 from kalemia.sources.user_recordings import UserRecordingsDescription
+from kalemia.sources.vitaldb.layout import VitaldbDescription
 
 # by source.kind
 SOURCES: dict[str, type[SourceDescription]] = {
     "simulated": SimulatedDescription,
     "physionet": PhysioNetDescription,
     "mimic4": Mimic4Description,
+    "vitaldb": VitaldbDescription,
     "local": UserRecordingsDescription,
 }
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import CORRECTED, SHORTER, Fault, UnreadableRecordingError
+from kalemia.sources import CORRECTED, SHORTER, Fault, LeadExcerpt, LeadSegment, Segment, UnreadableRecordingError
 from kalemia.sources.formats.csv_files import read_csv
 from kalemia.sources.formats.edf_files import read_edf
 from kalemia.sources.formats.file_signal import FileSignal, is_file, millivolts, shortened
 from kalemia.sources.formats.vital_files import read_vital
 from kalemia.sources.formats.wfdb_files import read_wfdb
-from kalemia.sources.resampling import MAX_RATE_HZ, MIN_RATE_HZ
-from kalemia.sources.signal_faults import faults_of
+from kalemia.sources.resampling import MAX_RATE_HZ, MIN_RATE_HZ, resampled_samples, resampled_span
+from kalemia.sources.signal_faults import check_amplitude, faults_of
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,22 @@ def faults_of_span(signal: Signal, start: int, stop: int) -> list[Fault]:
     first, last = int(start * step), min(int(stop * step), signal.n_samples)
     faults = faults_of(signal.read_mv(first, last), float(signal.rate_hz), first, signal.limits_mv)
     return [Fault(fault.kind, int(fault.start / step), min(stop, int(-(-fault.stop // step)))) for fault in faults]
+
+
+def read_excerpt(signal: Signal, segment: Segment, start: int, stop: int, path: Path) -> LeadExcerpt:
+    """Samples [start, stop) at 125 Hz of the signal of a segment that begins at 0; NaN beyond the signal's end.
+
+    Raises `UnreadableRecordingError`, with `path` in its message.
+    """
+    excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
+    last = max(start, min(stop, resampled_samples(signal.n_samples, signal.rate_hz)))
+    if last > start:
+        ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, last)
+        check_amplitude(ecg_mv, RATE_HZ, path)
+        excerpt.faults += faults_of_span(signal, start, last)
+        excerpt.ecg_mv[: last - start] = ecg_mv
+    excerpt.segments.append(LeadSegment(segment.name, start, last, signal.gain_per_mv, signal.baseline))
+    return excerpt
 
 
 def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | None) -> Signal:

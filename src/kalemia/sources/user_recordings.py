@@ -16,7 +16,7 @@ from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, Recording, Segment, UnreadableRecordingError
 from kalemia.sources.csv_tables.lines import Line
 from kalemia.sources.csv_tables.user_tables import (
     POTASSIUM,
@@ -31,9 +31,8 @@ from kalemia.sources.csv_tables.user_tables import (
 )
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.formats.file_signal import is_file
-from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import Signal, faults_of_span, file_kind, open_signal, parse_rate
+from kalemia.sources.resampling import resampled_samples
+from kalemia.sources.signal_files import Signal, file_kind, open_signal, parse_rate, read_excerpt
 
 log = logging.getLogger(__name__)
 
@@ -152,19 +151,11 @@ class UserRecordings:
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) at 125 Hz of the lead that recordings.csv lists; the configured `lead` is not used."""
-        excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         try:
             signal = self.signal(recording.name)
-            ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
-            check_amplitude(ecg_mv, RATE_HZ, self._folder / recording.name)
-            excerpt.faults += faults_of_span(signal, start, stop)
+            return read_excerpt(signal, recording.segments[0], start, stop, self._folder / recording.name)
         except UnreadableRecordingError as error:
-            excerpt.problems.append(error)
-            return excerpt
-        excerpt.ecg_mv[:] = ecg_mv
-        (segment,) = recording.segments
-        excerpt.segments.append(LeadSegment(segment.name, start, stop, signal.gain_per_mv, signal.baseline))
-        return excerpt
+            return LeadExcerpt(np.full(stop - start, np.nan, np.float32), problems=[error])
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The draws of potassium.csv as rows of LABEVENTS, all of the first item."""

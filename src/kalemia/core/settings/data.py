@@ -16,18 +16,21 @@ class Source:
             "simulated": "a simulated cohort, which is written first",
             "physionet": "MIMIC-III's files in PhysioNet's layout, in a folder or on the web",
             "mimic4": "MIMIC-IV and its 12-lead ECGs, in a folder or on the web (docs/open-data.md)",
+            "vitaldb": "VitalDB's surgical cases, in a folder or on the web (docs/open-data.md)",
             "local": "your own recordings (docs/own-recordings.md)",
         },
     )
     waveforms: str | None = setting(
         None,
         "physionet: folder or base URL that contains mimic3wdb-matched/1.0; mimic4: one that contains record_list.csv;"
+        " vitaldb: one that contains vital_files/0003.vital, or by the web API 3.vital;"
         " local: folder that contains recordings.csv",
     )
     tables: str | None = setting(
         None,
         "physionet: folder or URL that contains LABEVENTS.csv.gz or .csv, and the other tables; mimic4: one that"
-        " contains hosp/labevents.csv.gz; local: folder that contains potassium.csv",
+        " contains hosp/labevents.csv.gz; vitaldb: one that contains clinical_data.csv and lab_data.csv, or by the web"
+        " API cases and labs; local: folder that contains potassium.csv",
     )
     credentials_host: str | None = setting(
         None,
@@ -47,6 +50,16 @@ class Source:
         choices=("CHARTEVENTS", "INPUTEVENTS_MV", "INPUTEVENTS_CV", "PRESCRIPTIONS", "PROCEDUREEVENTS_MV"),
         unique=True,
     )
+    cases: str = setting(
+        "all",
+        "vitaldb: which cases the study takes, by what is known before the operation",
+        choices={
+            "all": "all cases",
+            "renal": "transplantations of kidney or liver, access for dialysis, creatinine above 4 mg/dL, or potassium"
+            " above 5.3 mmol/L",
+        },
+    )
+    min_age_years: float = setting(18.0, "vitaldb: age of the youngest people whose cases the study takes", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ docs/dependencies.md.
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -24,6 +25,7 @@ _BEFORE_S = 3600.0
 _SAME_PLACE_S = 0.01  # a packet that begins so close to the end of the one before continues it
 _MAX_PACKET_BYTES = 1 << 30
 _VERSION, _WAVE, _TRACK, _RECORD, _DEVICE = 3, 1, 0, 1, 9
+_HEADER = struct.pack("<4sIH10x", b"VITA", _VERSION, 10)  # of a file that is written here: ten bytes that say nothing
 # format of samples -> type, and what stands for a missing sample (VitalRecorder/Vital_File_Format.md, packed mode)
 _FORMATS = {
     1: ("<f4", None), 2: ("<f8", None), 3: ("<i1", -128), 4: ("<u1", 255), 5: ("<i2", -32768), 6: ("<u2", 65535),
@@ -50,11 +52,35 @@ def read_vital(path: Path, lead: str) -> FileSignal:
 
     Raises `UnreadableRecordingError`, also for a file that is damaged anywhere, and `FileNotFoundError`.
     """
-    require_file(path)
     tracks: dict[int, _Track] = {}
+    for kind, content, track in _packets_and_tracks(path, lead, tracks):
+        if kind == _RECORD and track:
+            with _as_unreadable(path):
+                n_info, time_s = struct.unpack_from("<Hd", content)
+                track.pieces.append((time_s, _samples(content, 2 + n_info, track.format)))
+    found = list(tracks.values())
+    return _signal(found[find_lead(lead, [track.name for track in found], path)], path)
+
+
+def extract_lead(path: Path, lead: str, target: Path) -> None:
+    """Write a `.vital` file with the records of one lead alone, which `read_vital` reads as it does the whole file.
+
+    The other tracks are named in it still. Raises as `read_vital`; a lead that is not there is no error yet.
+    """
+    with target.open("wb") as file, igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as compressed:
+        compressed.write(_HEADER)
+        for kind, content, track in _packets_and_tracks(path, lead, {}):
+            if track or kind in (_DEVICE, _TRACK):
+                compressed.write(struct.pack("<BI", kind, len(content)) + content)
+
+
+def _packets_and_tracks(path: Path, lead: str, tracks: dict[int, _Track]) -> Iterator[tuple[int, bytes, _Track | None]]:
+    """Kind and content of each packet, with the track of a record of the lead; `tracks` gets the waves by number."""
+    require_file(path)
     devices: dict[int, str] = {}
     for kind, content in _packets(path):
-        try:
+        track = None
+        with _as_unreadable(path):
             if kind == _DEVICE:
                 number, at = struct.unpack_from("<I", content)[0], 4
                 type_, at = _text(content, at)
@@ -62,14 +88,18 @@ def read_vital(path: Path, lead: str) -> FileSignal:
             elif kind == _TRACK and content[2] == _WAVE:
                 tracks[struct.unpack_from("<H", content)[0]] = _track(content, devices)
             elif kind == _RECORD:
-                n_info, time_s, number = struct.unpack_from("<HdH", content)
-                if number in tracks and is_lead(tracks[number].name, lead):
-                    values = _samples(content, 2 + n_info, tracks[number].format)
-                    tracks[number].pieces.append((time_s, values))
-        except (struct.error, IndexError, KeyError, ValueError, UnicodeDecodeError):
-            raise UnreadableRecordingError("unreadable file", f"{path}: has a packet that cannot be read") from None
-    found = list(tracks.values())
-    return _signal(found[find_lead(lead, [track.name for track in found], path)], path)
+                track = tracks.get(struct.unpack_from("<HdH", content)[2])
+                track = track if track and is_lead(track.name, lead) else None
+        yield kind, content, track
+
+
+@contextmanager
+def _as_unreadable(path: Path) -> Iterator[None]:
+    """What a malformed packet raises, as `UnreadableRecordingError`."""
+    try:
+        yield
+    except (struct.error, IndexError, KeyError, ValueError, UnicodeDecodeError):
+        raise UnreadableRecordingError("unreadable file", f"{path}: has a packet that cannot be read") from None
 
 
 def _packets(path: Path) -> Iterator[tuple[int, bytes]]:

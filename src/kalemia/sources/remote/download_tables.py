@@ -75,9 +75,24 @@ def download_table(web: Web, name: str, cache: str | Path, path: str | Path) -> 
         if published == name:
             shutil.move(part, temporary)
         else:
-            with part.open("rb") as plain, igzip.IGzipFile(temporary, "wb", mtime=0) as compressed:
+            # without a file object its random name would be part of the file
+            with (
+                part.open("rb") as plain,
+                temporary.open("wb") as file,
+                igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as compressed,
+            ):
                 shutil.copyfileobj(plain, compressed)
     part.unlink(missing_ok=True)
+
+
+def download_unlisted_table(web: Web, name: str, path: str | Path) -> None:
+    """Download one small table of a server without sums to `path`, gzipped; raises `UserError`."""
+    try:
+        content = web.whole(name)
+    except (FileNotFoundError, FetchError) as error:
+        raise UserError(f"source.tables: {web.base_url}/{name} cannot be fetched ({error})") from None
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        file.write(igzip.compress(content, mtime=0))
 
 
 def _published_file(web: Web, name: str) -> tuple[str, str]:

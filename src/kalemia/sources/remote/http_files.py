@@ -226,6 +226,8 @@ class Web:
         length = _content_length(response)
         if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
             raise _TryAgainError("the server does not report the size of the file")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            length = None  # it is that of the compressed body, which urllib3 compares
         if length is not None and length > MAX_WHOLE_BYTES:
             why = "the server supports no byte ranges, and the file" if span else "the file"
             raise FetchError("HTTP error", f"{url}: {why} is too large to fetch whole ({length:,} bytes)")
