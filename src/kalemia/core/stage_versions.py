@@ -42,7 +42,7 @@ _SPLIT_SETTINGS = (
 )
 
 STAGE_VERSIONS = {
-    "source": StageVersion(3, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
+    "source": StageVersion(4, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": StageVersion(
         6,
         (

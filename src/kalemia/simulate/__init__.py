@@ -90,6 +90,7 @@ def _truth_of(person: Person, row_of_draw: dict, settings: Simulation, seed: int
                 "recording": f"{_place(person)}{recording_name(person, number)}",
                 "start": stretch_start(person, number).isoformat(timespec="milliseconds"),
                 "hours": stretch.stop - stretch.start,
+                "whole": number == person.whole_stretch,
                 "shortcut": _shortcut_truth(person, number, stretch.start, settings, seed),
             }
             for number, stretch in enumerate(person.stretches)

@@ -1,5 +1,6 @@
 """The patients of a simulated cohort: demographics, response of the ECG to potassium, stays, draws and recordings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -56,6 +57,7 @@ class Person:
     leads: tuple[str, ...]  # signals of the recordings, in the order of their layout
     admissions: tuple[Admission, ...]
     stretches: tuple[Stretch, ...]
+    whole_stretch: int | None = None  # the recording that is written whole; others only around their draws
 
     @property
     def monitored(self) -> Admission:
@@ -79,7 +81,29 @@ def cohort(settings: Simulation, analyte: Analyte, seed: int) -> list[Person]:
     classes = Classes(analyte.positive, analyte.negative, settings.max_potassium)
     parts = _parts(settings, seed)
     order = rng(seed, "parts").permutation(len(parts))
-    return [_person(FIRST_SUBJECT + i, parts[part], settings, classes, seed) for i, part in enumerate(order)]
+    people = [_person(FIRST_SUBJECT + i, parts[part], settings, classes, seed) for i, part in enumerate(order)]
+    whole = _whole_stretches(people, settings.whole_recordings)
+    return [replace(person, whole_stretch=whole.get(person.subject_id)) for person in people]
+
+
+def _whole_stretches(people: Sequence[Person], n: int) -> dict[int, int]:
+    """The recordings, at most one a patient, that are written whole: the `n` in which potassium changes most.
+
+    By subject; of personal patients whose ECG responds, in the second half of their draws, so that a network can have
+    learned from those before.
+    """
+    best = {}
+    for person in people:
+        if person.population != "personal" or not person.responsive:
+            continue
+        by_stretch: dict[int, list[float]] = {}
+        for draw in person.monitored.draws[len(person.monitored.draws) // 2 :]:
+            if draw.coverage in course.USABLE:
+                by_stretch.setdefault(draw.stretch, []).append(draw.potassium)
+        change, stretch = max((max(values) - min(values), stretch) for stretch, values in by_stretch.items())
+        best[person.subject_id] = change, stretch
+    most = sorted(best, key=lambda subject: best[subject], reverse=True)[:n]
+    return {subject: best[subject][1] for subject in most}
 
 
 def _parts(settings: Simulation, seed: int) -> list[_Part]:

@@ -1,5 +1,6 @@
 """The recordings of a person: the recorded minutes, their segments, and the signals in them."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from kalemia.core.config import Simulation
 from kalemia.core.schemas import RATE_HZ
 from kalemia.core.seeds import rng
 from kalemia.simulate import physiology
+from kalemia.simulate.between_draws import AROUND_DRAW, PIECE_MINUTES, free_pieces, moment_between_draws
 from kalemia.simulate.fluid import liters_at, voltage_factor
 from kalemia.simulate.heartbeats import Heartbeats, beats_of_draw
 from kalemia.simulate.noise_and_shortcuts import Shortcut, motion_mv, noise_mv, shortcut_at, spoil
@@ -73,23 +75,29 @@ def draw_signals(
     The signals are a dict of arrays of shape (stop - start,): ECG leads in mV, ABP in mmHg, PLETH in its own unit.
     Where all effects of `settings` are 0 they do not depend on the draw's potassium.
     """
-    draw, heart, n_samples = person.monitored.draws[index], person.heart, stop - start
-    random = rng(seed, "beats", person.subject_id, index)
+    return _signals(person, person.monitored.draws[index], index, stop - start, settings, seed)
+
+
+def _signals(
+    person: Person, draw: Draw, key: int | str, n_samples: int, settings: Simulation, seed: int
+) -> tuple[dict[str, np.ndarray], Heartbeats]:
+    """As `draw_signals`, at a draw or at a moment between draws; `key` names it among those of the person."""
+    heart, random = person.heart, rng(seed, "beats", person.subject_id, key)
     ectopy = min(heart.ectopy * settings.noise, 0.2)
     beats = beats_of_draw(heart, draw.potassium, settings.potassium_effect, ectopy, n_samples / RATE_HZ, random)
     shortcut = _shortcut(person, draw, settings, seed)
     leads = [lead for lead in person.leads if lead not in PULSES]
     factors = {"II": np.ones(len(physiology.WAVES)), "V": heart.chest_factor}
-    liters = liters_at(seed, person.monitored.hadm_id, index, draw.potassium, settings.fluid_per_meq)
+    liters = liters_at(seed, person.monitored.hadm_id, key, draw.potassium, settings.fluid_per_meq)
     scale = shortcut.amplitude * voltage_factor(liters)
     ecg_mv = beats.ecg_mv(n_samples, np.array([factors[lead] for lead in leads]) * scale)
     if settings.own_place_effect > 0:
         places = random_places(seed, person.subject_id, heart, settings.own_place_effect)
-        height_mv = places.height_mv(draw.potassium, rng(seed, "own heights", person.subject_id, index))
+        height_mv = places.height_mv(draw.potassium, rng(seed, "own heights", person.subject_id, key))
         ecg_mv += own_ecg_mv(places, height_mv, beats.rhythm, n_samples)
     signals = {}
     for lead, lead_mv in zip(leads, ecg_mv, strict=True):
-        noise = rng(seed, "noise", person.subject_id, index, lead)
+        noise = rng(seed, "noise", person.subject_id, key, lead)
         if heart.fibrillates:
             lead_mv += physiology.fibrillation_mv(n_samples, noise)
         signals[lead] = _at_the_bedside(lead_mv, draw, heart.breaths_hz, settings.noise, noise) * shortcut.gain
@@ -118,12 +126,15 @@ def _at_the_bedside(
 def _segments_and_rates(
     person: Person, stretch: int, settings: Simulation, seed: int
 ) -> tuple[list[Segment], list[tuple[float, float]]]:
-    """The segments of a recording in time, and (minute, heart rate) of its draws."""
+    """The segments of a recording in time, and (minute, heart rate) of its draws.
+
+    Of a whole recording also the segments between the draws, and the heart rate of each.
+    """
     segments, rates, start = [], [], person.stretches[stretch].start
     for index, draw in enumerate(person.monitored.draws):
         if draw.stretch != stretch:
             continue
-        at = round((draw.hours - start) * 60 * _MINUTE)
+        at = _sample_of(draw, start)
         random = rng(seed, "segments", person.subject_id, index)
         pieces = _pieces(draw.coverage, person.leads, random)
         first, last = pieces[0][0], pieces[-1][1]
@@ -134,7 +145,37 @@ def _segments_and_rates(
             channels = _channels(kept, int(random.choice(fitting)), int(random.choice(BASELINES)))
             values = np.stack([signals[lead][piece_first - first : piece_last - first] for lead in kept])
             segments.append(Segment(at + piece_first, channels, values))
+    if stretch == person.whole_stretch:
+        between = list(_segments_between(person, stretch, segments, settings, seed))
+        segments = sorted([*segments, *(segment for segment, _ in between)], key=lambda segment: segment.start)
+        rates = sorted([*rates, *(rate for _, rate in between)])
     return segments, rates
+
+
+def _sample_of(draw: Draw, start: float) -> int:
+    """The sample of a recording that begins `start` hours after admission."""
+    return round((draw.hours - start) * 60 * _MINUTE)
+
+
+def _segments_between(
+    person: Person, stretch: int, segments: list[Segment], settings: Simulation, seed: int
+) -> Iterator[tuple[Segment, tuple[float, float]]]:
+    """The segments that fill a recording between those of its draws, each with (minute, heart rate)."""
+    start = person.stretches[stretch].start
+    taken = [(segment.start, segment.start + segment.values.shape[1]) for segment in segments]
+    at_draws = [_sample_of(draw, start) for draw in person.monitored.draws if draw.stretch == stretch]
+    taken += [(at - AROUND_DRAW[0] * _MINUTE, at + AROUND_DRAW[1] * _MINUTE) for at in at_draws]
+    for first, last in free_pieces(taken, stretch_samples(person, stretch), PIECE_MINUTES * _MINUTE):
+        moment = moment_between_draws(person.monitored.draws, start + (first + last) / 2 / _MINUTE / 60, stretch)
+        key = f"{stretch} from {first}"
+        signals, beats = _signals(person, moment, key, last - first, settings, seed)
+        random = rng(seed, "segments", person.subject_id, key)
+        fitting = _fitting_gains(person, beats, _shortcut(person, moment, settings, seed))
+        channels = _channels(person.leads, int(random.choice(fitting)), int(random.choice(BASELINES)))
+        yield (
+            Segment(first, channels, np.stack([signals[lead] for lead in person.leads])),
+            (first / _MINUTE, beats.rhythm.rate_bpm),
+        )
 
 
 def _pieces(coverage: str, leads: tuple[str, ...], random: np.random.Generator) -> list[Piece]:

@@ -88,6 +88,12 @@ class Simulation:
     hours_between_draws: float = setting(
         5.5, "mean time between draws of a personal patient; runs of one class last about a day", unit="h", above=0
     )
+    whole_recordings: int = setting(
+        0,
+        "personal patients with one recording that is written whole, that in which potassium changes most; the others"
+        " are written around their draws only",
+        minimum=0,
+    )
     potassium_effect: float = setting(1.0, "effect of potassium on the ECG: 0 is none, 1 is as published", minimum=0)
     own_place_effect: float = setting(
         0.0,
