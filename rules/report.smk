@@ -61,6 +61,7 @@ rule study_report:
         arms=result_path("personal/arms.parquet"),
         history=result_path("generic/history.parquet"),
         generic=result_path("generic/predictions.parquet"),
+        predictions=files_of(evaluable_rounds, result_path.round_predictions),
         explanations=files_of(evaluable_rounds, result_path.explanations),
         truth=result_path("source/truth.json") if source.is_simulated else [],
         review=result_path("quality/review.html"),  # linked, not read
@@ -82,6 +83,14 @@ rule study_report:
             )
             for section in SECTIONS.values()
             for figure in section.figures
+        ],
+        # for other programs: PDF, and of one PNG
+        printable=[
+            result_path(f"figures/{figure.name}.{kind}")
+            for section in SECTIONS.values()
+            for figure in section.figures
+            for kind in figure.formats
+            if kind != "svg"
         ],
         tables=[
             report(

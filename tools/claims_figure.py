@@ -44,7 +44,7 @@ def claims_figure() -> str:
     shades = {size: LIGHT[name] for size, name in zip(sizes, SIZE_COLORS, strict=True)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "claims.svg"
-        with svg_figure(path, TITLE, 5.4, True) as figure:
+        with svg_figure([path], TITLE, 5.4, True) as figure:
             above, below = figure.subplots(2, len(CLAIMS))
             for claim, upper, lower in zip(CLAIMS, above, below, strict=True):
                 _draw_false_positives(upper, [row for row in nulls if row["claim"] == claim], colors)

@@ -23,6 +23,8 @@ _OTHER_FILES = {
         "report.html": "the page of the study; it is one file that loads no other",
         "patients/{subject}/report.html": "the page of a patient, also one file",
         "figures/{name}.svg": "the figures of the study's page",
+        "figures/{name}.pdf": "the same as PDF",
+        "figures/{name}.png": "Figure 1 as PNG",
         "patients/{subject}/{name}.svg": "the figures of a patient's page",
         "generic/model-card.md": "the model card of the generic network, as in the study's page",
         "patients/{subject}/model-card.md": "the model cards of a patient's networks, as in the patient's page",

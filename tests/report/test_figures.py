@@ -1,8 +1,11 @@
 """The figures of the study and of a patient."""
 
 import dataclasses
+import os
 import re
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from io import StringIO
@@ -29,7 +32,9 @@ from report_pages import EVALUABLE, Page, figure_paths, page_paths
 
 
 def test_every_figure_that_is_named_is_written(results):
-    assert {path.stem for path in (results / "figures").iterdir()} == set(STUDY_FIGURES)
+    named = {f"{name}.{kind}" for name, figure in STUDY_FIGURES.items() for kind in figure.formats}
+    assert {path.name for path in (results / "figures").iterdir()} == named
+    assert {"figure-1.svg", "figure-1.pdf", "figure-1.png"} <= named
     written = {path.stem for path in (results / "patients" / EVALUABLE).glob("*.svg")}
     assert written == set(PATIENT_FIGURES)
 
@@ -43,14 +48,41 @@ def test_figures_are_vectors_with_text_in_a_generic_font(results):
         assert "DejaVu" not in svg
 
 
+def test_a_figure_is_16_to_9_or_higher_and_its_title_is_a_sentence(results):
+    for path in figure_paths(results):
+        root = ET.parse(path).getroot()
+        *_, width, height = map(float, root.get("viewBox").split())
+        assert height >= 0.99 * width * 9 / 16
+    for figure in (*STUDY_FIGURES.values(), *PATIENT_FIGURES.values()):
+        assert figure.caption.endswith(".")
+        assert len(figure.caption) < 100
+
+
+def test_a_pdf_does_not_depend_on_the_seed_of_hashes(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from kalemia.report.figures.canvas import svg_figure\n"
+        "with svg_figure([Path(sys.argv[1]), Path(sys.argv[1]).with_suffix('.pdf')], 'A title.', 1, True) as figure:\n"
+        "    figure.add_subplot().set_title('some letters')"
+    )
+    made = []
+    for seed in ("1", "2"):
+        path = tmp_path / seed / "figure.svg"
+        path.parent.mkdir()
+        subprocess.run([sys.executable, "-c", code, path], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        made.append((path.read_bytes(), path.with_suffix(".pdf").read_bytes()))
+    assert made[0] == made[1]
+
+
 @pytest.mark.slow
 def test_figures_are_the_same_to_the_byte_when_drawn_again(results, study, tmp_path):
     again = tmp_path / "again"
-    ignored = shutil.ignore_patterns("*.svg", "*.html")
+    ignored = shutil.ignore_patterns("*.svg", "*.pdf", "*.png", "*.html")
     shutil.copytree(results, again, ignore=ignored)
     write_study_figures(study, again)
     write_patient_figures(study, again, EVALUABLE)
-    drawn = [(path, results / path.relative_to(again)) for path in figure_paths(again)]
+    made = [path for folder in ("figures", f"patients/{EVALUABLE}") for path in (again / folder).iterdir()]
+    drawn = [(path, results / path.relative_to(again)) for path in made if path.suffix != ".md"]
+    assert {path.suffix for path, _ in drawn} == {".svg", ".pdf", ".png"}
     assert [path.name for path, before in drawn if path.read_bytes() != before.read_bytes()] == []
 
 
@@ -59,7 +91,7 @@ def test_panels_and_what_is_written_beside_them_do_not_overlap(results, many_arm
     laid_out = []
 
     def lay_out_and_measure(figure):
-        lay_out(figure)
+        columns = lay_out(figure)
         panels = [axes for axes in figure.axes if axes.get_subplotspec()]
         renderer = RendererSVG(*figure.bbox.size, StringIO())
         boxes = [axes.get_tightbbox(renderer, for_layout_only=True) for axes in panels]
@@ -70,6 +102,10 @@ def test_panels_and_what_is_written_beside_them_do_not_overlap(results, many_arm
             assert figure.subplotpars.bottom * figure.bbox.height <= box.y0 < box.y1 <= figure.bbox.height
         for one, other in combinations(boxes, 2):
             assert Bbox.intersection(one, other) is None
+        for left, top, width, height in columns:
+            assert 0 <= left < left + width <= figure.bbox.width + 0.01
+            assert 0 <= top < top + height <= figure.bbox.height
+        return columns
 
     monkeypatch.setattr(canvas, "lay_out", lay_out_and_measure)
     for folder, of_study, subject in ((results, study, EVALUABLE), (many_arms, six_arms, f"p{PERSONAL[0]:06d}")):

@@ -17,7 +17,7 @@ MARGINS = Margins(left=1, right=0.5, head=0.5, foot=0.25, gap_x=0.1, gap_y=0.2, 
 def drawn():
     """A figure of 10 by 5 inches with two rows of four panels, in blocks of two; and its panels before the paths."""
     figure = Figure(figsize=(10, 5))
-    figure.subplots_adjust(bottom=0.05)
+    figure.subplots_adjust(bottom=0.05, top=1)
     with tiled(figure, 2, 4, MARGINS, columns_a_block=2) as tiles:
         yield figure, tiles
 
@@ -52,7 +52,7 @@ def test_data_are_drawn_within_their_panel_and_one_look_is_one_path(drawn):
 def test_a_beat_is_drawn_whole_and_its_colors_follow_the_attention(tmp_path):
     beat_mv, attention = np.sin(np.arange(120)), np.repeat([0.0, 1.0, 0.0], 40)
     with (
-        svg_figure(tmp_path / "beat.svg", "A beat.", 2.0, is_simulated=True) as figure,
+        svg_figure([tmp_path / "beat.svg"], "A beat.", 2.0, is_simulated=True) as figure,
         tiled(figure, 1, 1, Margins()) as tiles,
     ):
         draw_attention(tiles.panel(0, 0, *beat_limits([beat_mv], 0.1)), BeatMap(beat_mv, attention))

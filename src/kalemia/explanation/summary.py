@@ -1,7 +1,7 @@
 """What the explanations of all patients say together: means over patients with intervals, and what follows in words."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +51,7 @@ class Summary:
 
     patients: Sequence[Explained]
     seed: int
+    _of_others: dict[tuple, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def share(self, model: str, stage: int, wave: str) -> Estimate:
         """Of attention, as `attention_share`."""
@@ -118,8 +119,11 @@ class Summary:
         return self._over(of_one, column, model, method)
 
     def _found_of_others(self, one: Explained, arm: str, model: str, stage: int | None) -> float:
-        others = (other.acts_at for other in self.patients if other is not one)
-        return _mean(places_found(one, places, arm, model, stage) for places in others)
+        key = id(one), arm, model, stage
+        if key not in self._of_others:  # asked for twice, and slow
+            others = (other.acts_at for other in self.patients if other is not one)
+            self._of_others[key] = _mean(places_found(one, places, arm, model, stage) for places in others)
+        return self._of_others[key]
 
     def _over(self, value: Callable[[Explained], float], *names: str | int) -> Estimate:
         return estimate([value(one) for one in self.patients], self.seed, *names)

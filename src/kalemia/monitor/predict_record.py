@@ -57,7 +57,7 @@ def plot_windows(table: pa.Table, model: Model, name: str, path: Path) -> None:
     hours = table["stop_s"].to_numpy() / 3600
     notice = config.notice.rstrip(".")
     title = f"{name}: probability of {config.analyte.condition} (model {config.name}). {notice}"
-    with svg_figure(path, f"{title}.", 3.6, config.origin.is_simulated) as figure:
+    with svg_figure([path], f"{title}.", 3.6, config.origin.is_simulated) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         above.step(hours, table["probability"].to_numpy(zero_copy_only=False), where="pre", color=LIGHT["ink"], lw=1.4)
         above.axhline(config.threshold, color=LIGHT["positive"], lw=1, ls=(0, (4, 3)))

@@ -15,7 +15,7 @@ from kalemia.core.paths import subject_id, subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EVALUATION, EXPLANATION, TABLES, Table
 from kalemia.core.tables import read_json, read_table
 from kalemia.report.provenance import hashes, rule_times
-from kalemia.report.results import Embedding, Explanation, StudyResults
+from kalemia.report.results import Embedding, Example, Explanation, StudyResults
 from kalemia.stats.draw_metrics import role_metrics
 
 JSON_FILES = {  # field of `StudyResults` -> file in the results folder
@@ -92,7 +92,20 @@ def read_study(results: str | Path) -> StudyResults:
         subject: replace(one, acts_at=acts_at.get(subject_id(subject), []))
         for subject, one in read_explanations(results, data.personal).items()
     }
-    return replace(data, explanations=explanations)
+    return replace(data, explanations=explanations, example=_example(results, data))
+
+
+def _example(results: Path, data: StudyResults) -> Example | None:
+    """The patient with the middle AUC in the deciding arm; of two in the middle the lower."""
+    arm = data.claims["arm"]
+    rows = [row for row in data.evaluation["evidence"].to_pylist() if row["arm"] == arm and row["auc"] is not None]
+    if not rows:
+        return None
+    middle = sorted(rows, key=lambda row: (row["auc"], row["subject_id"]))[(len(rows) - 1) // 2]
+    rounds = {(row["arm"], row["subject_id"]): row["rounds"] for row in data.arms.to_pylist()}
+    subject, last = subject_name(middle["subject_id"]), rounds[arm, middle["subject_id"]]
+    path = results / f"personal/{arm}/{subject}/round-{last}/predictions.parquet"
+    return Example(subject, middle["auc"], read_table(path, "predictions").sort_by("draw_time").to_pylist())
 
 
 def read_explanations(results: str | Path, subjects: list[str]) -> dict[str, Explanation]:

@@ -21,37 +21,41 @@ STUDY_TABLES = {name: caption for section in SECTIONS.values() for name, caption
 PATIENT_FIGURES = {
     figure.name: figure
     for figure in (
-        Figure("rounds", "Metrics after each round.", "patient_figures.write_patient_rounds_figure"),
+        Figure(
+            "rounds",
+            "Each round changes the metrics on the patient's own test draws.",
+            "patient_figures.write_patient_rounds_figure",
+        ),
         Figure(
             "potassium",
-            "Values over time, with the decision after the last round.",
+            "What the laboratory measured, and what the network of the last round says.",
             "patient_figures.write_potassium_figure",
         ),
-        Figure("beats", "Mean beats by class.", "patient_figures.write_beats_figure"),
+        Figure("beats", "How the patient's beat differs between the classes.", "patient_figures.write_beats_figure"),
         Figure(
             "gradcam",
-            "Grad-CAM on the mean beat, before and after personal training.",
+            "Which parts of the mean beat count toward each class.",
             "patient_explanation_figures.write_maps_figure",
         ),
         Figure(
             "waves",
-            "Grad-CAM and occlusion by wave, before and after personal training.",
+            "Which waves the networks attend to, and what removing a wave changes.",
             "patient_explanation_figures.write_wave_bars_figure",
         ),
         Figure(
             "sanity",
-            "Grad-CAM compared with that of networks with random weights or labels.",
+            "Whether maps change when weights or labels are random.",
             "patient_explanation_figures.write_random_maps_figure",
         ),
         Figure(
             "embedding",
-            "t-SNE of the beats, before and after personal training, by class, value and episode.",
+            "How the networks separate single beats (t-SNE).",
             "patient_explanation_figures.write_planes_figure",
             {"method": "t-SNE"},
         ),
         Figure(
             "embedding-pca",
-            "PCA of the beats, before and after personal training, by class, value and episode.",
+            "How the networks separate single beats (PCA).",
             "patient_explanation_figures.write_planes_figure",
             {"method": "PCA"},
         ),

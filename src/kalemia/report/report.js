@@ -58,15 +58,97 @@ for (const word of document.querySelectorAll(".term")) {
   });
 }
 
-// Only what scrolls sideways is a stop of the Tab key.
+// In a narrow window the columns of a figure stand one below the other: views of the one drawing.
+for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
+  const width = svg.viewBox.baseVal.width, drawing = svg.querySelector(":scope > g").id;
+  const view = (left, top, across, down) => {
+    const part = document.createElementNS(svg.namespaceURI, "svg"), use = document.createElementNS(svg.namespaceURI, "use");
+    part.setAttribute("viewBox", `${left} ${top} ${across} ${down}`);
+    use.setAttribute("href", `#${drawing}`);
+    part.append(use);
+    return part;
+  };
+  const columns = svg.dataset.columns.split(";").map((column) => column.split(" ").map(Number));
+  const [title, top] = [Number(svg.dataset.title), columns[0][1]];
+  const stack = document.createElement("div"), name = document.createElement("p"), legend = document.createElement("div");
+  stack.className = "stack";
+  stack.setAttribute("aria-hidden", "true");
+  name.textContent = svg.getAttribute("aria-label");
+  legend.className = "wide";
+  legend.append(view(0, title, width, top - title));
+  stack.append(name, ...(top - title > 12 ? [legend] : []), ...columns.map((column) => view(...column)));
+  svg.parentElement.before(stack);
+}
+
+// Only what scrolls sideways is a stop of the Tab key, and shows that it scrolls until its end is in sight.
 {
-  const watch = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
-    }
+  const look = (wide) => {
+    const scrolls = wide.scrollWidth > wide.clientWidth;
+    if (scrolls && !wide.closest("[aria-hidden]")) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
+    wide.classList.toggle("scrolls", scrolls);
+    wide.classList.toggle("at-end", wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 2);
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
+  for (const wide of document.querySelectorAll(".wide")) {
+    watch.observe(wide);
+    wide.addEventListener("scroll", () => look(wide), { passive: true });
+  }
+}
+
+// A figure can be copied as a picture and saved: as SVG and PNG from the page itself, in its light colors.
+function svgText(svg) {
+  const light = [...document.styleSheets[0].cssRules].find((rule) => rule.selectorText === ":root").style;
+  const copy = svg.cloneNode(true), box = svg.viewBox.baseVal;
+  copy.setAttribute("width", box.width);
+  copy.setAttribute("height", box.height);
+  return new XMLSerializer().serializeToString(copy).replace(/var\((--[\w-]+)\)/g, (_, name) => light.getPropertyValue(name).trim());
+}
+
+async function pngOf(svg) {
+  const image = new Image(), canvas = document.createElement("canvas"), box = svg.viewBox.baseVal;
+  image.src = URL.createObjectURL(new Blob([svgText(svg)], { type: "image/svg+xml" }));
+  await image.decode();
+  const scale = 1920 / box.width;
+  [canvas.width, canvas.height] = [1920, Math.round(box.height * scale)];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+for (const svg of document.querySelectorAll("figure svg[data-name]")) {
+  const { name, pdf } = svg.dataset, bar = document.createElement("p"), title = svg.getAttribute("aria-label");
+  bar.className = "files";
+  const offer = (text, act) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.setAttribute("aria-label", `${text}: ${title}`);
+    button.addEventListener("click", () => act(button));
+    bar.append(button);
+  };
+  offer("Copy", async (button) => {
+    const said = await navigator.clipboard.write([new ClipboardItem({ "image/png": pngOf(svg) })]).then(() => "Copied", () => "Not allowed here");
+    button.textContent = said;
+    setTimeout(() => (button.textContent = "Copy"), 2000);
   });
-  for (const wide of document.querySelectorAll(".wide")) watch.observe(wide);
+  offer("Download SVG", () => save(new Blob([svgText(svg)], { type: "image/svg+xml" }), `${name}.svg`));
+  offer("PNG", async () => save(await pngOf(svg), `${name}.png`));
+  if (pdf) {
+    const link = document.createElement("a");
+    [link.href, link.textContent, link.download] = [pdf, "PDF", ""];
+    link.setAttribute("aria-label", `PDF: ${title}`);
+    bar.append(link);
+  }
+  svg.closest("figure").append(bar);
 }
 
 // What a cell says, without the letters of footnotes.
@@ -140,11 +222,7 @@ for (const table of document.querySelectorAll(".table table")) {
   button.textContent = "Download as CSV";
   button.setAttribute("aria-label", `Download as CSV: ${textOf(table.caption)}`);
   button.addEventListener("click", () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob(["\ufeff", csvOf(table)], { type: "text/csv" }));
-    link.download = `${table.id.replace(/^table-/, "")}.csv`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    save(new Blob(["\ufeff", csvOf(table)], { type: "text/csv" }), `${table.id.replace(/^table-/, "")}.csv`);
   });
   table.closest(".table").append(button);
 }

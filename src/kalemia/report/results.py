@@ -22,6 +22,15 @@ class RuleTime(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Example:
+    """A patient whose AUC in the deciding arm is the middle one."""
+
+    subject: str
+    auc: float
+    draws: list[dict]  # predictions of all draws after the last round, in the order of time
+
+
+@dataclass(frozen=True)
 class StudyResults:
     """The tables and figures of a whole study."""
 
@@ -42,10 +51,21 @@ class StudyResults:
     hashes: dict[str, str]  # of `HASHED_FILES`
     review: str | None  # where the page of the review lies, seen from the study's page; None where it was not made
     explanations: "dict[str, Explanation]"  # of the personal patients who are evaluable in at least one arm
+    example: Example | None = None  # None where nobody is evaluable in a deciding arm
 
     @property
     def n_rounds(self) -> int:
         return max(self.evaluation["rounds"]["round"].to_pylist(), default=0)
+
+    @cached_property
+    def rounds(self) -> list[dict]:
+        """The rows of the table of that name."""
+        return self.evaluation["rounds"].to_pylist()
+
+    @cached_property
+    def averages(self) -> list[dict]:
+        """The rows of the table of that name."""
+        return self.evaluation["averages"].to_pylist()
 
     @cached_property
     def shown(self) -> SubjectNames:

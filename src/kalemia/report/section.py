@@ -39,25 +39,31 @@ class Notes:
         return dict(self._marks)
 
 
+PRINTABLE = ("svg", "pdf")  # of the figures for a talk or a paper
+
+
 @dataclass(frozen=True)
 class Figure:
-    """A figure, written as {name}.svg.
+    """A figure, written as {name}.svg and in the other `formats`.
 
-    caption: one line, which a screen reader says and Snakemake's own report prints.
-    draw: module and function below `kalemia.report.figures`, called with path, caption, study, results and `options`.
-    A name in place of the function, so that whoever only lists figures does not wait for matplotlib.
+    caption: a sentence, the title of the figure; a screen reader says it and Snakemake's own report prints it.
+    draw: module and function below `kalemia.report.figures`, called with the paths of the files, caption, study,
+    results and `options`. A name in place of the function, so that whoever only lists figures does not wait for
+    matplotlib.
     """
 
     name: str
     caption: str
     draw: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ("svg",)  # of files; a page makes a PNG of any figure
 
     def write(self, folder: Path, study: Study, results: "StudyResults | PatientResults") -> None:
         """Draw the figure into `folder`."""
         module, function = self.draw.split(".")
         draw = getattr(import_module(f"kalemia.report.figures.{module}"), function)
-        draw(folder / f"{self.name}.svg", self.caption, study, results, **self.options)
+        paths = [folder / f"{self.name}.{kind}" for kind in self.formats]
+        draw(paths, self.caption, study, results, **self.options)
 
 
 @dataclass(frozen=True)

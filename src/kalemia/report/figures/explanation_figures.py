@@ -1,5 +1,6 @@
 """Figures of what the networks of all patients look at, and how far that can be trusted."""
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def stage_name(stage: int) -> str:
     return {4: "last stage", 0: "stem"}.get(stage, f"stage {stage}")
 
 
-def write_gradcam_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_gradcam_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Mean over patients of the mean beat and of the attention: a row a model, a column a stage and class."""
     if not data.explanations:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     explanations, models = data.explanations.values(), ["generic", *study.arms]
     maps, labels = {}, {}
@@ -70,11 +71,11 @@ def write_gradcam_figure(path: Path, title: str, study: Study, data: StudyResult
                 np.mean([one.mean_beat_mv[model, label] for one in mine], axis=0),
                 np.mean([one.attention[model, stage, label] for one in mine], axis=0),
             )
-    write_maps(path, title, study, labels, maps, wave_limits_ms(explanations))
+    write_maps(paths, title, study, labels, maps, wave_limits_ms(explanations))
 
 
 def write_maps(
-    path: Path,
+    paths: Sequence[Path],
     title: str,
     study: Study,
     labels: dict[str, str],
@@ -93,7 +94,7 @@ def write_maps(
     gap_y = 0.13 if len(blocks) == 1 else 0.3  # room for the titles of further blocks
     margins = Margins(left=label_in, head=0.62, foot=0.46, gap_x=0.18, gap_y=gap_y)
     with (
-        svg_figure(path, title, 0.7 + 1.4 * len(rows), study.is_simulated) as figure,
+        svg_figure(paths, title, 0.7 + 1.4 * len(rows), study.is_simulated) as figure,
         tiled(figure, len(rows), min(MAP_COLUMNS, len(columns)), margins) as tiles,
     ):
         for row, (block, model) in enumerate(rows):
@@ -112,15 +113,15 @@ def write_maps(
         draw_attention_scale(tiles)
 
 
-def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_waves_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Before and after, wave by wave: attention of each stage, change of the logit and loss of AUC; a row an arm."""
     if not data.explanations:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     arms, stages = list(study.arms), stages_of(data.explanations)
     summary = Summary(list(data.explanations.values()), study.seed)
     columns = [*(f"Grad-CAM, {stage_name(stage)}" for stage in stages), "Occlusion, logit", "Occlusion, AUC lost"]
-    with svg_figure(path, title, 0.75 + 1.9 * len(arms), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.75 + 1.9 * len(arms), study.is_simulated) as figure:
         grid = figure.subplots(len(arms), len(columns), sharex=True, sharey="col", squeeze=False)
         for arm, row in zip(arms, grid, strict=True):
             for stage, axes in zip(stages, row, strict=False):
@@ -143,15 +144,15 @@ def write_waves_figure(path: Path, title: str, study: Study, data: StudyResults)
         figure.legend(handles=_waves_legend(arms), loc="upper left", ncols=min(4, 2 + len(arms)))
 
 
-def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_sanity_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """How alike the true map and others are: a row a model, a column a stage."""
     if not data.explanations:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     arms, stages = list(study.arms), stages_of(data.explanations)
     summary = Summary(list(data.explanations.values()), study.seed)
     models = ["generic", *arms]
-    with svg_figure(path, title, 0.9 + 1.6 * len(models), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.9 + 1.6 * len(models), study.is_simulated) as figure:
         grid = figure.subplots(len(models), len(stages), sharex=True, sharey=True, squeeze=False)
         for model, row in zip(models, grid, strict=True):
             for stage, axes in zip(stages, row, strict=True):
@@ -162,6 +163,7 @@ def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults
                 _draw_estimates(axes, 0, found, model, arms)
                 axes.set_title(f"{model}, {stage_name(stage)}")
                 axes.set_ylim(-1.05, 1.05)
+                axes.tick_params(labelleft=True)
                 axes.set_xlim(-0.6, len(CHECKS) - 0.4)
                 axes.set_yticks([-1, -0.5, 0, 0.5, 1])
                 axes.grid(axis="y")
@@ -171,11 +173,11 @@ def write_sanity_figure(path: Path, title: str, study: Study, data: StudyResults
 
 
 def write_embedding_figure(
-    path: Path, title: str, study: Study, data: StudyResults, method: str, coloring: str
+    paths: Sequence[Path], title: str, study: Study, data: StudyResults, method: str, coloring: str
 ) -> None:
     """Every patient's beats in the plane, before and after: a block of panels a patient, a panel a model."""
     if not data.explanations:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     explanations = data.explanations
     models = ["generic", *study.arms]
@@ -184,7 +186,7 @@ def write_embedding_figure(
     limits = potassium_limits(explanations.values())
     margins = Margins(head=0.54, foot=0.05, gap_y=0.28, block_gap=0.14)
     with (
-        svg_figure(path, title, 0.5 + 1.75 * n_rows, study.is_simulated) as figure,
+        svg_figure(paths, title, 0.5 + 1.75 * n_rows, study.is_simulated) as figure,
         tiled(figure, n_rows, blocks * len(models), margins, len(models)) as tiles,
     ):
         for place, (subject, explanation) in enumerate(explanations.items()):

@@ -1,6 +1,7 @@
 """The inclusion flow as boxes: what goes on at the left, what each step lost and why at the right."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,15 +15,15 @@ from kalemia.report.figures.palette import LIGHT
 from kalemia.report.results import StudyResults
 
 # inches
-LINE, PADDING = 0.175, 0.08
+LINE, PADDING = 0.2, 0.08
 ARROW, APART = 0.34, 0.1  # least height of an arrow, least distance of two boxes one above the other
 MAIN_LEFT, MAIN_WIDTH = 0.05, 3.9
 LOST_LEFT = 4.75
-RULE_WIDTH = 52  # characters of a line that fit into a box
+RULE_WIDTH = 46  # characters of a line that fit into a box
 LOST_WIDTH = WIDTH_IN - LOST_LEFT - 0.05
 
 
-def write_flow_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_flow_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """From every value of the analyte to the two populations, by the steps of cohort/flow.json."""
     flow = data.flow["steps"]
     steps = [_step_lines(step) for step in flow]
@@ -31,7 +32,7 @@ def write_flow_figure(path: Path, title: str, study: Study, data: StudyResults) 
     gaps = [0.0, *(_gap(above, loss, below) for above, loss, below in zip(steps, losses[1:], steps[1:], strict=False))]
     total = sum(gaps) + sum(map(_height, steps)) + 2 * ARROW + max(map(_height, ends)) + 0.1
     title = f"{title} {count_words(flow[0])} at first, {count_words(flow[-1])} used."
-    with svg_figure(path, title, total + (0.22 if study.is_simulated else 0), study.is_simulated) as figure:
+    with svg_figure(paths, title, total + (0.22 if study.is_simulated else 0), study.is_simulated) as figure:
         axes = figure.add_subplot()
         axes.set(xlim=(0, WIDTH_IN), ylim=(-total + 0.05, 0.05))
         axes.axis("off")
@@ -99,7 +100,7 @@ def _box(axes: Axes, left: float, top: float, width: float, lines: list[str], ed
     for number, line in enumerate(lines):
         y = top - PADDING - (number + 0.5) * LINE
         weight = "bold" if number == 0 else "normal"
-        axes.text(left + 0.14, y, line, va="center", weight=weight, fontsize=9.5)
+        axes.text(left + 0.14, y, line, va="center", weight=weight)
 
 
 def _arrow(axes: Axes, x: float, top: float, bottom: float) -> None:

@@ -5,6 +5,7 @@ in memory (github.com/nucleic/kiwi/issues/57), so that files would differ.
 """
 
 from io import StringIO
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_svg import RendererSVG
@@ -14,14 +15,26 @@ PAD_PT = 3.0  # at the edges of the figure, and above and below its legend
 COLUMN_GAP_PT, ROW_GAP_PT = 10.0, 7.0
 
 
-def lay_out(figure: Figure) -> None:
-    """Place all subplots, which are of one grid, below the legend; the foot is the bottom of `figure.subplotpars`.
+class Box(NamedTuple):
+    """A part of a figure, in points from its upper left."""
 
-    The figure must have 72 dots per inch.
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def lay_out(figure: Figure) -> list[Box]:
+    """Place all subplots, which are of one grid, between the legend and the foot; returns the boxes of its columns.
+
+    The legend is below the title, which ends at the top of `figure.subplotpars`; the foot ends at its bottom. The
+    figure must have 72 dots per inch.
     """
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, 0, 1, figure.subplotpars.top), figure.transFigure)
     panels = [axes for axes in figure.axes if axes.get_subplotspec()]
     if not panels:
-        return
+        return []
     width, height = figure.bbox.size
     renderer = RendererSVG(width, height, StringIO())
     grid = panels[0].get_gridspec()
@@ -33,13 +46,19 @@ def lay_out(figure: Figure) -> None:
         left[column], right[column] = max(left[column], inner.x0 - outer.x0), max(right[column], outer.x1 - inner.x1)
         above[row], below[row] = max(above[row], outer.y1 - inner.y1), max(below[row], inner.y0 - outer.y0)
     legends = [legend.get_window_extent(renderer).height + 2 * PAD_PT for legend in figure.legends]
-    head, foot = max(legends, default=0) + PAD_PT, figure.subplotpars.bottom * height + PAD_PT
+    title = (1 - figure.subplotpars.top) * height
+    head, foot = title + max(legends, default=0) + PAD_PT, figure.subplotpars.bottom * height + PAD_PT
     lefts, widths = _along(width - 2 * PAD_PT, left, right, np.array(grid.get_width_ratios()), COLUMN_GAP_PT)
     tops, heights = _along(height - head - foot, above, below, np.array(grid.get_height_ratios()), ROW_GAP_PT)
     for axes, (row, column) in zip(panels, cells, strict=True):
         bottom = height - head - tops[row] - heights[row]
         place = np.array([PAD_PT + lefts[column], bottom, widths[column], heights[row]])
         axes.set_position(place / (width, height, width, height))
+    starts, ends = lefts - left, lefts + widths + right
+    return [
+        Box(PAD_PT + start, head, end - start, height - head - foot)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
 
 
 def _along(

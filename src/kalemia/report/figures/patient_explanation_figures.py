@@ -1,5 +1,6 @@
 """Figures of what one patient's networks look at, and how far that can be trusted."""
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -30,11 +31,11 @@ from kalemia.report.results import Explanation
 BAR = 0.8  # breadth of the bars of one wave together
 
 
-def write_maps_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
+def write_maps_figure(paths: Sequence[Path], title: str, study: Study, patient: PatientResults) -> None:
     """The mean beats colored by attention: a row a model, a column a stage and class."""
     found = patient.explanation
     if found is None:
-        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        write_remark(paths, title, NOT_EVALUABLE, study.is_simulated)
         return
     models = _evaluable_models(study, found)
     maps = {
@@ -43,19 +44,19 @@ def write_maps_figure(path: Path, title: str, study: Study, patient: PatientResu
         for model, stage, label in product(models, sorted(found.stages, reverse=True), (0, 1))
     }
     labels = {model: f"{model}\nmV" for model in models}
-    write_maps(path, title, study, labels, maps, wave_limits_ms([found]))
+    write_maps(paths, title, study, labels, maps, wave_limits_ms([found]))
 
 
-def write_wave_bars_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
+def write_wave_bars_figure(paths: Sequence[Path], title: str, study: Study, patient: PatientResults) -> None:
     """Wave by wave: attention of each stage, a bar a model; and without the wave, of each arm before and after."""
     found = patient.explanation
     if found is None:
-        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        write_remark(paths, title, NOT_EVALUABLE, study.is_simulated)
         return
     models = _evaluable_models(study, found)
     arms, stages = list(study.arms), sorted(found.stages, reverse=True)
     mine = [arm for arm in arms if arm in models]
-    with svg_figure(path, title, 0.75 + 1.9 * (1 + len(mine)), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.75 + 1.9 * (1 + len(mine)), study.is_simulated) as figure:
         grid = figure.subplots(1 + len(mine), max(2, len(stages)), squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
@@ -75,11 +76,11 @@ def write_wave_bars_figure(path: Path, title: str, study: Study, patient: Patien
         figure.legend(handles, labels, loc="upper left", ncols=min(len(models), LEGEND_COLUMNS))
 
 
-def write_random_maps_figure(path: Path, title: str, study: Study, patient: PatientResults) -> None:
+def write_random_maps_figure(paths: Sequence[Path], title: str, study: Study, patient: PatientResults) -> None:
     """The last stage's map for a positive beat beside those of networks made random: a row a model."""
     found = patient.explanation
     if found is None:
-        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        write_remark(paths, title, NOT_EVALUABLE, study.is_simulated)
         return
     models = _evaluable_models(study, found)
     stage, label = max(found.stages), 1
@@ -92,7 +93,7 @@ def write_random_maps_figure(path: Path, title: str, study: Study, patient: Pati
     limits = beat_limits((found.mean_beat_mv[model, label] for model in models), 0.05)
     margins = Margins(left=0.27, head=0.62, gap_y=0.1)
     with (
-        svg_figure(path, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure,
+        svg_figure(paths, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure,
         tiled(figure, len(models), len(columns), margins) as tiles,
     ):
         for row, model in enumerate(models):
@@ -100,21 +101,21 @@ def write_random_maps_figure(path: Path, title: str, study: Study, patient: Pati
             for column, (name, check) in enumerate(columns.items()):
                 panel, other = tiles.panel(row, column, *limits), others.get((model, check))
                 if row == 0:
-                    panel.title(name, fontsize=8.5)
+                    panel.title(name, fontsize=9)
                 if check is None:
                     draw_attention(panel, BeatMap(beat_mv, found.attention[model, stage, label]))
                     panel.label_y(model, 0.09)
                 elif other:
                     draw_attention(panel, BeatMap(beat_mv, np.array(other["attention"])))
-                    panel.text(1, 1, number(other["spearman"], 2), ha="right", va="top", fontsize=8)
+                    panel.text(1, 1, number(other["spearman"], 2), ha="right", va="top", fontsize=9)
         draw_attention_scale(tiles)
 
 
-def write_planes_figure(path: Path, title: str, study: Study, patient: PatientResults, method: str) -> None:
+def write_planes_figure(paths: Sequence[Path], title: str, study: Study, patient: PatientResults, method: str) -> None:
     """The beats in the plane: a row a model, a column a coloring."""
     found = patient.explanation
     if found is None:
-        write_remark(path, title, NOT_EVALUABLE, study.is_simulated)
+        write_remark(paths, title, NOT_EVALUABLE, study.is_simulated)
         return
     models = _evaluable_models(study, found)
     limits, trusted = potassium_limits([found]), {(row["model"], row["method"]): row for row in found.projections}
@@ -125,7 +126,7 @@ def write_planes_figure(path: Path, title: str, study: Study, patient: PatientRe
     }
     margins = Margins(left=0.57 if method == "PCA" else 0.41, head=0.54, foot=0.06)
     with (
-        svg_figure(path, title, 0.6 + 2.1 * len(models), study.is_simulated) as figure,
+        svg_figure(paths, title, 0.6 + 2.1 * len(models), study.is_simulated) as figure,
         tiled(figure, len(models), len(COLORINGS), margins) as tiles,
     ):
         for row, model in enumerate(models):

@@ -1,5 +1,6 @@
 """The figures of intervals and of real prevalence: the forest of patients, and decision curves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,16 @@ MIN_BENEFIT = -0.1  # what harms more is beyond the axis
 MAX_THRESHOLD = 0.8
 
 
-def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_forest_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Each patient's AUC with the generic network and after the last round, with intervals: a column an arm."""
     arms = list(study.arms)
     rows = [row for row in data.evaluation["patient_metrics"].to_pylist() if row["metric"] == "auc"]
     subjects = sorted({row["subject_id"] for row in rows})
     names = [data.shown[subject_name(subject)] for subject in subjects]
     if not subjects:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.3 + (1 + 0.32 * len(subjects)) * panel_rows(arms), study.is_simulated) as figure:
         for arm, axes in zip(arms, panels(figure, arms), strict=True):
             arm_rows = [row for row in rows if row["arm"] == arm]
             color = model_color(arm, arms)
@@ -40,9 +41,7 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
                     continue
                 _draw_before_and_after(axes, place, of_patient[0], of_patient[-1], color)
             means = [
-                {**row, "value": row["mean"]}
-                for row in data.evaluation["averages"].to_pylist()
-                if (row["arm"], row["metric"]) == (arm, "auc")
+                {**row, "value": row["mean"]} for row in data.averages if (row["arm"], row["metric"]) == (arm, "auc")
             ]
             if means and means[0]["patients"]:
                 _draw_before_and_after(axes, len(subjects) + 0.4, means[0], means[-1], color, marker="D")
@@ -56,16 +55,16 @@ def write_forest_figure(path: Path, title: str, study: Study, data: StudyResults
         figure.legend(handles=_forest_legend(), loc="upper left", ncols=3)
 
 
-def write_decision_curve_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_decision_curve_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Net benefit over threshold probabilities, generic and after the last round: a panel an arm."""
     arms = list(study.arms)
     rows = data.evaluation["decision_curve"].to_pylist()
     shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not shown_arms:
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     worth = {(row["arm"], row["round"]): row for row in data.evaluation["prevalence"].to_pylist()}
-    with svg_figure(path, title, 0.3 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.3 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
         for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
             _draw_curve(axes, rows, arm, 0, "net_benefit", color=LIGHT["generic"], ls="--", lw=1.8)
             _draw_curve(axes, rows, arm, data.n_rounds, "net_benefit", color=model_color(arm, arms), lw=2.2)

@@ -1,5 +1,6 @@
 """Figures of training: the generic network, its calibration, and the rounds of personal training."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,13 +30,13 @@ from kalemia.report.results import StudyResults
 IMPORTED = "The generic network is imported, so this study did not train it."
 
 
-def write_generic_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_generic_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Loss and accuracy over the epochs of the generic training, with the epoch whose weights were kept."""
     if not len(data.history):
-        write_remark(path, title, IMPORTED, study.is_simulated)
+        write_remark(paths, title, IMPORTED, study.is_simulated)
         return
     history, best = data.history.to_pydict(), data.summary["generic"]["best_epoch"]
-    with svg_figure(path, f"{title} Epoch {best} was kept.", 2.9, study.is_simulated) as figure:
+    with svg_figure(paths, f"{title} Epoch {best} was kept.", 2.9, study.is_simulated) as figure:
         for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             for split, color, style in (("train", LIGHT["generic"], "--"), ("validation", LIGHT["ink"], "-")):
                 values = history[f"{split}_{quantity}"]
@@ -48,13 +49,13 @@ def write_generic_figure(path: Path, title: str, study: Study, data: StudyResult
         figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=3)
 
 
-def write_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_calibration_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """The share of positives over the generic network's predicted probability: a panel a split, draws and beats."""
     if not len(data.history):
-        write_remark(path, title, IMPORTED, study.is_simulated)
+        write_remark(paths, title, IMPORTED, study.is_simulated)
         return
     metrics, splits = data.summary["generic"], ("train", "validation", "test")
-    with svg_figure(path, title, 3.3, study.is_simulated) as figure:
+    with svg_figure(paths, title, 3.3, study.is_simulated) as figure:
         for split, axes in zip(splits, figure.subplots(1, len(splits), sharey=True), strict=True):
             _calibration_axes(axes)
             for unit, color, marker in (("beats", LIGHT["generic"], "s"), ("draws", LIGHT["ink"], "o")):
@@ -68,16 +69,16 @@ def write_calibration_figure(path: Path, title: str, study: Study, data: StudyRe
         figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=2)
 
 
-def write_arm_calibration_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_arm_calibration_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """The share of positives over the last round's predicted probability, of all patients together: a panel an arm."""
     arms = list(study.arms)
     rows = data.evaluation["calibration"].to_pylist()
     shown_arms = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     if not shown_arms:
         remark = f"No arm has {MIN_DRAWS} test draws, so there is no curve to draw."
-        write_remark(path, title, remark, study.is_simulated)
+        write_remark(paths, title, remark, study.is_simulated)
         return
-    with svg_figure(path, title, 0.2 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.2 + 3.1 * panel_rows(shown_arms), study.is_simulated) as figure:
         for arm, axes in zip(shown_arms, panels(figure, shown_arms), strict=True):
             arm_rows, look = [row for row in rows if row["arm"] == arm], model_look(arm, arms)
             predicted, share, low, high = (
@@ -93,16 +94,18 @@ def write_arm_calibration_figure(path: Path, title: str, study: Study, data: Stu
                 axes.set_ylabel("fraction positive")
 
 
-def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults, metrics: tuple[str, ...]) -> None:
+def write_rounds_figure(
+    paths: Sequence[Path], title: str, study: Study, data: StudyResults, metrics: tuple[str, ...]
+) -> None:
     """Metrics over rounds: below each other for an arm, a thin line a patient; the mean, and the paper's."""
     arms = list(study.arms)
     if not len(data.evaluation["rounds"]):
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
-    with svg_figure(path, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), study.is_simulated) as figure:
+    with svg_figure(paths, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), study.is_simulated) as figure:
         for arm, column in zip(arms, columns_of_panels(figure, arms, len(metrics)), strict=True):
-            n_patients = len({row["subject_id"] for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm})
-            averages = [row for row in data.evaluation["averages"].to_pylist() if row["arm"] == arm]
+            n_patients = len({row["subject_id"] for row in data.rounds if row["arm"] == arm})
+            averages = [row for row in data.averages if row["arm"] == arm]
             for metric, axes in zip(metrics, column, strict=True):
                 axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)
@@ -120,14 +123,14 @@ def write_rounds_figure(path: Path, title: str, study: Study, data: StudyResults
         figure.legend(handles=_rounds_legend(), loc="upper left", ncols=3)
 
 
-def write_arms_figure(path: Path, title: str, study: Study, data: StudyResults) -> None:
+def write_arms_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """Every metric after the last round, the arms side by side: dots are patients, joined across arms."""
     arms = list(study.arms)
     if not len(data.evaluation["rounds"]):
-        write_remark(path, title, NOBODY, study.is_simulated)
+        write_remark(paths, title, NOBODY, study.is_simulated)
         return
     names = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(arms) > PANELS_A_ROW else {}
-    with svg_figure(path, title, 3.6 if names else 2.9, study.is_simulated) as figure:
+    with svg_figure(paths, title, 3.6 if names else 2.9, study.is_simulated) as figure:
         for metric, axes in zip(METRIC_NAMES, figure.subplots(1, len(METRIC_NAMES), sharey=True), strict=True):
             last = [_last_round(data, arm, metric) for arm in arms]
             _join_patients(axes, last)
@@ -172,7 +175,7 @@ def _draw_published(axes: Axes, metric: str, n_rounds: int) -> None:
 
 
 def _draw_patients(axes: Axes, data: StudyResults, arm: str, metric: str, color: str) -> None:
-    rows = [row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm]
+    rows = [row for row in data.rounds if row["arm"] == arm]
     for subject in sorted({row["subject_id"] for row in rows}):
         arm_rows = sorted((row["round"], row[metric]) for row in rows if row["subject_id"] == subject)
         line = axes.plot(*zip(*arm_rows, strict=True), color=color, lw=1, alpha=0.45)[0]
@@ -204,9 +207,7 @@ def _sd_bar(axes: Axes, x: float, known: np.ndarray, color: str) -> None:
 
 def _last_round(data: StudyResults, arm: str, metric: str) -> dict[int, float]:
     """Each patient's value after the patient's own last round; patients without one are left out."""
-    rows = sorted(
-        (row for row in data.evaluation["rounds"].to_pylist() if row["arm"] == arm), key=lambda row: row["round"]
-    )
+    rows = sorted((row for row in data.rounds if row["arm"] == arm), key=lambda row: row["round"])
     last = {row["subject_id"]: row[metric] for row in rows}
     return {subject: value for subject, value in last.items() if value is not None and np.isfinite(value)}
 

@@ -61,7 +61,7 @@ class Panel:
         at = self.left + x * self.width + shift_in[0], self.bottom + y * self.height + shift_in[1]
         self.tiles.axes.text(*at, text, **look)
 
-    def title(self, title: str, fontsize: float = 9.5) -> None:
+    def title(self, title: str, fontsize: float = 11) -> None:
         """Write a title above the panel, at its left."""
         self.text(0, 1, title, (0, TITLE_IN), weight="bold", fontsize=fontsize)
 
@@ -121,8 +121,9 @@ class Tiles:
     def __init__(self, axes: Axes, n_rows: int, n_columns: int, margins: Margins, columns_a_block: int):
         self.axes = axes
         self._margins, self._block = margins, columns_a_block
-        self.width_in, self.height_in = axes.figure.get_size_inches()
-        self._foot = margins.foot + axes.figure.subplotpars.bottom * self.height_in
+        self.width_in, height_in = axes.figure.get_size_inches()
+        self.height_in = axes.figure.subplotpars.top * height_in  # the title is above
+        self._foot = margins.foot + axes.figure.subplotpars.bottom * height_in
         n_block_gaps = (n_columns - 1) // columns_a_block
         gaps = margins.gap_x * (n_columns - 1) + margins.block_gap * n_block_gaps
         self._panel_width = (self.width_in - margins.left - margins.right - gaps) / n_columns

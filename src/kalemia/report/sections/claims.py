@@ -13,7 +13,7 @@ from kalemia.core.wording import plural
 from kalemia.report.figures.palette import ARM_COLORS
 from kalemia.report.formatting import MISSING, PROTOCOLS, SHORT_PROTOCOLS, number
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 
 SIMPLER = {  # what the claim about simpler methods adds to a yes
     "shown": ", and simpler methods do not read it as well",
@@ -52,6 +52,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         "claims": claim_rows(claims, study.verdict.smallest_gain),
         "registration": registration,
         "auc_change": auc_change(study, data.summary),
+        "example": data.example,
         "rows": [arm_row(arm, list(study.arms), study.arms[arm].protocol, data) for arm in arms],
     }
 
@@ -223,4 +224,16 @@ def _arm_clause(arm: str, protocol: str, summary: dict) -> str:
     )
 
 
-SECTION = Section(place=10, title="Claims", build=build)
+SECTION = Section(
+    place=10,
+    title="Claims",
+    build=build,
+    figures=(
+        Figure(
+            "figure-1",
+            "What personal training gains, and one patient as the laboratory and the network see it.",
+            "composite_figure.write_composite_figure",
+            formats=("svg", "pdf", "png"),
+        ),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from kalemia.core.config import Study
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 
 EMBEDDING = "explanation_figures.write_embedding_figure"
 
@@ -23,47 +23,41 @@ SECTION = Section(
     figures=(
         Figure(
             "gradcam",
-            "Grad-CAM over the mean beat of each class, averaged over patients, before and after personal training, at"
-            " every configured stage; all labeled draws, including training draws (the paper used its test set).",
+            "Which parts of the mean beat count toward each class, before and after personal training.",
             "explanation_figures.write_gradcam_figure",
+            formats=PRINTABLE,
         ),
         Figure(
             "waves",
-            "Each wave's share of Grad-CAM's attention, and the effect of removing the wave on test draws, before and"
-            " after personal training, with intervals over patients.",
+            "Which waves the networks attend to, and what removing a wave changes.",
             "explanation_figures.write_waves_figure",
         ),
         Figure(
             "sanity",
-            "Rank correlation of Grad-CAM with that of networks with random weights or labels, with intervals over"
-            " patients.",
+            "Whether maps change when weights or labels are random.",
             "explanation_figures.write_sanity_figure",
         ),
         Figure(
             "embedding",
-            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
-            " training; by class.",
+            "How the networks separate single beats, before and after personal training: by class (t-SNE).",
             EMBEDDING,
             {"method": "t-SNE", "coloring": "class"},
         ),
         Figure(
             "embedding-potassium",
-            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
-            " training; by value.",
+            "How the networks separate single beats, before and after personal training: by value (t-SNE).",
             EMBEDDING,
             {"method": "t-SNE", "coloring": "value"},
         ),
         Figure(
             "embedding-episode",
-            "t-SNE of the beats of each patient by the features that enter the head, before and after personal"
-            " training; by episode.",
+            "How the networks separate single beats, before and after personal training: by episode (t-SNE).",
             EMBEDDING,
             {"method": "t-SNE", "coloring": "episode"},
         ),
         Figure(
             "embedding-pca",
-            "The two principal axes of the features that enter the head, for each patient, before and after personal"
-            " training; by class.",
+            "How the networks separate single beats, before and after personal training: by class (PCA).",
             EMBEDDING,
             {"method": "PCA", "coloring": "class"},
         ),

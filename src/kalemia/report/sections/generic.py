@@ -40,8 +40,7 @@ SECTION = Section(
     figures=(
         Figure(
             "generic",
-            "Training of the generic network: loss and accuracy on its training and validation patients; the epoch with"
-            " the lowest validation loss was kept.",
+            "The generic network is that of the epoch with the lowest validation loss.",
             "study_figures.write_generic_figure",
         ),
     ),

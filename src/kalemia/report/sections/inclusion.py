@@ -18,7 +18,7 @@ from kalemia.report.formatting import (
     value_range,
 )
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 
 EVERYBODY = 2  # the row of a measure that is known of everybody: number of draws
 
@@ -167,8 +167,9 @@ SECTION = Section(
     figures=(
         Figure(
             "flow",
-            "Inclusion: subjects and draws left after each step, and why the others were excluded.",
+            "Who was included: the draws and subjects left after each step, and why others left.",
             "flow_figure.write_flow_figure",
+            formats=PRINTABLE,
         ),
     ),
     tables={

@@ -59,7 +59,7 @@ SECTION = Section(
     figures=(
         Figure(
             "leakage",
-            "AUC of test draws by their distance in time to the nearest training draw.",
+            "Where AUC falls with the distance to training, the network may recognize the day.",
             "claim_figures.write_leakage_figure",
         ),
     ),

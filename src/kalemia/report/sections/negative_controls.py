@@ -6,7 +6,7 @@ from kalemia.core.config import Arm, Study
 from kalemia.core.wording import display_name, join_with_and
 from kalemia.report.formatting import number, signed_interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 
 CLOCK_TELLS = 0.8  # mean AUC of a clock above which the page warns
 
@@ -124,17 +124,18 @@ SECTION = Section(
     figures=(
         Figure(
             "claims",
-            "What each claim compares the personal networks with, by patient.",
+            "What the personal networks gain over each comparison, patient by patient.",
             "claim_figures.write_claims_figure",
+            formats=PRINTABLE,
         ),
         Figure(
             "baselines",
-            "Mean AUC of the generic network, of every comparator and of the last round, on the same test draws.",
+            "How well simpler methods read the same test draws.",
             "claim_figures.write_baselines_figure",
         ),
         Figure(
             "arms",
-            "The four metrics after the last round, arms side by side, one dot per patient.",
+            "How the same patients do in every arm, after the last round.",
             "study_figures.write_arms_figure",
         ),
     ),

@@ -99,10 +99,7 @@ def mean_rows(study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> 
 
 def improvement(metric: str, study: Study, data: StudyResults, n_rounds: int, notes: Notes) -> dict:
     """Appendix 2, one metric: the paper's means, a row for each personal patient and arm, a cell for each round."""
-    known = {
-        (row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric]
-        for row in data.evaluation["rounds"].to_pylist()
-    }
+    known = {(row["arm"], subject_name(row["subject_id"]), row["round"]): row[metric] for row in data.rounds}
     rows = [
         {
             "subject": subject,

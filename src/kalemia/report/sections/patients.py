@@ -28,10 +28,7 @@ def patient_rows(study: Study, data: StudyResults) -> list[dict]:
     """Each personal patient: usable draws, in each arm draws and AUC or why there is none, the AUC that decides."""
     draws = {subject_name(row["subject_id"]): row for row in data.populations.to_pylist()}
     personal = {(row["arm"], subject_name(row["subject_id"])): row for row in data.arms.to_pylist()}
-    found = {
-        (row["arm"], subject_name(row["subject_id"]), row["round"]): row
-        for row in data.evaluation["rounds"].to_pylist()
-    }
+    found = {(row["arm"], subject_name(row["subject_id"]), row["round"]): row for row in data.rounds}
     rows = []
     for subject in data.personal:
         cells = {}

@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.report.formatting import interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 from kalemia.report.sections.statistics import DECISION_RULES
 
 PERIODS = {
@@ -78,21 +78,20 @@ SECTION = Section(
     figures=(
         Figure(
             "calibration",
-            "Calibration of the generic network: the fraction of positive draws and beats against the predicted"
-            " probability, with 95% intervals over patients.",
+            "How often what the generic network predicts comes true.",
             "study_figures.write_calibration_figure",
         ),
         Figure(
             "calibration-arms",
-            "Calibration of the personal networks after the last round, by arm: the fraction of positive test draws"
-            " against the predicted probability, all patients together, with 95% intervals over patients.",
+            "How often what the personal networks predict comes true, by arm.",
             "study_figures.write_arm_calibration_figure",
+            formats=PRINTABLE,
         ),
         Figure(
             "decision-curve",
-            "Net benefit of alerts by the predicted probability, over every draw of the evaluation periods, compared"
-            " with always and never alerting.",
+            "Where alerts do more good than harm, by the threshold.",
             "statistics_figures.write_decision_curve_figure",
+            formats=PRINTABLE,
         ),
     ),
     tables={

@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import PROTOCOLS
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -26,14 +26,14 @@ SECTION = Section(
     figures=(
         Figure(
             "rounds",
-            "Accuracy and AUC on each patient's test draws after every round of personal training: one line per"
-            " patient, the mean over patients, and the paper's means (dashed; hollow: approximate or in doubt).",
+            "Each round of personal training changes AUC and accuracy on the patient's own test draws.",
             "study_figures.write_rounds_figure",
             {"metrics": ("auc", "accuracy")},
+            formats=PRINTABLE,
         ),
         Figure(
             "rounds-by-class",
-            "Sensitivity and specificity on each patient's test draws after every round of personal training.",
+            "Each round of personal training changes sensitivity and specificity.",
             "study_figures.write_rounds_figure",
             {"metrics": ("sensitivity", "specificity")},
         ),

@@ -5,7 +5,7 @@ import numpy as np
 from kalemia.core.config import GENERIC, Study
 from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number, signed_interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import Figure, Notes, Section
+from kalemia.report.section import PRINTABLE, Figure, Notes, Section
 from kalemia.stats.summaries import mean
 
 DECISION_RULES = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "training threshold"}
@@ -52,11 +52,7 @@ def metric_rows(arm: str, data: StudyResults) -> list[dict]:
     """Every metric and decision rule in an arm, of the same patients before and after."""
     from kalemia.evaluation.metrics import ALL_METRICS
 
-    found = {
-        (row["decision"], row["metric"], row["round"]): row
-        for row in data.evaluation["averages"].to_pylist()
-        if row["arm"] == arm
-    }
+    found = {(row["decision"], row["metric"], row["round"]): row for row in data.averages if row["arm"] == arm}
     rows, of_arm = [], data.summary["arms"][arm]["patients"]
     for decision, metric in ALL_METRICS:
         before, after = found[decision, metric, 0], found[decision, metric, data.n_rounds]
@@ -102,8 +98,9 @@ SECTION = Section(
     figures=(
         Figure(
             "forest",
-            "AUC on every patient's test draws before and after personal training, with 95% intervals.",
+            "How certain each patient's AUC is, before and after personal training.",
             "statistics_figures.write_forest_figure",
+            formats=PRINTABLE,
         ),
     ),
     tables={
