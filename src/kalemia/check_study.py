@@ -50,7 +50,7 @@ def check_lines(study: Study) -> Iterator[str]:
         return
     if missing:
         raise UserError(
-            f"the study cannot run: {missing[0]} is not there; docs/own-recordings.md describes what is needed"
+            f"the study cannot run: {missing[0]} does not exist; docs/own-recordings.md describes what is needed"
         )
     yield f"tables: {join_with_and(tables)}"
     yield from _recording_lines(description)

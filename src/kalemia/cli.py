@@ -43,30 +43,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kalemia {__version__}. {RESEARCH_USE}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    beats = commands.add_parser("beats", help="find, check and cut the beats of a recording")
+    beats = commands.add_parser("beats", help="find, check and extract the beats of a recording")
     beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file")
     _add_recording(beats, "cohort.lead")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
     _add_configuration(beats)
     beats.set_defaults(run=_beats)
-    export = commands.add_parser("export", help="make a network of a finished study a folder that stands alone")
+    export = commands.add_parser("export", help="export a network of a finished study as a self-contained folder")
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
-    export.add_argument("--to", required=True, metavar="DIR", help="the model folder, new or empty")
+    export.add_argument("--to", required=True, metavar="DIR", help="model folder to write; new or empty")
     export.add_argument(
         "--format", nargs="+", default=[], choices=("onnx", "torch"), help="other formats to add (docs/models.md)"
     )
     export.set_defaults(run=_export)
-    predict = commands.add_parser("predict", help="what a trained network says of each ten minutes of a recording")
+    predict = commands.add_parser("predict", help="apply a trained network to a recording, in windows of ten minutes")
     _add_model_and_recording(predict)
     predict.add_argument("--out", required=True, metavar="FILE", help="output file, .csv or .parquet")
     predict.add_argument("--plot", metavar="FILE.svg", help="also draw the probability over time")
     predict.set_defaults(run=_predict)
-    monitor = commands.add_parser("monitor", help="go through a recording minute by minute: alerts, and a page")
+    monitor = commands.add_parser("monitor", help="apply a trained network minute by minute, with alerts and a page")
     _add_model_and_recording(monitor)
     monitor.add_argument("--out", required=True, metavar="DIR", help="output folder")
-    monitor.add_argument("--follow", action="store_true", help="go on while the recording grows, until Ctrl-C")
-    monitor.add_argument("--potassium", metavar="FILE.csv", help="known values, to show beside the answers")
+    monitor.add_argument("--follow", action="store_true", help="continue while the recording grows, until Ctrl-C")
+    monitor.add_argument("--potassium", metavar="FILE.csv", help="known values to show next to the predictions")
     monitor.set_defaults(run=_monitor)
     plan = commands.add_parser("plan", help="say what a study of so many patients can show; starts nothing")
     plan.add_argument("--patients", required=True, type=int, metavar="N", help="personal patients")
@@ -76,23 +76,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_configuration(plan)
     plan.set_defaults(run=_plan)
     _add_registry(commands)
-    enroll = commands.add_parser("enroll", help="train the rounds of one patient from a generic model folder")
+    enroll = commands.add_parser("enroll", help="personalize a generic model folder for one more patient")
     enroll.add_argument("--model", required=True, metavar="DIR", help="model folder of a generic network")
     enroll.add_argument(
         "--recordings", required=True, metavar="DIR", help="recordings.csv and potassium.csv (docs/own-recordings.md)"
     )
-    enroll.add_argument("--work", required=True, metavar="DIR", help="folder for the run, which a later call continues")
-    enroll.add_argument("--registry", required=True, metavar="DIR", help="registry that the models are added to")
-    enroll.add_argument("--min-draws", type=int, metavar="N", help="draws of each class that are needed (default: 8)")
+    enroll.add_argument("--work", required=True, metavar="DIR", help="working folder; a later call continues there")
+    enroll.add_argument("--registry", required=True, metavar="DIR", help="registry to add the models to")
+    enroll.add_argument("--min-draws", type=int, metavar="N", help="minimum number of draws of each class (default: 8)")
     enroll.set_defaults(run=_enroll)
     report = commands.add_parser(
-        "report", help="make the evaluation and all pages of a finished study again, without its ECG"
+        "report", help="rebuild the evaluation and all pages of a finished study, without its ECG"
     )
     report.add_argument("--from", required=True, dest="results", metavar="DIR", help="results folder of the study")
     report.add_argument("--to", metavar="DIR", help="write into this folder, a copy without ECG (default: in place)")
     report.set_defaults(run=_report)
     check = commands.add_parser(
-        "check", help="say in seconds whether a study can run, and what it still lacks; exit status 1 if it cannot"
+        "check", help="check whether a study can run, and what is missing; exit status 1 if it cannot"
     )
     check.add_argument(
         "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
@@ -115,7 +115,7 @@ def _add_registry(commands: "argparse._SubParsersAction") -> None:
         ("add", _registry_add, "copy a model folder into the registry"),
         ("list", _registry_list, "list the models"),
         ("show", _registry_show, "print the card of a model"),
-        ("verify", _registry_verify, "hash every file again; exit status 1 if one is not as it was written"),
+        ("verify", _registry_verify, "check the hash of every file; exit status 1 if one was changed"),
     ):
         action = actions.add_parser(name, help=doc)
         action.add_argument("registry", metavar="DIR", help="folder of the registry")
@@ -128,8 +128,8 @@ def _add_registry(commands: "argparse._SubParsersAction") -> None:
 
 def _add_recording(command: argparse.ArgumentParser, default_lead: str) -> None:
     command.add_argument("--lead", help=f"name of the lead in the record's header (default: {default_lead})")
-    command.add_argument("--rate", default="", metavar="HZ", help="samples a second, instead of what the record says")
-    command.add_argument("--unit", help="mV, uV, nV or V, instead of what the record says")
+    command.add_argument("--rate", default="", metavar="HZ", help="sampling rate; overrides that of the file")
+    command.add_argument("--unit", help="mV, uV, nV or V; overrides that of the file")
 
 
 def _add_model_and_recording(command: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ STAGES = {
     "finetune": "train personal networks, round by round",
     "nulls": "train negative controls",
     "strangers": "test each network on other patients",
-    "explanation": "look at what the networks look at",
+    "explanation": "explain the networks",
     "evaluation": "test the claims",
     "patient_report": "write the patients' pages",
     "study_report": "write the report",
@@ -181,7 +181,7 @@ class Progress:
             return []
         if not self.failed or record.exception != "WorkflowError":
             return [record.getMessage().strip()]
-        kept = "what is finished is kept: mend what is named above and run the same command again"
+        kept = "finished files are kept: fix the problem above and run the same command again"
         return [f"{self.failed} of {self.total} jobs failed; {kept}"]
 
 

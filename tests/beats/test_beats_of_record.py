@@ -54,7 +54,7 @@ def test_beats_command_reports_mistakes_in_one_line(record, tmp_path, capsys, ch
 
 
 def test_missing_record_raises(tmp_path, study):
-    with pytest.raises(UserError, match=r"no header: .*none is not there"):
+    with pytest.raises(UserError, match=r"no header: .*none does not exist"):
         extract_record_beats(str(tmp_path / "none"), "II", BeatSettings.from_study(study), 10.0)
 
 

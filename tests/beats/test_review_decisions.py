@@ -45,7 +45,7 @@ def test_decisions_are_read_by_subject(tmp_path):
         (HEAD + "7,1,accept,AB,\n7,1,reject,AB,\n", "line 3: draw 1 has a second decision"),
         ("draw_id,decision\n1,accept\n", "needs the columns"),
         ("", "needs the columns"),
-        (MARKED + "7,1,accept,AB,,0.5 1.5 2.5 soon\n", "line 2: marks_s: 'soon' is no number of seconds"),
+        (MARKED + "7,1,accept,AB,,0.5 1.5 2.5 soon\n", "line 2: marks_s: 'soon' is not a number of seconds"),
         (MARKED + "7,1,accept,AB,,1 2 3 4 600\n", "line 2: marks_s: 600 is outside the excerpt, which has 600 s"),
         (MARKED + "7,1,accept,AB,,-1 2 3 4 5\n", "line 2: marks_s: -1 is outside"),
         (MARKED + "7,1,accept,AB,,nan 2 3 4 5\n", "line 2: marks_s: nan is outside"),

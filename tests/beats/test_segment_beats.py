@@ -269,7 +269,7 @@ def test_the_first_draw_that_passes_determines_the_wave(tmp_path, study, caplog)
     assert min(row["fiducial_confidence"] for row in rows[1:3]) > 0.6
     assert rows[3]["fiducial_confidence"] < 0.5
     assert set(shard["fiducial"].to_pylist()) == {"R", "S"}
-    assert "another wave than in the other draws is marked in draws [4]" in caplog.text
+    assert "a different wave than in the other draws is marked in draws [4]" in caplog.text
 
 
 def test_a_row_of_the_quality_table_is_assessed_again_as_it_was(tmp_path, study):

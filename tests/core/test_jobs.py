@@ -27,7 +27,7 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
         (PermissionError(errno.EACCES, "", "/data/x"), "/data/x: Permission denied; give yourself permission"),
         (OSError(errno.EROFS, "", "/data/x"), "/data/x: Read-only file system; choose another folder"),
         (OSError(errno.EMFILE, ""), "a file: Too many open files; raise the limit on open files (ulimit -n)"),
-        (MemoryError(), "the memory is used up; give the job more"),
+        (MemoryError(), "out of memory; give the job more"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

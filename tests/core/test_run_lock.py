@@ -98,7 +98,7 @@ def test_a_job_ends_with_its_run(tmp_path):
     assert long.poll() is None
     _kill(run)
     assert long.wait(20) == 1
-    assert "the run that started this job has ended, and the job with it" in (tmp_path / "logs/job.log").read_text()
+    assert "the run that started this job has ended; stopping" in (tmp_path / "logs/job.log").read_text()
 
 
 def test_a_job_whose_run_has_ended_before_it_begins_ends_too(tmp_path):

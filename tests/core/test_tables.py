@@ -103,7 +103,7 @@ def test_other_columns_than_those_declared_are_refused_by_name(tmp_path, change,
 
 
 def test_a_file_that_is_not_there_is_called_so(tmp_path):
-    said = "is not there; the study is not finished: run snakemake$"
+    said = "does not exist; the study is not finished: run snakemake$"
     with pytest.raises(UserError, match=f"a.parquet: {said}"):
         read_table(tmp_path / "a.parquet", "generic")
     with pytest.raises(UserError, match=f"a.json: {said}"):

@@ -14,6 +14,6 @@ def test_a_round_that_was_not_trained_is_told_as_such(tmp_path, study):
     results.mkdir()
     arm = next(iter(study.arms))
     (results / SETTINGS_FILE).write_text(config_text(dataclasses.replace(study, results=str(results))))
-    with pytest.raises(UserError, match="is not there; name a patient and a round"):
+    with pytest.raises(UserError, match="does not exist; name a patient and a round"):
         export_model(results / "personal" / arm / "p000007" / "round-99", tmp_path / "model")
     assert not (tmp_path / "model").exists()

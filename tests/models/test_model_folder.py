@@ -64,11 +64,11 @@ def _rewrite(path, **changes):
     [
         (lambda folder: _flip(folder / "model.safetensors"), "model.safetensors: was changed or cut off"),
         (lambda folder: _cut(folder / "model.safetensors"), "model.safetensors: was changed or cut off"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is not there"),
-        (lambda folder: (folder / "README.md").unlink(), "README.md: is not there"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: does not exist"),
+        (lambda folder: (folder / "README.md").unlink(), "README.md: does not exist"),
         (lambda folder: _cut(folder / "config.json"), "config.json: is not the configuration of a model, or was cut"),
         (lambda folder: _rewrite(folder / "config.json", threshold=0.1), "config.json: was changed after it was"),
-        (lambda folder: (folder / "config.json").unlink(), "config.json: is not there; name a folder that"),
+        (lambda folder: (folder / "config.json").unlink(), "config.json: does not exist; name a folder that"),
     ],
 )
 def test_a_damaged_folder_is_refused_in_one_line(folder, damage, line):

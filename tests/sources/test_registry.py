@@ -61,7 +61,7 @@ def test_only_physionets_databases_are_read_from_urls(config, tmp_path):
 )
 def test_the_simulation_refuses_an_unknown_analyte(config, analyte):
     config["analyte"] |= analyte
-    assert _error(config).startswith("config: analyte: source.kind simulated knows potassium in mEq/L alone")
+    assert _error(config).startswith("config: analyte: source.kind simulated supports only potassium in mEq/L")
     _describe(config, kind="physionet", waveforms="https://example.org", tables="https://example.org").check()
 
 

@@ -288,8 +288,8 @@ def _r_peaks_s(signal_mv, rate_hz):
     [
         (b"1000.0(0)/mV", b"1e400(0)/mV", "its gain is inf"),
         (b"1000.0(0)/mV", b"1000.0(99999999999999999999999)/mV", "its baseline is beyond 32 bits"),
-        (b"a.dat 16 ", b"gone.dat 16 ", "gone.dat is not there"),
-        (b"a.dat 16 ", b"x" * 5000 + b".dat 16 ", r"\.\.\. is not there"),
+        (b"a.dat 16 ", b"gone.dat 16 ", "gone.dat does not exist"),
+        (b"a.dat 16 ", b"x" * 5000 + b".dat 16 ", r"\.\.\. does not exist"),
         (b" MLII", b" " + b"M" * 5000, r"has M+\.\.\., not MLII"),
         (b"a 1 250 30000", b"a 12 250 30000", "is not a valid WFDB file|is not a WFDB header"),
         (b"a 1 250 30000", b"", "is not a WFDB header"),

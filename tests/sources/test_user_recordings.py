@@ -229,7 +229,7 @@ def test_subjects_may_have_names_of_any_form(tmp_path):
 
 
 def test_two_names_with_one_number_are_one_line(tmp_path):
-    with pytest.raises(UserError, match="subjects 'A' and 'B' cannot be told apart; call one of them otherwise"):
+    with pytest.raises(UserError, match="subjects 'A' and 'B' cannot be told apart; rename one of them"):
         name_subjects([(1_000_000_001, "A"), (1_000_000_001, "A"), (1_000_000_001, "B")])
 
 

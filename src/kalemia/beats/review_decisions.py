@@ -93,7 +93,7 @@ def _parse_marks(text: str, decision: str, window_s: float) -> tuple[float, ...]
         marks_s = tuple(map(float, text.split()))
     except ValueError as error:
         raise UserError(
-            f"{str(error).rpartition(': ')[2]} is no number of seconds; put spaces between numbers"
+            f"{str(error).rpartition(': ')[2]} is not a number of seconds; put spaces between numbers"
         ) from None
     if not marks_s:
         return ()

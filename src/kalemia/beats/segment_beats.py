@@ -60,7 +60,7 @@ def write_beats(
     log.info("%s: %d beats from %d of %d draws", subject, sum(map(len, shards)), n_draws, len(quality))
     others = [row["draw_id"] for row in quality if row["n_kept"] and not row["fiducial_found"]]
     if others:
-        log.warning("%s: another wave than in the other draws is marked in draws %s", subject, others)
+        log.warning("%s: a different wave than in the other draws is marked in draws %s", subject, others)
     write_table(shard_path, "beats", pa.concat_tables(shards).combine_chunks(), digest, group_by="draw_id")
     write_table(quality_path, "quality", table_from_rows("quality", quality), digest)
 

@@ -65,7 +65,7 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so every draw would be excluded")
     if study.generic.model and study.populations.personal_min_draws is None:
         raise UserError(
-            "config: generic.model: with an imported network and no personal patient nothing is to be trained"
+            "config: generic.model: with an imported network and no personal patient there is nothing to train"
         )
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")

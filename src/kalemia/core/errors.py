@@ -43,7 +43,7 @@ def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> U
     if isinstance(error, UserError):
         return error
     if isinstance(error, MemoryError):
-        return UserError("the memory is used up; give the job more, or run fewer jobs at a time")
+        return UserError("out of memory; give the job more, or run fewer jobs at a time")
     number = _errno_of(error)
     if number in _ADVICE:
         named = getattr(error, "filename", None)

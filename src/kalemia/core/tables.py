@@ -19,7 +19,7 @@ from kalemia.core.schemas import SCHEMAS, TABLES, VERSION
 
 _SEAL = "kalemia.checksum"
 _DAMAGED = "is damaged, or of an older version of Kalemia; delete it and run again"
-_NOT_THERE = "is not there; the study is not finished: run snakemake"
+_NOT_THERE = "does not exist; the study is not finished: run snakemake"
 _MAX_ROWS_PER_GROUP = 32_768  # of a row group, so that one subject's rows are found without reading everybody's
 
 

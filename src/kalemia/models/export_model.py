@@ -103,7 +103,7 @@ def _personal_model(study: Study, paths: ResultPaths, exported: _Exported) -> tu
     if exported.arm not in study.arms:
         raise UserError(f"{weights}: the configuration of {study.results} has no arm {exported.arm!r}")
     if not Path(weights).is_file():
-        raise UserError(f"{weights}: is not there; name a patient and a round that the study has trained")
+        raise UserError(f"{weights}: does not exist; name a patient and a round that the study has trained")
     shard, excerpts, quality = paths.shard(subject), paths.excerpts(subject), paths.quality(subject)
     refuse_other_digests(study, [generic, weights, shard, excerpts, quality])
     network, lineage = load_round(weights, generic, study.network)

@@ -90,7 +90,7 @@ def folder_faults(folder: str | Path) -> Iterator[UserError]:
     for name in dict.fromkeys((*_NEEDED, *hashes)):
         path = folder / name
         if not path.is_file():
-            yield _folder_error(path, "is not there")
+            yield _folder_error(path, "does not exist")
         elif file_hash(path) != hashes.get(name):
             yield _folder_error(path, "was changed or cut off after it was written")
 
@@ -108,7 +108,7 @@ def files_of(folder: str | Path) -> list[str]:
 def _read_fields(path: Path) -> Fields:
     """config.json, if it is as it was written."""
     if not path.is_file():
-        raise UserError(f"{path}: is not there; name a folder that `kalemia export` made")
+        raise UserError(f"{path}: does not exist; name a folder that `kalemia export` made")
     try:
         fields = json.loads(path.read_text("utf-8"))
         hash_ = fields.pop("sha256")

@@ -92,7 +92,7 @@ def _check_arguments(config: ModelConfig, excerpts: Sequence[np.ndarray], labels
     if len(excerpts) != len(labels):
         raise UserError(f"{len(excerpts)} excerpts have {len(labels)} labels; give one for each")
     if wrong := set(labels) - {0, 1, None}:
-        raise UserError(f"{wrong.pop()!r} is no label: 1 is positive, 0 negative, None neither")
+        raise UserError(f"{wrong.pop()!r} is not a label: 1 is positive, 0 negative, None neither")
     if config.network.auxiliary_head != "none":
         raise UserError("the network also estimates values, and labels are not enough to train it; use kalemia enroll")
 

@@ -29,7 +29,7 @@ class Registry:
         """
         name = _name_of(read_model_config(model), folder_hash(model))
         if not _NAME.fullmatch(name):
-            raise UserError(f"{model}: its patient, arm and round ({name}) make no name of a model; export it again")
+            raise UserError(f"{model}: its patient, arm and round ({name}) cannot name a model; export it again")
         place = self._folder / name
         if place.exists():
             if folder_hash(place) != folder_hash(model):
@@ -96,7 +96,7 @@ class Registry:
 
     def _existing_folder(self) -> Path:
         if not self._folder.is_dir():
-            raise UserError(f"{self._folder}: is not there; `kalemia registry add` makes it")
+            raise UserError(f"{self._folder}: does not exist; `kalemia registry add` makes it")
         return self._folder
 
 

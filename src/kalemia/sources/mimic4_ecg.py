@@ -114,7 +114,7 @@ class Mimic4Ecg:
                 match = _PATH.fullmatch(row["PATH"] or "")
                 if not match or int(match[1]) != row["SUBJECT_ID"] or row["ECG_TIME"] is None:
                     raise UserError(
-                        f"{path}: {row['PATH']!r} of subject {row['SUBJECT_ID']} is no ECG with a time, such as"
+                        f"{path}: {row['PATH']!r} of subject {row['SUBJECT_ID']} is not an ECG with a time, such as"
                         " files/p10000032/s107143276/107143276"
                     )
                 listed[row["PATH"]] = row["SUBJECT_ID"], row["ECG_TIME"]

@@ -84,7 +84,7 @@ class Mimic4Description(PhysioNetDescription):
     def optional_tables(self) -> tuple[str, ...]:
         unknown = sorted(set(self.study.source.optional_tables or ()) - set(MIMIC4_PATHS))
         if unknown:
-            raise UserError(f"config: source.optional_tables: {unknown[0]} is no table of source.kind mimic4")
+            raise UserError(f"config: source.optional_tables: {unknown[0]} is not a table of source.kind mimic4")
         return super().optional_tables()
 
     def published_name(self, table: str) -> str:
@@ -128,7 +128,7 @@ class SimulatedDescription(PhysioNetDescription):
         is_low = len(bounds) == 1 and 2.8 <= bounds[0] <= 4.0 and positive.above == positive.from_ == float("-inf")
         if (analyte.name, analyte.unit) != ("potassium", "mEq/L") or not (is_high or is_low):
             raise UserError(
-                "config: analyte: source.kind simulated knows potassium in mEq/L alone, with analyte.positive above a"
+                "config: analyte: source.kind simulated supports only potassium in mEq/L, with analyte.positive above a"
                 " value from 5 to 7, or below one from 2.8 to 4"
             )
 

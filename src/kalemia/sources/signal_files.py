@@ -142,7 +142,7 @@ def _open(path: Path, lead: str) -> FileSignal:
                 f"{path}: its format is not read; WFDB (the record's name without extension), EDF, BDF, CSV and .vital"
                 " are",
             ) from None
-        raise UnreadableRecordingError("no header", f"{shortened(path)} is not there") from None
+        raise UnreadableRecordingError("no header", f"{shortened(path)} does not exist") from None
     except PermissionError:
         raise UnreadableRecordingError("no header", f"{path}: you have no permission to read it") from None
     except Exception:  # readers raise any exception for a malformed file

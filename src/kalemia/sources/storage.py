@@ -89,7 +89,7 @@ class HttpStorage:
             try:
                 return parse(path.read_text(encoding="latin-1"))
             except UserError as error:
-                log.info("%s: is fetched again (%s)", path, error)
+                log.info("%s: fetching it again (%s)", path, error)
         content = self._fetched(name)
         parsed = parse(content.decode("latin-1"))
         self._keep(path, content)

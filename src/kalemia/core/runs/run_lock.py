@@ -87,7 +87,7 @@ def _lock(file: TextIOWrapper) -> bool:
 def _exit_when_free(path: str) -> None:
     with suppress(FileNotFoundError), open(path) as file:  # it is not there if the run ended before this job began
         fcntl.flock(file, fcntl.LOCK_SH)
-    logging.getLogger("kalemia").info("the run that started this job has ended, and the job with it")
+    logging.getLogger("kalemia").info("the run that started this job has ended; stopping")
     os._exit(1)
 
 

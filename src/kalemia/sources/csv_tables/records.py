@@ -132,8 +132,8 @@ class CsvTable:
             what = "carriage return" if marks.text[position] == ord("\r") else "quote"
             line += marks.text.count(b"\n", 0, marks.record_start(position))
             raise UserError(
-                f"{self.path}: line {line}: has a {what} out of place; text with quotes, commas or line breaks stands"
-                " in double quotes, and a quote in it is doubled"
+                f"{self.path}: line {line}: has a {what} out of place; put text with quotes, commas or line"
+                " breaks in double quotes, and double each quote in it"
             )
 
     def _refuse_other_lengths(self, marks: "_Marks", block: RecordBlock) -> None:

@@ -89,7 +89,7 @@ def typed_batches(
                 raise UserError(f"{path}: line {_line_of(path, record)}: {error}") from None
     for name, seen in clocks.items():
         if seen == {False}:
-            raise UserError(f"{path}: {name} holds days alone; the time of day is needed, as in 2101-10-20 16:40:00")
+            raise UserError(f"{path}: {name} has dates without the time of day, as in 2101-10-20 16:40:00")
 
 
 def _place(table: CsvTable, name: str, column: Column) -> int | None:

@@ -92,7 +92,7 @@ def name_subjects(subjects: Iterable[tuple[int, str]]) -> dict[int, str]:
     names: dict[int, str] = {}
     for number, name in subjects:
         if names.setdefault(number, name) != name and number > MAX_SUBJECT:
-            raise UserError(f"subjects {names[number]!r} and {name!r} cannot be told apart; call one of them otherwise")
+            raise UserError(f"subjects {names[number]!r} and {name!r} cannot be told apart; rename one of them")
     return names
 
 

@@ -249,7 +249,7 @@ def _frames_in_file(folder: Path, header: "wfdb.Record", channel: int) -> int:
     try:
         require_file(path)
     except FileNotFoundError:
-        raise UnreadableRecordingError("file missing", f"{shortened(path)} is not there") from None
+        raise UnreadableRecordingError("file missing", f"{shortened(path)} does not exist") from None
     if format_ in _SAMPLE_BYTES:
         n_a_frame = sum(n for n, other in zip(header.samps_per_frame, header.file_name, strict=True) if other == name)
         return int((path.stat().st_size - (header.byte_offset[channel] or 0)) / (_SAMPLE_BYTES[format_] * n_a_frame))
