@@ -132,8 +132,8 @@ def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
 
 def test_vitaldb_is_counted_by_its_tables_before_any_file_is_there(config, tmp_path):
     """Two cases of one person, each with a value in the recording; the third value is of no case's time."""
-    cases = ["1,5,0,3600,60,Colectomy,,4.0,1.0", "2,5,0,3600,60,Kidney transplantation,,4.0,1.0"]
-    columns = "caseid,subjectid,casestart,caseend,age,opname,preop_ecg,preop_k,preop_cr"
+    cases = ["1,5,0,3600,60,F,Colectomy,,4.0,1.0", "2,5,0,3600,60,F,Kidney transplantation,,4.0,1.0"]
+    columns = "caseid,subjectid,casestart,caseend,age,sex,opname,preop_ecg,preop_k,preop_cr"
     (tmp_path / "cases.csv").write_text("\n".join([columns, *cases]) + "\n", encoding="utf-8-sig")
     (tmp_path / "labs.csv").write_text("caseid,dt,name,result\n1,1800,k,6.1\n2,1800,k,4.1\n2,9000,k,4.2\n")
     config["source"] |= {"kind": "vitaldb", "waveforms": "https://example.org/1.0.1", "tables": str(tmp_path)}

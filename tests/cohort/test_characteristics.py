@@ -5,6 +5,7 @@ import pytest
 from kalemia.cohort.characteristics import GROUPS, age_years, ethnicity_group, write_characteristics, write_people
 from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
 from kalemia.report import chiu2022 as paper
+from kalemia.sources.mimic_tables import read_people
 from mirror import write_tables
 
 
@@ -42,7 +43,7 @@ def test_characteristics_by_hand(tmp_path):
     ]
     write_table(tmp_path / "b.parquet", "height_weight", table_from_rows("height_weight", body))
     body, populations, quality, generic = (tmp_path / f"{name}.parquet" for name in "bpqg")
-    write_characteristics(tmp_path, body, populations, [quality], generic, tmp_path / "c.json")
+    write_characteristics(read_people(tmp_path), body, populations, [quality], generic, tmp_path / "c.json")
     result = read_json(tmp_path / "c.json")
     assert result["personal"]["potassium_positive_mean_sd"] == [6.25, pytest.approx(0.3535534)]
     assert result["personal"]["men"] == [1, 1.0]
@@ -64,8 +65,11 @@ def test_everybody_with_a_draw_has_age_and_gender_where_they_are_known(tmp_path)
     ]
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
     write_tables(tmp_path, PATIENTS=['1,1,"F",2100-01-01 00:00:00,,,,0'], ADMISSIONS=[])
-    for tables, known in ((tmp_path, [(1, 50, "F"), (2, None, None)]), (None, [(1, None, None), (2, None, None)])):
-        write_people(tables, tmp_path / "d.parquet", "", tmp_path / "people.parquet")
+    for people, known in (
+        (read_people(tmp_path), [(1, 50, "F"), (2, None, None)]),
+        (None, [(1, None, None), (2, None, None)]),
+    ):
+        write_people(people, tmp_path / "d.parquet", "", tmp_path / "people.parquet")
         rows = read_table(tmp_path / "people.parquet", "people").to_pylist()
         assert [
             (row["subject_id"], row["age_years"] and round(row["age_years"]), row["gender"]) for row in rows

@@ -16,6 +16,7 @@ from kalemia.core.tables import read_table, table_from_rows, write_table
 from kalemia.simulate import TABLES as TABLES_FOLDER
 from kalemia.simulate import simulate_cohort
 from kalemia.sources.mimic_codes import OPTIONAL_TABLES, TABLES, TREATMENT_TABLES
+from kalemia.sources.mimic_tables import read_people
 from kalemia.sources.physionet import PhysioNet
 
 
@@ -48,7 +49,7 @@ def _outputs(mirror, tables, study, folder):
     for kind, made in tables_of.items():
         write_table(folder / f"{kind}.parquet", kind, table_from_rows(kind, made))
     populations, quality, generic = (folder / f"{kind}.parquet" for kind in tables_of)
-    write_characteristics(tables, body, populations, [quality], generic, folder / "c.json")
+    write_characteristics(read_people(tables), body, populations, [quality], generic, folder / "c.json")
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from kalemia.cohort.characteristics import age_years
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.sources import UnreadableRecordingError
@@ -16,22 +17,22 @@ from kalemia.sources.formats.vital_files import extract_lead
 from kalemia.sources.remote.http_files import Web
 from kalemia.sources.signal_files import open_signal
 from kalemia.sources.vitaldb.case_files import FetchedCaseFiles, LocalCaseFiles
-from kalemia.sources.vitaldb.case_tables import LABS, lab_rows, read_cases
+from kalemia.sources.vitaldb.case_tables import LABS, lab_rows, people_of, read_cases
 from kalemia.sources.vitaldb.vitaldb_source import Vitaldb
 from vital_writer import write_vital
 from web_server import HALF, PAGE, serving
 
 LEAD = "SNUADC/ECG_II"
-COLUMNS = "caseid,subjectid,casestart,caseend,age,opname,preop_ecg,preop_k,preop_cr"
+COLUMNS = "caseid,subjectid,casestart,caseend,age,sex,opname,preop_ecg,preop_k,preop_cr"
 LAB_LINES = ["caseid,dt,name,result", "7,600,k,5.9", "7,600,na,141", "8,-3600,k,4.1", "9,900,k,>9", "10,900,k,4.4"]
 
 
 def _write_tables(folder, *cases):
     rows = cases or (
-        "7,100,0,1200,60,Kidney transplantation,Normal Sinus Rhythm,4.9,8.1",
-        "8,100,0,1200.5,61,Thyroidectomy,Electronic ventricular pacemaker,,",
-        "9,200,0,1200,70,Thyroidectomy,Atrial fibrillation,5.4,0.9",
-        "10,300,0,1200,0.7,Liver transplantation,Normal Sinus Rhythm,4.0,0.3",
+        "7,100,0,1200,60,M,Kidney transplantation,Normal Sinus Rhythm,4.9,8.1",
+        "8,100,0,1200.5,61,M,Thyroidectomy,Electronic ventricular pacemaker,,",
+        "9,200,0,1200,70,F,Thyroidectomy,Atrial fibrillation,5.4,0.9",
+        "10,300,0,1200,0.7,F,Liver transplantation,Normal Sinus Rhythm,4.0,0.3",
     )
     (folder / "clinical_data.csv").write_text("\n".join([COLUMNS, *rows]) + "\n", encoding="utf-8-sig")
     (folder / "lab_data.csv").write_text("\n".join(LAB_LINES) + "\n")
@@ -108,7 +109,7 @@ def test_cases_of_one_person_are_years_apart_and_keep_their_values(folder):
     source = _source(folder)
     assert source.recording_names()[100] == ["0007.vital", "0008.vital"]
     first, second = map(source.recording, source.recording_names()[100])
-    assert (first.start, second.start) == (datetime(2100, 1, 1), datetime(2110, 1, 1))
+    assert (first.start, second.start) == (datetime(2100, 1, 1), datetime(2101, 1, 1))
     assert (first.n_samples, second.n_samples) == (150_000, 150_062)
     rows = source.analyte_rows([50971]).to_pylist()
     assert [(row["ROW_ID"], row["VALUE"], row["VALUENUM"]) for row in rows] == [
@@ -127,11 +128,18 @@ def test_a_study_takes_the_cases_of_its_choice_and_age(folder):
     assert adults.analyte_rows([50971])["SUBJECT_ID"].to_pylist() == [100, 200]
 
 
+def test_people_have_the_age_of_their_first_case(folder):
+    people = people_of(read_cases(folder / "clinical_data.csv", "all", 0))
+    assert people.genders == {100: "M", 200: "F", 300: "F"}
+    ages = {subject: round(age_years(birth, datetime(2100, 1, 1)), 1) for subject, birth in people.births.items()}
+    assert ages == {100: 60, 200: 70, 300: 0.7}
+
+
 def test_an_ecg_before_any_operation_excludes_the_person(folder):
     assert _source(folder).excluded_by_code() == {100: "pacing coded", 200: "atrial fibrillation coded"}
 
 
-@pytest.mark.parametrize("row", ["7,1,0,,60,,,,", "7,1,0,999999,60,,,,", "7,1,0,0,60,,,,"])
+@pytest.mark.parametrize("row", ["7,1,0,,60,,,,,", "7,1,0,999999,60,,,,,", "7,1,0,0,60,,,,,"])
 def test_a_case_without_an_end_stops_the_study_in_one_line(tmp_path, row):
     _write_tables(tmp_path, row)
     with pytest.raises(UserError, match=r"clinical_data\.csv: has a case that does not end") as caught:

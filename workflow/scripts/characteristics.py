@@ -8,10 +8,10 @@ with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.sources.registry import describe_source
 
     study = study_of_job(snakemake.config, snakemake.input)
-    tables = describe_source(study).clinical_folder
-    write_people(tables, snakemake.input.draws, study.digest("characteristics"), snakemake.output.people)
+    people = describe_source(study).people()
+    write_people(people, snakemake.input.draws, study.digest("characteristics"), snakemake.output.people)
     write_characteristics(
-        tables=tables,
+        people=people,
         body_path=snakemake.input.body or None,
         populations_path=snakemake.input.populations,
         quality_paths=snakemake.input.quality,

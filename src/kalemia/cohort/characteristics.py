@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
-from kalemia.sources.mimic_tables import births, read_csv_table
+from kalemia.sources.people import People
 
 DAYS_PER_YEAR = 365.25
 # MIMIC-III shifts the birth of people older than 89 by 300 years into the past; their median age is 91.4.
@@ -27,7 +27,7 @@ GROUPS = (*(group for group in ETHNICITIES if group != UNKNOWN), "other", UNKNOW
 
 
 def write_characteristics(
-    tables: str | Path | None,
+    people: People | None,
     body_path: str | Path | None,
     populations_path: str | Path,
     quality_paths: Iterable[str | Path],
@@ -36,7 +36,7 @@ def write_characteristics(
 ) -> None:
     """Write age at the first used draw, gender, ethnicity, height, weight, draws and potassium of both populations.
 
-    Missing values are not imputed but counted, under ``missing``. Without `tables`, age, gender and ethnicity are
+    Missing values are not imputed but counted, under ``missing``. Without `people`, age, gender and ethnicity are
     missing; without `body_path`, height and weight are. Raises `UserError` if a table cannot be read.
     """
     populations = read_table(populations_path, "populations").to_pylist()
@@ -49,7 +49,7 @@ def write_characteristics(
         if row["reason"] is None
     ]
     subjects = {row["subject_id"] for row in populations if row["population"]}
-    people = _read_people(tables, body_path, subjects)
+    known = _collect(people, body_path, subjects)
     result = {}
     for population in ("generic", "personal"):
         subjects = {row["subject_id"] for row in populations if row["population"] == population}
@@ -58,17 +58,16 @@ def write_characteristics(
             for d in draws
             if d["subject_id"] in subjects and (population == "personal" or d["draw_id"] in generic_draws)
         ]
-        result[population] = _describe_population(subjects, used, people)
+        result[population] = _describe_population(subjects, used, known)
     write_json(path, result)
 
 
-def write_people(tables: str | Path | None, draws_path: str | Path, digest: str, path: str | Path) -> None:
-    """Write the age at the first draw and the gender of every subject with a draw; null without `tables`."""
+def write_people(people: People | None, draws_path: str | Path, digest: str, path: str | Path) -> None:
+    """Write the age at the first draw and the gender of every subject with a draw; null without `people`."""
     first: dict[int, datetime] = {}
     for row in read_table(draws_path, "draws", ["subject_id", "draw_time"]).to_pylist():
         first[row["subject_id"]] = min(first.get(row["subject_id"], row["draw_time"]), row["draw_time"])
-    people = _read_people(tables, None, set())
-    births, genders = people["birth"], people["gender"]
+    births, genders = (people.births, people.genders) if people else ({}, {})
     rows = [
         {
             "subject_id": subject,
@@ -92,15 +91,12 @@ def ethnicity_group(text: str | None) -> str:
     return next((group for group, prefixes in ETHNICITIES.items() if text.startswith(prefixes)), "other")
 
 
-def _read_people(tables: str | Path | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
-    """Read characteristic -> subject -> value; height and weight are lists of (time, value)."""
+def _collect(known: People | None, body_path: str | Path | None, subjects: set[int]) -> dict[str, dict]:
+    """Characteristic -> subject -> value; height and weight are lists of (time, value)."""
     people: dict[str, dict] = {name: {} for name in ("birth", "gender", "ethnicity", "height_cm", "weight_kg")}
-    if tables:
-        for row in births(tables).to_pylist():
-            people["birth"][row["SUBJECT_ID"]], people["gender"][row["SUBJECT_ID"]] = row["DOB"], row["GENDER"]
-        people["ethnicity"] = _ethnicity_by_subject(
-            read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"])
-        )
+    if known:
+        people["birth"], people["gender"] = known.births, known.genders
+        people["ethnicity"] = _ethnicity_by_subject(known.ethnicities)
     if body_path:
         for row in read_table(body_path, "height_weight").to_pylist():
             for name in ("height_cm", "weight_kg"):
@@ -109,10 +105,9 @@ def _read_people(tables: str | Path | None, body_path: str | Path | None, subjec
     return people
 
 
-def _ethnicity_by_subject(admissions) -> dict[int, str]:
+def _ethnicity_by_subject(rows: Iterable[tuple[int, int | None, str | None]]) -> dict[int, str]:
     """Each subject's most frequent group; known groups take precedence, then the order of `GROUPS`."""
     counts: dict[int, Counter] = {}
-    rows = {(row["SUBJECT_ID"], row["HADM_ID"], row["ETHNICITY"]) for row in admissions.to_pylist()}
     for subject, _, text in rows:
         counts.setdefault(subject, Counter())[ethnicity_group(text)] += 1
     return {

@@ -7,6 +7,7 @@ from pathlib import Path
 from kalemia.core.config import Study, is_url
 from kalemia.core.errors import UserError
 from kalemia.sources import Source
+from kalemia.sources.people import People
 
 
 class SourceDescription(ABC):
@@ -85,6 +86,10 @@ class SourceDescription(ABC):
     def people_tables(self) -> list[str]:
         """The tables that describe the subjects; none if the source has no such tables."""
         return []
+
+    def people(self) -> People | None:
+        """What these tables say of everybody; None if there are none."""
+        return None
 
     def optional_tables(self) -> tuple[str, ...]:
         """The names of the optional tables that this study has."""

@@ -9,6 +9,7 @@ from kalemia.core.errors import UserError
 from kalemia.sources import Source
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.mimic_codes import MIMIC4_PATHS, OPTIONAL_TABLES, TABLES
+from kalemia.sources.people import People
 
 DATABASE = "mimic3wdb-matched/1.0"
 RECORDINGS = "RECORDS-waveforms"  # the list of all recordings
@@ -43,6 +44,11 @@ class PhysioNetDescription(SourceDescription):
 
     def people_tables(self) -> list[str]:
         return [self.table_path(name) for name in ("PATIENTS", "ADMISSIONS")]
+
+    def people(self) -> People:
+        from kalemia.sources.mimic_tables import read_people
+
+        return read_people(self.tables_folder)
 
     def optional_tables(self) -> tuple[str, ...]:
         chosen = self.study.source.optional_tables

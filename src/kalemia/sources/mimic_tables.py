@@ -13,6 +13,7 @@ from kalemia.sources.csv_tables.records import open_csv
 from kalemia.sources.csv_tables.spellings import MAX_SUBJECT
 from kalemia.sources.csv_tables.typed_batches import Column, typed_batches
 from kalemia.sources.mimic_codes import MIMIC4_PATHS, excluding_codes
+from kalemia.sources.people import People
 
 _ID, _NUMBER, _TEXT = Column(pa.int32()), Column(pa.float64()), Column(pa.string())
 _TIME, _DAY = Column(pa.timestamp("us"), has_clock=True), Column(pa.timestamp("us"))
@@ -120,6 +121,17 @@ def births(tables: str | Path) -> pa.Table:
     years = pc.subtract(people["ANCHOR_YEAR"], people["ANCHOR_AGE"]).to_pylist()
     middles = [year and datetime(year, 7, 1) for year in years]
     return people.select(["SUBJECT_ID", "GENDER"]).append_column("DOB", pa.array(middles, pa.timestamp("us")))
+
+
+def read_people(tables: str | Path) -> People:
+    """Births, genders and ethnicities of everybody."""
+    rows = births(tables).to_pylist()
+    stays = read_csv_table(tables, "ADMISSIONS", ["SUBJECT_ID", "HADM_ID", "ETHNICITY"]).to_pylist()
+    return People(
+        {row["SUBJECT_ID"]: row["DOB"] for row in rows},
+        {row["SUBJECT_ID"]: row["GENDER"] for row in rows},
+        frozenset((row["SUBJECT_ID"], row["HADM_ID"], row["ETHNICITY"]) for row in stays),
+    )
 
 
 def excluded_by_code(tables: str | Path) -> dict[int, str]:

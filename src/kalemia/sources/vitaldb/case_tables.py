@@ -1,9 +1,9 @@
 """The two tables of VitalDB: its cases, of which a study takes some, and the laboratory values of these."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from kalemia.core.errors import UserError
 from kalemia.sources.csv_tables.spellings import MAX_SUBJECT
 from kalemia.sources.csv_tables.typed_batches import Column, typed_batches
+from kalemia.sources.people import People
 
 # item of LABEVENTS -> name and unit in VitalDB, which has no items and no units
 LABS = {
@@ -22,7 +23,8 @@ LABS = {
     50912: ("cr", "mg/dL"),
     50882: ("hco3", "mmol/L"),
 }
-_YEARS_APART = 10  # between two cases of a person, each of which the database puts at 2100-01-01
+_YEAR = 2100  # in which every case of the database begins, on the first of January
+_DAYS_PER_YEAR = 365.25
 _MAX_CASE_S = 48 * 3600.0
 _ID = Column(pa.int32(), never_empty=True, largest=MAX_SUBJECT)
 _NUMBER, _TEXT = Column(pa.float64()), Column(pa.string())
@@ -31,6 +33,7 @@ _CASE_COLUMNS = {
     "subjectid": _ID,
     "caseend": _NUMBER,
     "age": _NUMBER,
+    "sex": _TEXT,
     "opname": _TEXT,
     "preop_ecg": _TEXT,
     "preop_k": _NUMBER,
@@ -46,12 +49,17 @@ _PLAIN_NUMBER = r"^[+-]?\d+(\.\d*)?$"
 
 @dataclass(frozen=True)
 class Case:
-    """A case; `start`: where the study puts it in time; `excluded`: the reason for which its person is excluded."""
+    """A case; `start`: where the study puts it in time; `excluded`: the reason for which its person is excluded.
+
+    sex: M or F.
+    """
 
     number: int
     subject_id: int
     start: datetime
     seconds: float
+    age_years: float
+    sex: str | None
     excluded: str | None
 
     @property
@@ -62,8 +70,8 @@ class Case:
 def read_cases(path: str | Path, chosen: str, min_age_years: float) -> list[Case]:
     """The cases of a study by their number: `all` or `renal`, of people of an age or more; raises `UserError`.
 
-    Several cases of a person are ten years apart, in the order of their numbers, so that laboratory values months from
-    a case stay with it.
+    Several cases of a person are a year apart, in the order of their numbers, so that laboratory values weeks from a
+    case stay with it.
     """
     rows = pa.Table.from_batches(typed_batches(Path(path), _CASE_COLUMNS, "VitalDB's cases"))
     rows = rows.sort_by("caseid")
@@ -76,12 +84,22 @@ def read_cases(path: str | Path, chosen: str, min_age_years: float) -> list[Case
     if chosen == "renal":
         rows = rows.filter(_is_renal(rows))
     cases, n_before = [], Counter()
-    for row in rows.select(["caseid", "subjectid", "caseend"]).to_pylist():
+    for row in rows.select(["caseid", "subjectid", "caseend", "age", "sex"]).to_pylist():
         subject = row["subjectid"]
-        start = datetime(2100 + _YEARS_APART * n_before[subject], 1, 1)
+        start = datetime(_YEAR + n_before[subject], 1, 1)
         n_before[subject] += 1
-        cases.append(Case(row["caseid"], subject, start, row["caseend"], coded.get(subject)))
+        of_case = row["caseid"], subject, start, row["caseend"], row["age"], row["sex"]
+        cases.append(Case(*of_case, coded.get(subject)))
     return cases
+
+
+def people_of(cases: Iterable[Case]) -> People:
+    """The people of some cases; an age is that at the first of them."""
+    first = {case.subject_id: case for case in sorted(cases, key=lambda case: case.start, reverse=True)}
+    return People(
+        {subject: case.start - timedelta(days=case.age_years * _DAYS_PER_YEAR) for subject, case in first.items()},
+        {subject: case.sex for subject, case in first.items()},
+    )
 
 
 def lab_rows(path: str | Path, cases: Collection[Case], item: int) -> pa.Table:

@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kalemia.core.config import is_url
 from kalemia.core.errors import UserError
 from kalemia.sources import Source
 from kalemia.sources.description import SourceDescription
+from kalemia.sources.people import People
+
+if TYPE_CHECKING:
+    from kalemia.sources.vitaldb.case_tables import Case
 
 CASES, LABS = "CASES", "LABS"
 _API_NAMES = {CASES: "cases", LABS: "labs"}
@@ -54,6 +59,14 @@ class VitaldbDescription(SourceDescription):
     def cohort_tables(self) -> list[str]:
         return [self.table_path(name) for name in (CASES, LABS)]
 
+    def people_tables(self) -> list[str]:
+        return [self.table_path(CASES)]
+
+    def people(self) -> People:
+        from kalemia.sources.vitaldb.case_tables import people_of
+
+        return people_of(self._cases())
+
     def table_path(self, name: str) -> str:
         folder = Path(self.tables_folder)
         if self.downloads_tables:
@@ -72,7 +85,6 @@ class VitaldbDescription(SourceDescription):
         from kalemia.sources.remote.download_tables import SUMS
         from kalemia.sources.remote.http_files import Web
         from kalemia.sources.vitaldb.case_files import FetchedCaseFiles, LocalCaseFiles
-        from kalemia.sources.vitaldb.case_tables import read_cases
         from kalemia.sources.vitaldb.vitaldb_source import Vitaldb
 
         settings, files = self.study.source, LocalCaseFiles(self.waveforms)
@@ -81,8 +93,12 @@ class VitaldbDescription(SourceDescription):
             name_of = (_PHYSIONET_FILE if has_sums else _API_FILE).format
             web = Web(self.waveforms, settings.max_attempts, settings.timeout_s, landmark=SUMS if has_sums else None)
             files = FetchedCaseFiles(web, name_of, has_sums, Path(self.study.cache_folder) / "vitaldb")
-        cases = read_cases(self.table_path(CASES), settings.cases, settings.min_age_years)
-        return Vitaldb(cases, files, self.table_path(LABS))
+        return Vitaldb(self._cases(), files, self.table_path(LABS))
+
+    def _cases(self) -> list["Case"]:
+        from kalemia.sources.vitaldb.case_tables import read_cases
+
+        return read_cases(self.table_path(CASES), self.study.source.cases, self.study.source.min_age_years)
 
 
 def _is_physionet(place: str) -> bool:
