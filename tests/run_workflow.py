@@ -27,7 +27,7 @@ def snakemake_command(folder: Path, *arguments: str, studies: tuple[str, ...] = 
     return list(map(str, command))
 
 
-_NOT_COMPARED = ("logs/", "times/", "generic/history.parquet")  # which tell the seconds that things took
+_NOT_COMPARED = ("logs/", "times/", "generic/history.parquet", "source/cache/tally")  # which tell when and how long
 
 
 def contents_of(results: Path) -> dict[str, bytes]:

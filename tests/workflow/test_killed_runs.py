@@ -16,6 +16,7 @@ from kalemia.core.config import Study
 from kalemia.core.config_files import merge_config
 from kalemia.core.runs.digests import expected_digest
 from kalemia.core.tables import read_json, table_digest
+from killed_study import wait_for_the_end_of
 from run_workflow import ROOT, contents_of, run_snakemake, snakemake_command
 
 pytestmark = pytest.mark.workflow
@@ -47,18 +48,6 @@ def _wait_for(pattern: str, folder: Path, process: subprocess.Popen) -> None:
         time.sleep(0.01)
 
 
-def _wait_for_the_end_of(group: int) -> None:
-    """Jobs end with their run though nobody kills them; a job server that was still loading ends when it has loaded."""
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    pytest.fail("processes of a run go on after it was killed")
-
-
 def test_a_study_killed_while_batches_are_made_goes_on_by_the_same_command(finished, tmp_path):
     """The whole group while excerpts are read, then Snakemake alone while beats are made."""
     for stage in ("excerpts", "beats"):
@@ -73,7 +62,7 @@ def test_a_study_killed_while_batches_are_made_goes_on_by_the_same_command(finis
         else:
             process.kill()
         process.wait()
-        _wait_for_the_end_of(process.pid)
+        wait_for_the_end_of(process.pid)
     parts = list(tmp_path.glob("results/*/.batch-*"))
     assert parts
     assert _run(tmp_path, "--dry-run", POPULATIONS).returncode == 0
