@@ -55,6 +55,15 @@ onstart:
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+    jobs = workflow.dag.needrun_jobs()
+    tables = [
+        job.wildcards.table for job in jobs if job.rule.name == "download_table"
+    ]
+    if tables:
+        from kalemia.fetch_study import announce_tables
+
+        with suppress(UserError):  # which the job will raise, too
+            announce_tables(study, source, tables)
 
 
 onsuccess:

@@ -1,5 +1,6 @@
 # What the rules call: the study, its paths and its subjects. Only what needs Snakemake is here; the rest is in the library.
 import sys
+from contextlib import suppress
 from functools import cache
 from inspect import signature
 from pathlib import Path
@@ -8,7 +9,7 @@ from kalemia.beats.review_decisions import read_review_decisions
 from kalemia.core.config import ROLLING, Study
 from kalemia.core.config_files import check_arguments, config_text, read_config
 from kalemia.core.config_validation import check_config
-from kalemia.core.errors import exit_on_user_error
+from kalemia.core.errors import UserError, exit_on_user_error
 from kalemia.core.job_server import start_server
 from kalemia.core.paths import SUBJECTS_PER_BATCH, ResultPaths, subject_id
 from kalemia.core.schemas import EVALUATION, EXPLANATION

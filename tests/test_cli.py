@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from conftest import ROOT
 from kalemia import __version__
 from kalemia.cli import main
 
@@ -12,3 +15,20 @@ def test_version_and_help_say_what_kalemia_is_not(option, capsys):
     assert ended.value.code == 0
     assert "Research use only, not a medical device." in said
     assert option == "--help" or said.startswith(f"kalemia {__version__}. ")
+
+
+@pytest.mark.parametrize("name", ["folder", "", "folder/.."])
+def test_a_folder_in_place_of_a_record_is_called_one(tmp_path, capsys, name):
+    (tmp_path / "folder").mkdir()
+    assert main(["beats", str(tmp_path / name), "--out", str(tmp_path / "b.parquet")]) == 1
+    assert capsys.readouterr().err.endswith("is a folder; name a record in it\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no place like /proc")
+@pytest.mark.parametrize(
+    ("more", "place"), [(["--out", "/proc/x.parquet"], "x.parquet"), (["--plot", "/proc/x.png"], "x.png")]
+)
+def test_an_output_in_a_place_that_takes_no_files_is_one_line(tmp_path, capsys, more, place):
+    ward = str(ROOT / "tests/own/ward-3")
+    assert main(["beats", ward, "--lead", "MLII", "--out", str(tmp_path / "b.parquet"), *more]) == 1
+    assert capsys.readouterr().err == f"kalemia: /proc/{place}: nothing can be written there; choose another place\n"

@@ -94,11 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", help="check whether a study can run, and what is missing; exit status 1 if it cannot"
     )
-    check.add_argument(
-        "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
-    )
-    check.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
+    _add_study(check)
     check.set_defaults(run=_check)
+    fetch = commands.add_parser("fetch", help="fetch what a study needs from the web before it runs")
+    _add_study(fetch)
+    fetch.add_argument("--dry-run", action="store_true", help="say how much would be fetched from where, and stop")
+    fetch.set_defaults(run=_fetch)
     status = commands.add_parser(
         "status", help="count the finished files of a study per stage and patient; starts nothing"
     )
@@ -147,6 +148,14 @@ def _add_configuration(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them, as for snakemake"
     )
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    """As `_add_configuration`, for commands that are about one study."""
+    command.add_argument(
+        "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
+    )
+    command.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
 
 
 def _read_study(options: argparse.Namespace) -> "Study":
@@ -286,6 +295,26 @@ def _check(options: argparse.Namespace) -> None:
 
     for line in check_lines(_read_study(options)):
         print(line, flush=True)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    import signal
+
+    from kalemia.fetch_study import fetch_lines
+
+    study = _read_study(options)
+    before = signal.signal(signal.SIGINT, _stop_fetching)
+    try:
+        for line in fetch_lines(study, options.dry_run):
+            print(line, flush=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stop_fetching(*_: object) -> None:
+    """End at once, not when the requests under way have ended: what is fetched is kept, whole or as a part."""
+    os.write(2, b"\nkalemia: stopped; what is fetched is kept, and the same command goes on\n")
+    os._exit(130)
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from kalemia.core.config_files import SETTINGS_FILE, read_settings
+from kalemia.core.files.atomic import make_folder
 from kalemia.core.tables import read_table
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 
@@ -50,6 +51,6 @@ def copy_without_ecg(results: Path, to: Path) -> Path:
     for path in [results / SETTINGS_FILE, *(path for pattern in KEPT for path in results.glob(pattern))]:
         if path.is_file():
             copy = to / path.relative_to(results)
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(copy.parent)
             shutil.copyfile(path, copy)
     return to

@@ -11,6 +11,7 @@ from kalemia.cohort.inclusion_flow import (
     count_flags,
     count_inclusion_flow,
     describe_window,
+    displayed_steps,
     step_descriptions,
 )
 
@@ -71,3 +72,27 @@ def test_the_page_states_the_offset_of_the_window(study, offset_hours, expected)
     cohort = dataclasses.replace(study.cohort, offset_hours=offset_hours)
     assert describe_window(cohort) == expected
     assert expected in step_descriptions(study.analyte, cohort, study.populations)["recorded before the draw"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "recorded before the draw"),
+        ({"offset_hours": -2.0}, "recorded after the draw"),
+        ({"pairing_hours": 4.0}, "recorded near the draw"),
+    ],
+)
+def test_a_page_says_where_in_time_the_ecg_of_a_draw_is(study, changes, name):
+    cohort = dataclasses.replace(study.cohort, **changes)
+    steps = count_inclusion_flow([], step_descriptions(study.analyte, cohort, study.populations))["steps"]
+    shown = displayed_steps(steps, study.analyte, cohort, has_items=True)
+    assert shown[3]["step"] == name
+    assert [step["rule"] for step in shown] == [step["rule"] for step in steps]
+
+
+def test_a_page_names_neither_items_nor_codes_that_the_study_does_not_have(study):
+    cohort = dataclasses.replace(study.cohort, exclude_codes=False)
+    steps = count_inclusion_flow([], step_descriptions(study.analyte, cohort, study.populations))["steps"]
+    shown = displayed_steps(steps, study.analyte, cohort, has_items=False)
+    assert shown[0]["rule"] == "potassium"
+    assert [step["step"] for step in shown[:3]] == ["value measured", "value usable", "recorded before the draw"]

@@ -3,13 +3,14 @@
 import errno
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from kalemia.core.errors import UserError
-from kalemia.core.files.atomic import atomic_file, atomic_folder, is_part
+from kalemia.core.files.atomic import atomic_file, atomic_folder, is_part, make_folder
 
 
 def test_nothing_is_left_of_a_file_whose_writing_failed(tmp_path):
@@ -131,3 +132,23 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path):
         part.write_text("whole")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     assert not (tmp_path / "pipe").is_file()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no place like /proc")
+@pytest.mark.parametrize("open_", [atomic_file, atomic_folder])
+def test_a_place_that_takes_no_files_is_one_line(open_):
+    with (
+        pytest.raises(UserError, match="/proc/x: nothing can be written there; choose another place"),
+        open_("/proc/x"),
+    ):
+        pass
+    with pytest.raises(UserError, match="/proc/x/y: nothing can be written there"):
+        make_folder(Path("/proc/x/y"))
+
+
+@pytest.mark.parametrize("open_", [atomic_file, atomic_folder])
+def test_a_file_in_place_of_a_folder_is_named_and_not_a_part(open_, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="a part of this path is a file") as caught, open_(tmp_path / "file/a/b"):
+        pass
+    assert ".part" not in str(caught.value)

@@ -51,7 +51,7 @@ def test_a_damaged_model_is_not_added_and_nothing_is_left(tmp_path):
 
 def test_a_model_whose_arm_is_a_path_is_refused(tmp_path):
     model = write_model(tmp_path / "model", arm="../../elsewhere")
-    with pytest.raises(UserError, match="make no name of a model"):
+    with pytest.raises(UserError, match="cannot name a model"):
         Registry(tmp_path / "registry").add(model)
     assert {path.name for path in tmp_path.iterdir()} == {"model"}
 
@@ -139,3 +139,12 @@ def test_what_is_not_there_is_refused_in_one_line(registry, tmp_path, arguments,
     assert said.err.startswith("kalemia: ")
     assert said.err.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["list", "verify"])
+def test_a_folder_without_a_model_and_a_file_are_no_registry(tmp_path, capsys, command):
+    (tmp_path / "notes.txt").write_text("not a model")
+    assert main(["registry", command, str(tmp_path)]) == 1
+    assert capsys.readouterr().err.endswith("holds no model; name the folder that `kalemia registry add` was given\n")
+    assert main(["registry", command, str(tmp_path / "notes.txt")]) == 1
+    assert capsys.readouterr().err.endswith("notes.txt: is a file; a registry is a folder\n")

@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from kalemia.core.paths import subject_name
 from kalemia.core.schemas import EVALUATION
-from kalemia.core.tables import read_json, read_table, table_from_rows, write_table
+from kalemia.core.tables import read_json, read_table, table_from_rows, write_json, write_table
 from kalemia.report import chiu2022 as paper
 from kalemia.report.cards import reporting_items
 from kalemia.report.figures.palette import LIGHT
@@ -73,6 +73,31 @@ def test_people_are_called_as_in_their_own_tables_and_found_as_in_paths(results,
         assert subject not in re.sub(r'(href|id|xlink:href)="[^"]*"', "", text)
     assert f"patients/{subject}/report.html" in (copied / "report.html").read_text()
     assert subject_name(PERSONAL[1]) in re.sub(r'href="[^"]*"', "", (copied / "report.html").read_text())
+
+
+def test_the_page_of_ones_own_study_speaks_of_nothing_that_is_only_in_mimic(results, study, tmp_path):
+    copied = shutil.copytree(results, tmp_path / "copy")
+    known = read_json(copied / "cohort/characteristics.json")
+    for population in known.values():
+        population |= {"men": [None, None], "ethnicity": None}
+        population |= {key: [None, None, None] for key in population if key.endswith("_median_iqr")}
+    write_json(copied / "cohort/characteristics.json", known)
+    source = dataclasses.replace(study.source, kind="local", waveforms="own", tables="own")
+    cohort = dataclasses.replace(study.cohort, exclude_codes=False)
+    own = dataclasses.replace(study, source=source, cohort=cohort)
+    write_page(copied / "report.html", own, copied)
+    page = (copied / "report.html").read_text()
+    assert re.search("the user.{1,6}s own recordings", page)
+    for words in (
+        "MIMIC-III hides",
+        "Hispanic, n (%)",
+        "Men, n (%)",
+        "Height, cm",
+        "coded",
+        "diagnosis codes",
+        "Age at the first draw, years, median",
+    ):
+        assert words not in re.sub("<svg.*?</svg>", "", page, flags=re.DOTALL), words
 
 
 def test_references_within_a_page_arrive_and_ids_are_unique(results):

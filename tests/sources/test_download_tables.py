@@ -76,7 +76,7 @@ def test_credentials_of_netrc_are_never_sent_unencrypted(site, tmp_path, monkeyp
 
 
 def test_an_interrupted_download_resumes(site, published, tmp_path, monkeypatch):
-    monkeypatch.setattr("kalemia.sources.remote.download_tables._PART_BYTES", 50_000)
+    monkeypatch.setattr("kalemia.sources.remote.download_tables._PART_BYTES", (50_000, 50_000))
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True
     with pytest.raises(UserError, match="run again"):
         _download(site, tmp_path)

@@ -160,7 +160,7 @@ def test_an_ecg_that_left_the_list_is_told(ecg_folder):
 @pytest.mark.parametrize("wrong", [ROW.replace("p10000032", "p10000033"), ROW.replace("files/", "../"), ROW[:-4]])
 def test_a_wrong_line_of_the_list_stops_the_study_in_one_line(ecg_folder, wrong):
     (ecg_folder / "record_list.csv").write_text(f"subject_id,study_id,file_name,ecg_time,path\n{wrong}\n")
-    with pytest.raises(UserError, match=r"record_list\.csv: .*is no ECG with a time") as caught:
+    with pytest.raises(UserError, match=r"record_list\.csv: .*is not an ECG with a time") as caught:
         Mimic4Ecg(LocalStorage(ecg_folder)).recording_names()
     assert "\n" not in str(caught.value)
 

@@ -21,12 +21,13 @@ FLAGS = (
     "twin",
     "contaminated",
 )
+MEASURED, CODED, RECORDED = "value measured", "no atrial fibrillation or pacing coded", "recorded before the draw"
 # Step -> the reasons for exclusion at that step, in the order in which draws pass the steps.
 STEPS: dict[str, tuple[str, ...]] = {
-    "value measured": (),
+    MEASURED: (),
     "value usable": FLAGS,
-    "no atrial fibrillation or pacing coded": ("atrial fibrillation coded", "pacing coded"),
-    "recorded before the draw": (
+    CODED: ("atrial fibrillation coded", "pacing coded"),
+    RECORDED: (
         "no recording",
         "not recording at the time",
         "no header",
@@ -72,10 +73,10 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
     )
     preferred_lead = f"lead {cohort.lead}" if cohort.prefer_recording == "usable_lead" else "any lead"
     return {
-        "value measured": f"{analyte.name}, item {items}",
+        MEASURED: f"{analyte.name}, item {items}",
         "value usable": f"values of hemolyzed specimens are {hemolyzed}, values that jump by {jump} and back at the"
         f" next value are {contaminated}",
-        "recorded before the draw": describe_pairing(cohort)
+        RECORDED: describe_pairing(cohort)
         if cohort.pairing_hours
         else f"{cohort.min_recorded_minutes:g} of the {describe_window(cohort)},"
         f" at most {cohort.max_missing_minutes:g} outside the recording; if recordings overlap, the one with more of"
@@ -86,6 +87,26 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
             "within_patients": "generic: equally many draws of both classes from people who have both",
         }[populations.generic_sampling],
     }
+
+
+def step_name(step: str, cohort: Cohort) -> str:
+    """A step as a page calls it: the ECG may come after the draw, or be the one nearest in time."""
+    if step != RECORDED or not (cohort.pairing_hours or cohort.offset_hours < 0):
+        return step
+    return "recorded near the draw" if cohort.pairing_hours else "recorded after the draw"
+
+
+def displayed_steps(steps: list[dict], analyte: Analyte, cohort: Cohort, has_items: bool) -> list[dict]:
+    """The steps of ``cohort/flow.json`` for a page: by their names, and without what the study does not have.
+
+    has_items: whether the values have the item numbers of a laboratory's database.
+    """
+    shown = [step for step in steps if cohort.exclude_codes or step["step"] != CODED]
+    rules = {} if has_items else {MEASURED: analyte.name}
+    return [
+        step | {"step": step_name(step["step"], cohort), "rule": rules.get(step["step"], step["rule"])}
+        for step in shown
+    ]
 
 
 def describe_window(cohort: Cohort) -> str:

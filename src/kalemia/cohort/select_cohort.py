@@ -12,16 +12,18 @@ import pyarrow.compute as pc
 from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
 from kalemia.cohort.labs import build_draws
 from kalemia.cohort.matching import Match, headers_to_read, match_draws, pair_draws, recordings_outside_admissions
-from kalemia.core.config import Analyte, Cohort, Populations
+from kalemia.core.config import Analyte, Cohort, Populations, is_url
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import log_and_print
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_subject_rows, read_table, table_from_rows, write_table
 from kalemia.core.wording import plural
 from kalemia.sources import CORRECTED, SHORTER, Recording, Source, recordings_named
+from kalemia.sources.remote.fetch_notice import announce_fetch
 
 log = logging.getLogger(__name__)
 
+_USUAL_HEADER_BYTES = 2000
 SUBJECT_COLUMNS = ("subject_id", "candidate_population")
 
 
@@ -44,6 +46,7 @@ def write_cohort(
     draws, unreadable = select_draws(source, analyte, cohort, populations, seed)
     _tell_lost(unreadable)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"]))
+    _announce_ecg(source, to_read, cohort.lead)
     subjects = sorted({*zip(*(to_read[name].to_pylist() for name in SUBJECT_COLUMNS), strict=True)})
     log.info("%d of %d draws will be read, from %d subjects", len(to_read), len(draws), len(subjects))
     write_table(draws_path, "draws", draws, digest)
@@ -58,6 +61,20 @@ def _tell_lost(ledger: list[dict]) -> None:
     if lost:
         counts = ", ".join(f"{n} {reason}" for reason, n in Counter(lost).most_common())
         log_and_print(f"{plural(len(lost), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which")
+
+
+def _announce_ecg(source: Source, draws: pa.Table, lead: str) -> None:
+    """Print how much ECG will be fetched for the draws to read, if any."""
+    if not is_url(source.where):
+        return
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in draws.select(["recording", "sample_from", "sample_to"]).to_pylist():
+        spans[row["recording"]].append((row["sample_from"], row["sample_to"]))
+    sizes = {
+        name: source.bytes_to_fetch(source.recording(name), lead, mine, is_about=True) for name, mine in spans.items()
+    }
+    if n := sum(len(spans[name]) for name, size in sizes.items() if size):
+        announce_fetch("ECG excerpt", n, sum(sizes.values()), source.where, is_about=True)
 
 
 def select_draws(
@@ -118,7 +135,10 @@ def _match_recordings(
     needed = (
         {subject_id: names[subject_id] for subject_id in usable} if paired else headers_to_read(source, names, last_end)
     )
-    headers = recordings_named(source, [name for subject_names in needed.values() for name in subject_names])
+    opened = [name for subject_names in needed.values() for name in subject_names]
+    if n_missing := len(source.headers_to_fetch(opened)):
+        announce_fetch("header", n_missing, _USUAL_HEADER_BYTES * n_missing, source.where, is_about=True)
+    headers = recordings_named(source, opened)
     matches: list[Match | None] = [None] * len(reason)
     for subject_id, rows in usable.items():
         subject_headers = [headers[name] for name in needed[subject_id]]

@@ -20,8 +20,26 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
+_is_job = False
+
+
+def is_job() -> bool:
+    """Whether this process is a job of the workflow."""
+    return _is_job
+
+
+def shows_bars() -> bool:
+    """Whether progress is a bar: on a terminal, but not in a job, beside which others print."""
+    return sys.stderr.isatty() and not _is_job
+
+
 def track_progress(description: str, items: Iterable[_T], total: int) -> Iterator[_T]:
-    """Yield the items, and log and print from time to time how many are done and how long the rest will take."""
+    """Yield the items, and show how many are done and how long the rest takes: a bar, or a line from time to time."""
+    if shows_bars():
+        from tqdm import tqdm  # here, because jobs never need it
+
+        yield from tqdm(items, description, total, leave=False)
+        return
     started = last_printed = time.monotonic()
     for n_done, item in enumerate(items, start=1):
         yield item
@@ -54,8 +72,10 @@ def job_log(path: str, rule: str) -> Iterator[logging.Logger]:
     An error for a person (`core.errors.as_user_error`) becomes the last line of the log, and exit status 1. Where a job
     server runs (`core.job_server`), the job is handed over to it. On the machine of the run, the job ends with the run.
     """
+    global _is_job
     run_in_server()
     end_with_run()
+    _is_job = True
     began_s = time.monotonic()
     log = logging.getLogger("kalemia")
     log.setLevel(logging.INFO)

@@ -43,10 +43,16 @@ class Registry:
         return name
 
     def names(self) -> list[str]:
-        """The names of all models, patients before generic networks, rounds in their order."""
+        """The names of all models, patients before generic networks, rounds in their order.
+
+        Raises `UserError` for a folder without any: it is no registry.
+        """
         folder = self._existing_folder()
         found = [path.relative_to(folder).as_posix() for path in folder.glob("*/**/")]
-        return sorted(filter(_NAME.fullmatch, found), key=_place_in_list)
+        names = sorted(filter(_NAME.fullmatch, found), key=_place_in_list)
+        if not names:
+            raise UserError(f"{folder}: holds no model; name the folder that `kalemia registry add` was given")
+        return names
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """For a person: a head, then each model with its study, its draws, the time of the latest, and its SHA-256."""
@@ -95,6 +101,8 @@ class Registry:
                 yield f"{path}: does not belong to a model"
 
     def _existing_folder(self) -> Path:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise UserError(f"{self._folder}: is a file; a registry is a folder")
         if not self._folder.is_dir():
             raise UserError(f"{self._folder}: does not exist; `kalemia registry add` makes it")
         return self._folder

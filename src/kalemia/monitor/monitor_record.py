@@ -11,6 +11,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from kalemia.core.errors import UserError
+from kalemia.core.files.atomic import make_folder
 from kalemia.core.tables import empty_table, table_from_rows, write_table
 from kalemia.models.model import Model
 from kalemia.monitor.alerts import find_alerts
@@ -41,14 +42,14 @@ class RecordMonitor:
         if not windows:
             minutes, least = self._record.n_samples / MINUTE, self._model.config.min_recorded_minutes
             raise UserError(f"{self._record.path}: has {minutes:.1f} minutes; a window needs at least {least:g}")
-        self._out.mkdir(parents=True, exist_ok=True)
+        make_folder(self._out)
         self._add(windows, threading.Event())
         return self._write()
 
     def follow(self) -> str:
         """As `run`, and add each new minute of a recording that grows, until SIGINT or SIGTERM."""
         logging.getLogger(signal_files.__name__).setLevel(logging.ERROR)  # it is shorter than its header says each time
-        self._out.mkdir(parents=True, exist_ok=True)
+        make_folder(self._out)
         with _stop_event() as stopped:
             summary = self._write()
             while not stopped.is_set():

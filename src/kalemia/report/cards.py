@@ -76,7 +76,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
     populations = [
         f"{plural(people['n'], 'patient')} with {plural(people['draws'], 'draw')}, {count(people['positive'])} of them"
         " positive.",
-        f"Age {_median(people['age_median_iqr'])} years; men {count_percent(people['men'])}.",
+        *_ages(people),
         _source(study),
         "The report's inclusion flow gives the reasons for exclusion."
         f" The {plural(len(data.personal), 'personal patient')} are not part of these data.",
@@ -184,6 +184,13 @@ def _source(study: Study) -> str:
         f" Positive: {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit};"
         f" negative: {bounds(study.analyte.negative)}."
     )
+
+
+def _ages(people: dict) -> list[str]:
+    """Age and sex, if the source knows them."""
+    if people["men"][0] is None:
+        return []
+    return [f"Age {_median(people['age_median_iqr'])} years; men {count_percent(people['men'])}."]
 
 
 def _reporting_table() -> Table:

@@ -85,11 +85,16 @@ class LeadExcerpt:
     problems: list["UnreadableRecordingError"] = field(default_factory=list)
 
 
+Spans = Sequence[tuple[int, int]]  # samples of a recording, half open
+
+
 class Source(Protocol):
     """Draws of the analyte, recordings by subject, and one lead of a recording by sample."""
 
     connections: int
     """The number of headers that may be read at the same time."""
+    where: str
+    """The folder or the URL of the recordings."""
 
     def recording_names(self) -> dict[int, list[str]]:
         """The names of every subject's recordings."""
@@ -105,6 +110,15 @@ class Source(Protocol):
 
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) of a lead."""
+
+    def headers_to_fetch(self, names: Iterable[str]) -> list[str]:
+        """The recordings for whose header a server must be asked."""
+
+    def bytes_to_fetch(self, recording: Recording, lead: str, spans: Spans, *, is_about: bool = False) -> int:
+        """The bytes that `read_lead` would fetch for some spans; `is_about`: an estimate without any request."""
+
+    def stay_offline(self) -> None:
+        """Raise `kalemia.sources.storage.NotFetchedError` from now on for what would have to be fetched."""
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The values of an analyte, in the columns of LABEVENTS."""

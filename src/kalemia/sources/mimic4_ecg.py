@@ -1,7 +1,7 @@
 """MIMIC-IV: its tables, and the 12-lead ECGs of ten seconds of MIMIC-IV-ECG, local or by HTTP."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,14 @@ import pyarrow as pa
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, Recording, Segment, Spans, UnreadableRecordingError
 from kalemia.sources import mimic_tables as mimic
 from kalemia.sources.csv_tables.spellings import MAX_SUBJECT
 from kalemia.sources.csv_tables.typed_batches import Column, typed_batches
 from kalemia.sources.formats.file_signal import find_lead
 from kalemia.sources.formats.wfdb_files import read_header
 from kalemia.sources.mimic_layout import RECORD_LIST
-from kalemia.sources.sample_files import file_of_lead
+from kalemia.sources.sample_files import SampleFile, file_of_lead
 from kalemia.sources.signal_files import open_signal, read_excerpt
 from kalemia.sources.storage import Storage
 
@@ -30,6 +30,7 @@ _COLUMNS = {
     "ECG_TIME": Column(pa.timestamp("us"), has_clock=True),
     "PATH": Column(pa.string()),
 }
+_USUAL_BYTES = 121_500  # of an ECG with its header
 _MAX_SAMPLES = 10 * 60 * 5000  # of a header that is believed; ten seconds have 5,000
 
 
@@ -39,11 +40,13 @@ class Mimic4Ecg:
     No header is read before an ECG is: all have the same form.
     """
 
-    connections = 1
-
-    def __init__(self, storage: Storage, tables: str | Path | None = None):
-        self.storage = storage
+    def __init__(self, storage: Storage, tables: str | Path | None = None, connections: int = 1):
+        self.storage, self.connections = storage, connections
         self._tables = tables
+
+    @property
+    def where(self) -> str:
+        return self.storage.where
 
     @property
     def fetched_bytes(self) -> int:
@@ -84,6 +87,23 @@ class Mimic4Ecg:
             problem = error
         return LeadExcerpt(np.full(stop - start, np.nan, np.float32), problems=[problem])
 
+    def headers_to_fetch(self, names: Iterable[str]) -> list[str]:
+        """None, because no header is read before an ECG is."""
+        return []
+
+    def bytes_to_fetch(self, recording: Recording, lead: str, spans: Spans, *, is_about: bool = False) -> int:
+        """All of the twelve leads, whatever the spans."""
+        name = recording.name
+        if is_about and not self.storage.has_header(name):
+            return _USUAL_BYTES
+        try:
+            return self.storage.bytes_to_fetch(name, *self._whole_file(name, lead))
+        except (FileNotFoundError, UnreadableRecordingError):
+            return 0
+
+    def stay_offline(self) -> None:
+        self.storage.stay_offline()
+
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return mimic.analyte_rows(self._tables, items)
 
@@ -122,11 +142,14 @@ class Mimic4Ecg:
 
     def _local_record(self, name: str, lead: str) -> Path:
         """A local WFDB record with the whole ECG; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+        local, _ = self.storage.samples(name, *self._whole_file(name, lead))
+        return Path(f"{local}.hea")
+
+    def _whole_file(self, name: str, lead: str) -> tuple[SampleFile, int, int]:
+        """The file with the lead, its first sample and the one after its last; raises as `_local_record` does."""
         path = self.storage.header(name)
         header = read_header(path)
         channel = find_lead(lead, getattr(header, "sig_name", None) or [], Path(name))
         if not 0 < (header.sig_len or 0) <= _MAX_SAMPLES:
             raise UnreadableRecordingError("unreadable header", f"{name}: has {header.sig_len} samples")
-        file = file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
-        local, _ = self.storage.samples(name, file, 0, header.sig_len)
-        return Path(f"{local}.hea")
+        return file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1")), 0, header.sig_len

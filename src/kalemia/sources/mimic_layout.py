@@ -21,6 +21,7 @@ class PhysioNetDescription(SourceDescription):
 
     description = "recordings and tables in PhysioNet's layout"
     has_clinical_database = True
+    age_rule = " (91.4 if MIMIC-III hides an age above 89)"
 
     @property
     def tables_folder(self) -> str:
@@ -41,6 +42,9 @@ class PhysioNetDescription(SourceDescription):
 
     def cohort_tables(self) -> list[str]:
         return [self.table_path(name) for name in TABLES]
+
+    def downloaded_tables(self) -> tuple[str, ...]:
+        return (*TABLES, *self.optional_tables()) if self.downloads_tables else ()
 
     def people_tables(self) -> list[str]:
         return [self.table_path(name) for name in ("PATIENTS", "ADMISSIONS")]
@@ -83,6 +87,7 @@ class Mimic4Description(PhysioNetDescription):
     """MIMIC-IV's tables and 12-lead ECGs in folders or at URLs, the demo's or the whole sets'."""
 
     description = "MIMIC-IV and MIMIC-IV-ECG in PhysioNet's layout"
+    age_rule = " (to half a year; of people above 89 as if they were 91 in the year that MIMIC-IV gives)"
 
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
         return [] if self.downloads_recordings else [f"{self.waveforms}/{RECORD_LIST}"]
@@ -106,13 +111,15 @@ class Mimic4Description(PhysioNetDescription):
         settings = self.study.source
         limits = settings.max_attempts, settings.timeout_s, settings.max_connections
         web = Web(self.waveforms, *limits, landmark=RECORD_LIST)
-        return Mimic4Ecg(HttpStorage(web, Path(self.study.cache_folder) / "mimic-iv-ecg"), self.tables_folder)
+        storage = HttpStorage(web, Path(self.study.cache_folder) / "mimic-iv-ecg")
+        return Mimic4Ecg(storage, self.tables_folder, settings.max_connections)
 
 
 class SimulatedDescription(PhysioNetDescription):
     """The simulated cohort, which a rule writes into the results folder."""
 
     description = "a simulated cohort in PhysioNet's layout"
+    age_rule = ""
     is_simulated = True
     downloads_tables = False
 

@@ -1,9 +1,10 @@
 """Recordings of MIMIC-III's matched subset and its clinical tables, in PhysioNet's layout, local or by HTTP."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,19 @@ import wfdb
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, LeadSegment, Recording, Segment, Spans, UnreadableRecordingError
 from kalemia.sources import mimic_tables as mimic
 from kalemia.sources.formats.file_signal import find_lead, millivolts
 from kalemia.sources.formats.wfdb_files import read_header, scale, wfdb_unit
 from kalemia.sources.mimic_layout import DATABASE, RECORDINGS
-from kalemia.sources.sample_files import file_of_lead
+from kalemia.sources.sample_files import SampleFile, file_of_lead
 from kalemia.sources.signal_faults import converter_range, faults_of
 from kalemia.sources.storage import LocalStorage, Storage
 
 GAP = "~"
 _NAME = re.compile(r"p\d\d/p(\d{6})/p\1-(\d{4}(?:-\d\d){4})", re.ASCII)
 _MAX_SHOWN = 80  # characters of a wrong line
+_USUAL_LEADS = 4  # of a byte a sample, in one file
 _SEGMENT = re.compile(r"\d+_(?:\d{4}|layout)")
 
 
@@ -35,6 +37,10 @@ class PhysioNet:
         self.storage = LocalStorage(Path(storage) / DATABASE) if isinstance(storage, (str, Path)) else storage
         self.connections = connections
         self._tables = tables
+
+    @property
+    def where(self) -> str:
+        return self.storage.where
 
     @property
     def fetched_bytes(self) -> int:
@@ -126,6 +132,29 @@ class PhysioNet:
                     excerpt.problems.append(UnreadableRecordingError("file missing", f"{folder}/{segment.name}"))
         return excerpt
 
+    def headers_to_fetch(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if not self.storage.has_header(name)]
+
+    def bytes_to_fetch(self, recording: Recording, lead: str, spans: Spans, *, is_about: bool = False) -> int:
+        """By the headers of the segments; about that, a byte for each of four leads and sample."""
+        folder = recording.name.rsplit("/", 1)[0]
+        if isinstance(self.storage, LocalStorage) or not (is_about or self._may_have(recording, folder, lead)):
+            return 0
+        total = 0
+        for (start, stop), segment in product(spans, recording.segments):
+            first, last = max(start, segment.start), min(stop, segment.stop)
+            if first >= last:
+                continue
+            record = f"{folder}/{segment.name}"
+            if is_about and not self.storage.has_header(record):
+                total += _USUAL_LEADS * (last - first)
+            elif file := self._file_with(record, lead):
+                total += self.storage.bytes_to_fetch(record, file, first - segment.start, last - segment.start)
+        return total
+
+    def stay_offline(self) -> None:
+        self.storage.stay_offline()
+
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return mimic.analyte_rows(self._tables, items)
 
@@ -174,6 +203,18 @@ class PhysioNet:
             return lead in _header(self.storage.header(record)).sig_name
         except (FileNotFoundError, UnreadableRecordingError):
             return False
+
+    def _file_with(self, record: str, lead: str) -> SampleFile | None:
+        """The file of a segment with the lead; None without one, which `read_lead` reports."""
+        try:
+            path = self.storage.header(record)
+            header = _header(path)
+            if lead not in header.sig_name:
+                return None
+            channel = find_lead(lead, header.sig_name, Path(record))
+            return file_of_lead(header, channel, Path(f"{path}.hea").read_text(encoding="latin-1"))
+        except (FileNotFoundError, UnreadableRecordingError):
+            return None
 
     def _read_segment(
         self, excerpt: LeadExcerpt, record: str, segment: Segment, lead: str, first: int, last: int, origin: int

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,7 +143,8 @@ def _open(path: Path, lead: str) -> FileSignal:
                 f"{path}: its format is not read; WFDB (the record's name without extension), EDF, BDF, CSV and .vital"
                 " are",
             ) from None
-        raise UnreadableRecordingError("no header", f"{shortened(path)} does not exist") from None
+        what = "is a folder; name a record in it" if os.path.isdir(path) else "does not exist"
+        raise UnreadableRecordingError("no header", f"{shortened(path)} {what}") from None
     except PermissionError:
         raise UnreadableRecordingError("no header", f"{path}: you have no permission to read it") from None
     except Exception:  # readers raise any exception for a malformed file

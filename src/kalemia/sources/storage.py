@@ -3,13 +3,15 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kalemia.core.errors import UserError
-from kalemia.core.files.atomic import atomic_file
+from kalemia.core.files.atomic import atomic_file, make_folder
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.remote.download_tables import complete_download
+from kalemia.sources.remote.download_tables import SUMS, complete_download, parse_sums
+from kalemia.sources.remote.fetch_notice import announce_fetch
 from kalemia.sources.remote.http_files import FetchError, Web
 from kalemia.sources.sample_files import SampleFile
 
@@ -39,6 +41,19 @@ class Storage(Protocol):
         Raises `FileNotFoundError` and `UnreadableRecordingError`.
         """
 
+    def has_header(self, record: str) -> bool:
+        """Whether nothing need be fetched for a header."""
+
+    def bytes_to_fetch(self, record: str, file: SampleFile, start: int, stop: int) -> int:
+        """The bytes that `samples` would fetch."""
+
+    def stay_offline(self) -> None:
+        """Raise `NotFetchedError` from now on for what would have to be fetched."""
+
+
+class NotFetchedError(Exception):
+    """A file that is not in the cache, while nothing may be fetched; its message names it."""
+
 
 class LocalStorage:
     """A folder on this machine."""
@@ -67,15 +82,25 @@ class LocalStorage:
             raise UnreadableRecordingError("truncated file", f"{path}: has only {path.stat().st_size} bytes")
         return str(self._root / record), start
 
+    def has_header(self, record: str) -> bool:
+        return True
+
+    def bytes_to_fetch(self, record: str, file: SampleFile, start: int, stop: int) -> int:
+        return 0
+
+    def stay_offline(self) -> None:
+        pass
+
 
 class HttpStorage:
     """Files below a base URL. Headers are fetched whole, samples by exact byte range; both are kept in `cache`.
 
-    Each range becomes a small record; its header is written last, with the SHA-256 of the samples.
+    Whole files are compared with SHA256SUMS.txt, if the server has one that is not too long. Each range becomes a small
+    record; its header is written last, with the SHA-256 of the samples.
     """
 
     def __init__(self, web: Web, cache: str | Path):
-        self.where = web.base_url
+        self.where, self._is_offline = web.base_url, False
         self._web, self._cache = web, Path(cache)
 
     @property
@@ -90,8 +115,10 @@ class HttpStorage:
                 return parse(path.read_text(encoding="latin-1"))
             except UserError as error:
                 log.info("%s: fetching it again (%s)", path, error)
+        announce_fetch("list of recordings", 1, self._size(name), self.where)
         content = self._fetched(name)
         parsed = parse(content.decode("latin-1"))
+        self._refuse_damaged(name, _sha256(content))
         self._keep(path, content)
         return parsed
 
@@ -100,11 +127,20 @@ class HttpStorage:
         path = self._cache / name
         if not path.is_file():
             part = path.with_name(f"{path.name}.part")
-            part.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(part.parent)
+            announce_fetch("list of recordings", 1, self._size(name), self.where)
+            self._stop_if_offline(name)
             try:
                 complete_download(self._web, name, part)
             except FetchError as error:
                 raise UnreadableRecordingError(error.reason, error.detail) from None
+            with part.open("rb") as file:
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                self._refuse_damaged(name, actual)
+            except UserError:
+                part.unlink()
+                raise
             part.replace(path)
         return path
 
@@ -115,21 +151,71 @@ class HttpStorage:
             name = record.rsplit("/", 1)[-1].encode()
             if not content.startswith((name + b" ", name + b"/")):
                 raise UnreadableRecordingError("unreadable header", f"{record}: the server sent something else")
+            if self._published_sums.get(f"{record}.hea", _sha256(content)) != _sha256(content):
+                raise UnreadableRecordingError("unreadable header", f"{record}: its SHA-256 is not the one in {SUMS}")
             self._keep(path, content)
         return str(path.with_suffix(""))
 
     def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
-        name = record.rsplit("/", 1)[-1]
-        piece = (self._cache / record).parent / f"{name}.samples" / f"{Path(file.name).stem}-{start}-{stop}"
-        span = file.byte_span(start, stop)
+        piece, span = self._piece(record, file, start, stop), file.byte_span(start, stop)
         if not _is_whole(piece):
-            content = self._fetched(f"{record.rsplit('/', 1)[0]}/{file.name}", span)
+            name = f"{record.rsplit('/', 1)[0]}/{file.name}"
+            content = self._fetched(name, span)
+            is_published = self._published_sums.get(name) in (None, _sha256(content))
+            if span[0] == 0 and not is_published and self._size(name) == len(content):
+                raise UnreadableRecordingError("checksum", f"{name}: its SHA-256 is not the one in {SUMS}")
             self._keep(piece.with_suffix(".dat"), content)
             header = file.header_of_piece(piece.name, start, stop)
             self._keep(piece.with_suffix(".hea"), f"{header}# sha256 {_sha256(content)}\n".encode())
         return str(piece), start - file.first_frame(start)
 
+    def has_header(self, record: str) -> bool:
+        return (self._cache / f"{record}.hea").is_file()
+
+    def bytes_to_fetch(self, record: str, file: SampleFile, start: int, stop: int) -> int:
+        first, last = file.byte_span(start, stop)
+        return 0 if _is_whole(self._piece(record, file, start, stop)) else last - first
+
+    def stay_offline(self) -> None:
+        self._is_offline = True
+
+    def _piece(self, record: str, file: SampleFile, start: int, stop: int) -> Path:
+        """The record of a byte range in the cache, without extension."""
+        name = record.rsplit("/", 1)[-1]
+        return (self._cache / record).parent / f"{name}.samples" / f"{Path(file.name).stem}-{start}-{stop}"
+
+    @cached_property
+    def _published_sums(self) -> dict[str, str]:
+        """Path -> SHA-256 of the files of the database; empty if it has no list of them, or one of many megabytes."""
+        path = self._cache / SUMS
+        if not path.is_file():
+            try:
+                self._keep(path, self._web.whole(SUMS))
+            except FileNotFoundError:
+                self._keep(path, b"")  # so that no job asks again
+            except FetchError as error:
+                log.info("%s: files are not compared with published sums (%s)", self.where, error)
+                return {}
+        return parse_sums(path.read_text(encoding="latin-1"))
+
+    def _refuse_damaged(self, name: str, actual: str) -> None:
+        if self._published_sums.get(name, actual) != actual:
+            raise UserError(
+                f"{self.where}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
+            )
+
+    def _size(self, name: str) -> int:
+        try:
+            return self._web.size(name)
+        except FetchError as error:
+            raise UnreadableRecordingError(error.reason, error.detail) from None
+
+    def _stop_if_offline(self, name: str) -> None:
+        if self._is_offline:
+            raise NotFetchedError(name)
+
     def _fetched(self, name: str, span: tuple[int, int] | None = None) -> bytes:
+        self._stop_if_offline(name)
         try:
             return self._web.span(name, *span) if span else self._web.whole(name)
         except FetchError as error:

@@ -16,7 +16,7 @@ from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, Recording, Segment, Spans, UnreadableRecordingError
 from kalemia.sources.csv_tables.lines import Line
 from kalemia.sources.csv_tables.user_tables import (
     POTASSIUM,
@@ -108,6 +108,7 @@ class UserRecordings:
     connections = 1
 
     def __init__(self, recordings: str | Path, potassium: str | Path):
+        self.where = str(recordings)
         self._folder, self._tables = Path(recordings), Path(potassium)
         lines = read_recordings(self._folder, ("subject", "start", "path", "lead"))
         self._draws = read_draws(self._tables)
@@ -156,6 +157,15 @@ class UserRecordings:
             return read_excerpt(signal, recording.segments[0], start, stop, self._folder / recording.name)
         except UnreadableRecordingError as error:
             return LeadExcerpt(np.full(stop - start, np.nan, np.float32), problems=[error])
+
+    def headers_to_fetch(self, names: Iterable[str]) -> list[str]:
+        return []
+
+    def bytes_to_fetch(self, recording: Recording, lead: str, spans: Spans, *, is_about: bool = False) -> int:
+        return 0
+
+    def stay_offline(self) -> None:
+        pass
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         """The draws of potassium.csv as rows of LABEVENTS, all of the first item."""

@@ -24,8 +24,9 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path}: is a device or a pipe, not a file; choose another place")
     part = _part(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch(exist_ok=False)
+        make_folder(path.parent)
+        with _writing(path):
+            part.touch(exist_ok=False)
         mode = part.stat().st_mode  # as the umask says; safetensors makes a file that only its owner can read
         yield part
         part.chmod(mode)
@@ -52,13 +53,34 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     for left_over in path.parent.glob(f".{path.name}.*.part"):
         shutil.rmtree(left_over)
     part = _part(path)
-    part.mkdir(parents=True)
+    with _writing(path):
+        part.mkdir(parents=True)
     try:
         yield part
         os.rename(part, path)
         flush(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, with those it is in, if it is not there; raises `UserError` where that cannot be."""
+    with _writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raise errors of the machine as `UserError`, also that nothing can be made in a place such as /proc."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: nothing can be written there; choose another place") from error
+    except OSError as error:
+        mistake = as_user_error(error, path)
+        if mistake is None:
+            raise
+        raise mistake from error
 
 
 def is_part(name: str) -> bool:

@@ -8,11 +8,13 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from kalemia.cohort.inclusion_flow import displayed_steps
 from kalemia.core.config import Study
 from kalemia.core.wording import plural
 from kalemia.report.figures.canvas import WIDTH_IN, svg_figure
 from kalemia.report.figures.palette import LIGHT
 from kalemia.report.results import StudyResults
+from kalemia.sources.registry import describe_source
 
 # inches
 LINE, PADDING = 0.2, 0.08
@@ -25,7 +27,8 @@ LOST_WIDTH = WIDTH_IN - LOST_LEFT - 0.05
 
 def write_flow_figure(paths: Sequence[Path], title: str, study: Study, data: StudyResults) -> None:
     """From every value of the analyte to the two populations, by the steps of cohort/flow.json."""
-    flow = data.flow["steps"]
+    has_items = describe_source(study).has_clinical_database
+    flow = displayed_steps(data.flow["steps"], study.analyte, study.cohort, has_items)
     steps = [_step_lines(step) for step in flow]
     losses = [_loss_lines(step) for step in flow]
     ends = [_population_lines(name, data.characteristics[name], data.populations) for name in ("generic", "personal")]

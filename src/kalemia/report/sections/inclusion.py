@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from kalemia.cohort.inclusion_flow import CODED, displayed_steps, step_name
 from kalemia.core.config import Analyte, Study
 from kalemia.core.wording import plural
 from kalemia.report import chiu2022 as paper
@@ -26,12 +27,19 @@ EVERYBODY = 2  # the row of a measure that is known of everybody: number of draw
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """The flow with the decisions of the review, the draws it took by class, whom it left, and the rows of Table 1."""
     from kalemia.evaluation.selection_bias import ECG_RULES
+    from kalemia.sources.registry import describe_source
 
-    losses = data.evaluation["losses"].to_pylist()
+    source = describe_source(study)
+    steps = displayed_steps(data.flow["steps"], study.analyte, study.cohort, source.has_clinical_database)
+    losses = [
+        row | {"step": step_name(row["step"], study.cohort)}
+        for row in data.evaluation["losses"].to_pylist()
+        if study.cohort.exclude_codes or row["step"] != CODED
+    ]
     whole = [row for row in losses if row["step"] == ECG_RULES]
     return {
         "paper": paper,
-        "flow": data.flow["steps"],
+        "flow": steps,
         "pairing": data.flow["pairing"],
         "flags": ", ".join(f"{flag} {count(n)}" for flag, n in data.flow["flags"].items()),
         "reviewed": review_in_words(data.flow["reviewed"]),
@@ -42,7 +50,16 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         "n_evaluable": data.evaluation["evaluable"]["evaluable_people"].to_pylist()[EVERYBODY],
         "n_others": data.evaluation["evaluable"]["others_people"].to_pylist()[EVERYBODY],
         "characteristics": characteristics_rows(data.characteristics, study.analyte, notes),
+        "age_rule": source.age_rule if has_any(data.characteristics, "age_median_iqr") else None,
+        "has_body": has_any(data.characteristics, "height_cm_median_iqr", "weight_kg_median_iqr"),
     }
+
+
+def has_any(characteristics: dict, *keys: str) -> bool:
+    """Whether one of some characteristics is known of somebody in a population."""
+    found = [characteristics[population][key] for population in ("generic", "personal") for key in keys]
+    values = [value for of in found if of for value in (of.values() if isinstance(of, dict) else of)]
+    return any(value is not None for value in values)
 
 
 def review_in_words(reviewed: dict) -> str:
@@ -80,6 +97,8 @@ def evaluable_cells(rows: list[dict], analyte: Analyte) -> list[dict]:
     }
     cells = []
     for row in rows:
+        if row["evaluable_mean"] is None and row["others_mean"] is None and row["measure"] in ("age", "men"):
+            continue  # the source does not know people
         is_share = row["measure"] == "men"
         bounds = row["difference"], row["difference_low"], row["difference_high"]
         low, high = bounds[1:]
@@ -97,9 +116,10 @@ def evaluable_cells(rows: list[dict], analyte: Analyte) -> list[dict]:
 def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dict]:
     """Table 1: each row a name and four cells, generic and personal, ours beside the paper's.
 
-    Our shares are of those of whom it is known, the paper's are as printed; a row says how many are missing where
-    some are.
+    A row of what this study knows of nobody is left out. Our shares are of those of whom it is known, the paper's are
+    as printed; a row says how many are missing where some are.
     """
+    known = partial(has_any, ours)
     ours = {population: of | {"ethnicity": _with_shares(of["ethnicity"])} for population, of in ours.items()}
 
     def row(name: str, key: str, show, missing: str = "", doubt: str | None = None) -> dict:
@@ -120,13 +140,19 @@ def characteristics_rows(ours: dict, analyte: Analyte, notes: Notes) -> list[dic
         )
 
     value, unit = analyte.name.capitalize(), f", {analyte.unit}, mean (SD)"
+    rows = [row("Patients", "n", count)]
+    if known("age_median_iqr"):
+        rows.append(row("Age at the first draw, years, median (IQR)", "age_median_iqr", median_iqr, "age"))
+    if known("men"):
+        rows.append(row("Men, n (%)", "men", count_percent, "gender", paper.GENDER_DOUBT))
+    if known("ethnicity"):
+        rows += map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"])
+    for name, key, what in (("Height, cm", "height_cm", "height"), ("Weight, kg", "weight_kg", "weight")):
+        if known(f"{key}_median_iqr"):
+            show = partial(median_iqr, digits=1)
+            rows.append(row(f"{name}, median (IQR)", f"{key}_median_iqr", show, what))
     return [
-        row("Patients", "n", count),
-        row("Age at the first draw, years, median (IQR)", "age_median_iqr", median_iqr, "age"),
-        row("Men, n (%)", "men", count_percent, "gender", paper.GENDER_DOUBT),
-        *map(group_row, paper.CHARACTERISTICS["generic"]["ethnicity"]),
-        row("Height, cm, median (IQR)", "height_cm_median_iqr", partial(median_iqr, digits=1), "height"),
-        row("Weight, kg, median (IQR)", "weight_kg_median_iqr", partial(median_iqr, digits=1), "weight"),
+        *rows,
         row(f"{value} of negative draws{unit}", "potassium_negative_mean_sd", _mean_sd),
         row(f"{value} of positive draws{unit}", "potassium_positive_mean_sd", _mean_sd),
         row("Draws used", "draws", count),

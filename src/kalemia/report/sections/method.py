@@ -34,18 +34,20 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 
 def steps(study: Study) -> list[Step]:
     """From the source of the data to the decision on a draw; `studies/mimic3.yaml` takes the paper's values."""
+    from kalemia.sources.registry import describe_source
+
     analyte, ecg, network, generic, personal = study.analyte, study.ecg, study.network, study.generic, study.personal
     split, arms = study.populations.generic_split, study.arms.items()
     return [
         Step(
             "Source",
             "MIMIC-III Waveform Database Matched Subset",
-            study.source.kind,
+            describe_source(study).description,
         ),
         Step(f"Positive, {analyte.unit}", "above 5.5", bounds(analyte.positive)),
         Step(f"Negative, {analyte.unit}", "from 3.5 to 5", bounds(analyte.negative)),
         Step(
-            "ECG before a draw",
+            "ECG of a draw",
             "10 minutes before, lead II",
             f"{describe_window(study.cohort)}, lead {study.cohort.lead}",
         ),

@@ -10,8 +10,8 @@ from kalemia.report.sections.generic import SPLITS
 
 THEIRS, OURS = "Chiu 2022", "this study"
 BY_RULE = (
-    "The paper's authors inspected excerpts by eye; Kalemia excludes them by rule: diagnosis codes and the ECG itself"
-    " for fibrillation and pacing, thresholds for beat quality."
+    "The paper's authors inspected excerpts by eye; Kalemia excludes them by rule: {rhythm} for fibrillation and"
+    " pacing, thresholds for beat quality."
 )
 BEATS_KEPT = (
     "Kalemia keeps at most the configured number of beats per draw, the best ones spread over the window; the paper"
@@ -30,7 +30,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     return {
         "paper": paper,
         "mean_beats": notes.mark(MEAN_BEATS),
-        "inclusion": inclusion_rows(data, notes),
+        "inclusion": inclusion_rows(study, data, notes),
         "generic": generic_rows(data, notes),
         "rounds": list(range(n_rounds + 1)),
         "means": mean_rows(study, data, n_rounds, notes),
@@ -38,7 +38,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     }
 
 
-def inclusion_rows(data: StudyResults, notes: Notes) -> list[dict]:
+def inclusion_rows(study: Study, data: StudyResults, notes: Notes) -> list[dict]:
     """The paper's row and ours: patients and draws, from the database to the two populations."""
     everybody = data.populations.to_pylist()
     known = [row for row in everybody if row["n_positive"] or row["n_negative"]]
@@ -56,9 +56,10 @@ def inclusion_rows(data: StudyResults, notes: Notes) -> list[dict]:
         "negative_draws": len(of_class[0]),
         "negative_patients": len(set(of_class[0])),
     }
+    rhythm = "diagnosis codes and the ECG itself" if study.cohort.exclude_codes else "the ECG itself"
     return [
         {"who": THEIRS, "mark": None, "patients_mark": None, **paper.INCLUSION},
-        {"who": OURS, "mark": notes.mark(BY_RULE), "patients_mark": notes.mark(MEASURED), **ours},
+        {"who": OURS, "mark": notes.mark(BY_RULE.format(rhythm=rhythm)), "patients_mark": notes.mark(MEASURED), **ours},
     ]
 
 

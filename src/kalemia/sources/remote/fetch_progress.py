@@ -1,11 +1,55 @@
-"""Progress of downloading a whole study: every job adds a line and reports the sum of all jobs."""
+"""Progress of downloads: of the bytes of one process while they come, and the sum of all jobs of a study."""
 
 import os
 import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tqdm import tqdm
+
+from kalemia.core.jobs import PROGRESS_EVERY_S, log_and_print, shows_bars
 
 _LINE = re.compile(r"(\d+) (\d+) (\d+) (\d+\.\d)")
 _JOBS_OF_RATE = 50  # the most recent ones, from which the remaining time is estimated
+_LOOK_EVERY_S = 0.2
+
+
+@contextmanager
+def watch_bytes(what: str, total: int, received: Callable[[], int]) -> Iterator[None]:
+    """Show how many of `total` bytes have come, with rate and time left: a bar, or a line from time to time.
+
+    received: the bytes that have come, from any starting point.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(what, total, received, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _watch(what: str, total: int, received: Callable[[], int], ended: threading.Event) -> None:
+    before, began_s = received(), time.monotonic()
+    last_s = began_s
+    with tqdm(total=total, desc=what, unit="B", unit_scale=True, leave=False, disable=not shows_bars()) as bar:
+        while not ended.wait(_LOOK_EVERY_S):
+            n, now_s = received() - before, time.monotonic()
+            bar.update(n - bar.n)
+            if bar.disable and n and now_s - last_s >= PROGRESS_EVERY_S:
+                last_s = now_s
+                log_and_print(f"{what}: {describe_progress(n, total, now_s - began_s)}")
+
+
+def describe_progress(n_bytes: int, total: int, seconds: float) -> str:
+    """For example ``12.3 of 75.0 MB, 410 kB/s, about 3 min left``."""
+    rate = n_bytes / seconds
+    left_min = max(0, total - n_bytes) / rate / 60
+    return f"{n_bytes / 1e6:,.1f} of {total / 1e6:,.1f} MB, {rate / 1e3:,.0f} kB/s, about {left_min:,.0f} min left"
 
 
 def record_progress(

@@ -10,7 +10,7 @@ from typing import Protocol
 from kalemia.core.files.atomic import atomic_file
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.formats.vital_files import extract_lead
-from kalemia.sources.remote.download_tables import SUMS, complete_download
+from kalemia.sources.remote.download_tables import SUMS, complete_download, parse_sums
 from kalemia.sources.remote.http_files import FetchError, Web
 
 _LOCAL_NAMES = ("vital_files/{:04}.vital", "{:04}.vital", "{}.vital")
@@ -24,6 +24,12 @@ class CaseFiles(Protocol):
 
     def path(self, case: int, lead: str) -> Path:
         """A file with the lead, if the case has it; raises `FileNotFoundError` and `UnreadableRecordingError`."""
+
+    def has(self, case: int, lead: str) -> bool:
+        """Whether nothing need be fetched for the lead of a case."""
+
+    def size(self, case: int) -> int | None:
+        """The bytes of a case's file on the server, 0 if it is not there; None if they are not said."""
 
 
 class LocalCaseFiles:
@@ -42,6 +48,12 @@ class LocalCaseFiles:
             raise FileNotFoundError(paths[0])
         return found
 
+    def has(self, case: int, lead: str) -> bool:
+        return True
+
+    def size(self, case: int) -> int:
+        return 0
+
 
 class FetchedCaseFiles:
     """Files of a server, each fetched once: its lead is kept in `cache`, and the rest, most of it, is deleted.
@@ -59,7 +71,7 @@ class FetchedCaseFiles:
         return self._web.fetched_bytes
 
     def path(self, case: int, lead: str) -> Path:
-        kept = self._cache / re.sub(r"\W+", "-", lead) / f"{case:04}.vital"
+        kept = self._kept(case, lead)
         if not kept.is_file():
             try:
                 fetched = self._fetch(self._name_of(case))
@@ -72,6 +84,20 @@ class FetchedCaseFiles:
             finally:
                 fetched.unlink()
         return kept
+
+    def has(self, case: int, lead: str) -> bool:
+        return self._kept(case, lead).is_file()
+
+    def size(self, case: int) -> int | None:
+        try:
+            return self._web.size(self._name_of(case))
+        except FileNotFoundError:
+            return 0
+        except FetchError:
+            return None
+
+    def _kept(self, case: int, lead: str) -> Path:
+        return self._cache / re.sub(r"\W+", "-", lead) / f"{case:04}.vital"
 
     def _fetch(self, name: str) -> Path:
         """The whole file; what has come of it stays if that is interrupted."""
@@ -94,4 +120,4 @@ class FetchedCaseFiles:
         if not kept.is_file():
             with atomic_file(kept) as part:
                 part.write_bytes(self._web.whole(SUMS))
-        return dict(reversed(line.split(maxsplit=1)) for line in kept.read_text().splitlines())
+        return parse_sums(kept.read_text())

@@ -56,6 +56,9 @@ class VitaldbDescription(SourceDescription):
         """None: VitalDB's files do not change, and the table of cases is an input of its own."""
         return []
 
+    def downloaded_tables(self) -> tuple[str, ...]:
+        return (CASES, LABS) if self.downloads_tables else ()
+
     def cohort_tables(self) -> list[str]:
         return [self.table_path(name) for name in (CASES, LABS)]
 

@@ -1,6 +1,6 @@
 """VitalDB: every case a recording that begins with the case, and laboratory values in seconds from its beginning."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.schemas import RATE_HZ
-from kalemia.sources import LeadExcerpt, Recording, Segment, UnreadableRecordingError
+from kalemia.sources import LeadExcerpt, Recording, Segment, Spans, UnreadableRecordingError
 from kalemia.sources.signal_files import Signal, open_signal, read_excerpt
 from kalemia.sources.vitaldb.case_files import CaseFiles
 from kalemia.sources.vitaldb.case_tables import Case, lab_rows
 
 # The ECG has ten bits: -4.96 to 4.88 mV in steps of 0.00987 mV, measured on four cases. Waves are cut off at the ends.
 _LIMITS_MV = (-4.95, 4.87)
+_USUAL_BYTES = 10_000_000  # of a case's file; by the papers the files are of 0.5 to some 30 MB
 
 
 class Vitaldb:
@@ -28,6 +29,10 @@ class Vitaldb:
         self._cases = {case.name: case for case in cases}
         self._files, self._labs = files, labs
         self._open: tuple[str, Signal | UnreadableRecordingError] | None = None
+
+    @property
+    def where(self) -> str:
+        return self._files.where
 
     @property
     def fetched_bytes(self) -> int:
@@ -63,6 +68,21 @@ class Vitaldb:
             return read_excerpt(signal, recording.segments[0], start, stop, Path(recording.name))
         except UnreadableRecordingError as error:
             return LeadExcerpt(np.full(stop - start, np.nan, np.float32), problems=[error])
+
+    def headers_to_fetch(self, names: Iterable[str]) -> list[str]:
+        """None: the table of cases says when each begins and ends."""
+        return []
+
+    def bytes_to_fetch(self, recording: Recording, lead: str, spans: Spans, *, is_about: bool = False) -> int:
+        """The whole file of the case, whatever the spans."""
+        number = self._cases[recording.name].number
+        if self._files.has(number, lead):
+            return 0
+        size = None if is_about else self._files.size(number)
+        return _USUAL_BYTES if size is None else size
+
+    def stay_offline(self) -> None:
+        """Nothing is fetched before an ECG is read."""
 
     def analyte_rows(self, items: Sequence[int]) -> pa.Table:
         return pa.concat_tables(lab_rows(self._labs, self._cases.values(), item) for item in items)
