@@ -39,6 +39,9 @@ def build_site(folder: Path, reports: dict[str, Path]) -> str | int | None:
     write_pages(ROOT, pages)
     (pages / "gallery").mkdir()
     (pages / "gallery/index.md").write_text(gallery_page(reports), "utf-8")
+    (pages / "files").mkdir(exist_ok=True)
+    for name in ("site.css", "site.js"):
+        shutil.copy(ROOT / "tools/docs_site" / name, pages / "files")
     shutil.copy(ROOT / "tools/docs_site/mkdocs.yml", folder)
     shutil.rmtree(site, ignore_errors=True)
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "--config-file", folder / "mkdocs.yml"]

@@ -1,5 +1,6 @@
 """docs/reference/configuration.md: a table of the settings in each section, from the declared settings."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -31,7 +32,12 @@ def configuration_page() -> str:
             prefix, text = "NAME.", f"{text} {_OF_NAMED.format(key=entry.key, name=name)}"
         lines += ["", f"## `{entry.key}`", "", *textwrap.wrap(text, WIDTH)]
         lines += _table(list(_settings(section, prefix)))
-    return "\n".join(lines) + "\n"
+    return _with_links("\n".join(lines)) + "\n"
+
+
+def _with_links(text: str) -> str:
+    """The text with each page of docs/ that it names as a link to it."""
+    return re.sub(r"docs/([\w-]+)\.md", r"[\1](../\1.md)", text)
 
 
 def _settings(section, prefix: str) -> Iterator[tuple[str, Entry]]:

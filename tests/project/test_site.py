@@ -1,21 +1,25 @@
 """The documentation site: its pages, its gallery, its links; the whole build where its builder is installed."""
 
 import base64
-import importlib.util
 import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
 
 import pytest
 import yaml
 
+from browser import MISSING, headless_browser
 from conftest import ROOT
 from docs_site.gallery import STUDIES, copy_reports, gallery_page
 from docs_site.links import broken_links
 from docs_site.pages import notebook_page, write_pages
 from kalemia.evaluation.claims.rule import CLAIMS
 
+PICTURE = "demo/figures/figure-1.svg"
 PNG = base64.encodebytes(bytes(90)).decode()
 
 
@@ -70,8 +74,12 @@ def test_files_outside_the_docs_come_along_and_notebooks_are_linked_as_pages(tmp
 
 @pytest.fixture
 def results(tmp_path):
+    return make_results(tmp_path)
+
+
+def make_results(parent):
     """A results folder with a report of two pages, and what does not belong to it."""
-    folder = tmp_path / "results"
+    folder = parent / "results"
     for name in ("patients/p000001", "evaluation", "figures"):
         (folder / name).mkdir(parents=True)
     (folder / "report.html").write_text(
@@ -79,8 +87,9 @@ def results(tmp_path):
     )
     (folder / "patients/p000001/report.html").write_text('<p id="top"><img src="../../figures/a.svg"></p>')
     (folder / "figures/a.svg").write_text("<svg/>")
+    (folder / "figures/figure-1.svg").write_text("<svg/>")
     (folder / "figures/unused.svg").write_text("<svg/>")
-    (tmp_path / "secret.html").write_text("no part of the report")
+    (parent / "secret.html").write_text("no part of the report")
     states = dict(zip(CLAIMS, ("shown", "open", "open", "open"), strict=True))
     claims = {"arm": "rolling", "arms": {"rolling": {name: {"state": state} for name, state in states.items()}}}
     (folder / "evaluation/claims.json").write_text(json.dumps(claims))
@@ -90,7 +99,7 @@ def results(tmp_path):
 def test_a_report_is_copied_with_all_that_it_leads_to_and_nothing_else(results, tmp_path):
     copy_reports({"demo": results}, tmp_path / "gallery")
     copied = {path.relative_to(tmp_path / "gallery").as_posix() for path in (tmp_path / "gallery").rglob("*.*")}
-    assert copied == {"demo/report.html", "demo/patients/p000001/report.html", "demo/figures/a.svg"}
+    assert copied == {"demo/report.html", "demo/patients/p000001/report.html", "demo/figures/a.svg", PICTURE}
     assert broken_links(tmp_path / "gallery") == ["demo/report.html: ../secret.html"]
 
 
@@ -98,6 +107,7 @@ def test_the_gallery_gives_the_claims_of_each_study_and_names_those_left_out(res
     page = gallery_page({"demo": results})
     assert "Claims: *reads* shown, *personal* open, *needs network* open, *adds* open." in page
     assert 'href="demo/report.html"' in page
+    assert f'src="{PICTURE}"' in page
     assert f"Not built this time: {', '.join(list(STUDIES)[1:])}." in page
 
 
@@ -117,11 +127,35 @@ def test_a_link_to_a_missing_file_or_anchor_is_found(tmp_path):
     ]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason="needs the extra `docs`")
-def test_the_site_builds_without_a_broken_link(tmp_path, results):
-    command = [sys.executable, "tools/build_site.py", "--to", str(tmp_path), "--report", f"demo={results}"]
-    (results / "report.html").write_text('<a href="patients/p000001/report.html#top">1</a>')
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site, with a report that has no broken link."""
+    if find_spec("zensical") is None:
+        pytest.skip("needs the extra `docs`")
+    folder = tmp_path_factory.mktemp("build")
+    report = make_results(folder)
+    (report / "report.html").write_text('<a href="patients/p000001/report.html#top">1</a>')
+    command = [sys.executable, "tools/build_site.py", "--to", str(folder), "--report", f"demo={report}"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (tmp_path / "site/notebooks/first-beats/index.html").exists()
-    assert "hemolysis" in (tmp_path / "site/search.json").read_text()
+    return folder / "site"
+
+
+def test_the_site_builds_without_a_broken_link_and_can_be_searched(site):
+    assert (site / "notebooks/first-beats/index.html").exists()
+    assert "hemolysis" in (site / "search.json").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+def test_axe_finds_no_barrier_in_the_site(site):
+    rules = (Path(find_spec("axe_core_python").origin).parent / "axe.min.js").read_text("utf-8")
+    with headless_browser() as browser:
+        for page, dark in product(
+            ("index.html", "method/index.html", "notebooks/first-beats/index.html"), (False, True)
+        ):
+            browser.open(site / page, 1280, 900, dark)
+            browser.run(rules)
+            found = browser.run("return axe.run().then((result) => result.violations)")
+            assert [violation["id"] for violation in found] == []
+            assert all(url.startswith("file:") for url in browser.requested())

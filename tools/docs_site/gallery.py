@@ -22,19 +22,22 @@ _INTRODUCTION = """\
 Complete reports, as Kalemia writes them, and what the [four claims](../method.md#the-claims) say in the deciding arm.
 [Studies with a planted answer](../demonstration.md) says what is planted. Research use only, not a medical device.
 """
+_PICTURE = "figures/figure-1.svg"
 _LINKED = re.compile(r'(?:href|src)="(?!https?:|data:|mailto:|#)([^"#?]+)')
 
 
 def gallery_page(reports: Mapping[str, Path]) -> str:
     """The page of the gallery, as Markdown: a section for each study of `reports` (name to results folder)."""
-    sections = [
-        f'## {name}\n\n{about}\n\n{_claim_states(reports[name])}\n\n<a href="{name}/report.html">Open the report</a>\n'
-        for name, about in STUDIES.items()
-        if name in reports
-    ]
+    sections = [_section(name, about, reports[name]) for name, about in STUDIES.items() if name in reports]
     missing = [name for name in STUDIES if name not in reports]
     left_out = [f"Not built this time: {', '.join(missing)}.\n"] if missing else []
     return "\n".join([_INTRODUCTION, *sections, *left_out])
+
+
+def _section(name: str, about: str, results: Path) -> str:
+    link = f'<a href="{name}/report.html">Open the report</a>'
+    picture = f'<img alt="Figure 1 of the report" src="{name}/{_PICTURE}">' if (results / _PICTURE).exists() else ""
+    return "\n\n".join(filter(None, [f"## {name}", about, _claim_states(results), link, picture])) + "\n"
 
 
 def _claim_states(results: Path) -> str:
@@ -47,7 +50,7 @@ def _claim_states(results: Path) -> str:
 def copy_reports(reports: Mapping[str, Path], folder: Path) -> None:
     """Copy the report of each study to `folder`/NAME, with every page and file that can be reached from it."""
     for name, results in reports.items():
-        waiting, copied = [Path("report.html")], set()
+        waiting, copied = [Path("report.html"), Path(_PICTURE)], set()
         while waiting:
             path = waiting.pop()
             if path in copied or not (results / path).is_file():
