@@ -2,10 +2,20 @@
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from kalemia.core.config import Beats, Quality, Rhythm
 
 _LOST_SHARE = 0.5  # of the good beats that a draw needs
+
+
+class Threshold(NamedTuple):
+    """A rule's threshold, the value of an excerpt, and how far it is from the threshold (0 on it)."""
+
+    name: str
+    value: float
+    threshold: float
+    distance: float
 
 
 def choose_for_review(
@@ -39,21 +49,30 @@ def closest_to_threshold(rows: Iterable[dict], quality: Quality, rhythm: Rhythm,
 
 
 def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
-    """Distance of a row of the quality table to the closest threshold: 0 on it, infinite without any R peak.
+    """Distance of a row of the quality table to the closest threshold: 0 on it, infinite without any R peak."""
+    closest = closest_threshold(row, quality, rhythm, beats)
+    return closest.distance if closest else math.inf
+
+
+def closest_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> Threshold | None:
+    """The threshold that a row of the quality table is closest to; None without any R peak.
 
     Counts and fractions are compared by the absolute logarithm of their ratio to the threshold, COSEn by its absolute
     difference, because it is a logarithm already.
     """
     if not row["n_r_peaks"]:
-        return math.inf
-    distances = [
-        _log_ratio(row["n_good"], _n_needed(row, quality, beats)),
-        _log_ratio(row["ectopic_share"], rhythm.max_ectopic_fraction),
-        _log_ratio(row["pacing_click"], rhythm.max_pacing_spike_ratio),
+        return None
+    compared = [
+        ("good beats", row["n_good"], _n_needed(row, quality, beats)),
+        ("ectopic share", row["ectopic_share"], rhythm.max_ectopic_fraction),
+        ("pacing click", row["pacing_click"], rhythm.max_pacing_spike_ratio),
     ]
-    if row["irregularity"] is not None and math.isfinite(row["irregularity"]):
-        distances.append(abs(row["irregularity"] - rhythm.max_cosen))
-    return min(distances)
+    known = [Threshold(name, value, limit, _log_ratio(value, limit)) for name, value, limit in compared]
+    irregularity = row["irregularity"]
+    if irregularity is not None and math.isfinite(irregularity):
+        away = abs(irregularity - rhythm.max_cosen)
+        known.append(Threshold("irregularity", irregularity, rhythm.max_cosen, away))
+    return min(known, key=lambda one: one.distance)
 
 
 def _n_needed(row: dict, quality: Quality, beats: Beats) -> float:

@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalemia.cohort.subject_names import read_subject_names
+from kalemia.cohort.subject_names import SubjectNames, read_subject_names
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id, subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, EVALUATION, EXPLANATION, TABLES, Table
@@ -61,6 +62,13 @@ class PatientArm:
         return {row["draw_id"]: row for row in self.predictions[-1].to_pylist()} if self.predictions else {}
 
 
+class Neighbor(NamedTuple):
+    """Another personal patient: as in paths, and as people call the patient."""
+
+    subject: str
+    name: str
+
+
 @dataclass(frozen=True)
 class PatientResults:
     """Everything the page of one patient shows."""
@@ -73,6 +81,7 @@ class PatientResults:
     draw_beats_mv: np.ndarray  # (draws, 120): the mean beat of every usable labeled draw
     draw_labels: np.ndarray  # (draws,)
     explanation: Explanation | None
+    neighbors: tuple[Neighbor | None, Neighbor | None]  # the personal patients before and after this one
 
 
 def read_study(results: str | Path) -> StudyResults:
@@ -129,9 +138,11 @@ def read_patient(results: str | Path, subject: str) -> PatientResults:
     shown = excerpts.filter(pc.and_(pc.is_valid(excerpts["label"]), pc.is_valid(excerpts["mean_beat"])))
     values = read_table(results / "cohort/draws.parquet", "draws", columns=["subject_id", "reason"])
     reasons = values.filter(pc.equal(values["subject_id"], number))["reason"].to_pylist()
+    names = read_subject_names(results / "cohort/subject_names.parquet")
     return PatientResults(
         subject=subject,
-        name=read_subject_names(results / "cohort/subject_names.parquet")[subject],
+        name=names[subject],
+        neighbors=_neighbors(results, number, names),
         excerpts=excerpts.drop_columns("mean_beat").to_pylist(),
         unread=dict(sorted(Counter(reason for reason in reasons if reason is not None).items())),
         arms=_patient_arms(results, subject),
@@ -139,6 +150,14 @@ def read_patient(results: str | Path, subject: str) -> PatientResults:
         draw_labels=shown["label"].to_numpy(),
         explanation=read_explanations(results, [subject]).get(subject),
     )
+
+
+def _neighbors(results: Path, number: int, names: SubjectNames) -> tuple[Neighbor | None, Neighbor | None]:
+    numbers = read_table(results / "personal/arms.parquet", "arms")["subject_id"].to_pylist()
+    before = max((one for one in numbers if one < number), default=None)
+    after = min((one for one in numbers if one > number), default=None)
+    subjects = (None if one is None else subject_name(one) for one in (before, after))
+    return tuple(subject and Neighbor(subject, names[subject]) for subject in subjects)
 
 
 def _patient_arms(results: Path, subject: str) -> dict[str, PatientArm]:

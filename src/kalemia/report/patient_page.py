@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kalemia.core.config import Study
+from kalemia.core.wording import plural
 from kalemia.report.cards import personal_card, write_personal_card
 from kalemia.report.formatting import METRIC_NAMES, PROTOCOLS
 from kalemia.report.html import inline_svg, write_html
@@ -26,6 +27,9 @@ def write_patient_page(path: str | Path, study: Study, results: str | Path, subj
         "patient.html",
         study=study,
         subject=patient.name,
+        summary=summarize(patient, study.deciding_arm),
+        before=patient.neighbors[0],
+        after=patient.neighbors[1],
         arms=[arm_row(arm, study.arms[arm].protocol, patient.arms[arm]) for arm in study.arms],
         metric_names=METRIC_NAMES,
         figures={name: inline_svg(folder / f"{name}.svg") for name in PATIENT_FIGURES},
@@ -33,6 +37,21 @@ def write_patient_page(path: str | Path, study: Study, results: str | Path, subj
         unread=patient.unread,
         card=personal_card(study, patient),
         versions=versions(),
+    )
+
+
+def summarize(patient: PatientResults, arm: str | None) -> str:
+    """In one sentence, how many test draws of the deciding arm both networks decide rightly, or why there is none."""
+    if arm is None:
+        return "No arm keeps neighboring draws on one side, so no arm decides."
+    found = patient.arms[arm]
+    if found.reason is not None:
+        return f"Not evaluable in the arm “{arm}”: {found.reason}."
+    n_test = found.metrics[-1]["n_test"]
+    before, after = (round(found.metrics[place]["accuracy"] * n_test) for place in (0, -1))
+    return (
+        f"This patient's own network decides {after} of {plural(n_test, 'test draw')} correctly, the generic network"
+        f" {before} (arm “{arm}”)."
     )
 
 

@@ -227,30 +227,6 @@ for (const table of document.querySelectorAll(".table table")) {
   table.closest(".table").append(button);
 }
 
-// A click on a strip of the review sets a mark, a click on a mark takes it away; the line below the strip names them.
-for (const strip of document.querySelectorAll("svg[data-line]")) {
-  const { from, seconds, height, line } = strip.dataset;
-  const code = document.getElementById(line);
-  const [undecided, marks] = [code.textContent, []];
-  strip.addEventListener("click", (event) => {
-    const box = strip.getBoundingClientRect();
-    const second = (seconds * (event.clientX - box.left)) / box.width;
-    const near = marks.findIndex((mark) => Math.abs(mark - second) < 0.1);
-    if (near < 0) marks.push(second);
-    else marks.splice(near, 1);
-    marks.sort((one, other) => one - other);
-    for (const old of strip.querySelectorAll(".set")) old.remove();
-    for (const mark of marks) {
-      const set = document.createElementNS(strip.namespaceURI, "path");
-      set.setAttribute("class", "set");
-      set.setAttribute("d", `M${(mark / seconds) * strip.viewBox.baseVal.width} 0V${height}`);
-      strip.append(set);
-    }
-    const texts = marks.map((mark) => (Number(from) + mark).toFixed(2));
-    code.textContent = texts.length ? undecided.replace(",,,,", `,accept,,,${texts.join(" ")}`) : undecided;
-  });
-}
-
 // Paper shows what is folded away.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;

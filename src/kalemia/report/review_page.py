@@ -1,13 +1,16 @@
 """The page on which a person reviews the excerpts that the checks lost, or nearly lost."""
 
+import csv
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.review_candidates import choose_for_review
+from kalemia.beats.review_candidates import Threshold, choose_for_review, closest_threshold
 from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, assess_row
 from kalemia.cohort.inclusion_flow import CLASSES
@@ -60,6 +63,7 @@ def write_review(
         decided=Counter(row["review"] for row in rows if row["review"]),
         rescued=sum(row["review_beats"] in ("found", "set") for row in rows),
         ineffective=ineffective,
+        earlier=[decision_line(names, *one) for one in _in_order(decisions)],
         losses=[loss_cells(row) for row in loss_rows(rows)],
         beat_losses=beat_loss_cells(rows),
         parts=[
@@ -67,12 +71,34 @@ def write_review(
             for name, chosen in (("With no or few good beats", lost), ("Closest to a threshold", near))
             if chosen
         ],
+        reasons=sorted({row["reason_before_review"] or "kept" for row in lost + near}),
         min_marks=MIN_MARKS,
         strip_s=_STRIP_S,
         width=_WIDTH,
         height=_HEIGHT,
         grid=_grid(),
     )
+
+
+def decision_line(names: SubjectNames, subject: int, draw: int, decision: ReviewDecision) -> str:
+    """A decision as a line of the file of decisions."""
+    marks = " ".join(f"{mark:.2f}" for mark in decision.marks_s)
+    line = StringIO()
+    cells = [names.to_write(subject), draw, decision.decision, decision.reviewer, decision.note, marks]
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def describe_threshold(closest: Threshold | None) -> str:
+    """In a few words, the threshold that an excerpt is closest to, and the distance."""
+    if closest is None or not math.isfinite(closest.distance):
+        return "No threshold applies: no R peak was found."
+    digits = 0 if closest.name == "good beats" else 3
+    away = abs(closest.value - closest.threshold)
+    side = "above" if closest.value > closest.threshold else "below"
+    distance = f"{away:.{digits}f} {side}" if away else "on it"
+    value, limit = (f"{number:.{digits}f}" for number in (closest.value, closest.threshold))
+    return f"Closest threshold: {closest.name} {value}, limit {limit} ({distance})."
 
 
 def beat_loss_cells(rows: Iterable[dict]) -> list[tuple[str, list[str]]]:
@@ -89,6 +115,12 @@ def beat_loss_cells(rows: Iterable[dict]) -> list[tuple[str, list[str]]]:
     return [
         (reason, [share(reason, label) for label in CLASSES.values()]) for reason in BEAT_REASONS if reason in rejected
     ]
+
+
+def _in_order(decisions: dict[int, dict[int, ReviewDecision]]) -> Iterator[tuple[int, int, ReviewDecision]]:
+    for subject, of_subject in decisions.items():
+        for draw, decision in of_subject.items():
+            yield subject, draw, decision
 
 
 def _grid() -> str:
@@ -110,6 +142,7 @@ def _entry(
     assessment = assess_row(excerpts, row, settings, decisions.get(row["subject_id"], {}))
     label = next(name for name, label in CLASSES.items() if label == row["label"])
     about = {"subject": names[subject], "to_write": names.to_write(row["subject_id"])}
+    about["threshold"] = describe_threshold(closest_threshold(row, settings.quality, settings.rhythm, settings.beats))
     about |= {"class": label, "rejection_counts": dict(row["rejection_counts"])}
     return row | about | ecg_strip(assessment)
 
