@@ -158,7 +158,8 @@ def test_page_shows_strips_marks_and_verdicts(tmp_path, study):
     page = (tmp_path / "review.html").read_text()
     assert page.count("<polyline") == 1
     assert page.count("<circle") in (12, 13)
-    assert "p000007, draw 1: positive, potassium\n6.0 mEq/L;" in page
+    assert "p000007, draw 1 : positive, potassium 6.0 mEq/L ;" in Page(tmp_path / "review.html").words
+    assert "Threshold: good beats" in page
     assert "(review: reject)" in page
     assert "1 rejected" in page
     assert "Simulated patients" in page
@@ -189,7 +190,7 @@ def test_page_offers_a_draw_without_a_good_beat_and_tells_what_the_rules_took(tm
     write_review([tmp_path / "q.parquet"], tmp_path, SubjectNames(), study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
     assert "Of 2 excerpts, 2 have no good beat" in page
-    assert page.index("draw 1: positive, potassium\n8.3 mEq/L") < page.index("draw 2: negative, potassium\n4.1 mEq/L")
+    assert page.index(": positive, potassium\n8.3 mEq/L") < page.index(": negative, potassium\n4.1 mEq/L")
     assert page.count("<polyline") == 2
     words = Page(tmp_path / "review.html").words
     assert "too few good beats 1 of 1 (100.0%) 8.3 0 of 1" in words

@@ -10,9 +10,11 @@ import pytest
 
 from browser import MISSING, headless_browser
 from excerpt_rows import excerpt
+from kalemia.beats.review_decisions import ReviewDecision, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.tables import table_from_rows, write_table
+from kalemia.report.figures.palette import LIGHT
 from kalemia.report.patient_page import write_patient_page
 from kalemia.report.review_page import write_review
 from kalemia.report.study_page import write_page
@@ -82,6 +84,49 @@ def test_clicks_on_a_strip_of_the_review_become_marks_in_its_line(browser, revie
     assert browser.console() == []
 
 
+def test_excerpts_are_decided_by_key_and_button_and_saved(browser, review, tmp_path):
+    browser.open(review)
+    browser.allow_downloads(tmp_path)
+    line, said = (
+        "return document.getElementById('line-1').textContent",
+        "return document.getElementById('progress').value",
+    )
+    browser.press("r")
+    assert browser.run(line) == "7,1,reject,,,"
+    assert browser.run(said) == "0 accepted, 1 rejected, 0 to decide"
+    browser.run("document.getElementById('download').click()")
+    assert browser.run(said).startswith("Write your name first")
+    browser.press("A", "d", "a")  # the name: no decisions by key while it is written
+    browser.run("document.querySelector('[data-decision=accept]').click()")
+    assert browser.run(line) == "7,1,accept,Ada,,"
+    browser.run("document.getElementById('download').click()")
+    path, until = tmp_path / "review.csv", time.monotonic() + 30
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    decided = read_review_decisions(path, 10.0)
+    assert decided == {7: {1: ReviewDecision("accept", "Ada", "")}}
+
+
+def test_excerpts_are_filtered_by_reason_and_hide_the_value_until_asked(browser, review):
+    browser.open(review)
+    shown = "return document.querySelectorAll('.excerpt:not([hidden])').length"
+    choose = """const reason = document.getElementById("reason");
+        reason.value = arguments[0];
+        reason.dispatchEvent(new Event("change"))"""
+    reason = browser.run("return document.querySelector('.excerpt').dataset.reason")
+    assert reason == "kept"
+    browser.run(choose, reason)
+    assert browser.run(shown) == 1
+    browser.run("document.getElementById('reason').append(new Option('another', 'another'))")
+    browser.run(choose, "another")
+    assert browser.run(shown) == 0
+    visible = "return document.querySelector('.excerpt .value').checkVisibility()"
+    browser.run(choose, "")
+    assert not browser.run(visible)
+    browser.run("document.getElementById('values').click()")
+    assert browser.run(visible)
+
+
 @pytest.fixture(params=["study", "patient"])
 def page(request, pages):
     return pages[request.param]
@@ -110,10 +155,13 @@ def test_every_image_says_what_it_shows(browser, page):
 
 
 @pytest.mark.skipif(AXE is None, reason="axe-core-python is not installed")
-def test_axe_finds_no_barrier_wide_or_narrow_light_or_dark(browser, page):
+@pytest.mark.parametrize("name", ["study", "patient", "review"])
+def test_axe_finds_no_barrier_wide_or_narrow_light_or_dark(browser, pages, review, name):
+    page = (pages | {"review": review})[name]
     rules = (Path(AXE.origin).parent / "axe.min.js").read_text("utf-8")
     for width, dark in LOOKS:
         browser.open(page, width, dark=dark)
+        browser.run("for (const fold of document.querySelectorAll('details')) fold.open = arguments[0]", dark)
         browser.run(rules)
         found = browser.run(f"return axe.run({OF_PAGE}).then((result) => result.violations)")
         told = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
@@ -223,6 +271,34 @@ def test_a_link_unfolds_what_it_leads_to(browser, pages):
     browser.run("document.querySelector('nav a[href=\"#paper_comparison\"]').click()")
     browser.run("document.querySelector('a[href=\"#table-improvement-accuracy\"]').click()")
     assert browser.run("return document.getElementById('table-improvement-accuracy').checkVisibility()")
+
+
+def test_panels_stand_one_below_the_other_on_a_phone_and_what_scrolls_says_so(browser, pages):
+    browser.open(pages["study"], NARROW)
+    tops = browser.run(
+        "return [...document.querySelectorAll('.stack > svg')].map((part) => part.getBoundingClientRect().top)"
+    )
+    known = [top for top in tops if top]  # those of Figure 1, which is not folded
+    assert len(known) == 2
+    assert known == sorted(set(known))
+    assert browser.run("return document.querySelector('.stack .wide').classList.contains('scrolls')")
+    browser.open(pages["study"], WIDE)
+    assert not browser.run("return document.querySelector('.stack').checkVisibility()")
+
+
+def test_a_figure_is_saved_as_svg_and_png_in_light_colors(browser, pages, tmp_path):
+    browser.open(pages["study"], dark=True)
+    browser.allow_downloads(tmp_path)
+    browser.run("for (const button of [...document.querySelectorAll('.files button')].slice(1, 3)) button.click()")
+    paths, until = [tmp_path / f"figure-1.{kind}" for kind in ("svg", "png")], time.monotonic() + 30
+    while not all(path.exists() for path in paths) and time.monotonic() < until:
+        time.sleep(0.05)
+    svg = paths[0].read_text()
+    assert LIGHT["positive"] in svg
+    assert "var(--" not in svg
+    assert paths[1].read_bytes().startswith(b"\x89PNG")
+    link = browser.run("return document.querySelector('.files a').getAttribute('href')")
+    assert (pages["study"].parent / link).exists()
 
 
 def test_what_does_not_scroll_is_no_stop_of_the_tab_key(browser, pages):

@@ -63,6 +63,33 @@ def test_mean_beats_are_those_of_labeled_draws_that_passed(results):
     assert np.all(patient.draw_beats_mv.argmax(axis=1) == 40)
 
 
+def test_the_page_opens_with_a_sentence_and_leads_to_the_next_patient(results, study):
+    page = Page(results / f"patients/{EVALUABLE}/report.html")
+    arm = study.deciding_arm
+    after, before = (
+        sum(
+            row["decision"] == row["label"]
+            for row in read_table(
+                results / f"personal/{arm}/{EVALUABLE}/round-{k}/predictions.parquet", "predictions"
+            ).to_pylist()
+            if row["role"] == "test"
+        )
+        for k in (N_ROUNDS, 0)
+    )
+    assert (
+        f"This patient's own network decides {after} of 8 test draws correctly, the generic network {before} (arm"
+        f" \N{LEFT DOUBLE QUOTATION MARK}{arm}\N{RIGHT DOUBLE QUOTATION MARK})."
+    ) in page.words
+    others = [f"p{subject:06d}" for subject in sorted(PERSONAL)]
+    place = others.index(EVALUABLE)
+    for other in (others[place - 1], others[place + 1]):
+        assert f"../{other}/report.html" in page.targets
+    assert (
+        f"Not evaluable in the arm \N{LEFT DOUBLE QUOTATION MARK}{arm}"
+        in Page(results / f"patients/{PARTLY}/report.html").words
+    )
+
+
 def test_a_patients_page_needs_no_other_patients_files(results, study, tmp_path):
     folder = tmp_path / "alone"
     others = [f"p{subject:06d}*" for subject in PERSONAL if f"p{subject:06d}" != EVALUABLE]

@@ -7,6 +7,13 @@ from typing import NamedTuple
 from kalemia.core.config import Beats, Quality, Rhythm
 
 _LOST_SHARE = 0.5  # of the good beats that a draw needs
+_RULES = {  # reason -> its threshold
+    "too few R peaks": "good beats",
+    "too few good beats": "good beats",
+    "ectopic beats": "ectopic share",
+    "pacing in the ECG": "pacing click",
+    "atrial fibrillation in the ECG": "irregularity",
+}
 
 
 class Threshold(NamedTuple):
@@ -50,18 +57,24 @@ def closest_to_threshold(rows: Iterable[dict], quality: Quality, rhythm: Rhythm,
 
 def distance_to_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> float:
     """Distance of a row of the quality table to the closest threshold: 0 on it, infinite without any R peak."""
-    closest = closest_threshold(row, quality, rhythm, beats)
-    return closest.distance if closest else math.inf
+    return min((one.distance for one in thresholds_of(row, quality, rhythm, beats)), default=math.inf)
 
 
-def closest_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> Threshold | None:
-    """The threshold that a row of the quality table is closest to; None without any R peak.
+def deciding_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> Threshold | None:
+    """The threshold that excluded a row of the quality table, or else the closest; None without any R peak."""
+    known = thresholds_of(row, quality, rhythm, beats)
+    excluding = [one for one in known if _RULES.get(row["reason_before_review"]) == one.name]
+    return min(excluding or known, key=lambda one: one.distance, default=None)
+
+
+def thresholds_of(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats) -> list[Threshold]:
+    """All thresholds that apply to a row of the quality table; none without any R peak.
 
     Counts and fractions are compared by the absolute logarithm of their ratio to the threshold, COSEn by its absolute
     difference, because it is a logarithm already.
     """
     if not row["n_r_peaks"]:
-        return None
+        return []
     compared = [
         ("good beats", row["n_good"], _n_needed(row, quality, beats)),
         ("ectopic share", row["ectopic_share"], rhythm.max_ectopic_fraction),
@@ -72,7 +85,7 @@ def closest_threshold(row: dict, quality: Quality, rhythm: Rhythm, beats: Beats)
     if irregularity is not None and math.isfinite(irregularity):
         away = abs(irregularity - rhythm.max_cosen)
         known.append(Threshold("irregularity", irregularity, rhythm.max_cosen, away))
-    return min(known, key=lambda one: one.distance)
+    return known
 
 
 def _n_needed(row: dict, quality: Quality, beats: Beats) -> float:

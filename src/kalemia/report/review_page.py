@@ -1,7 +1,6 @@
 """The page on which a person reviews the excerpts that the checks lost, or nearly lost."""
 
 import csv
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from io import StringIO
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kalemia.beats.review_candidates import Threshold, choose_for_review, closest_threshold
+from kalemia.beats.review_candidates import Threshold, choose_for_review, deciding_threshold
 from kalemia.beats.review_decisions import MIN_MARKS, ReviewDecision, explain_ineffective, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, assess_row
 from kalemia.cohort.inclusion_flow import CLASSES
@@ -89,16 +88,17 @@ def decision_line(names: SubjectNames, subject: int, draw: int, decision: Review
     return line.getvalue()
 
 
-def describe_threshold(closest: Threshold | None) -> str:
-    """In a few words, the threshold that an excerpt is closest to, and the distance."""
-    if closest is None or not math.isfinite(closest.distance):
+def describe_threshold(found: Threshold | None) -> str:
+    """In a few words, the threshold that excluded an excerpt or is closest to it, and the distance."""
+    if found is None or found.value is None:
         return "No threshold applies: no R peak was found."
-    digits = 0 if closest.name == "good beats" else 3
-    away = abs(closest.value - closest.threshold)
-    side = "above" if closest.value > closest.threshold else "below"
-    distance = f"{away:.{digits}f} {side}" if away else "on it"
-    value, limit = (f"{number:.{digits}f}" for number in (closest.value, closest.threshold))
-    return f"Closest threshold: {closest.name} {value}, limit {limit} ({distance})."
+    digits = 0 if found.name == "good beats" else 3
+    value, limit = (f"{number:.{digits}f}" for number in (found.value, found.threshold))
+    away, side = (
+        f"{abs(found.value - found.threshold):.{digits}f}",
+        "above" if found.value > found.threshold else "below",
+    )
+    return f"Threshold: {found.name} {value}, limit {limit} ({away} {side})."
 
 
 def beat_loss_cells(rows: Iterable[dict]) -> list[tuple[str, list[str]]]:
@@ -142,7 +142,7 @@ def _entry(
     assessment = assess_row(excerpts, row, settings, decisions.get(row["subject_id"], {}))
     label = next(name for name, label in CLASSES.items() if label == row["label"])
     about = {"subject": names[subject], "to_write": names.to_write(row["subject_id"])}
-    about["threshold"] = describe_threshold(closest_threshold(row, settings.quality, settings.rhythm, settings.beats))
+    about["threshold"] = describe_threshold(deciding_threshold(row, settings.quality, settings.rhythm, settings.beats))
     about |= {"class": label, "rejection_counts": dict(row["rejection_counts"])}
     return row | about | ecg_strip(assessment)
 
