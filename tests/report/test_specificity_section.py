@@ -23,8 +23,8 @@ def _control(state, less=NOT_BETTER, correlation=None):
 @pytest.mark.parametrize(
     ("reads", "controls", "expected"),
     [
-        ("open", {"sodium": _control("shown")}, "It is not shown that anything is read about potassium"),
-        ("shown", {}, "No other analyte was named (controls)"),
+        ("open", {"sodium": _control("shown")}, "The networks are not shown to read potassium"),
+        ("shown", {}, "This study trained no networks on other analytes (controls)"),
         (
             "shown",
             {"sodium": _control("shown")},

@@ -63,6 +63,7 @@ for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
   const width = svg.viewBox.baseVal.width, drawing = svg.querySelector(":scope > g").id;
   const view = (left, top, across, down) => {
     const part = document.createElementNS(svg.namespaceURI, "svg"), use = document.createElementNS(svg.namespaceURI, "use");
+    part.setAttribute("aria-hidden", "true"); // the whole drawing has the label
     part.setAttribute("viewBox", `${left} ${top} ${across} ${down}`);
     use.setAttribute("href", `#${drawing}`);
     part.append(use);
@@ -72,9 +73,10 @@ for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
   const [title, top] = [Number(svg.dataset.title), columns[0][1]];
   const stack = document.createElement("div"), name = document.createElement("p"), legend = document.createElement("div");
   stack.className = "stack";
-  stack.setAttribute("aria-hidden", "true");
   name.textContent = svg.getAttribute("aria-label");
   legend.className = "wide";
+  legend.setAttribute("role", "group");
+  legend.setAttribute("aria-label", "Legend, scrolls sideways");
   legend.append(view(0, title, width, top - title));
   stack.append(name, ...(top - title > 12 ? [legend] : []), ...columns.map((column) => view(...column)));
   svg.parentElement.before(stack);
@@ -84,7 +86,7 @@ for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
 {
   const look = (wide) => {
     const scrolls = wide.scrollWidth > wide.clientWidth;
-    if (scrolls && !wide.closest("[aria-hidden]")) wide.tabIndex = 0;
+    if (scrolls) wide.tabIndex = 0;
     else wide.removeAttribute("tabindex");
     wide.classList.toggle("scrolls", scrolls);
     wide.classList.toggle("at-end", wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 2);

@@ -95,7 +95,9 @@
     done();
     if (event.key in act && excerpts[current].decision) step(1);
   });
-  addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+  addEventListener("beforeunload", (event) => {
+    if (unsaved && navigator.userActivation?.hasBeenActive) event.preventDefault();
+  });
   excerpts.forEach(show);
   excerpts[0]?.element.setAttribute("aria-current", "true");
 }

@@ -81,7 +81,7 @@ def loss_verdict(row: dict) -> str:
     return {
         "more positive": "Yes: they lose a larger share of the positive draws.",
         "more negative": "No: they lose a larger share of the negative draws.",
-        "": "The interval holds 0: a difference of this size may be chance.",
+        "": "The interval includes 0: a difference of this size may be chance.",
     }[loss_mark(row)]
 
 

@@ -51,7 +51,7 @@ def steps(study: Study) -> list[Step]:
             "10 minutes before, lead II",
             f"{describe_window(study.cohort)}, lead {study.cohort.lead}",
         ),
-        Step("Recorded part of it, at least", NOT_REPORTED, f"{study.cohort.min_recorded_minutes:g} minutes"),
+        Step("Least recorded part of it", NOT_REPORTED, f"{study.cohort.min_recorded_minutes:g} minutes"),
         Step(
             "Filter", "finite impulse response", f"finite impulse response, {ecg.band_hz[0]:g} to {ecg.band_hz[1]:g} Hz"
         ),
@@ -104,7 +104,7 @@ def steps(study: Study) -> list[Step]:
         ),
         Step("Weights kept", "lowest validation loss", "lowest validation loss"),
         Step(
-            "Held out of a patient",
+            "Held out per patient",
             "25% of the draws; how they are chosen is not reported; assumed random",
             f"{personal.test_fraction:.0%}, by the protocol of the arm",
         ),

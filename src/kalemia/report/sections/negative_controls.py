@@ -109,8 +109,8 @@ def clock_warning(arm: str, means: dict[str, dict]) -> str:
 
     telling = [name for name in of_role(CLOCK) if name in means and means[name]["auc"] > CLOCK_TELLS]
     return "; ".join(
-        f"{arm}: {means[name]['name']} alone has a mean AUC of {number(means[name]['auc'], 2)}. This test tells early"
-        " from late, so whatever drifts with time does well in it"
+        f"{arm}: {means[name]['name']} alone has a mean AUC of {number(means[name]['auc'], 2)}. This test separates"
+        " early from late draws, so anything that drifts over time does well in it"
         for name in telling
     )
 

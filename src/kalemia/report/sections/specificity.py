@@ -34,11 +34,11 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
 def conclude(analyte: str, reads: dict | None, controls: dict[str, dict]) -> str:
     """What follows for the study's analyte from its claim “reads” and from other analytes, in words."""
     if reads is None or reads["state"] != "shown":
-        return f"It is not shown that anything is read about {analyte}, so there is nothing to tell apart."
+        return f"The networks are not shown to read {analyte}, so the question does not arise."
     if not controls:
         return (
-            f"No other analyte was named (controls), so this study does not tell {analyte} from what moves with it"
-            " within a patient."
+            "This study trained no networks on other analytes (controls), so it cannot tell whether they read"
+            f" {analyte} or something that changes with it."
         )
     of_state = {
         state: [name for name, found in controls.items() if found["state"] == state]
