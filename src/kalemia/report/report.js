@@ -75,6 +75,7 @@ for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
   stack.className = "stack";
   name.textContent = svg.getAttribute("aria-label");
   legend.className = "wide";
+  legend.tabIndex = 0;
   legend.setAttribute("role", "group");
   legend.setAttribute("aria-label", "Legend, scrolls sideways");
   legend.append(view(0, title, width, top - title));
