@@ -13,8 +13,8 @@ from kalemia.sources.people import People
 class SourceDescription(ABC):
     """One kind of source; `kalemia.sources.registry` lists all kinds.
 
-        description: for model cards, after "Source: "; is_simulated: whether the patients are simulated;
-        has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments;
+    description: for model cards, after "Source: "; is_simulated: whether the patients are simulated;
+    has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments;
     age_rule: what a page says after "age at the first draw used";
     shares_draw_ids: whether the id of a draw means the same draw in every study of this kind;
     matches_by_tables: whether tables alone say which recording has the ECG of a draw.
