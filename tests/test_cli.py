@@ -32,3 +32,10 @@ def test_an_output_in_a_place_that_takes_no_files_is_one_line(tmp_path, capsys, 
     ward = str(ROOT / "tests/own/ward-3")
     assert main(["beats", ward, "--lead", "MLII", "--out", str(tmp_path / "b.parquet"), *more]) == 1
     assert capsys.readouterr().err == f"kalemia: /proc/{place}: nothing can be written there; choose another place\n"
+
+
+def test_an_option_that_is_given_twice_counts_twice(tmp_path, capsys):
+    (tmp_path / "1.yaml").write_text(f"results: {tmp_path}/ours\n")
+    (tmp_path / "2.yaml").write_text("study: second\n")
+    assert main(["status", *(f"--configfile={tmp_path}/{n}.yaml" for n in (1, 2)), "--config=seed=3"]) == 0
+    assert capsys.readouterr().out.startswith(f"study second, in {tmp_path}/ours")

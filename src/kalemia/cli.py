@@ -143,10 +143,20 @@ def _add_model_and_recording(command: argparse.ArgumentParser) -> None:
 def _add_configuration(command: argparse.ArgumentParser) -> None:
     """The options of Snakemake that name a configuration; `_read_study` reads them."""
     command.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE.yaml", help="overlays on config.yaml, as for snakemake"
+        "--configfile",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE.yaml",
+        help="overlays on config.yaml, as for snakemake",
     )
     command.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them, as for snakemake"
+        "--config",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings that override them, as for snakemake",
     )
 
 
@@ -155,7 +165,9 @@ def _add_study(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
     )
-    command.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
+    command.add_argument(
+        "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings that override them"
+    )
 
 
 def _read_study(options: argparse.Namespace) -> "Study":

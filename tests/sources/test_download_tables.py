@@ -1,7 +1,9 @@
 """Clinical tables from a server that wants a password, and that the password is nowhere afterwards."""
 
+import errno
 import gzip
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +140,31 @@ def test_a_user_name_without_a_password_is_an_error(monkeypatch):
     monkeypatch.delenv("PHYSIONET_PASSWORD")
     with pytest.raises(UserError, match="set both"):
         credentials("https://physionet.org/files")
+
+
+def test_a_full_disk_is_one_line_with_the_name_of_the_file(site, tmp_path, monkeypatch):
+    real = Path.open
+
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def open_(path, mode="r", *arguments, **settings):
+        file = real(path, mode, *arguments, **settings)
+        return Full(file) if mode == "ab" else file
+
+    monkeypatch.setattr(Path, "open", open_)
+    with pytest.raises(UserError, match=r"LARGE\.csv\.gz\.part: No space left on device; free some space"):
+        _download(site, tmp_path)
 
 
 @pytest.mark.workflow

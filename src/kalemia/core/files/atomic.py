@@ -25,7 +25,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     part = _part(path)
     try:
         make_folder(path.parent)
-        with _writing(path):
+        with writing(path):
             part.touch(exist_ok=False)
         mode = part.stat().st_mode  # as the umask says; safetensors makes a file that only its owner can read
         yield part
@@ -53,7 +53,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     for left_over in path.parent.glob(f".{path.name}.*.part"):
         shutil.rmtree(left_over)
     part = _part(path)
-    with _writing(path):
+    with writing(path):
         part.mkdir(parents=True)
     try:
         yield part
@@ -65,12 +65,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 def make_folder(path: Path) -> None:
     """Make a folder, with those it is in, if it is not there; raises `UserError` where that cannot be."""
-    with _writing(path):
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Raise errors of the machine as `UserError`, also that nothing can be made in a place such as /proc."""
     try:
         yield

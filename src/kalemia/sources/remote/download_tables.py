@@ -14,7 +14,7 @@ from isal import igzip
 
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
-from kalemia.core.files.atomic import atomic_file, make_folder
+from kalemia.core.files.atomic import atomic_file, make_folder, writing
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.remote.fetch_progress import watch_bytes
 from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
@@ -160,8 +160,10 @@ def complete_download(web: Web, name: str, part: Path) -> None:
     with watch_bytes(name, size - start, lambda: web.fetched_bytes), part.open("ab") as file:
         while start < size:
             began_s = time.monotonic()
-            file.write(web.span(name, start, min(start + step, size)))
-            file.flush()
+            content = web.span(name, start, min(start + step, size))
+            with writing(part):
+                file.write(content)
+                file.flush()
             start += step
             if time.monotonic() - began_s < _SHORT_S:
                 step = min(2 * step, largest)
