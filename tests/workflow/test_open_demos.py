@@ -2,11 +2,16 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
+import time
+from collections import Counter
 
 import pytest
 import yaml
 
 from conftest import ROOT
+from kalemia.cli import main
 from kalemia.core.config import Range
 from kalemia.core.tables import read_json, read_table
 from mimic4_server import ECG, TABLES, write_mimic4_server
@@ -25,8 +30,8 @@ def no_credentials(monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
-@pytest.mark.parametrize("is_s3", [False, True])
-def test_the_demo_of_mimic_3_reaches_its_report(tmp_path, real_data, study, is_s3):
+@pytest.fixture(scope="module")
+def mimic3_files(tmp_path_factory, real_data, study):
     """The waveforms are of other people, BIDMC's: the real ones could not be had."""
     settings = yaml.safe_load((ROOT / "studies/mimic3-demo.yaml").read_text())
     classes = {
@@ -34,8 +39,22 @@ def test_the_demo_of_mimic_3_reaches_its_report(tmp_path, real_data, study, is_s
         "positive": Range(above=settings["analyte"]["positive"]["above"]),
         "negative": Range(from_=settings["analyte"]["negative"]["from"], to=settings["analyte"]["negative"]["to"]),
     }
-    write_demo_server(tmp_path / "server", real_data, dataclasses.replace(study.analyte, **classes))
-    with serving(tmp_path / "server", is_s3=is_s3) as site:
+    root = tmp_path_factory.mktemp("mimic3")
+    write_demo_server(root, real_data, dataclasses.replace(study.analyte, **classes))
+    return root
+
+
+@pytest.fixture(scope="module")
+def mimic4_files(tmp_path_factory, real_data):
+    """The samples of the ECGs are simulated: the real ones could not be had. Who had one, and when, is real."""
+    root = tmp_path_factory.mktemp("mimic4")
+    write_mimic4_server(root, real_data, hours=4.0)
+    return root
+
+
+@pytest.mark.parametrize("is_s3", [False, True])
+def test_the_demo_of_mimic_3_reaches_its_report(tmp_path, mimic3_files, is_s3):
+    with serving(mimic3_files, is_s3=is_s3) as site:
         source = {"waveforms": site.url, "tables": f"{site.url}/mimiciii-demo/1.4"}
         target = ["results/mimic3-demo/cohort/ledger.parquet"] if is_s3 else []
         run = run_snakemake(
@@ -51,10 +70,8 @@ def test_the_demo_of_mimic_3_reaches_its_report(tmp_path, real_data, study, is_s
         assert re.search(rf"{found['people']['positive']} people with positive", page)
 
 
-def test_the_demo_of_mimic_4_reaches_its_report(tmp_path, real_data):
-    """The samples of the ECGs are simulated: the real ones could not be had. Who had one, and when, is real."""
-    write_mimic4_server(tmp_path / "server", real_data, hours=4.0)
-    with serving(tmp_path / "server") as site:
+def test_the_demo_of_mimic_4_reaches_its_report(tmp_path, mimic4_files):
+    with serving(mimic4_files) as site:
         source = {"waveforms": f"{site.url}/{ECG}", "tables": f"{site.url}/{TABLES}"}
         run = run_snakemake(tmp_path, studies=("studies/mimic4-demo.yaml",), config={"source": source, **SMALL})
         fetched = [path for path, _, n in site.requests if n and path.endswith(".dat")]
@@ -69,3 +86,37 @@ def test_the_demo_of_mimic_4_reaches_its_report(tmp_path, real_data):
     page = (results / "report.html").read_text()
     assert f"{pairing['before']} were taken before their ECG" in page
     assert "Nobody has a personal network: it takes 8 usable draws of each class." in page
+
+
+@pytest.mark.parametrize(
+    ("demo", "waveforms", "tables"),
+    [("mimic3", "", "mimiciii-demo/1.4"), ("mimic4", f"/{ECG}", TABLES)],
+)
+def test_a_fetch_that_is_killed_twice_ends_with_the_same_bytes(request, tmp_path, demo, waveforms, tables):
+    """What comes after it needs no network, and tests/workflow/test_killed_runs.py kills that."""
+    with serving(request.getfixturevalue(f"{demo}_files")) as site:
+
+        def fetch(folder):
+            places = f"source: {{waveforms: {site.url}{waveforms}, tables: {site.url}/{tables}}}"
+            folder.mkdir(exist_ok=True)
+            (folder / "overlay.yaml").write_text(f"results: {folder}/results\n{places}\n")
+            return ["fetch", str(ROOT / f"studies/{demo}-demo.yaml"), str(folder / "overlay.yaml")]
+
+        assert main(fetch(tmp_path / "whole")) == 0
+        killed, site.delay_s = tmp_path / "killed", 0.02
+        for pattern, n in (("tables/*.gz", 2), ("cache/**/*.dat", 5)):
+            process = subprocess.Popen([sys.executable, "-c", "from kalemia.cli import main; main()", *fetch(killed)])
+            while sum(1 for _ in killed.glob(f"results/source/{pattern}")) < n:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+        site.delay_s, n_before = 0.0, len(site.requests)
+        assert main(fetch(killed)) == 0
+        again = Counter(path for path, _, n in site.requests[n_before:] if n)
+        assert max(again.values()) == 1
+    sources = [folder / "results/source" for folder in (tmp_path / "whole", killed)]
+    whole, resumed = (
+        {str(path.relative_to(of)): path.read_bytes() for path in of.rglob("*") if path.is_file()} for of in sources
+    )
+    assert {name: content for name, content in resumed.items() if not name.endswith(".part")} == whole
