@@ -104,7 +104,7 @@ class Study:
     verdict: Verdict = section(Verdict(), "The four claims, registered before any network is trained (docs/method.md)")
     controls: tuple[str, ...] = setting(
         (),
-        "other analytes on which the deciding arm is trained too, to see whether it is the study's own that is read;"
+        "other analytes on which the deciding arm is trained too, to see whether they can be read as well;"
         f" values within {MAX_HOURS:g} hour of a draw (docs/method.md)",
         choices={name: f"LABEVENTS item {one.items[0]}, {one.unit}" for name, one in CONTROL_ANALYTES.items()},
         unique=True,

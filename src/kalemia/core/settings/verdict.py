@@ -11,7 +11,7 @@ COMPARATORS = {  # the baselines of this role, with what each is
     "minirocket": "a ridge on MiniRocket features of the mean beat",
     "ecg_measures": "a logistic regression on six measures of the median beat",
     "boosted_measures": "gradient boosting on these measures, heart rate and time since the last value",
-    "mixed_model": "a mixed model of these measures over the generic patients, with a line of the patient's own",
+    "mixed_model": "a mixed model of these measures over the generic patients, with intercept and slopes per patient",
     "heart_rate": "a logistic regression on heart rate",
     "linear_probe": "a logistic regression on features of the generic network",
     "nearest_mean": "the nearest class mean of features of the generic network",
@@ -28,7 +28,10 @@ class Verdict:
         "mean_beat", "the baseline that the personal networks must beat to be needed", choices=COMPARATORS
     )
     smallest_gain: float = setting(
-        0.05, "smallest gain in AUC that matters; a claim is excluded if a larger one can be", above=0, maximum=0.5
+        0.05,
+        "smallest gain in AUC that matters; a claim is excluded if its gain is smaller for certain",
+        above=0,
+        maximum=0.5,
     )
 
     def deciding_arm(self, arms: Mapping[str, Arm]) -> str | None:
