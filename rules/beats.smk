@@ -22,7 +22,7 @@ rule beats_of_batch:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(800),
-        runtime=scale_with_attempt(20),
+        runtime=time_limit(20),
     params:
         recipe=study.digest("beats"),
         subjects=subjects_of_batch,
@@ -70,7 +70,7 @@ rule review_page:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(2000),
-        runtime=scale_with_attempt(30),
+        runtime=time_limit(30),
     params:
         recipe=study.digest("review_page"),
         decisions=str(decisions),

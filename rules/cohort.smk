@@ -24,7 +24,7 @@ checkpoint cohort:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(4000),
-        runtime=scale_with_attempt(720),
+        runtime=time_limit(720),
         download=int(source.downloads_recordings),
     params:
         recipe=study.digest("cohort"),
@@ -49,7 +49,7 @@ checkpoint populations:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(2000),
-        runtime=scale_with_attempt(30),
+        runtime=time_limit(30),
     params:
         recipe=study.digest("populations"),
     script:
@@ -71,7 +71,7 @@ rule context:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(4000),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
     params:
         recipe=study.digest("context"),
         available=treatment_tables,
@@ -92,7 +92,7 @@ rule control_values:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(4000),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
     params:
         recipe=study.digest("control_values"),
     script:
@@ -113,7 +113,7 @@ if has_heights_and_weights:
             "../envs/signal.yaml"
         resources:
             mem_mb=scale_with_attempt(2000),
-            runtime=scale_with_attempt(120),
+            runtime=time_limit(120),
         params:
             recipe=study.digest("height_weight"),
         script:
@@ -142,7 +142,7 @@ rule characteristics:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(2000),
-        runtime=scale_with_attempt(30),
+        runtime=time_limit(30),
     params:
         recipe=study.digest("characteristics"),
     script:
@@ -166,7 +166,7 @@ rule ledger:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(2000),
-        runtime=scale_with_attempt(30),
+        runtime=time_limit(30),
     params:
         recipe=study.digest("ledger"),
     script:

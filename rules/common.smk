@@ -29,6 +29,8 @@ else:
     config = exit_on_user_error(
         read_config, Path("config.yaml"), given.configfiles, given.config_args or ()
     )
+LONGEST_JOB = 1440  # minutes; a generic training that needs more goes on after its last epoch
+
 study = Study.from_config(config)
 source = describe_source(study)
 exit_on_user_error(source.check)
@@ -57,6 +59,19 @@ def with_cached_signature(function):
 def scale_with_attempt(base):
     """A resource that grows with each attempt, so that a job that ran out of it succeeds when it is tried again."""
     return with_cached_signature(lambda wildcards, attempt: base * attempt)
+
+
+partition_minutes = {}  # of a rule on SLURM, how long its partition lets a job run
+
+
+@cache
+def time_limit(minutes):
+    """As `scale_with_attempt`, but a day at most, and no more than the partition gives."""
+
+    def limit(wildcards, attempt, rulename):
+        return min(minutes * attempt, LONGEST_JOB, partition_minutes.get(rulename, LONGEST_JOB))
+
+    return with_cached_signature(limit)
 
 
 def arm_param(digest, *others):

@@ -42,6 +42,21 @@ def delete_what_killed_runs_left(earlier):
         )
 
 
+def slurm_requests():
+    """What each rule asks of SLURM for its first attempt, with the settings of the profile."""
+    unasked = ("tmpdir", "disk_mb", "mem_mb")
+    for rule in workflow.rules:
+        if rule.name not in workflow._localrules and not rule.norun:
+            asked = rule.expand_resources(None, None, 1, skip_evaluation=unasked)
+            partition = asked.get("slurm_partition") or DEFAULT
+            yield Request(rule.name, partition, asked.runtime, asked.get("gpu", 0))
+
+
+def check_cluster():
+    """Refuse a profile whose requests SLURM would refuse, and keep to the time limits of its partitions."""
+    partition_minutes.update(check_requests(slurm_requests(), read_partitions()))
+
+
 def run_alone(execute):
     """`workflow.execute`, which is the first to know whether this is a real run and no dry run."""
 
@@ -52,6 +67,9 @@ def run_alone(execute):
             folder = Path(".snakemake/runs")
             earlier = exit_on_user_error(hold_run_lock, folder, kind.local_exec)
             exit_on_user_error(delete_what_killed_runs_left, earlier)
+            exit_on_user_error(check_before_jobs, study)
+            if executor_plugin.name == "slurm":
+                exit_on_user_error(check_cluster)
             exit_on_user_error(register_claims, study, config["results"])
         return execute(executor_plugin=executor_plugin, **settings)
 
@@ -60,8 +78,15 @@ def run_alone(execute):
 
 # a job's own process does not look again: its inputs may just have been remade
 if workflow.is_main_process:
+    from kalemia.before_jobs import check_before_jobs
     from kalemia.core.result_digests import refuse_foreign_results
     from kalemia.core.runs.leftovers import delete, unfinished_paths
+    from kalemia.core.runs.partitions import (
+        DEFAULT,
+        Request,
+        check_requests,
+        read_partitions,
+    )
     from kalemia.core.runs.run_lock import hold_run_lock
     from kalemia.evaluation.claims.registration import register_claims
 

@@ -33,7 +33,7 @@ rule evaluation:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(1000),
-        runtime=scale_with_attempt(15),
+        runtime=time_limit(15),
     params:
         recipe=study.digest("evaluation"),
     script:

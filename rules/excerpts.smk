@@ -19,7 +19,7 @@ rule excerpts_of_batch:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(600),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
         download=int(source.downloads_recordings),
     params:
         recipe=study.digest("excerpts"),

@@ -25,7 +25,7 @@ rule explanation:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(3000),
-        runtime=scale_with_attempt(40),
+        runtime=time_limit(40),
     params:
         recipe=study.digest("explanation"),
     script:

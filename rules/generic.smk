@@ -27,7 +27,7 @@ if study.generic.model:
             "../envs/training.yaml"
         resources:
             mem_mb=scale_with_attempt(2000),
-            runtime=scale_with_attempt(10),
+            runtime=time_limit(10),
         params:
             recipe=study.digest("import_generic"),
             shares_draw_ids=source.shares_draw_ids,
@@ -50,7 +50,7 @@ else:
             "../envs/signal.yaml"
         resources:
             mem_mb=scale_with_attempt(1000),
-            runtime=scale_with_attempt(60),
+            runtime=time_limit(60),
         params:
             recipe=study.digest("generic_beats"),
         script:
@@ -73,7 +73,7 @@ else:
         threads: study.generic.threads
         resources:
             mem_mb=scale_with_attempt(6000),
-            runtime=scale_with_attempt(720),
+            runtime=time_limit(720),
             gpu=1,
         params:
             recipe=study.digest("generic"),
@@ -93,7 +93,7 @@ else:
             "../envs/signal.yaml"
         resources:
             mem_mb=scale_with_attempt(2000),
-            runtime=scale_with_attempt(30),
+            runtime=time_limit(30),
         params:
             recipe=study.digest("comparators"),
         script:
@@ -111,7 +111,7 @@ else:
             "../envs/signal.yaml"
         resources:
             mem_mb=scale_with_attempt(1000),
-            runtime=scale_with_attempt(30),
+            runtime=time_limit(30),
         params:
             recipe=study.digest("mixed_model"),
         script:

@@ -40,7 +40,7 @@ rule count_rounds:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(500),
-        runtime=scale_with_attempt(5),
+        runtime=time_limit(5),
     params:
         recipe=study.digest("count_rounds"),
     script:
@@ -61,7 +61,7 @@ rule split:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(500),
-        runtime=scale_with_attempt(5),
+        runtime=time_limit(5),
     params:
         recipe=arm_param(study.split_digest),
     script:
@@ -83,7 +83,7 @@ rule features:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(3000),
-        runtime=scale_with_attempt(10),
+        runtime=time_limit(10),
     params:
         recipe=study.digest("features"),
     script:
@@ -112,7 +112,7 @@ rule score_generic:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(1500),
-        runtime=scale_with_attempt(10),
+        runtime=time_limit(10),
     params:
         recipe=study.digest("baselines"),
     script:
@@ -142,7 +142,7 @@ rule finetune:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(2000),
-        runtime=scale_with_attempt(10),
+        runtime=time_limit(10),
     params:
         recipe=arm_param(study.arm_digest),
     script:
@@ -166,7 +166,7 @@ rule nulls:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(3000),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
         gpu=0,
     params:
         recipe=arm_param(study.nulls_digest, "chunk"),
@@ -192,7 +192,7 @@ rule controls:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(3000),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
         gpu=0,
     params:
         recipe=arm_param(study.controls_digest, "control"),
@@ -218,7 +218,7 @@ rule strangers:
     threads: study.personal.threads
     resources:
         mem_mb=scale_with_attempt(4000),
-        runtime=scale_with_attempt(60),
+        runtime=time_limit(60),
     params:
         recipe=arm_param(study.strangers_digest),
     script:

@@ -40,7 +40,7 @@ rule patient_report:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(800),
-        runtime=scale_with_attempt(10),
+        runtime=time_limit(10),
     params:
         recipe=study.digest("report"),
         arms=list(study.arms),
@@ -107,7 +107,7 @@ rule study_report:
         "../envs/signal.yaml"
     resources:
         mem_mb=scale_with_attempt(1000),
-        runtime=scale_with_attempt(15),
+        runtime=time_limit(15),
     params:
         recipe=study.digest("report"),
         settings=config_text(study),

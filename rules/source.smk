@@ -19,7 +19,7 @@ if source.is_simulated:
         threads: 2
         resources:
             mem_mb=scale_with_attempt(2000),
-            runtime=scale_with_attempt(20),
+            runtime=time_limit(20),
         params:
             recipe=study.digest("source"),
         script:
@@ -40,7 +40,7 @@ if source.downloads_tables:
             "../envs/signal.yaml"
         resources:
             mem_mb=scale_with_attempt(600),
-            runtime=scale_with_attempt(240),
+            runtime=time_limit(240),
             download=1,
         params:
             url=study.source.tables,

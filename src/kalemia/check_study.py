@@ -22,6 +22,7 @@ from kalemia.evaluation.claims.rule import CLAIMS, MIN_PATIENTS, MIN_TEST_RUNS, 
 from kalemia.personal.arms import draws_by_subject
 from kalemia.personal.episodes import labeled_in_time_order
 from kalemia.personal.splits import count_runs, split_draws
+from kalemia.run_plan import disk_mb
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.registry import describe_source
 from kalemia.sources.remote.download_tables import credentials
@@ -46,7 +47,7 @@ def check_lines(study: Study) -> Iterator[str]:
     if missing and (description.is_simulated or description.downloads_tables):
         what = "the patients are simulated" if description.is_simulated else "the tables are downloaded"
         yield f"draws: known when the first job is done: {what}"
-        yield from _disk_lines(study, 0)
+        yield from _disk_lines(study, 1e6 * disk_mb(study), "study")
         return
     if missing:
         raise UserError(
@@ -58,7 +59,7 @@ def check_lines(study: Study) -> Iterator[str]:
     names = SubjectNames({subject_name(number): name for number, name in description.subject_names().items()})
     yield from _draw_lines(draws)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"])) if _is_matched(draws) else draws.slice(0, 0)
-    yield from _disk_lines(study, len(to_read))
+    yield from _disk_lines(study, len(to_read) * study.cohort.window_minutes * _BYTES_A_MINUTE, "ECG")
     yield from _people_lines(study, draws, names)
     if not _is_matched(draws):
         yield "claims and generic network: known when the headers of the recordings have been read over the network"
@@ -202,12 +203,11 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
         )
 
 
-def _disk_lines(study: Study, n_draws: int) -> Iterator[str]:
-    """Free disk beside what the ECG will take; raises `UserError` if it is less."""
+def _disk_lines(study: Study, needed: float, what: str) -> Iterator[str]:
+    """Free disk beside the bytes that are needed; raises `UserError` if it is less."""
     folder = Path(study.results).absolute()
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
-    needed = n_draws * study.cohort.window_minutes * _BYTES_A_MINUTE
-    about = f"; the ECG takes about {needed / 1e9:.1f} GB" if n_draws else ""
+    about = f"; the {what} takes about {needed / 1e9:.1f} GB" if needed else ""
     yield f"disk: {free / 1e9:.1f} GB are free at {study.results}{about}"
     if free < needed:
         raise UserError("the study cannot run: too little disk is free; set `results` to a folder with more")

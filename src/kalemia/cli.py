@@ -68,12 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     monitor.add_argument("--follow", action="store_true", help="continue while the recording grows, until Ctrl-C")
     monitor.add_argument("--potassium", metavar="FILE.csv", help="known values to show next to the predictions")
     monitor.set_defaults(run=_monitor)
-    plan = commands.add_parser("plan", help="say what a study of so many patients can show; starts nothing")
-    plan.add_argument("--patients", required=True, type=int, metavar="N", help="personal patients")
-    plan.add_argument(
-        "--draws", required=True, type=int, metavar="M", help="usable draws of each, whatever their value"
+    plan = commands.add_parser(
+        "plan", help="say what running a study takes or, with --patients and --draws, what it can show; starts nothing"
     )
-    _add_configuration(plan)
+    _add_study(plan)
+    plan.add_argument("--patients", type=int, metavar="N", help="personal patients")
+    plan.add_argument("--draws", type=int, metavar="M", help="usable draws of each, whatever their value")
     plan.set_defaults(run=_plan)
     _add_registry(commands)
     enroll = commands.add_parser("enroll", help="personalize a generic model folder for one more patient")
@@ -138,6 +138,14 @@ def _add_model_and_recording(command: argparse.ArgumentParser) -> None:
     record_help = "path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file"
     command.add_argument("--record", required=True, metavar="FILE", help=record_help)
     _add_recording(command, "the model's")
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    """A study by its files; `_read_study` reads them."""
+    command.add_argument(
+        "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
+    )
+    command.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
 
 
 def _add_configuration(command: argparse.ArgumentParser) -> None:
@@ -290,9 +298,16 @@ def _registry_verify(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from kalemia.evaluation.claims.plan import plan_lines
+    from kalemia.run_plan import run_plan_lines
 
     study = _read_study(options)
-    for line in plan_lines(options.patients, options.draws, study.verdict, study.analyte.name):
+    if (options.patients is None) != (options.draws is None):
+        raise UserError("plan: give both --patients and --draws, or neither to see what running the study takes")
+    if options.patients is None:
+        lines = run_plan_lines(study)
+    else:
+        lines = plan_lines(options.patients, options.draws, study.verdict, study.analyte.name)
+    for line in lines:
         print(line)
 
 

@@ -1,0 +1,53 @@
+"""What is checked before the first job of a run: credentials for the tables, and free disk."""
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kalemia.core.config import Study
+from kalemia.core.errors import UserError
+from kalemia.core.paths import ResultPaths
+from kalemia.run_plan import disk_mb
+from kalemia.sources.registry import describe_source
+from kalemia.sources.remote.download_tables import credentials, may_have_credentials
+
+_CREDENTIALED = ("mimiciii", "mimiciv")  # databases of PhysioNet that only credentialed users may read
+
+
+def check_before_jobs(study: Study) -> None:
+    """Raise `UserError`, in one line, if the first jobs would fail for want of credentials, or later ones of disk."""
+    check_credentials(study)
+    source = describe_source(study)
+    has_own_tables = not source.is_simulated and not source.downloads_tables
+    if has_own_tables and not Path(ResultPaths(study.results)("cohort/personal.parquet")).exists():
+        return  # how much is read is known when the tables have been; `kalemia check` reads them
+    check_disk(study)
+
+
+def check_credentials(study: Study) -> None:
+    """Raise `UserError` if tables that need credentials are still to be downloaded and there are none."""
+    from requests.utils import get_netrc_auth
+
+    source, url = describe_source(study), study.source.tables
+    if not source.downloads_tables or all(Path(table).is_file() for table in source.cohort_tables()):
+        return
+    is_credentialed = may_have_credentials(url) and not set(_CREDENTIALED).isdisjoint(urlsplit(url).path.split("/"))
+    if is_credentialed and not credentials(url, study.source.credentials_host) and not get_netrc_auth(url):
+        raise UserError(
+            f"config: source.tables: {url} is for credentialed users; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD,"
+            " or add a line to ~/.netrc (docs/mimic3.md)"
+        )
+
+
+def check_disk(study: Study) -> None:
+    """Raise `UserError` if what is still to be written would not fit on the disk."""
+    folder = Path(study.results).absolute()
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free / 1e6
+    needed = disk_mb(study)
+    if free < needed:
+        needed -= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    if free < needed:
+        raise UserError(
+            f"{study.results}: the study takes about {needed / 1000:.1f} GB more and {free / 1000:.1f} GB are free;"
+            " set `results` to a folder with more"
+        )
