@@ -29,7 +29,9 @@ else:
     config = exit_on_user_error(
         read_config, Path("config.yaml"), given.configfiles, given.config_args or ()
     )
-LONGEST_JOB = 1440  # minutes; a generic training that needs more goes on after its last epoch
+LONGEST_JOB = (
+    1440  # minutes; a generic training that needs more goes on after its last epoch
+)
 
 study = Study.from_config(config)
 source = describe_source(study)
@@ -69,7 +71,9 @@ def time_limit(minutes):
     """As `scale_with_attempt`, but a day at most, and no more than the partition gives."""
 
     def limit(wildcards, attempt, rulename):
-        return min(minutes * attempt, LONGEST_JOB, partition_minutes.get(rulename, LONGEST_JOB))
+        return min(
+            minutes * attempt, LONGEST_JOB, partition_minutes.get(rulename, LONGEST_JOB)
+        )
 
     return with_cached_signature(limit)
 
