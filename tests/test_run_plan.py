@@ -94,6 +94,11 @@ def test_the_plan_says_where_its_counts_are_from_and_what_was_never_run(mimic3):
     assert "as its settings simulate them" in next(run_plan_lines(_study("studies/paper-scale.yaml")))
 
 
+def test_a_study_of_unknown_size_is_told_what_to_do_first(capsys):
+    assert main(["plan", str(ROOT / "studies/mimic4.yaml"), "--config", "results=no-such-folder"]) == 1
+    assert "make no-such-folder/cohort/populations.parquet first" in capsys.readouterr().err
+
+
 def test_patients_without_draws_are_refused_in_one_line(capsys):
     assert main(["plan", "--patients", "16"]) == 1
     assert "give both --patients and --draws" in capsys.readouterr().err

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
-from kalemia.core.paths import ResultPaths
 from kalemia.run_plan import disk_mb
 from kalemia.sources.registry import describe_source
 from kalemia.sources.remote.download_tables import credentials, may_have_credentials
@@ -17,10 +16,6 @@ _CREDENTIALED = ("mimiciii", "mimiciv")  # databases of PhysioNet that only cred
 def check_before_jobs(study: Study) -> None:
     """Raise `UserError`, in one line, if the first jobs would fail for want of credentials, or later ones of disk."""
     check_credentials(study)
-    source = describe_source(study)
-    has_own_tables = not source.is_simulated and not source.downloads_tables
-    if has_own_tables and not Path(ResultPaths(study.results)("cohort/personal.parquet")).exists():
-        return  # how much is read is known when the tables have been; `kalemia check` reads them
     check_disk(study)
 
 
@@ -31,7 +26,9 @@ def check_credentials(study: Study) -> None:
     source, url = describe_source(study), study.source.tables
     if not source.downloads_tables or all(Path(table).is_file() for table in source.cohort_tables()):
         return
-    is_credentialed = may_have_credentials(url) and not set(_CREDENTIALED).isdisjoint(urlsplit(url).path.split("/"))
+    is_credentialed = may_have_credentials(url, None) and not set(_CREDENTIALED).isdisjoint(
+        urlsplit(url).path.split("/")
+    )
     if is_credentialed and not credentials(url, study.source.credentials_host) and not get_netrc_auth(url):
         raise UserError(
             f"config: source.tables: {url} is for credentialed users; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD,"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kalemia.core.config import Study
+from kalemia.core.errors import UserError
 from kalemia.core.negative_controls import TRAINED
 from kalemia.core.paths import SUBJECTS_PER_BATCH
 from kalemia.core.wording import align_columns, plural
@@ -146,8 +147,13 @@ def plan_stages(study: Study, size: StudySize) -> list[StagePlan]:
 
 
 def run_plan_lines(study: Study) -> Iterator[str]:
-    """What running a study takes, as lines for a terminal."""
+    """What running a study takes, as lines for a terminal; raises `UserError` if its size is not known yet."""
     size = study_size(study)
+    if size is None:
+        raise UserError(
+            f"plan: how much {study.study} reads is known when its populations are; make"
+            f" {study.results}/cohort/populations.parquet first (docs/running.md)"
+        )
     stages = plan_stages(study, size)
     yield f"{study.study}: {size.origin}"
     yield (
@@ -179,8 +185,9 @@ def run_plan_lines(study: Study) -> Iterator[str]:
 
 
 def disk_mb(study: Study) -> float:
-    """What the results of a study will take on the disk, in MB."""
-    return sum(stage.disk_mb for stage in plan_stages(study, study_size(study)))
+    """What the results of a study will take on the disk, in MB; 0 if only the stage cohort will tell."""
+    size = study_size(study, reads_tables=False)
+    return sum(stage.disk_mb for stage in plan_stages(study, size)) if size else 0.0
 
 
 def _plan(rate: Rate, jobs: int, parallel: int, units: dict[str, float], requests: int, connections: int) -> StagePlan:

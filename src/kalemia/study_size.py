@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
 
@@ -42,18 +43,26 @@ class StudySize:
     n_recordings: int = 0
 
 
-def study_size(study: Study) -> StudySize:
-    """The size of a study: by its results if it has run so far, else by its tables or settings, else by the paper."""
+def study_size(study: Study, reads_tables: bool = True) -> StudySize | None:
+    """The size of a study: by its results if it has run so far, else by its settings or tables, else by the paper.
+
+    reads_tables: whether local tables and recordings are read, which takes as long as the stage cohort. None if only
+    that stage will tell.
+    """
     if Path(ResultPaths(study.results)("cohort/personal.parquet")).exists():
         return size_of_results(study)
     description = describe_source(study)
     if description.is_simulated:
         return _size_of_draws(study, *_simulated_draws(study), "as its settings simulate them")
     if not description.downloads_recordings and not description.downloads_tables:
+        if not reads_tables:
+            return None
+        description.check()
         table = select_draws(description.open(), study.analyte, study.cohort, study.populations, study.seed)[0]
         to_read = table.filter(pc.is_valid(table["candidate_population"])).to_pylist()
         return _size_of_draws(study, len(table), to_read, "by its tables, if every ECG is good")
-    return size_of_paper(study)
+    is_mimic3 = "mimiciii" in urlsplit(study.source.tables).path.split("/")
+    return size_of_paper(study) if is_mimic3 else None
 
 
 def size_of_results(study: Study) -> StudySize:
