@@ -43,13 +43,13 @@ def delete_what_killed_runs_left(earlier):
 
 
 def slurm_requests():
-    """What each rule asks of SLURM for its first attempt, with the settings of the profile."""
+    """What the jobs of each name ask of SLURM in their first attempt, with the settings of the profile."""
     unasked = ("tmpdir", "disk_mb", "mem_mb")
-    for rule in workflow.rules:
-        if rule.name not in workflow._localrules and not rule.norun:
-            asked = rule.expand_resources(None, None, 1, skip_evaluation=unasked)
+    for step in workflow.rules:
+        if step.name not in workflow._localrules and not step.norun:
+            asked = step.expand_resources(None, None, 1, skip_evaluation=unasked)
             partition = asked.get("slurm_partition") or DEFAULT
-            yield Request(rule.name, partition, asked.runtime, asked.get("gpu", 0))
+            yield Request(step.name, partition, asked.runtime, asked.get("gpu", 0))
 
 
 def check_cluster():
