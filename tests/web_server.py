@@ -28,6 +28,7 @@ class Site:
     root: Path
     url: str = ""
     has_ranges: bool = True
+    has_head: bool = True
     gzipped: tuple[str, ...] = ()  # endings of paths that are sent with the content encoding gzip, whole
     retry_after: str | None = None
     password: str | None = None
@@ -99,6 +100,8 @@ def serving(root: Path, **settings):
                     return self._status(401)
             if site.redirect_to:
                 return self._status(302)
+            if not with_body and not site.has_head:
+                return self._status(405)
             file = site.root / path.lstrip("/")
             if isinstance(fault, int):
                 return self._status(fault)

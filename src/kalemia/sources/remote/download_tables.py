@@ -17,7 +17,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file, make_folder, writing
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.remote.fetch_progress import watch_bytes
-from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, Web, keeps_secrets
+from kalemia.sources.remote.http_files import AccessRefusedError, FetchError, UnknownSizeError, Web, keeps_secrets
 
 log = logging.getLogger(__name__)
 
@@ -150,15 +150,22 @@ def _published_file(web: Web, name: str) -> tuple[str, str]:
 
 
 def complete_download(web: Web, name: str, part: Path) -> None:
-    """Append the missing bytes of a file to `part`; raises as `Web.whole`."""
-    size = web.size(name)
+    """Append the missing bytes of a file to `part`; raises as `Web.whole`.
+
+    From a server that tells no sizes or sends no parts the file comes whole, however much of it there was.
+    """
+    try:
+        size = web.size(name)
+    except UnknownSizeError:
+        part.write_bytes(web.whole(name))
+        return
     start = part.stat().st_size if part.exists() else 0
     if start > size:
         part.unlink()
         start = 0
     step, largest = _PART_BYTES
     with watch_bytes(name, size - start, lambda: web.fetched_bytes), part.open("ab") as file:
-        while start < size:
+        while start < size and web.has_ranges:
             began_s = time.monotonic()
             content = web.span(name, start, min(start + step, size))
             with writing(part):
@@ -167,3 +174,5 @@ def complete_download(web: Web, name: str, part: Path) -> None:
             start += step
             if time.monotonic() - began_s < _SHORT_S:
                 step = min(2 * step, largest)
+    if start < size:
+        part.write_bytes(web.whole(name))

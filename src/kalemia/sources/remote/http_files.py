@@ -48,6 +48,10 @@ class AccessRefusedError(FetchError):
     """The server refused the credentials."""
 
 
+class UnknownSizeError(FetchError):
+    """The server answers no question for the size of a file."""
+
+
 class _TryAgainError(Exception):
     """An attempt failed for a reason that may be temporary; `after_s` is the wait that the server asks for."""
 
@@ -110,6 +114,8 @@ def _shut_down(connected: socket.socket) -> None:
 class Web:
     """The files below a base URL. `fetched_bytes` counts the bodies received, those of failed attempts too.
 
+    has_ranges: False once the server has answered a request for a part with the whole file.
+
     attempts: per file; timeout_s: longest wait for a byte; connections: open at the same time; pause_s: before the
     second attempt, doubled before each further one, plus a random part of up to half of it. `auth` is (user name,
     password); without it, netrc counts. `landmark` is a file that the server must have: while it can be fetched,
@@ -127,7 +133,7 @@ class Web:
         landmark: str | None = None,
     ):
         self.base_url = base_url.rstrip("/")
-        self.fetched_bytes = 0
+        self.fetched_bytes, self.has_ranges = 0, True
         self._attempts, self._timeout_s, self._pause_s = attempts, timeout_s, pause_s
         self._failed_in_a_row, self._landmark = 0, landmark
         self._lock = threading.Lock()
@@ -196,6 +202,8 @@ class Web:
 
     def _size(self, url: str) -> int:
         with self._session.head(url, timeout=(10, self._timeout_s), allow_redirects=True) as response:
+            if response.status_code in (405, 501):
+                raise UnknownSizeError("HTTP error", f"{url}: {response.status_code}")
             _check_status(response, url)
             length = _content_length(response)
         if length is None:
@@ -206,6 +214,7 @@ class Web:
         headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
         with self._session.get(url, headers=headers, stream=True, timeout=(10, self._timeout_s)) as response:
             _check_status(response, url)
+            self.has_ranges &= not span or response.status_code == 206
             return self._part(response, span) if response.status_code == 206 else self._from_whole(response, span, url)
 
     def _part(self, response: requests.Response, span: tuple[int, int] | None) -> bytes:
