@@ -318,8 +318,11 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
+    import logging
+
     from kalemia.check_study import check_lines
 
+    logging.getLogger("kalemia.sources.signal_files").setLevel(logging.ERROR)  # the lines say it, too
     for line in check_lines(_read_study(options)):
         print(line, flush=True)
 

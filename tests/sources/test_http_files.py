@@ -192,6 +192,19 @@ def test_a_body_that_trickles_is_given_up(head):
     assert took_s < 5
 
 
+def test_five_kilobytes_a_second_are_no_outage():
+    """PhysioNet's server has been measured at 11 kB/s."""
+
+    def answer(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n")
+        for _ in range(40):
+            connection.sendall(bytes(100))
+            time.sleep(0.02)
+
+    with answering(answer) as url:
+        assert Web(url, 1, 0.25).whole("file") == bytes(4000)
+
+
 @pytest.mark.parametrize("length", ["\u00b2\u00b3", "9" * 5000, "-5", "1e3"])
 def test_a_length_that_is_no_number_is_no_length(length):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nabc".encode("latin-1", "replace")

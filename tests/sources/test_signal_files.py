@@ -534,7 +534,7 @@ def test_lines_that_the_times_leave_out_are_missing_samples(tmp_path):
         ("II\n" + "x" * 2_000_000, "line 2: is no line of a CSV file"),
         ("9" * 2_000_000, "its first line is not a list of column names"),
         ("II\n", "has no numbers below its first line"),
-        ("", "not II"),
+        ("", "has no signal"),
         ("time,II\n0.004,1\n0.000,1\n0.008,1\n", "line 3: its time does not follow that of the line before"),
         ("time,II\n0,1\n100,1\n200,1\n300,1\n", "no sensible rate in seconds"),
         ("time,II\nearly,1\nlater,1\nlate,1\n", "has no rate of its own"),

@@ -77,8 +77,8 @@ def find_lead(lead: str, names: Sequence[str], path: Path) -> int:
         if places:
             break
     else:
-        has = shortened(", ".join(names)) or "no signal"
-        raise UnreadableRecordingError("no lead", f"{path}: has {has}, not {shortened(lead)}")
+        has = f"{shortened(', '.join(names))}, not {shortened(lead)}" if names else "no signal"
+        raise UnreadableRecordingError("no lead", f"{path}: has {has}")
     if len(places) > 1:
         raise UnreadableRecordingError(
             "lead occurs twice", f"{path}: has {len(places)} signals called {shortened(lead)}; rename all but one"
