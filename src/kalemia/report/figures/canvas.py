@@ -20,6 +20,7 @@ DPI = {"svg": SVG_DPI, "pdf": SVG_DPI, "png": 200}
 TITLE_SIZE, TITLE_CHARACTERS = 12.5, 92  # of a line
 FOOT_IN = 0.22  # of figures of simulated patients
 PANELS_A_ROW = 3
+MOST_ROUNDS_NAMED = 5  # below a panel, after the generic network
 LEGEND_COLUMNS = 5  # of arms or models, at most
 NOTE = "Simulated patients: not a clinical result"
 NOBODY = "No patient could be evaluated in any arm, so there is nothing to draw."
@@ -115,6 +116,13 @@ def columns_of_panels(figure: Figure, shown: Sequence, n: int) -> list[list[Axes
     for axes in columns[len(shown) :].flat:
         axes.axis("off")
     return columns[: len(shown)].tolist()
+
+
+def round_axis(axes: Axes, n_rounds: int) -> None:
+    """An x axis of the generic network and the rounds after it, with as many numbers as are apart."""
+    step = -(-n_rounds // MOST_ROUNDS_NAMED)
+    places = range(0, n_rounds + 1, max(1, step))
+    axes.set_xticks(places, ["gen.", *map(str, places[1:])])
 
 
 def share_axis(axes: Axes) -> None:

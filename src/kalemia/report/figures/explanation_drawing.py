@@ -52,7 +52,7 @@ def draw_waves(panel: Panel, limits_ms: dict[str, Limits]) -> None:
     first, last = panel.x_limits
     for name, (start_ms, stop_ms) in limits_ms.items():
         middle = ((start_ms + stop_ms) / 2 - first) / (last - first)
-        panel.text(middle, 0.98, name, ha="center", va="top", fontsize=9, color=LIGHT["muted"])
+        panel.text(middle, 0.98, name, ha="center", va="top", fontsize=7.5, color=LIGHT["muted"])
 
 
 def wave_limits_ms(explanations: Iterable[Explanation]) -> dict[str, Limits]:

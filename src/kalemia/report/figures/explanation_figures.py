@@ -90,7 +90,7 @@ def write_maps(
     blocks = [columns[start : start + MAP_COLUMNS] for start in range(0, len(columns), MAP_COLUMNS)]
     rows = list(product(blocks, labels))
     limits = beat_limits((map_.beat_mv for map_ in maps.values() if map_), 0.16)
-    label_in = 0.5 + 0.16 * max(label.count("\n") + 1 for label in labels.values())
+    label_in = 0.52 + 0.2 * max(label.count("\n") + 1 for label in labels.values())
     gap_y = 0.13 if len(blocks) == 1 else 0.3  # room for the titles of further blocks
     margins = Margins(left=label_in, head=0.62, foot=0.46, gap_x=0.18, gap_y=gap_y)
     with (

@@ -91,7 +91,7 @@ def write_random_maps_figure(paths: Sequence[Path], title: str, study: Study, pa
     }
     columns = {"original map": None} | {name: check for check, name in CHECKS.items() if check != "halves"}
     limits = beat_limits((found.mean_beat_mv[model, label] for model in models), 0.05)
-    margins = Margins(left=0.27, head=0.62, gap_y=0.1)
+    margins = Margins(left=0.32, head=0.62, gap_y=0.1)
     with (
         svg_figure(paths, title, 0.75 + 1.1 * len(models), study.is_simulated) as figure,
         tiled(figure, len(models), len(columns), margins) as tiles,
@@ -124,7 +124,7 @@ def write_planes_figure(paths: Sequence[Path], title: str, study: Study, patient
         "potassium": f"{study.analyte.name}, dark {limits[0]:.1f} to bright {limits[1]:.1f} {study.analyte.unit}",
         "episode": "episode, dark the first to bright the last",
     }
-    margins = Margins(left=0.57 if method == "PCA" else 0.41, head=0.54, foot=0.06)
+    margins = Margins(left=0.7 if method == "PCA" else 0.5, head=0.54, foot=0.06)
     with (
         svg_figure(paths, title, 0.6 + 2.1 * len(models), study.is_simulated) as figure,
         tiled(figure, len(models), len(COLORINGS), margins) as tiles,

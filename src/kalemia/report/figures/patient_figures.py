@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.config import Analyte, Study
-from kalemia.report.figures.canvas import LEGEND_COLUMNS, NOT_EVALUABLE, share_axis, svg_figure, write_remark
+from kalemia.report.figures.canvas import (
+    LEGEND_COLUMNS,
+    NOT_EVALUABLE,
+    round_axis,
+    share_axis,
+    svg_figure,
+    write_remark,
+)
 from kalemia.report.figures.explanation_drawing import CLASS_NAMES, TIME_MS
 from kalemia.report.figures.palette import LIGHT, class_color, model_look
 from kalemia.report.formatting import METRIC_NAMES
@@ -37,7 +44,7 @@ def write_patient_rounds_figure(paths: Sequence[Path], title: str, study: Study,
                     values, color=look.color, ls=look.dash, lw=1.8, marker=look.marker, ms=5, alpha=0.9, label=arm
                 )
             axes.set_title(METRIC_NAMES[metric])
-            axes.set_xticks(range(n_rounds), ["gen.", *map(str, range(1, n_rounds))])
+            round_axis(axes, n_rounds - 1)
             axes.set_xlabel("round")
             share_axis(axes)
         n_columns = min(len(evaluable), LEGEND_COLUMNS)

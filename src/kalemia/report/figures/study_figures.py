@@ -19,6 +19,7 @@ from kalemia.report.figures.canvas import (
     columns_of_panels,
     panel_rows,
     panels,
+    round_axis,
     share_axis,
     svg_figure,
     write_remark,
@@ -117,8 +118,8 @@ def write_rounds_figure(
                 ]
                 _draw_mean(axes, arm_rows, model_color(arm, arms))
                 share_axis(axes)
-                axes.set_xticks(range(data.n_rounds + 1), [])
-            axes.set_xticks(range(data.n_rounds + 1), ["generic", *map(str, range(1, data.n_rounds + 1))])
+                round_axis(axes, data.n_rounds)
+                axes.tick_params(labelbottom=axes is column[-1])
             axes.set_xlabel("rounds of personal training")
         figure.legend(handles=_rounds_legend(), loc="upper left", ncols=3)
 
