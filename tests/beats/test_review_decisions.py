@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from excerpt_rows import excerpt
-from kalemia.beats.review_candidates import choose_for_review, closest_to_threshold
+from kalemia.beats.review_candidates import choose_for_review, closest_to_threshold, deciding_threshold
 from kalemia.beats.review_decisions import ReviewDecision, explain_ineffective, read_review_decisions
 from kalemia.beats.segment_beats import BeatSettings, write_beats
 from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.errors import UserError
 from kalemia.core.tables import table_from_rows, write_table
 from kalemia.ecg.assess_excerpt import assess_excerpt
-from kalemia.report.review_page import ecg_strip, write_review
+from kalemia.report.review_page import decision_line, describe_threshold, ecg_strip, write_review
 from report_pages import Page
 
 HEAD = "subject_id,draw_id,decision,reviewer,note\n"
@@ -93,6 +93,24 @@ def test_excerpt_on_a_threshold_comes_first(study):
     shown = closest_to_threshold(rows, study.quality, study.rhythm, study.beats)
     assert [row["draw_id"] for row in shown[:3]] == [3, 2, 5]
     assert len(shown) == 4
+
+
+def test_the_threshold_of_the_reason_comes_before_the_closest(study):
+    rules = study.quality, study.rhythm, study.beats
+    assert deciding_threshold(_row(1, irregularity=-1.1), *rules).name == "irregularity"
+    excluded = _row(1, irregularity=-1.1, n_good=0, reason="too few good beats")
+    assert describe_threshold(deciding_threshold(excluded, *rules)) == (
+        "Threshold: good beats 0, limit 210 (210 below)."
+    )
+    nothing = _row(1, n_r_peaks=0, n_good=0, irregularity=None)
+    assert deciding_threshold(nothing, *rules) is None
+    assert describe_threshold(None) == "No threshold applies: no R peak was found."
+
+
+def test_a_decision_is_written_as_it_is_read(tmp_path):
+    decision = ReviewDecision("accept", "A, B", 'T "taller" than R', (1.5, 2.25, 3.0, 4.0, 5.0))
+    line = decision_line(SubjectNames(), 7, 12, decision)
+    assert read_review_decisions(_csv(tmp_path, f"{MARKED}{line}\n"), MINUTES) == {7: {12: decision}}
 
 
 def test_of_excerpts_as_close_a_lost_positive_draw_comes_first(study):
