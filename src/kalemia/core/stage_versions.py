@@ -78,7 +78,7 @@ STAGE_VERSIONS = {
     "controls": StageVersion(1, _SPLIT_SETTINGS),
     "strangers": StageVersion(4, ()),
     "baselines": StageVersion(5, ("evaluation", "analyte.positive")),
-    "evaluation": StageVersion(9, ("seed", "evaluation", "protocols", "verdict", "controls", "analyte.name")),
+    "evaluation": StageVersion(10, ("seed", "evaluation", "protocols", "verdict", "controls", "analyte.name")),
     "explanation": StageVersion(7, ("seed", "explanation")),
     "report": StageVersion(9, ("study", "analyte.condition")),
 }

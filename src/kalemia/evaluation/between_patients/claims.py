@@ -21,7 +21,7 @@ MIN_PEOPLE = 8  # of each class
 CHANCE = "chance"
 CLAIMS = {  # in the order in which they are tested; all comparisons of one must hold
     "reads": ("The generic network reads something about {analyte} from the ECG of people it never saw", (CHANCE,)),
-    "needs_network": ("Simpler means do not read it as well", COMPARATORS),
+    "needs_network": ("Simpler methods do not read it as well", COMPARATORS),
 }
 
 

@@ -47,14 +47,14 @@ SHIFTED = Comparison("auc_shifted", "networks trained on shifted labels", count=
 CLAIMS = {  # in the order in which they are tested
     "reads": Claim("The personal network reads something about {analyte} from the patient's ECG", (SHIFTED,)),
     "personal": Claim(
-        "What it reads is this patient's own",
+        "It reads its own patient better than networks of other people do",
         (
             Comparison("auc_generic", "the generic network"),
             Comparison("auc_strangers", "other patients' networks", count=("n_strangers", 1)),
         ),
     ),
     "needs_network": Claim(
-        "Simpler means do not read it as well", (Comparison("auc_comparator", "the comparator ({comparator})"),)
+        "Simpler methods do not read it as well", (Comparison("auc_comparator", "the comparator ({comparator})"),)
     ),
     "adds": Claim(
         "It adds to the last laboratory value",
