@@ -11,6 +11,7 @@ from kalemia.check_study import check_lines
 from kalemia.cli import main
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
+from kalemia.evaluation.between_patients.claims import MIN_PEOPLE
 from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS
 from mirror import write_tables
 from own_files import write_wfdb
@@ -128,6 +129,18 @@ def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
     out, err = capsys.readouterr()
     assert "credentials for physionet.org: in PHYSIONET_USERNAME and PHYSIONET_PASSWORD" in out
     assert "secret-word" not in out + err
+
+
+def test_without_personal_networks_the_claims_about_the_generic_one_are_told(config, tmp_path, recording):
+    lines = list(check_lines(_own_study(config, tmp_path, recording, _many(0), personal_min_draws=None)))
+    assert "personal networks: none, because populations.personal_min_draws is null" in lines
+    of_test = next(line for line in lines if line.startswith("generic network")).rsplit("test ", 1)[1]
+    positive, negative = map(int, of_test.split(" + "))
+    assert lines[-1] == (
+        f"claims about the generic network: its test lacks {MIN_PEOPLE - positive} more people with positive draws and"
+        f" {MIN_PEOPLE - negative} more people with negative draws"
+    )
+    assert not [line for line in lines if "claims, which" in line]
 
 
 def test_vitaldb_is_counted_by_its_tables_before_any_file_is_there(config, tmp_path):

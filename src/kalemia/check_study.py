@@ -18,6 +18,7 @@ from kalemia.core.config import ROLLING, Study, is_url
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_name
 from kalemia.core.wording import align_columns, join_with_and, plural
+from kalemia.evaluation.between_patients.claims import MIN_PEOPLE
 from kalemia.evaluation.claims.rule import CLAIMS, MIN_PATIENTS, MIN_TEST_RUNS, Claim
 from kalemia.personal.arms import draws_by_subject
 from kalemia.personal.episodes import labeled_in_time_order
@@ -64,7 +65,8 @@ def check_lines(study: Study) -> Iterator[str]:
     if not _is_matched(draws):
         yield "claims and generic network: known when the headers of the recordings have been read over the network"
         return
-    yield from _claim_lines(study, draws_by_subject(_of_population(to_read, "personal")))
+    if study.populations.personal_min_draws:
+        yield from _claim_lines(study, draws_by_subject(_of_population(to_read, "personal")))
     yield from _generic_lines(study, _of_population(to_read, "generic"))
 
 
@@ -133,6 +135,9 @@ def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterato
     Where recordings are not known yet, all usable values count.
     """
     least = study.populations.personal_min_draws
+    if least is None:
+        yield "personal networks: none, because populations.personal_min_draws is null"
+        return
     counted = pc.is_valid(draws["recording"]) if _is_matched(draws) else pc.is_null(draws["reason"])
     of_person: dict[int, list[dict]] = {}
     for row in draws.filter(counted).select(["subject_id", "label"]).to_pylist():
@@ -140,9 +145,8 @@ def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterato
     counts = {subject: Counter(row["label"] for row in rows) for subject, rows in of_person.items()}
     order = sorted(counts, key=lambda one: (-min(counts[one][0], counts[one][1]), names[subject_name(one)]))
     enough = [subject for subject in order if is_personal(of_person[subject], least)]
-    wanted = f"at least {least} draws of each class" if least else "populations.personal_min_draws is null"
     if_good = "if the ECG of their draws is good enough" if _is_matched(draws) else "if all their values have an ECG"
-    yield f"personal networks: {_people(len(enough))}, {if_good} ({wanted})"
+    yield f"personal networks: {_people(len(enough))}, {if_good} (at least {least} draws of each class)"
     shown = [*enough[:_MAX_ROWS], *[subject for subject in order if subject not in enough][:3]]
     rows = [
         (names[subject_name(one)], str(counts[one][1]), str(counts[one][0]), "yes" if one in enough else "too few")
@@ -201,6 +205,9 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
             f"the study cannot run: the generic network has {join_with_and(lacking)}; it needs at least three"
             " people of each class, or another populations.generic_split"
         )
+    few = {label: n for label, n in splits["test"].items() if n < MIN_PEOPLE}
+    lacks = join_with_and([f"{MIN_PEOPLE - n} more people with {label} draws" for label, n in few.items()])
+    yield f"claims about the generic network: {f'its test lacks {lacks}' if few else 'can be decided'}"
 
 
 def _disk_lines(study: Study, needed: float, what: str) -> Iterator[str]:
