@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo check test slurm-test lint generate lock hashes docs bench clean
+.PHONY: help setup demo demo-no check test slurm-test lint generate lock hashes docs bench clean
 
 # markers of the tests that take long or need something that is not part of the checkout
 SLOW := slow or workflow or realdata or slurm or planted or gpu
@@ -24,8 +24,12 @@ setup: .venv/installed  ## create .venv with the versions of constraints.txt and
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## simulate a cohort, train networks and write results/report.html
-	@$(SNAKEMAKE)
+demo: setup  ## simulate patients whose ECG shows potassium, train networks, write results/demo/report.html
+	@$(SNAKEMAKE) --configfile studies/demo.yaml
+	@echo "Next: make demo-no, the same study of patients whose ECG does not show potassium."
+
+demo-no: setup  ## the same with patients whose ECG does not: results/demo-no/report.html
+	@$(SNAKEMAKE) --configfile studies/demo.yaml studies/demo-no.yaml
 
 check: lint  ## run lint and the fast tests: the loop while you work, under 3 minutes
 	$(BIN)/pytest --quiet --numprocesses $(CORES) --dist loadfile -m "not ($(SLOW))"

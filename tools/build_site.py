@@ -1,6 +1,6 @@
 """Build the documentation site in build/site from docs/ (`make docs`), and refuse broken links.
 
-python tools/build_site.py --report demo=results --report textbook=results/textbook
+python tools/build_site.py --report demo=results/demo --report textbook=results/textbook
 
 puts the reports of these finished studies into the gallery.
 """

@@ -8,7 +8,7 @@ from settings_text import GENERATED, WIDTH, yaml_value
 
 _COMMENT_COLUMN = 40
 _HEAD = (
-    "The default study: a simulated cohort, no credentials, minutes on two cores.",
+    "The default study: a few simulated patients, for trying things in a minute; the demo is studies/demo.yaml.",
     "Every setting of Kalemia is here; docs/reference/configuration.md says what each accepts.",
     "Other studies are overlays with only what differs: snakemake --cores 4 --configfile studies/mimic3.yaml",
     GENERATED,

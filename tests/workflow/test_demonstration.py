@@ -15,19 +15,23 @@ from kalemia.core.config_validation import check_config
 from kalemia.core.settings.networks import NEIGHBORS_APART, ROLLING
 from kalemia.core.tables import nan_to_none, read_json, read_table
 from kalemia.evaluation.claims.rule import MIN_SHIFTED_RUNS, SHOWN
+from kalemia.personal.splits import MIN_TEST_RUNS
 from kalemia.simulate.own_places import CENTER_MS, random_places
 from kalemia.simulate.patients import cohort
 from kalemia.simulate.recordings import draw_signals
 
 NAMES = ("textbook", "shortcut", "nothing", "idiosyncratic", "confounder", "recordings")
+DEMOS = ("demo", "demo-no")
+OVERLAYS = {"demo-no": DEMOS}
 CHANCE = (0.4, 0.6)
 SEED = 1
 
 
 def _read_study(name, config):
-    whole = merge_config(config, yaml.safe_load((ROOT / f"studies/{name}.yaml").read_text()))
-    check_config(whole)
-    return Study.from_config(whole)
+    for overlay in OVERLAYS.get(name, (name,)):
+        config = merge_config(config, yaml.safe_load((ROOT / f"studies/{overlay}.yaml").read_text()))
+    check_config(config)
+    return Study.from_config(config)
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def test_potassium_as_published_changes_the_beat_of_the_textbook_study(study_nam
         assert np.abs(high_mv - low_mv).max() > 0.05
 
 
-@pytest.mark.parametrize("name", ["shortcut", "nothing", "recordings"])
+@pytest.mark.parametrize("name", ["shortcut", "nothing", "recordings", "demo-no"])
 def test_potassium_changes_nothing_where_none_is_planted(name, study_named):
     study = study_named(name)
     for person in _people(study):
@@ -88,14 +92,14 @@ def test_fluid_changes_the_whole_beat_of_the_confounder_study_by_one_factor(stud
         np.testing.assert_allclose(high_mv, low_mv * np.exp(-0.2), atol=1e-9)
 
 
-def test_recordings_differ_in_electrodes_and_gain_and_only_in_one_study_begin_with_the_label(study_named):
-    for name in NAMES:
+def test_recordings_differ_in_electrodes_and_gain_and_only_in_two_studies_begin_with_the_label(study_named):
+    for name in (*NAMES, *DEMOS):
         study = study_named(name)
         shortcuts = study.simulation.shortcuts
-        has_shortcuts = name in ("shortcut", "recordings")
+        has_shortcuts = name in ("shortcut", "recordings", "demo-no")
         assert (shortcuts.electrodes, shortcuts.gain, shortcuts.drift) == (has_shortcuts,) * 3
         mixed = [_has_mixed_recording(person) for person in _people(study)]
-        assert not any(mixed) if name == "recordings" else any(mixed)
+        assert not any(mixed) if name in ("recordings", "demo-no") else any(mixed)
 
 
 def _has_mixed_recording(person) -> bool:
@@ -117,7 +121,22 @@ def test_each_planted_study_has_the_training_of_the_real_study(name, study_named
     assert (study.study, study.results) == (name, f"results/{name}")
 
 
-@pytest.mark.parametrize("name", [*NAMES, "mimic3", "own"])
+def test_both_demos_decide_by_the_arm_of_the_real_study_and_have_the_same_patients(study_named):
+    yes, no, real = (study_named(name) for name in (*DEMOS, "mimic3"))
+    controls = {"negative_controls": {}}
+    assert yes.verdict.deciding_arm(yes.arms) == "rolling"
+    assert replace(yes.arms["rolling"], **controls) == replace(real.arms["rolling"], **controls)
+    assert yes.personal == real.personal
+    assert replace(no, study=yes.study, results=yes.results, simulation=yes.simulation) == yes
+    planted = {
+        name: getattr(yes.simulation, name)
+        for name in ("potassium_effect", "own_place_effect", "whole_recordings", "shortcuts")
+    }
+    assert replace(no.simulation, **planted) == yes.simulation
+    assert (yes.results, no.results) == ("results/demo", "results/demo-no")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *DEMOS, "mimic3", "own"])
 def test_the_deciding_arm_has_the_runs_that_its_claims_need(name, config):
     study = _read_study(name, config)
     deciding = study.arms[study.verdict.deciding_arm(study.arms)]
@@ -142,8 +161,16 @@ class Finished:
 
     def mean_auc(self, arm: str, of: str = "auc") -> float:
         """The mean over patients of a column of the evidence."""
-        values = [row[of] for row in self._evidence if row["arm"] == arm]
-        return float(np.mean([value for value in values if value is not None]))
+        return float(np.mean([value for value in self.values(arm, of) if value is not None]))
+
+    def values(self, arm: str, of: str) -> list:
+        """A column of the evidence."""
+        return [row[of] for row in self._evidence if row["arm"] == arm]
+
+    @property
+    def between_patients(self) -> dict[str, dict]:
+        """The claims about the generic network."""
+        return read_json(self._folder / "between_patients.json")["claims"]
 
     def states(self, arm: str) -> dict[str, str]:
         """The state of each claim."""
@@ -153,7 +180,7 @@ class Finished:
 @pytest.fixture
 def finished():
     if "KALEMIA_PLANTED" not in os.environ:
-        pytest.skip("KALEMIA_PLANTED names no folder with finished studies: " + ", ".join(NAMES))
+        pytest.skip("KALEMIA_PLANTED names no folder with finished studies: " + ", ".join((*NAMES, *DEMOS)))
 
     def of_study(name: str) -> Finished:
         folder = Path(os.environ["KALEMIA_PLANTED"]) / name
@@ -166,6 +193,23 @@ def finished():
 
 def _is_chance(auc: float) -> bool:
     return CHANCE[0] <= auc <= CHANCE[1]
+
+
+@pytest.mark.planted
+def test_the_demo_shows_that_potassium_is_read_and_that_it_is_the_patients_own(finished):
+    study = finished("demo")
+    states = study.states("rolling")
+    assert states["reads"] == states["personal"] == SHOWN
+    assert study.between_patients["reads"]["state"] == SHOWN
+    assert min(study.values("rolling", "test_runs")) >= MIN_TEST_RUNS
+    assert _is_chance(study.mean_auc("rolling", "auc_shifted"))
+
+
+@pytest.mark.planted
+def test_the_other_demo_shows_nothing_though_the_random_split_looks_good(finished):
+    study = finished("demo-no")
+    assert SHOWN not in study.states("rolling").values()
+    assert study.mean_auc("paper") > CHANCE[1]
 
 
 @pytest.mark.planted

@@ -81,7 +81,7 @@ def test_the_command_names_each_patient_and_starts_nothing(study, tmp_path, caps
     before = sorted(tmp_path.rglob("*"))
     assert main(["status"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("study demo, in results\n")
+    assert said.startswith("study small, in results\n")
     assert "p000007" in said
     assert sorted(tmp_path.rglob("*")) == before
 

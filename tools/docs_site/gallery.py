@@ -11,7 +11,8 @@ from kalemia.evaluation.claims.rule import CLAIMS
 
 # what is known of each study that the site may show
 STUDIES = {
-    "demo": "The demo: the first study that everybody runs. Small, simulated.",
+    "demo": "What `make demo` runs: potassium acts on the ECG, so personal networks should read it. Small, simulated.",
+    "demo-no": "What `make demo-no` runs: potassium leaves no trace, but recordings differ. Nothing should be shown.",
     "textbook": "Potassium acts on the ECG as published, so personal networks should read it. Simulated.",
     "nothing": "Potassium leaves no trace in the ECG, so no claim should be shown. Simulated.",
     "real-ecg": "Real ECG of BIDMC under random potassium values, so no claim should be shown.",

@@ -74,7 +74,7 @@ GENERIC = "generic"  # used like the name of an arm, for the network before pers
 class Study:
     """The whole configuration of a study, built once by `Study.from_config`."""
 
-    study: str = setting("demo", "name of the study, printed on every page")
+    study: str = setting("small", "name of the study, printed on every page")
     results: str = setting("results", "folder of all output; other studies write to results/<study>")
     seed: int = setting(
         2026, "random choices derive from it and from the names of subjects, arms and rounds", minimum=0
