@@ -76,6 +76,7 @@ rule all:
     default_target: True
     input:
         result_path("report.html"),
+        result_path("public/report.html") if study.report.public else [],
         # all outputs of the checkpoints: while one is missing, Snakemake plans nothing after the checkpoint
         rules.cohort.output,
         rules.populations.output,

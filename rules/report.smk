@@ -2,7 +2,8 @@
 # Needs:  all results before it; of recordings and shards only each patient's own, for the patient's page.
 # Makes:  report.html, figures/, tables/, generic/model-card.md; config.yaml, the whole configuration, from which
 #         `kalemia report` makes evaluation and pages again without the ECG; patients/{subject}/: the page of one patient,
-#         its figures and its model card; mean_beats/{subject}.parquet, the only ECG on these pages.
+#         its figures and its model card; mean_beats/{subject}.parquet, the only ECG on these pages;
+#         public/report.html, with `report.public: true`.
 
 
 rule patient_report:
@@ -113,3 +114,22 @@ rule study_report:
         settings=config_text(study),
     script:
         "../workflow/scripts/study_report.py"
+
+
+rule public_report:
+    "Write the page of the study that may be shared: no subjects, no dates, rounded counts."
+    input:
+        rules.study_report.input,
+    output:
+        result_path("public/report.html"),
+    log:
+        log_path("public_report"),
+    conda:
+        "../envs/signal.yaml"
+    resources:
+        mem_mb=scale_with_attempt(500),
+        runtime=scale_with_attempt(5),
+    params:
+        recipe=study.digest("public_report"),
+    script:
+        "../workflow/scripts/public_report.py"

@@ -163,6 +163,7 @@ CHANGE_NO_OUTPUT = {
     "source.max_connections",
     "source.max_attempts",
     "source.timeout_s",
+    "report.public",
     "source.optional_tables",  # the names of the tables are in the inputs of the jobs
 }
 

@@ -32,6 +32,7 @@ from kalemia.core.settings.networks import (
     Network,
     Personal,
 )
+from kalemia.core.settings.report import Report
 from kalemia.core.settings.verdict import Verdict
 from kalemia.core.stage_versions import STAGE_VERSIONS
 
@@ -55,6 +56,7 @@ __all__ = [
     "Populations",
     "Quality",
     "Range",
+    "Report",
     "Review",
     "Rhythm",
     "Shortcuts",
@@ -111,6 +113,7 @@ class Study:
     )
     evaluation: Evaluation = section(Evaluation(), "Evaluation of predictions")
     explanation: Explanation = section(Explanation(), "Explanation of networks (docs/explanation.md)")
+    report: Report = section(Report(), "Pages")
 
     @classmethod
     def from_config(cls, config: Fields) -> "Study":
