@@ -88,7 +88,7 @@ def test_whole_number_may_be_written_with_a_decimal_point(config):
 @pytest.mark.parametrize(
     ("section", "key", "value", "stages"),
     [
-        ("analyte", "condition", "too much potassium", {"report"}),
+        ("analyte", "condition", "too much potassium", {"report", "public_report"}),
         ("cohort", "admission_slack_hours", 99.0, {"cohort"}),
         ("cohort", "window_minutes", 8.0, {"cohort", "populations"}),
     ],

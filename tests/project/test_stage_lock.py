@@ -67,8 +67,8 @@ def test_a_changed_function_fails_in_the_stages_that_import_it_and_in_no_other(c
 def test_a_module_that_is_imported_by_name_counts(checkout):
     path = checkout / "src/kalemia/report/figures/patient_figures.py"
     path.write_text(path.read_text() + "\n\ndef more():\n    return 1\n")
-    (line,) = stage_lock.check_lock(checkout)
-    assert line.startswith("report: changed in kalemia/report/figures/patient_figures.py")
+    lines = stage_lock.check_lock(checkout)
+    assert any(line.startswith("report: changed in kalemia/report/figures/patient_figures.py") for line in lines)
 
 
 def test_comments_docstrings_and_formatting_do_not_count(checkout):
