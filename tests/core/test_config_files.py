@@ -84,8 +84,9 @@ def test_a_setting_of_the_command_line_is_checked():
     assert _error(settings=["seed=-3"]).startswith("config: seed: -3 is less than")
 
 
-def test_a_missing_file_and_a_binary_one_are_named(overlay):
-    assert "overlay.yaml: cannot be read as a configuration" in _error(overlay)
+def test_a_missing_file_a_folder_and_a_binary_file_are_named(overlay):
+    assert _error(overlay).endswith("overlay.yaml: does not exist; name the file of a configuration")
+    assert _error(overlay.parent).endswith("is a folder; name the file of a configuration")
     overlay.write_bytes(b"\xff")
     assert "overlay.yaml: cannot be read as a configuration" in _error(overlay)
 

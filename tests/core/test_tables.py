@@ -1,4 +1,6 @@
+import errno
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -144,3 +146,15 @@ def test_a_damaged_json_file_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(UserError, match=r"a\.json: cannot be read as JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_nobody_is_told_to_delete_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "summary.json"
+    write_json(path, {"a": 1})
+
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UserError, match=r"summary\.json: Permission denied; give yourself permission"):
+        read_json(path)

@@ -123,7 +123,7 @@ def test_the_result_says_what_it_learned_from(personal):
     [
         ([1, 0], "5 excerpts have 2 labels"),
         ([1, 1, None, 1, 1], "4 positive and 0 negative excerpts are usable, and one of each is needed"),
-        ([1, 2, 0, 1, 0], "2 is no label"),
+        ([1, 2, 0, 1, 0], "2 is not a label"),
     ],
 )
 def test_labels_that_do_not_do_are_refused_in_one_line(generic, excerpts, labels, said):

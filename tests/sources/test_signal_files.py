@@ -643,3 +643,13 @@ def test_the_first_of_several_names_of_a_lead_that_is_there_counts(tmp_path):
     assert find_lead("MLII|ecgii", names, tmp_path) == 1
     with pytest.raises(UnreadableRecordingError, match=r"has V1, ECG II, II, not MLII \| V5"):
         find_lead("MLII | V5", names, tmp_path)
+
+
+def test_a_header_that_may_not_be_read_is_said_to_be_that(tmp_path, monkeypatch):
+    def refuse(record):
+        raise PermissionError(record)
+
+    (tmp_path / "a.hea").write_text("a 1 250 10\n")
+    monkeypatch.setattr(wfdb, "rdheader", refuse)
+    with pytest.raises(UnreadableRecordingError, match=r"a\.hea: you have no permission to read it"):
+        open_signal(tmp_path / "a", "II", None, None)

@@ -10,7 +10,7 @@ import yaml
 
 from kalemia.core.config import Fields, Study
 from kalemia.core.config_validation import check_config
-from kalemia.core.errors import UserError
+from kalemia.core.errors import UserError, as_user_error
 
 SETTINGS_FILE = "config.yaml"  # in a results folder, written with the report: the whole configuration
 _MAX_NODES = 100_000  # of a file with its aliases written out; config.yaml has some 400
@@ -43,8 +43,8 @@ def read_settings(results: str | Path) -> Study:
     path = Path(results) / SETTINGS_FILE
     try:
         return Study.from_config(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
-        raise UserError(
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise as_user_error(error) or UserError(
             f"{path}: cannot be read as a configuration; name the results folder of a finished study"
         ) from None
 
@@ -70,8 +70,13 @@ def _read_yaml(path: str | Path) -> Fields:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: is not YAML ({error.problem})") from None
+    except (FileNotFoundError, IsADirectoryError) as error:
+        what = "is a folder" if isinstance(error, IsADirectoryError) else "does not exist"
+        raise UserError(f"{path}: {what}; name the file of a configuration") from None
     except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as a configuration ({str(error).splitlines()[0]})") from None
+        raise as_user_error(error) or UserError(
+            f"{path}: cannot be read as a configuration ({str(error).splitlines()[0]})"
+        ) from None
     if config is not None and not isinstance(config, dict):
         raise UserError(f"{path}: is not a configuration, which has lines of the form key: value")
     return config or {}

@@ -198,7 +198,9 @@ def read_json(path: str | Path) -> dict:
     except FileNotFoundError:
         raise UserError(f"{path}: {_NOT_THERE}") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again") from None
+        raise as_user_error(error) or UserError(
+            f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again"
+        ) from None
     if not is_whole:
         raise UserError(f"{path}: {_DAMAGED}")
     return {name: item for name, item in value.items() if name != _SEAL}

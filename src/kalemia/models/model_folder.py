@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kalemia.core.config import Fields
-from kalemia.core.errors import UserError
+from kalemia.core.errors import UserError, as_user_error
 from kalemia.core.files.atomic import atomic_file, atomic_folder
 from kalemia.core.tables import file_hash, write_text
 from kalemia.models.model_config import FORMAT, ModelConfig
@@ -113,8 +113,9 @@ def _read_fields(path: Path) -> Fields:
         fields = json.loads(path.read_text("utf-8"))
         hash_ = fields.pop("sha256")
         version, names = fields["format"], set(fields["files"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise _folder_error(path, "is not the configuration of a model, or was cut off") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        what = "is not the configuration of a model, or was cut off"
+        raise as_user_error(error) or _folder_error(path, what) from None
     if version != FORMAT:
         raise UserError(f"{path}: has format {version}, and this version of Kalemia reads {FORMAT}; export it again")
     if hash_ != _folder_hash(fields):

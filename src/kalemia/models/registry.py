@@ -51,6 +51,7 @@ class Registry:
         found = [path.relative_to(folder).as_posix() for path in folder.glob("*/**/")]
         names = sorted(filter(_NAME.fullmatch, found), key=_place_in_list)
         if not names:
+            list(folder.iterdir())  # which says so if the folder may not be read
             raise UserError(f"{folder}: holds no model; name the folder that `kalemia registry add` was given")
         return names
 

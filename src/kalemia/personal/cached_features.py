@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from kalemia.core.errors import UserError
+from kalemia.core.errors import UserError, as_user_error
 from kalemia.core.files.atomic import atomic_file
 from kalemia.core.files.seals import BLANK_SEAL, has_whole_seal, seal_file
 from kalemia.core.tables import file_hash
@@ -52,7 +52,9 @@ def load_features(path: str | Path, names: tuple[str, ...], origin: Origin) -> t
             file_origin = Origin(**json.loads(file.metadata()["kalemia"])["origin"])
             arrays = tuple(file.get_tensor(name) for name in names)
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as features ({error}); delete it and run again") from None
+        raise as_user_error(error) or UserError(
+            f"{path}: cannot be read as features ({error}); delete it and run again"
+        ) from None
     if not has_whole_seal(path):
         raise UserError(f"{path}: is damaged; delete it and run again")
     if file_origin != origin:

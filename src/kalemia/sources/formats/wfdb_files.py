@@ -91,6 +91,9 @@ def read_header(record: str) -> "wfdb.Record | wfdb.MultiRecord":
     require_file(path, MAX_HEADER_BYTES)
     try:
         return wfdb.rdheader(record)
+    except PermissionError:
+        what = f"{shortened(path)}: you have no permission to read it"
+        raise UnreadableRecordingError("unreadable header", what) from None
     except Exception:  # wfdb raises any exception for a malformed line
         raise UnreadableRecordingError("unreadable header", f"{shortened(path)} is not a WFDB header") from None
 
