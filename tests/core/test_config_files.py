@@ -61,7 +61,7 @@ def _error(*overlays, settings=()):
             "cohort: {lead: V}\nseed: 1\ncohort: {window_minutes: 5}",
             "overlay.yaml, line 3: is not YAML (the key cohort is given twice)",
         ),
-        ("a: &a [*a]", "overlay.yaml, line 1: is not YAML (an alias contains itself)"),
+        ("a: &a [*a]", "overlay.yaml, line 1: is not YAML (a: an alias contains itself)"),
         ("seed: 1\n---\nseed: 2", "overlay.yaml, line 2: is not YAML (but found another document)"),
         ("quality: {min_correlation: .nan}", "config: quality.min_correlation: nan is not a number that can be used"),
         ("analyte: {plausible: {to: .inf}}", "config: analyte.plausible.to: inf is not a number that can be used"),
@@ -158,3 +158,12 @@ def test_every_study_is_a_valid_configuration_whose_deciding_arm_and_comparator_
     checked = Study.from_config(config)
     assert checked.verdict.deciding_arm(checked.arms) in checked.arms
     assert BASELINES[checked.verdict.comparator].role == COMPARATOR
+
+
+def test_a_message_names_the_key_of_an_endless_alias_and_shortens_what_is_long(overlay):
+    overlay.write_text("cohort:\n  lead: &a [*a]\n")
+    assert _error(overlay) == f"{overlay}, line 2: is not YAML (lead: an alias contains itself)"
+    overlay.write_text(f"network: {{ordinal_thresholds: {['?'] * 1000}}}\n{'x' * 5000}: 1\n")
+    assert len(_error(overlay)) < 1000
+    overlay.write_text(f"seed: {'x' * 5000}\n")
+    assert len(_error(overlay)) < 300

@@ -1,6 +1,7 @@
 import csv
 import errno
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
         (OSError(errno.EROFS, "", "/data/x"), "/data/x: Read-only file system; choose another folder"),
         (OSError(errno.EMFILE, ""), "a file: Too many open files; raise the limit on open files (ulimit -n)"),
         (MemoryError(), "out of memory; give the job more"),
+        (ImportError("libx.so: failed to map segment from shared object"), "out of memory; give the job more"),
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "out of memory; give the job more"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory; give the job more"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -90,3 +94,11 @@ def test_a_failed_job_leaves_no_time(tmp_path):
     with pytest.raises(ZeroDivisionError), job_log(tmp_path / "logs/a.log", "beats"):
         raise ZeroDivisionError
     assert not (tmp_path / "times").exists()
+
+
+def test_a_message_is_one_line_of_bounded_length_whatever_it_quotes():
+    message = str(UserError("/data/a.csv: line 3: " + "9\n" * 5000 + "; write a number"))
+    assert "\n" not in message
+    assert len(message) < 950
+    assert message.startswith("/data/a.csv: line 3: 9 9")
+    assert message.endswith("; write a number")

@@ -148,3 +148,10 @@ def test_weak_beat_in_a_long_interval_is_found_by_search_back():
         scale[r - 50 : r + 50] = 0.4
     found = detect_r_peaks((clean_ecg(r_samples, N) * scale).astype(np.float32), RATE_HZ)
     assert set(r_samples[10:70:10]) <= set(found)
+
+
+def test_what_rounding_leaves_of_a_filtered_ecg_has_no_beats():
+    ecg_mv = clean_ecg(regular_r_samples(7500), 7500)
+    assert len(detect_qrs(ecg_mv, 125.0)) > 50
+    for scale in (1e-40, 1e-30, 1e-10):
+        assert len(detect_qrs((scale * ecg_mv.astype(np.float64)).astype(np.float32), 125.0)) == 0

@@ -1,8 +1,9 @@
 """Describe both populations, as in the paper's Table 1, and list everybody's age and gender."""
 
+from kalemia.core.files.unchanged import unchanged_files
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0], snakemake.rule):
+with job_log(snakemake.log[0], snakemake.rule), unchanged_files(snakemake.input):
     from kalemia.cohort.characteristics import write_characteristics, write_people
     from kalemia.core.runs.digests import study_of_job
     from kalemia.sources.registry import describe_source

@@ -1,9 +1,10 @@
 """Match every draw with a recording and select the draws to read."""
 
 from kalemia.core.config import Study
+from kalemia.core.files.unchanged import unchanged_files
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0], snakemake.rule):
+with job_log(snakemake.log[0], snakemake.rule), unchanged_files(snakemake.input):
     from kalemia.cohort.select_cohort import write_cohort
     from kalemia.cohort.subject_names import write_subject_names
     from kalemia.sources.registry import describe_source

@@ -1,8 +1,9 @@
 """Find the value of another analyte nearest to each draw of the personal candidates."""
 
+from kalemia.core.files.unchanged import unchanged_files
 from kalemia.core.jobs import job_log
 
-with job_log(snakemake.log[0], snakemake.rule):
+with job_log(snakemake.log[0], snakemake.rule), unchanged_files(snakemake.input):
     from kalemia.cohort.control_values import write_control_values
     from kalemia.core.runs.digests import study_of_job
     from kalemia.sources.registry import describe_source

@@ -2,9 +2,10 @@
 
 import time
 
+from kalemia.core.files.unchanged import unchanged_files
 from kalemia.core.jobs import error_context, job_log, log_and_print
 
-with job_log(snakemake.log[0], snakemake.rule):
+with job_log(snakemake.log[0], snakemake.rule), unchanged_files(snakemake.input):
     from kalemia.beats.excerpts import write_excerpts
     from kalemia.cohort.select_cohort import count_draws_to_read
     from kalemia.core.files.atomic import atomic_folder

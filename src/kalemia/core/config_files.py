@@ -89,16 +89,19 @@ def _load_strictly(text: str):
         node = loader.get_single_node()
         if node is None:
             return None
-        _check_node(node, {}, set())
+        _check_node("the file", node, {}, set())
         return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def _check_node(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
-    """The number of values of a node with its aliases written out; `sizes` are those of nodes already checked."""
+def _check_node(name: str, node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
+    """The number of values of a node with its aliases written out; `sizes` are those of nodes already checked.
+
+    name: the key under which the node is, for the message.
+    """
     if id(node) in above:
-        raise yaml.MarkedYAMLError(problem="an alias contains itself", problem_mark=node.start_mark)
+        raise yaml.MarkedYAMLError(problem=f"{name}: an alias contains itself", problem_mark=node.start_mark)
     if id(node) not in sizes:
         children = []
         if isinstance(node, yaml.MappingNode):
@@ -108,10 +111,10 @@ def _check_node(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
                     problem = f"the key {key.value} is given twice"
                     raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
                 keys.append(key.value)
-            children = [value for _, value in node.value]
+            children = [(key.value, value) for key, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
-            children = node.value
-        sizes[id(node)] = 1 + sum(_check_node(child, sizes, above | {id(node)}) for child in children)
+            children = [(name, value) for value in node.value]
+        sizes[id(node)] = 1 + sum(_check_node(*child, sizes, above | {id(node)}) for child in children)
     if sizes[id(node)] > _MAX_NODES:
         raise yaml.MarkedYAMLError(problem=f"more than {_MAX_NODES:,} values", problem_mark=node.start_mark)
     return sizes[id(node)]

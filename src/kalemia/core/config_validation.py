@@ -9,6 +9,8 @@ from kalemia.core.errors import UserError
 from kalemia.core.settings.networks import NEIGHBORS_APART
 from kalemia.core.settings.schema import Schema, section_schema
 
+_MAX_SHOWN = 200  # characters of a wrong key or value
+
 
 def config_schema() -> Schema:
     """The JSON schema of a configuration."""
@@ -31,7 +33,8 @@ def check_config(config: Fields) -> None:
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
-        raise UserError(f"config: {where}: {errors[0].message}")
+        value = repr(errors[0].instance)
+        raise UserError(f"config: {where}: {errors[0].message.replace(value, _in_short(value))}")
     _check_finite(config, "config:")
     study = Study.from_config(config)
     _check_paths(study)
@@ -169,4 +172,8 @@ def _check_unknown_keys(value, schema: Schema, where: str) -> None:
         elif free is False:
             near = difflib.get_close_matches(str(key), known, n=2, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known here: {', '.join(known)}"
-            raise UserError(f"config: unknown key {where}{key}; {hint}")
+            raise UserError(f"config: unknown key {where}{_in_short(str(key))}; {hint}")
+
+
+def _in_short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."

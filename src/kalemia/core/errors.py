@@ -26,13 +26,24 @@ _ADVICE = {
     errno.EIO: "check the disk",
     errno.ESTALE: "check the network file system, and run again",
 }
+_MAX_SHOWN = 950  # characters of a message
+# a library that could not be loaded, an array of torch, a thread: each has its own words for it
+_NO_MEMORY = re.compile(r"failed to map segment|[Cc]annot allocate memory|can't allocate memory|can't start new thread")
 
 
 class UserError(Exception):
     """Something the user can fix: one line that says what is wrong, where, and what to do.
 
-    Shown without a traceback by the command line, by the Snakefile and in the log of a job.
+    Shown without a traceback by the command line, by the Snakefile and in the log of a job. A message that quotes data
+    may be of any length; its middle is left out then.
+
+    >>> len(str(UserError("x" * 5000)))
+    907
     """
+
+    def __init__(self, message: str):
+        line = " ".join(message.splitlines())
+        super().__init__(line if len(line) <= _MAX_SHOWN else f"{line[:600]} [...] {line[-300:]}")
 
 
 def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> UserError | None:
@@ -42,7 +53,7 @@ def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> U
     """
     if isinstance(error, UserError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return UserError("out of memory; give the job more, or run fewer jobs at a time")
     number = _errno_of(error)
     if number in _ADVICE:

@@ -8,6 +8,7 @@ from kalemia.ecg.filters import join_runs
 from kalemia.ecg.sine_waves import mark_cycles, sine_stretches
 from kalemia.ecg.t_waves import TWaveJudge, Waves, block_peaks, measure_waves
 
+_MIN_RANGE_MV = 1e-6  # what is lower is what rounding leaves of a filtered ECG
 _MIN_RECORDED_S = 10.0  # less does not show what is usual
 _MAX_GAP_S = 1.0  # a longer gap is shortened to this
 _QRS_S = 0.1  # length of a QRS complex
@@ -50,7 +51,7 @@ def detect_qrs(ecg_mv: np.ndarray, rate_hz: float) -> np.ndarray:
     if np.count_nonzero(np.isfinite(ecg_mv)) < _MIN_RECORDED_S * rate_hz:
         return np.empty(0, np.int64)
     joined_mv, index = join_runs(ecg_mv, round(_MAX_GAP_S * rate_hz))
-    if np.ptp(joined_mv) == 0:
+    if np.ptp(joined_mv) < _MIN_RANGE_MV:
         return np.empty(0, np.int64)
     waves = measure_waves(joined_mv, rate_hz)
     marks = _mark_qrs(waves)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kalemia.core.errors import UserError
-from kalemia.core.files.atomic import atomic_file, make_folder
+from kalemia.core.files.atomic import atomic_file
+from kalemia.core.files.file_lock import hold_file_lock
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.remote.download_tables import SUMS, complete_download, parse_sums
 from kalemia.sources.remote.fetch_notice import announce_fetch
@@ -123,26 +124,31 @@ class HttpStorage:
         return parsed
 
     def local_copy(self, name: str) -> Path:
-        """Fetched in parts, which are kept if that is interrupted."""
+        """Fetched in parts, which are kept if that is interrupted, by one process at a time."""
         path = self._cache / name
         if not path.is_file():
             part = path.with_name(f"{path.name}.part")
-            make_folder(part.parent)
-            announce_fetch("list of recordings", 1, self._size(name), self.where)
-            self._stop_if_offline(name)
-            try:
-                complete_download(self._web, name, part)
-            except FetchError as error:
-                raise UnreadableRecordingError(error.reason, error.detail) from None
-            with part.open("rb") as file:
-                actual = hashlib.file_digest(file, "sha256").hexdigest()
-            try:
-                self._refuse_damaged(name, actual)
-            except UserError:
-                part.unlink()
-                raise
-            part.replace(path)
+            with hold_file_lock(path.with_name(f"{path.name}.lock")):
+                if not path.is_file():  # another process may have fetched it meanwhile
+                    self._download(name, part)
+                    part.replace(path)
         return path
+
+    def _download(self, name: str, part: Path) -> None:
+        """Fetch a whole file to `part`, and compare it with its published SHA-256 if there is one."""
+        announce_fetch("list of recordings", 1, self._size(name), self.where)
+        self._stop_if_offline(name)
+        try:
+            complete_download(self._web, name, part)
+        except FetchError as error:
+            raise UnreadableRecordingError(error.reason, error.detail) from None
+        with part.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            self._refuse_damaged(name, actual)
+        except UserError:
+            part.unlink()
+            raise
 
     def header(self, record: str) -> str:
         path = self._cache / f"{record}.hea"
