@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help setup demo demo-no check test slurm-test lint generate lock hashes docs bench clean
+.PHONY: help setup demo demo-no check test slurm-test lint generate lock hashes docs bench torture clean
 
 # markers of the tests that take long or need something that is not part of the checkout
 SLOW := slow or workflow or realdata or slurm or planted or gpu
@@ -67,6 +67,11 @@ docs: setup  ## build the documentation site in build/site (REPORTS="--report de
 bench: setup  ## benchmark against other tools
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+torture: setup  ## run the campaigns of docs/reliability.md (under 30 minutes) and write build/torture
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torture]' \
+	  || echo "atheris cannot be installed here: nothing is fuzzed"
+	$(BIN)/python tests/torture/run_all.py --out build/torture
 
 clean:  ## remove results and caches, but keep .venv
 	rm -rf results build .snakemake .pytest_cache .ruff_cache .hypothesis
