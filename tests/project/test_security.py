@@ -10,6 +10,8 @@ from conftest import ROOT
 FOLDERS = ("src", "workflow/scripts", "tools", "tests", "benchmarks")
 UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 TEMPLATES = sorted((ROOT / "src").rglob("*.html"))
+# besides the session: a socket of this machine, and whether netrc has a line
+ONE_SESSION = {"http_files.py", "job_server.py", "check_study.py", "before_jobs.py"}
 MAKE_MARKUP = {"report/html.py", "monitor/page.py"}  # of own templates, style sheets, and JSON without "<"
 
 
@@ -44,7 +46,7 @@ def test_nothing_is_unpickled():
 def test_certificates_are_verified_and_requests_go_through_one_session():
     for path in _sources("src"):
         uses_network = {"requests", "urllib3", "socket", "http", "ssl"} & set(_imports(path))
-        assert not uses_network or path.name in ("http_files.py", "check_study.py", "job_server.py"), path
+        assert not uses_network or path.name in ONE_SESSION, path
         for _, keywords, place in _calls(path):
             assert "verify" not in keywords, place
             assert "cert_reqs" not in keywords, place
