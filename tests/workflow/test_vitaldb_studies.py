@@ -4,6 +4,7 @@ import pytest
 
 from conftest import ROOT
 from kalemia.check_study import check_lines
+from kalemia.cli import main
 from kalemia.core.config import Study
 from kalemia.core.config_files import read_config
 from kalemia.core.tables import read_json, read_table
@@ -89,3 +90,19 @@ def test_check_says_what_the_tables_will_say(name, monkeypatch):
     config = read_config(ROOT / "config.yaml", [ROOT / f"studies/{name}.yaml"], ())
     lines = list(check_lines(Study.from_config(config)))
     assert "draws: known when the first job is done: the tables are downloaded" in lines
+
+
+@pytest.mark.parametrize("places", [(f"/{API}", ""), (f"/{PHYSIONET}", f"/{PHYSIONET}")])
+def test_the_study_is_fetched_before_it_runs(servers, tmp_path, capsys, places):
+    site, values = servers
+    waveforms, tables = (f"{site.url}{place}" for place in places)
+    (tmp_path / "o.yaml").write_text(
+        f"results: {tmp_path}/results\nsource: {{waveforms: {waveforms}, tables: {tables}}}\n"
+    )
+    command = ["fetch", str(ROOT / RENAL[0]), str(tmp_path / "o.yaml")]
+    assert main(command) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in said[:2]] == ["to fetch: 2 tables", f"to fetch: {len(values)} ECG excerpts"]
+    n = len(site.requests)
+    assert main(command) == 0
+    assert len(site.requests) == n
