@@ -39,3 +39,8 @@ def test_an_option_that_is_given_twice_counts_twice(tmp_path, capsys):
     (tmp_path / "2.yaml").write_text("study: second\n")
     assert main(["status", *(f"--configfile={tmp_path}/{n}.yaml" for n in (1, 2)), "--config=seed=3"]) == 0
     assert capsys.readouterr().out.startswith(f"study second, in {tmp_path}/ours")
+
+
+def test_status_of_results_that_are_not_there_is_one_line(tmp_path, capsys):
+    assert main(["status", "--results", f"{tmp_path}/nowhere"]) == 1
+    assert capsys.readouterr().err.endswith("nowhere: is not a folder; name the results of a study\n")

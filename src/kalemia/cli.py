@@ -354,6 +354,8 @@ def _status(options: argparse.Namespace) -> None:
 
     study = _read_study(options)
     if options.results:
+        if not Path(options.results).is_dir():
+            raise UserError(f"--results {options.results}: is not a folder; name the results of a study")
         study = dataclasses.replace(study, results=options.results.rstrip("/"))
     for line in status_lines(study):
         print(line)

@@ -136,3 +136,9 @@ def test_the_two_tables_may_be_gzipped(tmp_path, config):
     assert description.cohort_tables() == [f"{tmp_path}/potassium.csv.gz"]
     assert description.input_files() == [f"{tmp_path}/recordings.csv.gz"]
     assert list(description.open().recording_names().values()) == [["a"]]
+
+
+def test_a_folder_in_place_of_a_table_is_called_one(tmp_path):
+    (tmp_path / "potassium.csv").mkdir()
+    with pytest.raises(UserError, match=r"potassium\.csv is a folder, not a file; docs/own-recordings\.md"):
+        read_draws(tmp_path)

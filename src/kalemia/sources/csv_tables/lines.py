@@ -56,7 +56,8 @@ def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
     `about` ends the messages about what is missing. Raises `UserError`.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist; {about}")
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {what}; {about}")
     with open_csv(path) as table:
         missing = [column for column in columns if table.place(column) is None]
         if missing:
