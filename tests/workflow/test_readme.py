@@ -112,7 +112,7 @@ def test_the_network_of_the_readme_learned_from_draws_before_the_recording(demo,
 @pytest.mark.planted
 def test_the_readme_s_network_says_of_the_recording_of_the_demo_what_is_printed(finished, tmp_path):
     export, predict = (shlex.split(command)[1:] for command in COMMANDS if "/kalemia " in command)
-    cli = [sys.executable, "-m", "kalemia.cli"]
+    cli = [sys.executable, "-c", "from kalemia.cli import main; main()"]
     in_finished = [word.replace("results/demo", str(finished.resolve())) for word in (*export, "\n", *predict)]
     at = in_finished.index("\n")
     subprocess.run([*cli, *in_finished[:at]], cwd=tmp_path, check=True, capture_output=True)
