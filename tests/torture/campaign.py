@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """The counts of one campaign. `outcomes`: how many cases ended in which of the allowed ways."""
+    """The counts of one campaign.
+
+    outcomes: how many cases ended in which of the allowed ways. figures: what was measured on the way, by name.
+    """
 
     name: str
     promise: str
     tried: int = 0
     failures: list[str] = field(default_factory=list)
     outcomes: Counter = field(default_factory=Counter)
+    figures: dict[str, float] = field(default_factory=dict)
     not_run: str = ""
     seconds: float = 0.0
 
@@ -37,6 +41,7 @@ class Tally:
             "failed": len(self.failures),
             "outcomes": dict(sorted(self.outcomes.items())),
             "failures": self.failures,
+            "figures": self.figures,
             "not_run": self.not_run,
             "seconds": round(self.seconds, 1),
         }
