@@ -29,8 +29,11 @@ def write_composite_figure(paths: Sequence[Path], title: str, study: Study, data
     arm, name = data.claims["arm"], data.shown[example.subject]
     with svg_figure(paths, title, 0, study.is_simulated) as figure:
         (claims, values), (beats, probabilities) = figure.subplots(2, 2)
-        draw_comparisons(claims, comparisons_of(data, arm), model_color(arm, list(study.arms)))
-        _name_within(claims, comparisons_of(data, arm))
+        if comparisons := comparisons_of(data, arm):
+            draw_comparisons(claims, comparisons, model_color(arm, list(study.arms)))
+            _name_within(claims, comparisons)
+        else:
+            claims.text(0.02, 0.5, "It takes two patients to compare.", va="center", color=LIGHT["muted"])
         claims.set_title("a  What personal training gains")
         claims.set_xlabel("difference in AUC")
         beats_mv = data.explanations[example.subject].mean_beat_mv

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator
 
 PAD_PT = 3.0  # at the edges of the figure, and above and below its legend
 COLUMN_GAP_PT, ROW_GAP_PT = 10.0, 7.0
+TICK_STEPS = 5  # of an axis, at most
 
 
 class Box(NamedTuple):
@@ -35,6 +37,10 @@ def lay_out(figure: Figure) -> list[Box]:
     panels = [axes for axes in figure.axes if axes.get_subplotspec()]
     if not panels:
         return []
+    for axes in panels:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_locator(), AutoLocator):
+                axis.get_major_locator().set_params(nbins=TICK_STEPS)  # whatever the size, which is not yet known
     width, height = figure.bbox.size
     renderer = RendererSVG(width, height, StringIO())
     grid = panels[0].get_gridspec()

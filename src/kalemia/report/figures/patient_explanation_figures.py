@@ -155,6 +155,9 @@ def _draw_bars(axes: Axes, values: dict[str, list[float]], arms: list[str], titl
         fill = {"color": look.color, "hatch": look.hatch, "ec": LIGHT["paper"], "lw": 0}
         axes.bar(places, of_waves, 0.9 * width, label=model, **fill)
     axes.set_xticks(range(len(WAVES)), WAVES)
+    axes.locator_params(
+        axis="y", nbins=4
+    )  # as many whatever the height, so that numbers keep the width they were given
     axes.set_title(title)
     axes.grid(axis="y")
     axes.axhline(0, color=LIGHT["muted"], lw=0.8)
