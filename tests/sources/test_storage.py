@@ -14,6 +14,7 @@ from conftest import ROOT
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources.physionet import DATABASE, PhysioNet
+from kalemia.sources.remote.http_files import FetchError, Web
 from mirror import lab_row, place_s25047, write_record, write_tables
 from remote_study import remote, write_study
 from web_server import HALF, PAGE, RESET, STALL, WRONG_RANGE, serving
@@ -259,3 +260,12 @@ def test_ten_minutes_of_a_real_record_cost_no_more_than_they_must(tmp_path, real
         leads = {segment.name: 3 if segment.name[-2:] in ("17", "18") else 2 for segment in near.segments}
         least = sum((segment.stop - segment.start) * leads[segment.name] for segment in near.segments)
         assert least <= fetched <= 1.1 * least
+
+
+def test_a_server_that_answers_no_head_still_gives_the_list(site, undisturbed, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise FetchError("HTTP error", "405")
+
+    monkeypatch.setattr(Web, "size", refuse)
+    assert _bytes_of(_study_of(site, tmp_path)) == _bytes_of(undisturbed)
+    assert "1 list of recordings, of a size that the server does not say" in capsys.readouterr().out

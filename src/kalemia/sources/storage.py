@@ -116,7 +116,7 @@ class HttpStorage:
                 return parse(path.read_text(encoding="latin-1"))
             except UserError as error:
                 log.info("%s: fetching it again (%s)", path, error)
-        announce_fetch("list of recordings", 1, self._size(name), self.where)
+        self._announce_list(name)
         content = self._fetched(name)
         parsed = parse(content.decode("latin-1"))
         self._refuse_damaged(name, _sha256(content))
@@ -136,7 +136,7 @@ class HttpStorage:
 
     def _download(self, name: str, part: Path) -> None:
         """Fetch a whole file to `part`, and compare it with its published SHA-256 if there is one."""
-        announce_fetch("list of recordings", 1, self._size(name), self.where)
+        self._announce_list(name)
         self._stop_if_offline(name)
         try:
             complete_download(self._web, name, part)
@@ -210,11 +210,15 @@ class HttpStorage:
                 f"{self.where}/{name}: its SHA-256 is not the one in {SUMS}; run again to download it once more"
             )
 
-    def _size(self, name: str) -> int:
+    def _announce_list(self, name: str) -> None:
+        announce_fetch("list of recordings", 1, self._size(name), self.where)
+
+    def _size(self, name: str) -> int | None:
+        """The size of a file; None if the server does not say it, as one that answers no HEAD."""
         try:
             return self._web.size(name)
-        except FetchError as error:
-            raise UnreadableRecordingError(error.reason, error.detail) from None
+        except FetchError:
+            return None
 
     def _stop_if_offline(self, name: str) -> None:
         if self._is_offline:
