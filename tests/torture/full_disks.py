@@ -164,7 +164,7 @@ def _try_studies(folder: Path, tally: Tally) -> None:
     run_snakemake(undisturbed, studies=TINY)
     expected = contents_of(undisturbed / "results")
     size = sum(path.stat().st_size for path in undisturbed.rglob("*") if path.is_file())
-    for fraction in (0.3, 0.6, 0.9):
+    for fraction in (0.4, 0.8):
         out = folder / f"study-{fraction}"
         with _file_system(out, str(int(fraction * size))):
             ended = run_snakemake(out, studies=TINY)

@@ -21,7 +21,7 @@ from run_workflow import contents_of, run_snakemake, snakemake_command
 
 TINY = ("tests/studies/tiny.yaml",)
 POPULATIONS = "results/cohort/populations.parquet"
-KILLS_OF_A_STUDY = 5
+KILLS_OF_A_STUDY = 10
 SETTLE_S = 120  # jobs end with their run though nobody kills them
 
 
@@ -37,8 +37,8 @@ def run(folder: Path, seed: int, is_short: bool) -> list[Tally]:
     groups = Tally("kills of a run", "started again by the same command, a killed study ends with the same bytes")
     jobs = Tally("kills of single jobs", "as an out-of-memory killer would: the run fails, the next ends the same")
     for tally, victim, n_studies in (
-        (groups, kill_group, 1 if is_short else 4),
-        (jobs, kill_one_job, 0 if is_short else 2),
+        (groups, kill_group, 1 if is_short else 2),
+        (jobs, kill_one_job, 0 if is_short else 1),
     ):
         for number in range(n_studies):
             generator = random.Random(f"{seed} {tally.name} {number}")
@@ -58,7 +58,8 @@ def _kill_one_study(
     tally: Tally,
 ) -> None:
     """Kill one study at ascending moments, let it end, and count all of its kills as they end."""
-    moments = sorted(generator.randrange(n_moments) for _ in range(KILLS_OF_A_STUDY))
+    n_kills = KILLS_OF_A_STUDY // 2 if targets else KILLS_OF_A_STUDY
+    moments = sorted(generator.randrange(n_moments) for _ in range(n_kills))
     killed = [moment for moment in moments if kill_at(folder, targets, moment, victim, generator)]
     found = finish(folder, *targets)
     unlike = [name for name in found if found[name] != expected.get(name)]
