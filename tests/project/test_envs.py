@@ -1,6 +1,7 @@
 """The conda environments: the pins of the project, and every package that the scripts of the rules import."""
 
 import re
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -11,14 +12,16 @@ from conftest import ROOT
 from import_walker import SourceTree
 
 CONDA_NAME_OF = {"isal": "python-isal", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+CONDA_NAME_OF["snakemake"] = "snakemake-minimal"
 DISTRIBUTIONS = packages_distributions()
 SOURCE = SourceTree(ROOT)
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
 
 def _pins(path: Path) -> dict[str, str]:
-    """Of an environment: conda's name of a package -> its version."""
-    return dict(package.split("=") for package in yaml.safe_load(path.read_text())["dependencies"])
+    """Of an environment: conda's name of a package -> its version. pip installs Kalemia itself."""
+    packages = yaml.safe_load(path.read_text())["dependencies"]
+    return dict(package.split("=") for package in packages if package != "pip")
 
 
 def _environments() -> dict[Path, Path]:
@@ -59,6 +62,24 @@ def test_imports_are_found_in_functions_and_through_modules():
     assert {"edfio", "wfdb"} <= packages["excerpts_of_batch"]  # in functions of kalemia.sources.signal_files
     assert {"safetensors", "sklearn", "torch"} <= packages["explanation"]
     assert "torch" not in packages["score_generic"]  # kalemia.network.predictions imports it for networks alone
+
+
+def test_the_environment_with_snakemake_has_every_dependency_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    assert {CONDA_NAME_OF.get(name, name) for name in needed} <= _pins(ROOT / "envs/kalemia.yaml").keys()
+
+
+def test_the_container_is_made_from_the_lock_and_copies_what_its_context_holds():
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes --requirement requirements.lock" in text
+    assert "--constraint constraints.txt" in text
+    (version,) = re.findall(r"^FROM python:([\d.]+)-", text, flags=re.MULTILINE)
+    assert version == _pins(ROOT / "envs/kalemia.yaml")["python"]
+    copied = [name for line in re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE) for name in line.split()]
+    kept = (ROOT / ".dockerignore").read_text().split("\n!")[1:]
+    assert {name.split("\n")[0] for name in kept} == set(copied)
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_the_signal_environment_has_no_torch():
