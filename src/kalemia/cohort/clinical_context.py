@@ -109,7 +109,7 @@ def _has_value(draws: pa.Table) -> np.ndarray:
 def _first_of_specimen(subject: np.ndarray, time: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
     """Whether each row is the first wanted one of its subject and time, so that only one of twins counts: bool (n,)."""
     indices = np.flatnonzero(is_wanted)
-    is_new = (np.diff(subject[indices]) != 0) | (np.diff(time[indices]) != np.timedelta64(0))
+    is_new = (np.diff(subject[indices]) != 0) | (np.diff(time[indices]) != np.timedelta64(0, "us"))
     first = np.zeros(len(subject), bool)
     first[indices[np.append(True, is_new)[: len(indices)]]] = True
     return first
