@@ -58,13 +58,17 @@ def test_files_outside_the_docs_come_along_and_notebooks_are_linked_as_pages(tmp
     notebook = {"cells": [{"cell_type": "markdown", "source": ["# First\n\nSee [page](page.md#here)."]}]}
     (docs / "first.ipynb").write_text(json.dumps(notebook))
     (docs / "page.md").write_text("[first](first.ipynb), [web](https://example.org/a.ipynb), [here](#here)\n")
-    (docs / "reference/keys.md").write_text("[settings](../../config.yaml)\n")
+    (docs / "reference/keys.md").write_text("[settings](../../config.yaml), [security](../../SECURITY.md)\n")
+    (tmp_path / "project/SECURITY.md").write_text("[page](docs/page.md#here), [again](SECURITY.md)\n")
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "old.md").write_text("a page of an earlier build\n")
     write_pages(tmp_path / "project", pages)
     assert (pages / "page.md").read_text() == "[first](first.md), [web](https://example.org/a.ipynb), [here](#here)\n"
-    assert (pages / "reference/keys.md").read_text() == "[settings](../files/config.yaml)\n"
+    assert (
+        pages / "reference/keys.md"
+    ).read_text() == "[settings](../files/config.yaml), [security](../files/SECURITY.md)\n"
+    assert (pages / "files/SECURITY.md").read_text() == "[page](../page.md#here), [again](SECURITY.md)\n"
     assert (pages / "files/config.yaml").read_text() == "seed: 1\n"
     text = "# First\n\n[Download this notebook](first.ipynb)\n\nSee [page](page.md#here).\n"
     assert (pages / "first.md").read_text() == text

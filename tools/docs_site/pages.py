@@ -2,12 +2,13 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")  # the target of a link, without its anchor
-_FILES = "files"  # where files outside docs/ are put
+_FILES = Path("files")  # where files outside docs/ are put
 
 
 def write_pages(project: Path, folder: Path) -> None:
@@ -54,14 +55,30 @@ def _with_own_links(text: str, page: Path, project: Path, folder: Path) -> str:
 
     def own_target(match: re.Match) -> str:
         target = (page.parent / match[1]).resolve()
-        if target.suffix == ".ipynb":
-            return match[1].removesuffix(".ipynb") + ".md"
-        if match[1].startswith("data:") or target.is_relative_to(project / "docs") or not target.is_file():
+        if match[1].startswith("data:") or not target.is_file():
             return match[1]
-        copied = folder / _FILES / target.relative_to(project)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(target, copied)
-        to_root = "../" * (len(page.relative_to(project / "docs").parts) - 1)
-        return f"{to_root}{_FILES}/{target.relative_to(project).as_posix()}"
+        if target.suffix == ".ipynb":
+            target = target.with_suffix(".md")
+        elif not target.is_relative_to(project / "docs"):
+            _copy_file(target, project, folder)
+        here = _place(page, project, folder).parent
+        return Path(os.path.relpath(_place(target, project, folder), here)).as_posix()
 
     return _LINK.sub(own_target, text)
+
+
+def _place(path: Path, project: Path, folder: Path) -> Path:
+    """Where a file of the project is among the pages of the site."""
+    docs = project / "docs"
+    return folder / (path.relative_to(docs) if path.is_relative_to(docs) else _FILES / path.relative_to(project))
+
+
+def _copy_file(path: Path, project: Path, folder: Path) -> None:
+    """Copy a file outside docs/, a Markdown file with its own links, unless it is there already."""
+    copied = _place(path, project, folder)
+    if copied.exists():
+        return
+    copied.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, copied)
+    if path.suffix == ".md":
+        copied.write_text(_with_own_links(path.read_text("utf-8"), path, project, folder), "utf-8")
