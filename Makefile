@@ -8,7 +8,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 .PHONY: help setup demo demo-no check test slurm-test lint generate lock hashes docs bench torture clean
 
 # markers of the tests that take long or need something that is not part of the checkout
-SLOW := slow or workflow or realdata or slurm or planted or gpu
+SLOW := slow or workflow or realdata or slurm or planted or torture or gpu
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10

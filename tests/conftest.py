@@ -37,6 +37,12 @@ def pytest_make_parametrize_id(val, argname):
     return argname if isinstance(val, bytes) else None
 
 
+@pytest.fixture(autouse=True)
+def no_job(monkeypatch):
+    """A test that runs a job in this process leaves no mark on those after it."""
+    monkeypatch.setattr("kalemia.core.jobs._is_job", False)
+
+
 @pytest.fixture(scope="session")
 def default_config():
     return yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -41,7 +41,7 @@ def test_beats_command_writes_table_and_plot(record, tmp_path, capsys):
     ("change", "said"),
     [
         (("--lead", "aVR"), "has II, V5, not aVR; name one with --lead"),
-        (("--configfile", "none.yaml"), "none.yaml: cannot be read"),
+        (("--configfile", "none.yaml"), "none.yaml: does not exist"),
         (("--config", "cohort={lead: aVR}"), "has II, V5, not aVR; name one with --lead"),
         (("--config", "leads=V5"), "config: unknown key leads"),
     ],

@@ -119,4 +119,4 @@ def test_a_wrong_configuration_is_reported_in_one_line(tmp_path, capsys):
     assert main(["status", "--configfile", "overlay.yaml"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["status", "--configfile", "none.yaml"]) == 1
-    assert "none.yaml: cannot be read" in capsys.readouterr().err
+    assert "none.yaml: does not exist" in capsys.readouterr().err
