@@ -62,7 +62,7 @@ def plot_windows(table: pa.Table, model: Model, name: str, path: Path) -> None:
         above.step(hours, table["probability"].to_numpy(zero_copy_only=False), where="pre", color=LIGHT["ink"], lw=1.4)
         above.axhline(config.threshold, color=LIGHT["positive"], lw=1, ls=(0, (4, 3)))
         share_axis(above)
-        above.set(title=title, ylabel="probability")
+        above.set(ylabel="probability")
         rate_bpm = table["heart_rate_bpm"].to_numpy(zero_copy_only=False)
         below.plot(hours, rate_bpm, color=LIGHT["muted"], lw=1.2, marker="o", ms=2)
         below.set(xlabel="hours since the start of the recording", ylabel="heart rate (1/min)")
