@@ -122,7 +122,10 @@ def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     assert main(["check", "studies/mimic3.yaml"]) == 0
-    assert "credentials for physionet.org: none, which is right only for open data" in capsys.readouterr().out
+    assert (
+        "credentials for physionet.org: none, which is right only for open data (docs/mimic3.md)"
+        in capsys.readouterr().out
+    )
     monkeypatch.setenv("PHYSIONET_USERNAME", "somebody")
     monkeypatch.setenv("PHYSIONET_PASSWORD", "secret-word")
     assert main(["check", "studies/mimic3.yaml"]) == 0

@@ -79,7 +79,7 @@ def _credential_lines(study: Study) -> Iterator[str]:
         if credentials(url, study.source.credentials_host):
             found = "in PHYSIONET_USERNAME and PHYSIONET_PASSWORD"
         else:
-            found = "in netrc" if get_netrc_auth(url) else "none, which is right only for open data"
+            found = "in netrc" if get_netrc_auth(url) else "none, which is right only for open data (docs/mimic3.md)"
         yield f"credentials for {host}: {found}"
 
 

@@ -8,7 +8,7 @@ import pytest
 from kalemia.cohort.labs import build_draws
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
-from kalemia.sources.csv_tables.user_tables import read_draws
+from kalemia.sources.csv_tables.user_tables import POTASSIUM, read_draws
 from kalemia.sources.user_recordings import UserRecordings, UserRecordingsDescription
 
 HEAD = "subject,time,potassium,unit\n"
@@ -142,3 +142,16 @@ def test_a_folder_in_place_of_a_table_is_called_one(tmp_path):
     (tmp_path / "potassium.csv").mkdir()
     with pytest.raises(UserError, match=r"potassium\.csv is a folder, not a file; docs/own-recordings\.md"):
         read_draws(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["units", "Units", "commment", "hemolized"])
+def test_a_misspelled_column_is_refused_rather_than_ignored(tmp_path, name):
+    (tmp_path / POTASSIUM).write_text(f"subject,time,potassium,{name}\na,2024-05-17 08:00,4.1,mg/dL\n")
+    with pytest.raises(UserError, match=rf"has a column '{name.lower()}', which is not read; if it is '.*', rename it"):
+        read_draws(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["date", "ward", "sodium", "unit_id"])
+def test_another_column_may_be_there(tmp_path, name):
+    (tmp_path / POTASSIUM).write_text(f"subject,time,potassium,{name}\na,2024-05-17 08:00,4.1,3\n")
+    assert len(read_draws(tmp_path)) == 1

@@ -1,6 +1,7 @@
 """Tables that a person writes, line by line: cells by the names of their columns; each mistake with its line."""
 
 import csv
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,10 +51,14 @@ class Line:
             raise UserError(f"{self.where}: {column} {text!r} {error}") from None
 
 
-def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
+_ALIKE = 0.8  # of a misspelled name: "units" and "unit" have 0.89, "date" and "rate" 0.75
+
+
+def read_lines(path: Path, columns: tuple[str, ...], about: str, optional: tuple[str, ...] = ()) -> list[Line]:
     """The lines of a CSV file that must have some columns; lines without any value are left out.
 
-    `about` ends the messages about what is missing. Raises `UserError`.
+    optional: columns that may be there. A name that is nearly one of them is refused, because what it says would be
+    ignored. `about` ends the messages about what is missing. Raises `UserError`.
     """
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
@@ -66,10 +71,18 @@ def read_lines(path: Path, columns: tuple[str, ...], about: str) -> list[Line]:
                 f" commas; {about}"
             )
         names = [name.lower() for name in table.names]
+        _refuse_misspelled(path, names, (*columns, *optional))
         for name in filter(None, names):
             table.place(name)  # raises for a name that occurs twice
         lines = [line for block in table.blocks() for line in _lines_of(path, names, block)]
     return [line for line in lines if any(line.cells.values())]
+
+
+def _refuse_misspelled(path: Path, names: list[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        near = difflib.get_close_matches(name, set(known) - set(names), n=1, cutoff=_ALIKE)
+        if name not in known and near:
+            raise UserError(f"{path}: has a column {name!r}, which is not read; if it is {near[0]!r}, rename it")
 
 
 def _lines_of(path: Path, names: list[str], block: RecordBlock) -> Iterator[Line]:

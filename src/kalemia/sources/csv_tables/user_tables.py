@@ -14,6 +14,7 @@ RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
 _ABOUT = "docs/own-recordings.md describes the two files that are needed"
 _COMMENTS = ("comments", "comment", "notes", "note", "remarks", "remark", "flags", "flag")
 _HEMOLYZED = ("hemolyzed", "haemolysed", "hemolysed", "haemolyzed", "hemolysis", "haemolysis")
+_OPTIONAL = ("unit", *_COMMENTS, *_HEMOLYZED)  # columns of potassium.csv
 _YES, _NO = ("yes", "y", "true", "1", "1.0", "x"), ("no", "n", "false", "0", "0.0", "none", "")
 
 
@@ -38,18 +39,18 @@ def table_file(folder: str | Path, name: str) -> Path:
 
 def read_recordings(folder: Path, columns: tuple[str, ...]) -> list[Line]:
     """The lines of recordings.csv, which must have some columns."""
-    return read_lines(table_file(folder, RECORDINGS), columns, _ABOUT)
+    return read_lines(table_file(folder, RECORDINGS), columns, _ABOUT, ("start", "lead", "rate", "unit"))
 
 
 def read_draws(folder: Path) -> list[Draw]:
     """The blood samples of potassium.csv, in its order."""
-    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT)
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT, _OPTIONAL)
     return [_draw(line, "potassium") for line in lines]
 
 
 def read_control(folder: Path, control: str) -> list[Draw]:
     """The values of another analyte in a column of potassium.csv with its name, without remarks on potassium."""
-    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", control), _ABOUT)
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", control), _ABOUT, _OPTIONAL)
     return [replace(_draw(line, control), unit=None, comments=None) for line in lines if line[control]]
 
 

@@ -179,7 +179,9 @@ class Web:
         """Raise `UserError` if a file could not be fetched because the server is down."""
         self._failed_in_a_row += 1
         if unreachable or self._failed_in_a_row >= _OUTAGE or not self._has_landmark():
-            raise UserError(f"{self.base_url} does not answer ({failure}); run again later: fetched files are kept")
+            raise UserError(
+                f"{self.base_url} does not answer ({failure}); is this machine online? fetched files are kept"
+            )
 
     def _has_landmark(self) -> bool:
         if self._landmark is None:
