@@ -211,7 +211,7 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
 
 
 def _disk_lines(study: Study, needed: float, what: str) -> Iterator[str]:
-    """Free disk beside the bytes that are needed; raises `UserError` if it is less."""
+    """Free disk and the bytes needed; raises `UserError` if there is too little."""
     folder = Path(study.results).absolute()
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     about = f"; the {what} takes about {needed / 1e9:.1f} GB" if needed else ""

@@ -42,10 +42,13 @@ def test_a_missing_place_and_a_missing_folder_are_named(config):
         assert error == "config: source.tables: /nowhere is not a folder"
 
 
-def test_a_user_name_in_a_url_is_refused_and_not_shown(config):
-    error = _error(config, kind="physionet", waveforms="https://me:secret@example.org", tables="/a")
-    assert error.startswith("config: source.waveforms: holds a user name")
-    assert "secret" not in error
+@pytest.mark.parametrize("kind", ["physionet", "mimic4", "vitaldb"])
+def test_a_user_name_in_a_url_is_refused_and_not_shown(config, kind):
+    for key in ("waveforms", "tables"):
+        places = {"waveforms": "https://example.org", "tables": "https://example.org"}
+        error = _error(config, kind=kind, **places | {key: "https://me:secret@example.org"})
+        assert error.startswith(f"config: source.{key}: holds a user name")
+        assert "secret" not in error
 
 
 def test_only_physionets_databases_are_read_from_urls(config, tmp_path):

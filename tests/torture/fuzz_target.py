@@ -23,10 +23,10 @@ with atheris.instrument_imports(include=["kalemia"]):
     from kalemia.sources import UnreadableRecordingError, mimic_tables
     from kalemia.sources.signal_files import open_signal
 
-from campaign import is_one_line  # noqa: E402
+from campaign import is_one_line  # noqa: E402, atheris must see the imports above first
 
-from own_files import ecg_mv, write_wfdb  # noqa: E402
-from vital_writer import write_vital  # noqa: E402
+from own_files import ecg_mv, write_wfdb  # noqa: E402, likewise
+from vital_writer import write_vital  # noqa: E402, likewise
 
 LABS = b"ROW_ID,SUBJECT_ID,HADM_ID,ITEMID,CHARTTIME,VALUE,VALUENUM,VALUEUOM,FLAG\n"
 LABS += b"1,20,100,50971,2150-01-01 10:00:00,4.1,4.1,mEq/L,\n"

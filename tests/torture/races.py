@@ -53,7 +53,7 @@ def _start_two_runs(folder: Path, generator: random.Random, tally: Tally) -> Non
             time.sleep(generator.choice([0, 0.5, 3, 8]))
         texts = [process.communicate()[0] for process in said]
         ended = [process.returncode for process in said]
-        if any(ended):  # the one that was refused is told; and if both were, the third run goes on
+        if any(ended):  # one run is refused; if both are, the third goes on
             run_snakemake(out, POPULATIONS, studies=TINY)
         found = contents_of(out / "results")
         unlike = [name for name in expected if "/batch-" not in name and found.get(name) != expected[name]]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from campaign import Tally  # noqa: E402
+from campaign import Tally  # noqa: E402, found by the line before
 
 # two at a time, one of each lane
 LANES = (
@@ -55,7 +55,7 @@ def run_lane(arguments: tuple[list[str], str, int, bool]) -> list[Tally]:
         started = time.monotonic()
         try:
             found = importlib.import_module(name).run(Path(out) / name, seed, is_short)
-        except Exception:
+        except Exception:  # whatever it is: the other campaigns go on, and this one is counted as failed
             found = Tally(name, "the campaign itself ends")
             found.count(name, traceback.format_exc(), fails=True)
         of_campaign = found if isinstance(found, list) else [found]

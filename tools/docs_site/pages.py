@@ -12,7 +12,7 @@ _FILES = Path("files")  # where files outside docs/ are put
 
 
 def write_pages(project: Path, folder: Path) -> None:
-    """Write every page of docs/ of the project into `folder`, which is made anew, with what the pages link to."""
+    """Write every page of docs/ of the project and the files they link to into `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     docs = project / "docs"
     for path in sorted(docs.rglob("*")):

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kalemia.core.config import Study, is_url
 from kalemia.core.errors import UserError
@@ -17,7 +18,8 @@ class SourceDescription(ABC):
     has_clinical_database: whether the tables are those of MIMIC-III, with people, admissions and treatments;
     age_rule: what a page says after "age at the first draw used";
     shares_draw_ids: whether the id of a draw means the same draw in every study of this kind;
-    matches_by_tables: whether tables alone say which recording has the ECG of a draw.
+    matches_by_tables: whether tables alone say which recording has the ECG of a draw;
+    reads_urls: whether recordings and tables may be at URLs.
     """
 
     description: str
@@ -26,6 +28,7 @@ class SourceDescription(ABC):
     age_rule = ""
     shares_draw_ids = True
     matches_by_tables = False
+    reads_urls = False
 
     def __init__(self, study: Study):
         self.study = study
@@ -38,7 +41,7 @@ class SourceDescription(ABC):
     @property
     def tables_folder(self) -> str:
         """The local folder of the tables, as `open` reads them."""
-        return self.study.source.tables
+        return f"{self.study.results}/source/tables" if self.downloads_tables else self.study.source.tables
 
     @property
     def clinical_folder(self) -> str | None:
@@ -53,7 +56,7 @@ class SourceDescription(ABC):
     @property
     def downloads_tables(self) -> bool:
         """Whether a rule downloads the tables first."""
-        return False
+        return self.reads_urls and is_url(self.study.source.tables)
 
     @property
     def publishes_sums(self) -> bool:
@@ -71,8 +74,12 @@ class SourceDescription(ABC):
 
     def check_place(self, key: str, place: str) -> None:
         """Raise `UserError` if source.waveforms or source.tables is not a place that this kind of source reads."""
-        if is_url(place):
+        if is_url(place) and not self.reads_urls:
             raise UserError(f"config: source.{key}: must be a folder when source.kind is {self.study.source.kind}")
+        if is_url(place) and "@" in urlsplit(place).netloc:  # not shown: it may hold a password
+            raise UserError(
+                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
+            )
 
     @abstractmethod
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:

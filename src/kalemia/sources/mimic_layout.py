@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from kalemia.core.config import is_url
 from kalemia.core.errors import UserError
 from kalemia.sources import Source
 from kalemia.sources.description import SourceDescription
@@ -21,21 +19,8 @@ class PhysioNetDescription(SourceDescription):
 
     description = "recordings and tables in PhysioNet's layout"
     has_clinical_database = True
+    reads_urls = True
     age_rule = " (91.4 if MIMIC-III hides an age above 89)"
-
-    @property
-    def tables_folder(self) -> str:
-        return f"{self.study.results}/source/tables" if self.downloads_tables else self.study.source.tables
-
-    @property
-    def downloads_tables(self) -> bool:
-        return is_url(self.study.source.tables)
-
-    def check_place(self, key: str, place: str) -> None:
-        if is_url(place) and "@" in urlsplit(place).netloc:  # not shown: it may hold a password
-            raise UserError(
-                f"config: source.{key}: holds a user name; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or use netrc"
-            )
 
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
         return [] if self.downloads_recordings else [f"{self.waveforms}/{DATABASE}/{RECORDINGS}"]

@@ -27,21 +27,11 @@ class VitaldbDescription(SourceDescription):
     description = "VitalDB's surgical cases"
     shares_draw_ids = False  # they are lines of a table
     matches_by_tables = True
-
-    @property
-    def tables_folder(self) -> str:
-        return f"{self.study.results}/source/tables" if self.downloads_tables else self.study.source.tables
-
-    @property
-    def downloads_tables(self) -> bool:
-        return is_url(self.study.source.tables)
+    reads_urls = True
 
     @property
     def publishes_sums(self) -> bool:
         return _is_physionet(self.study.source.tables)
-
-    def check_place(self, key: str, place: str) -> None:
-        """Folders and URLs are both read."""
 
     def check(self) -> None:
         from kalemia.sources.vitaldb.case_tables import LABS as LAB_NAMES
