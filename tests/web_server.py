@@ -42,6 +42,7 @@ class Site:
     times: list[float] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
     authorizations: set[bool] = field(default_factory=set)  # whether requests had credentials
+    connections: int = 0  # that are open now
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +59,13 @@ class Site:
     def counts(self) -> Counter:
         return Counter((path, asked) for path, asked, _ in self.requests)
 
+    def wait_until_unused(self) -> None:
+        """Until the last request of clients that have ended is answered and in the log."""
+        until = time.monotonic() + 60
+        while self.connections:
+            assert time.monotonic() < until, "a client keeps a connection open"
+            time.sleep(0.01)
+
 
 @contextmanager
 def serving(root: Path, **settings):
@@ -70,6 +78,15 @@ def serving(root: Path, **settings):
 
         def log_message(self, *_):
             pass
+
+        def handle(self):
+            with site.lock:
+                site.connections += 1
+            try:
+                super().handle()
+            finally:
+                with site.lock:
+                    site.connections -= 1
 
         def do_HEAD(self):
             self._answer(with_body=False)

@@ -132,6 +132,7 @@ def test_a_fetch_that_is_killed_twice_ends_with_the_same_bytes(request, tmp_path
                 time.sleep(0.01)
             process.kill()
             process.wait()
+            site.wait_until_unused()
         site.delay_s, n_before = 0.0, len(site.requests)
         assert main(fetch(killed)) == 0
         again = Counter(path for path, _, n in site.requests[n_before:] if n)
