@@ -26,6 +26,7 @@ from kalemia.personal.baselines import BASELINES
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS
 from kalemia.stats.discrimination import discrimination
 from kalemia.status import status_lines
+from private_values import private_values, text_of_page, those_on
 from run_workflow import ROOT, contents_of, one_line, run_snakemake, without_times
 
 pytestmark = pytest.mark.workflow
@@ -183,7 +184,8 @@ def _delete_the_evaluation_and_change_a_null() -> None:
     write_table(path, "nulls", table.slice(1), digest)
 
 
-_AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
+_PAGES = {"study_report", "public_report"}
+_AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", *_PAGES}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ _AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
         pytest.param(
             {"controls": ["sodium", "creatinine"]},
             None,
-            {"control_values", "controls", "evaluation", "study_report"},
+            {"control_values", "controls", "evaluation", *_PAGES},
             id="another analyte",
         ),
         pytest.param({"arms": {"paper": None}}, None, {"count_rounds", *_AFTER_ROUNDS}, id="an arm less"),
@@ -207,7 +209,7 @@ _AFTER_ROUNDS = {"explanation", "patient_report", "evaluation", "study_report"}
         pytest.param(
             {},
             _delete_the_evaluation_and_change_a_null,
-            {"evaluation", "study_report"},
+            {"evaluation", *_PAGES},
             id="deleted, before it changed",
         ),
     ],
@@ -245,6 +247,14 @@ def test_the_report_is_made_again_from_a_folder_without_ecg(finished, tmp_path):
     assert _hashes(bare, *made_again) == expected
     pages = [folder / "report.html" for folder in (bare, finished / "results")]
     assert len({without_times(page.read_bytes()) for page in pages}) == 1
+
+
+def test_the_page_to_be_shared_names_nobody_and_no_day(finished):
+    private = set(private_values(finished / "results"))
+    assert len(private) > 100
+    page = text_of_page(finished / "results/public/report.html")
+    assert "Smallest cell: 5." in page
+    assert those_on(page, private) == []
 
 
 def test_what_is_said_of_generic_draws_follows_from_their_predictions(finished):

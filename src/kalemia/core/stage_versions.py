@@ -80,6 +80,6 @@ STAGE_VERSIONS = {
     "baselines": StageVersion(5, ("evaluation", "analyte.positive")),
     "evaluation": StageVersion(10, ("seed", "evaluation", "protocols", "verdict", "controls", "analyte.name")),
     "explanation": StageVersion(7, ("seed", "explanation")),
-    "public_report": StageVersion(1, ("study", "seed", "analyte", "arms")),
-    "report": StageVersion(9, ("study", "analyte.condition")),
+    "public_report": StageVersion(2, ("study", "seed", "analyte", "arms")),
+    "report": StageVersion(10, ("study", "analyte.condition")),
 }

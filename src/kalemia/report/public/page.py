@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from kalemia.core.config import Study
 from kalemia.core.wording import bounds
 from kalemia.report.formatting import MISSING, number
@@ -29,8 +32,8 @@ def write_public_page(path: str | Path, study: Study, results: str | Path) -> No
         claims=claim_rows(data),
         arms=arm_rows(study, data) if data.personal else [],
         flow=flow_rows(data.flow["steps"]),
-        characteristics=characteristics_rows(data.characteristics, study),
-        generic=generic_rows(data.summary["generic"]),
+        characteristics=characteristics_rows(data.characteristics, people_by_class(data.generic), study),
+        generic=generic_rows(data.summary["generic"], data.generic),
         has_personal=bool(data.personal),
         versions=versions(),
     )
@@ -50,14 +53,13 @@ def claim_rows(data: StudyResults) -> list[dict]:
 
 
 def arm_rows(study: Study, data: StudyResults) -> list[dict]:
-    """Each arm: the mean AUC before and after, of the comparator and of shifted labels, over enough patients."""
+    """Each arm: the mean AUC before and after, of the comparator and of shifted labels, each over enough patients."""
     deciding_first = sorted(study.arms, key=lambda arm: arm != data.claims["arm"])
     rows = [arm_row(arm, list(study.arms), study.arms[arm].protocol, data) for arm in deciding_first]
-    means = ("before", "after", "comparator", "shifted")
     return [
         {key: row[key] for key in ("arm", "protocol", "decides")}
         | {"patients": rounded_count(row["patients"])}
-        | {key: number(row[key], 2) if enough(row["patients"]) else FEW_PEOPLE for key in means}
+        | {key: number(row[key], 2) if enough(n) else FEW_PEOPLE for key, n in _patients_of_means(row["arm"], data)}
         for row in rows
     ]
 
@@ -68,47 +70,80 @@ def flow_rows(steps: list[dict]) -> list[dict]:
         {
             "step": step["step"],
             "rule": step["rule"],
-            **{key: rounded_count(step[key]) for key in ("subjects", "draws")},
+            "subjects": rounded_count(step["subjects"]),
+            "draws": rounded_count(step["draws"]) if enough(step["subjects"]) else FEW_PEOPLE,
         }
         for step in steps
     ]
 
 
-def characteristics_rows(populations: dict, study: Study) -> list[tuple[str, list[str]]]:
-    """Table 1: each row a name and a cell for the generic and one for the personal population."""
-    both = [populations["generic"], populations["personal"]]
+def characteristics_rows(
+    populations: dict, generic_people: dict[int, int], study: Study
+) -> list[tuple[str, list[str]]]:
+    """Table 1: each row a name and a cell for the generic and one for the personal population.
+
+    generic_people: of the generic population, the people with draws of each class, as `people_by_class` counts them.
+    """
+    generic_population, personal = populations["generic"], populations["personal"]
+    everybody = dict.fromkeys((0, 1), personal["n"])  # whoever lacks draws of a class is no personal patient
+    both = [generic_population | {"people": generic_people}, personal | {"people": everybody}]
     name, unit = study.analyte.name.capitalize(), study.analyte.unit
     groups = list(dict.fromkeys(group for of in both for group in of["ethnicity"] or {}))
 
-    def row(title: str, show) -> tuple[str, list[str]]:
-        return title, [show(of) if enough(of["n"]) else FEW_PEOPLE for of in both]
+    def row(title: str, show, label: int | None = None) -> tuple[str, list[str]]:
+        people = [of["n"] if label is None else of["people"][label] for of in both]
+        return title, [show(of) if enough(n) else FEW_PEOPLE for of, n in zip(both, people, strict=True)]
 
     return [
         ("Patients", [rounded_count(of["n"]) for of in both]),
-        row("Age at the first draw, years, median (IQR)", lambda of: quartiles(of["age_median_iqr"], of["n"])),
-        row("Men", lambda of: rounded_share(of["men"][0], of["n"]) if of["men"][0] is not None else MISSING),
+        row(
+            "Age at the first draw, years, median (IQR)",
+            lambda of: quartiles(of["age_median_iqr"], of["n"] - of["missing"]["age"]),
+        ),
+        row("Men", lambda of: rounded_share(of["men"][0], of["n"] - of["missing"]["gender"])),
         *(row(group[:1].upper() + group[1:], lambda of, g=group: _group(of, g)) for group in groups),
         row("Draws used", lambda of: rounded_count(of["draws"])),
-        row(f"of these positive, {bounds(study.analyte.positive)} {unit}", lambda of: rounded_count(of["positive"])),
-        row(f"of these negative, {bounds(study.analyte.negative)} {unit}", lambda of: rounded_count(of["negative"])),
-        row(f"{name} of positive draws, {unit}, mean", lambda of: number(of["potassium_positive_mean_sd"][0], 1)),
-        row(f"{name} of negative draws, {unit}, mean", lambda of: number(of["potassium_negative_mean_sd"][0], 1)),
+        row(f"of these positive, {bounds(study.analyte.positive)} {unit}", lambda of: rounded_count(of["positive"]), 1),
+        row(f"of these negative, {bounds(study.analyte.negative)} {unit}", lambda of: rounded_count(of["negative"]), 0),
+        row(f"{name} of positive draws, {unit}, mean", lambda of: number(of["potassium_positive_mean_sd"][0], 1), 1),
+        row(f"{name} of negative draws, {unit}, mean", lambda of: number(of["potassium_negative_mean_sd"][0], 1), 0),
     ]
 
 
-def generic_rows(metrics: dict) -> list[dict]:
-    """The generic network on the draws of each split: rounded counts, accuracy and AUC."""
-    return [
-        {
-            "split": row["split"],
-            "people": rounded_count(row["subjects"]),
-            "draws": rounded_count(row["n"]),
-            "positive": rounded_count(row["n_positive"]),
-            **{key: _metric(row, key) for key in ("accuracy", "auroc")},
-        }
-        for row in generic.generic_rows(metrics)
-        if row["unit"] == "draws"
-    ]
+def generic_rows(metrics: dict, predictions: pa.Table) -> list[dict]:
+    """The generic network on the draws of each split: rounded counts, accuracy and AUC.
+
+    predictions: its table of that name, for the people behind each count.
+    """
+    rows = []
+    for row in generic.generic_rows(metrics):
+        if row["unit"] != "draws":
+            continue
+        people = people_by_class(predictions.filter(pc.equal(predictions["role"], row["split"])))
+        counts = {"draws": (row["n"], row["subjects"]), "positive": (row["n_positive"], people[1])}
+        rows.append(
+            {"split": row["split"], "people": rounded_count(row["subjects"])}
+            | {key: rounded_count(n) if enough(of) else FEW_PEOPLE for key, (n, of) in counts.items()}
+            | {
+                key: number(row[key][0], 2) if all(map(enough, people.values())) else FEW_PEOPLE
+                for key in ("accuracy", "auroc")
+            }
+        )
+    return rows
+
+
+def people_by_class(draws: pa.Table) -> dict[int, int]:
+    """How many people have draws of each class, 0 and 1."""
+    pairs = set(zip(draws["subject_id"].to_pylist(), draws["label"].to_pylist(), strict=True))
+    return {label: sum(of == label for _, of in pairs) for label in (0, 1)}
+
+
+def _patients_of_means(arm: str, data: StudyResults) -> list[tuple[str, int]]:
+    """The means of an arm's row, each with the number of patients whose value is known."""
+    evidence = [row for row in data.evaluation["evidence"].to_pylist() if row["arm"] == arm]
+    columns = {"after": "auc", "comparator": "auc_comparator", "shifted": "auc_shifted"}
+    known = {mean: sum(row[column] is not None for row in evidence) for mean, column in columns.items()}
+    return [("before", data.summary["arms"][arm]["rounds"][0]["auc"]["n"]), *known.items()]
 
 
 def _claims(data: StudyResults) -> list[tuple[str, dict]]:
@@ -129,22 +164,14 @@ def _answer(study: Study, data: StudyResults) -> Answer:
 
 def _comparison(one: dict, data: StudyResults) -> dict:
     people = [one["patients"]] if "patients" in one else list(data.between_patients["people"].values())
+    if not all(map(enough, people)):
+        return {"words": one["words"], "figures": FEW_PEOPLE}
     low = one["lower"] if "lower" in one else one["low"]
-    is_shown = all(map(enough, people))
-    return {
-        "words": one["words"],
-        "measure": one.get("measure", "AUC"),
-        "people": rounded_count(sum(people)),
-        "difference": f"{one['difference']:+.2f}" if is_shown else FEW_PEOPLE,
-        "low": f"{low:+.2f}" if is_shown and low is not None else MISSING,
-    }
+    bound = MISSING if low is None else f"{low:+.2f}"
+    measured = f"{one.get('measure', 'AUC')} {one['difference']:+.2f} (at least {bound})"
+    return {"words": one["words"], "figures": f"{measured}, {rounded_count(sum(people))} people"}
 
 
 def _group(of: dict, group: str) -> str:
     known = of["ethnicity"]
     return rounded_share(known[group], sum(known.values())) if known and sum(known.values()) else MISSING
-
-
-def _metric(row: dict, key: str) -> str:
-    classes = row["n_positive"], row["n"] - row["n_positive"]
-    return number(row[key][0], 2) if all(map(enough, (row["subjects"], *classes))) else FEW_PEOPLE

@@ -27,6 +27,8 @@ def rounded_count(n: int | None) -> str:
 def rounded_share(n: int | None, of: int) -> str:
     """A rounded count with its share of the rounded total; both groups, those in and those out, must be large enough.
 
+    Nobody outside is too few: "all" is about each person, as "nobody" is.
+
     >>> rounded_share(17, 24), rounded_share(22, 24)
     ('15 (60%)', 'not shown')
     """
@@ -34,7 +36,7 @@ def rounded_share(n: int | None, of: int) -> str:
         return MISSING
     if n < CELL:
         return FEW
-    if 0 < of - n < CELL:
+    if of - n < CELL:
         return "not shown"
     return f"{_rounded(n):,} ({_rounded(n) / _rounded(of):.0%})"
 
