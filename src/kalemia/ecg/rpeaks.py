@@ -74,9 +74,10 @@ def _mark_qrs(waves: Waves) -> np.ndarray:
 
 
 def _candidates(waves: Waves) -> np.ndarray:
-    """Peaks of the weight that have enough weight or strength."""
+    """Peaks of the weight that have enough weight or strength; where the weight stays the same, its last sample."""
     reach = round(_QRS_S * waves.rate_hz)
     peaks = np.flatnonzero((waves.weight == maximum_filter1d(waves.weight, 2 * reach + 1)) & (waves.weight > 0))
+    peaks = peaks[np.diff(peaks, append=len(waves.weight) + reach) > reach]
     usual_weight, usual_strength = (block_peaks(values, waves.rate_hz) for values in (waves.weight, waves.strength))
     block = np.minimum(peaks // (len(waves.weight) // len(usual_weight)), len(usual_weight) - 1)
     has_weight = waves.weight[peaks] >= _MIN_CANDIDATE_WEIGHT * usual_weight[block]
