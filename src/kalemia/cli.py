@@ -140,14 +140,6 @@ def _add_model_and_recording(command: argparse.ArgumentParser) -> None:
     _add_recording(command, "the model's")
 
 
-def _add_study(command: argparse.ArgumentParser) -> None:
-    """A study by its files; `_read_study` reads them."""
-    command.add_argument(
-        "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
-    )
-    command.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings that override them")
-
-
 def _add_configuration(command: argparse.ArgumentParser) -> None:
     """The options of Snakemake that name a configuration; `_read_study` reads them."""
     command.add_argument(
@@ -169,7 +161,7 @@ def _add_configuration(command: argparse.ArgumentParser) -> None:
 
 
 def _add_study(command: argparse.ArgumentParser) -> None:
-    """As `_add_configuration`, for commands that are about one study."""
+    """A study by its files, as `_add_configuration` does by options; `_read_study` reads them."""
     command.add_argument(
         "configfile", nargs="*", metavar="STUDY.yaml", help="overlays on config.yaml, as --configfile of snakemake"
     )

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from kalemia.core.config_files import SETTINGS_FILE, read_settings
-from kalemia.core.files.atomic import make_folder
+from kalemia.core.errors import UserError
+from kalemia.core.files.atomic import atomic_file
 from kalemia.core.tables import read_table
 from kalemia.evaluation.build_evaluation import find_evaluation_inputs, write_evaluation
 
@@ -47,10 +48,15 @@ def rebuild_report(results: str | Path, to: str | Path | None = None) -> Path:
 
 
 def copy_without_ecg(results: Path, to: Path) -> Path:
-    """Copy the inputs of the report; returns `to`."""
+    """Copy the inputs of the report; returns `to`.
+
+    Raises `UserError` for a link out of the results folder: a copy is given to others, and this file is none of it.
+    """
+    whole = results.resolve()
     for path in [results / SETTINGS_FILE, *(path for pattern in KEPT for path in results.glob(pattern))]:
         if path.is_file():
-            copy = to / path.relative_to(results)
-            make_folder(copy.parent)
-            shutil.copyfile(path, copy)
+            if not path.resolve().is_relative_to(whole):
+                raise UserError(f"{path}: is a link out of the results folder; replace it by the file that is meant")
+            with atomic_file(to / path.relative_to(results)) as copy:
+                shutil.copyfile(path, copy)
     return to

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from campaign import Tally
 
-from kalemia.core.config import Study
 from model_folders import write_model
-from report_fixture import write_results
 from run_workflow import ROOT, contents_of, run_snakemake
 
+RECORD = ROOT / "tests/own/ward-3"
 TINY = ("tests/studies/tiny.yaml",)
 POPULATIONS = "results/cohort/populations.parquet"
 LIMITS = {
@@ -40,20 +39,21 @@ def run(folder: Path, seed: int, is_short: bool) -> list[Tally]:
     if not _can_mount(folder / "try"):
         commands.not_run = studies.not_run = "file systems can only be mounted by root"
         return [commands, studies]
-    _try_commands(folder, commands, is_short)
     if is_short:
         studies.not_run = "in the short form"
-    else:
-        _try_studies(folder, studies)
+        _try_commands(folder, commands, {"beats": _beats})
+        return [commands, studies]
+    undisturbed = folder / "undisturbed"
+    undisturbed.mkdir()
+    run_snakemake(undisturbed, studies=TINY)
+    _try_commands(folder, commands, dict(_commands(folder, undisturbed / "results")))
+    _try_studies(folder, studies, undisturbed)
     return [commands, studies]
 
 
-def _try_commands(folder: Path, tally: Tally, is_short: bool) -> None:
+def _try_commands(folder: Path, tally: Tally, commands: dict[str, Callable[[Path], list[str]]]) -> None:
     whole = folder / "whole"
-    made = dict(_commands(folder))
-    names = ["beats"] if is_short else list(made)
-    for name in names:
-        command = made[name]
+    for name, command in commands.items():
         expected = _made_by(command, whole / name)
         for case, obstacle in _obstacles().items():
             out = folder / "small" / name
@@ -69,18 +69,20 @@ def _try_commands(folder: Path, tally: Tally, is_short: bool) -> None:
             tally.count(f"{name}, {case}", fault or "one line, then the same bytes", fails=bool(fault))
 
 
-def _commands(folder: Path) -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
-    """Commands that write, each as a function of the folder to write into."""
-    record, model, results = ROOT / "tests/own/ward-3", write_model(folder / "model"), folder / "results"
-    study = Study()
-    write_results(results, study)
-    (results / "config.yaml").write_text((ROOT / "config.yaml").read_text())
-    of_record = ["--model", str(model), "--record", str(record), "--lead", "MLII"]
-    yield "beats", lambda out: ["beats", str(record), "--lead", "MLII", "--out", f"{out}/beats.parquet"]
+def _commands(folder: Path, results: Path) -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
+    """Commands that write, each as a function of the folder to write into; results: of a finished study."""
+    model = write_model(folder / "model")
+    of_record = ["--model", str(model), "--record", str(RECORD), "--lead", "MLII"]
+    yield "beats", _beats
     yield "predict", lambda out: ["predict", *of_record, "--out", f"{out}/windows.csv", "--plot", f"{out}/windows.svg"]
     yield "monitor", lambda out: ["monitor", *of_record, "--out", f"{out}/monitor"]
     yield "registry add", lambda out: ["registry", "add", f"{out}/registry", str(model)]
+    yield "export", lambda out: ["export", f"{results}/generic", "--to", f"{out}/model"]
     yield "report", lambda out: ["report", "--from", str(results), "--to", f"{out}/report"]
+
+
+def _beats(out: Path) -> list[str]:
+    return ["beats", str(RECORD), "--lead", "MLII", "--out", f"{out}/beats.parquet"]
 
 
 def _obstacles() -> dict[str, Callable]:
@@ -157,11 +159,8 @@ def _files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _try_studies(folder: Path, tally: Tally) -> None:
+def _try_studies(folder: Path, tally: Tally, undisturbed: Path) -> None:
     """A whole study on disks that are full at some fractions of its size, and one that becomes read-only."""
-    undisturbed = folder / "undisturbed"
-    undisturbed.mkdir()
-    run_snakemake(undisturbed, studies=TINY)
     expected = contents_of(undisturbed / "results")
     size = sum(path.stat().st_size for path in undisturbed.rglob("*") if path.is_file())
     for fraction in (0.4, 0.8):

@@ -27,8 +27,11 @@ _ADVICE = {
     errno.ESTALE: "check the network file system, and run again",
 }
 _MAX_SHOWN = 950  # characters of a message
-# a library that could not be loaded, an array of torch, a thread: each has its own words for it
-_NO_MEMORY = re.compile(r"failed to map segment|[Cc]annot allocate memory|can't allocate memory|can't start new thread")
+# a library that could not be loaded, an array of torch, a thread, an import: each has its own words for it
+_NO_MEMORY = re.compile(
+    r"failed to map segment|[Cc]annot allocate memory|can't allocate memory|can't start new thread"
+    r"|^error return without exception set$"
+)
 
 
 class UserError(Exception):
