@@ -33,7 +33,7 @@ def _context(folder, study, labs, rates=(), **tables):
 
 def _written_context(folder, study, rates=(), given=()):
     draws = build_draws(analyte_rows(folder, study.analyte.items), study.analyte)
-    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population"):
+    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population", "detail"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(folder / "draws.parquet", "draws", draws)
     quality = [{"draw_id": draw, "heart_rate_bpm": rate} for draw, rate in rates]
@@ -184,7 +184,7 @@ def test_every_item_has_a_source_and_every_treatment_its_items():
 def test_the_real_tables_of_treatments_can_be_read(study, real_data, tmp_path):
     tables = real_data / "mimiciii-demo"
     draws = build_draws(analyte_rows(tables, (50971, 50822)), dataclasses.replace(study.analyte, items=(50971, 50822)))
-    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population"):
+    for name in ("recording", "sample_from", "sample_to", "minutes_from_ecg", "candidate_population", "detail"):
         draws = draws.append_column(name, table_from_rows("draws", [{}] * len(draws))[name])
     write_table(tmp_path / "d.parquet", "draws", draws)
     write_context(tmp_path / "d.parquet", [], tables, TREATMENT_TABLES, study.context, "", tmp_path / "c.parquet")

@@ -13,8 +13,10 @@ def test_every_unusable_recording_and_draw_has_a_row(tmp_path):
             (1, 2, None, "a"),
             (1, 3, None, "a"),
             (1, 4, None, "b"),
+            (2, 5, "too few minutes recorded", None),
         ]
     ]
+    draws[-1]["detail"] = "d: has only 3.0 of the 5 minutes needed in the 10 minutes before the draw"
     write_table(tmp_path / "d.parquet", "draws", table_from_rows("draws", draws))
     unreadable = [{"subject_id": 1, "recording": "c", "reason": "no header", "detail": "c"}]
     write_table(tmp_path / "u.parquet", "ledger", table_from_rows("ledger", unreadable))
@@ -32,6 +34,7 @@ def test_every_unusable_recording_and_draw_has_a_row(tmp_path):
         (1, 2, "a", "HTTP error", "x.dat: HTTP 500"),
         (1, 3, "a", "too few good beats", None),
         (2, 1, None, "no recording", None),
+        (2, 5, None, "too few minutes recorded", draws[-1]["detail"]),
     ]
     ledger = read_table(tmp_path / "l.parquet", "ledger")
     write_ledger_csv(tmp_path / "l.csv", ledger, SubjectNames({"p000001": "HN-1"}))
@@ -41,4 +44,5 @@ def test_every_unusable_recording_and_draw_has_a_row(tmp_path):
         "HN-1,2,a,HTTP error,x.dat: HTTP 500",
         "HN-1,3,a,too few good beats,",
         "p000002,1,,no recording,",
+        f"p000002,5,,too few minutes recorded,{draws[-1]['detail']}",
     ]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kalemia.beats.excerpts import write_excerpts
-from kalemia.cohort.matching import Match, match_draws, recordings_outside_admissions, window_before
+from kalemia.cohort.matching import Match, Unmatched, match_draws, recordings_outside_admissions, window_before
 from kalemia.cohort.select_cohort import read_subject_draws, write_cohort
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
@@ -82,13 +82,38 @@ def test_segment_headers_are_read_only_for_overlapping_recordings(study):
 
 def test_a_recording_with_too_little_of_the_window_is_not_taken(study):
     gappy = _recording("a", ((0, 24 * MINUTE), (29.5 * MINUTE, 60 * MINUTE)))
-    assert _match([gappy], study.cohort) is None
+    assert _match([gappy], study.cohort) == _too_few("a", "4.5")
+
+
+def _too_few(name, minutes, needed=5, window="10 minutes before"):
+    has = f"has only {minutes} of the {needed} minutes needed in the {window} the draw"
+    return Unmatched("too few minutes recorded", f"{name}: {has}")
+
+
+def test_a_draw_without_ecg_says_whether_too_little_or_nothing_was_recorded(study):
+    short, shorter = _recording("a"), _recording("b", ((0, 59 * MINUTE),))
+    assert _match([short, shorter], study.cohort, minutes=67) == _too_few("a", "3.0")
+    assert _match([shorter, short], study.cohort, minutes=67) == _too_few("a", "3.0")
+    assert _match([short], study.cohort, minutes=65.01) == _too_few("a", "4.9")
+    assert _match([short], study.cohort, minutes=3) == _too_few("a", "3.0")
+    strict = dataclasses.replace(study.cohort, max_missing_minutes=1.0)
+    assert _match([short], strict, minutes=67) == _too_few("a", "3.0", needed=9)
+    later = dataclasses.replace(study.cohort, offset_hours=6.0)
+    at = _match([short], later, minutes=67)  # the window ends where the caller says
+    assert at == _too_few("a", "3.0", window="10 minutes that end 6 hours before")
+    nothing = Unmatched("not recording at the time")
+    gap = _recording("c", ((0, MINUTE), (59 * MINUTE, 60 * MINUTE)))
+    assert _match([gap], study.cohort) == _match([short], study.cohort, minutes=90) == nothing
+    assert _match([], study.cohort) == _match([short], study.cohort, minutes=-9) == nothing
 
 
 @pytest.mark.parametrize(("minutes", "slack", "fits"), [(65, 5, True), (66, 5, False), (62, 1, False), (61, 1, True)])
 def test_window_may_miss_at_most_the_configured_minutes(study, minutes, slack, fits):
     cohort = dataclasses.replace(study.cohort, max_missing_minutes=slack, min_recorded_minutes=2.0)
-    assert (_match([_recording()], cohort, minutes=minutes) is not None) == fits
+    assert (
+        _match([_recording()], cohort, minutes=minutes)
+        == Match("a", *window_before(START + timedelta(minutes=minutes), _recording(), 10))
+    ) == fits
 
 
 @pytest.mark.parametrize(("leads", "expected"), [(["II", "V"], (3, 1)), (["V"], (0, 0)), (["II"], (6, 2))])

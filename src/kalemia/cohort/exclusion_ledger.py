@@ -17,7 +17,7 @@ from kalemia.core.wording import plural
 
 log = logging.getLogger(__name__)
 
-_DRAW_COLUMNS = ["subject_id", "draw_id", "recording", "reason"]
+_DRAW_COLUMNS = ["subject_id", "draw_id", "recording", "reason", "detail"]
 
 
 def write_ledger(
@@ -34,16 +34,13 @@ def write_ledger(
     """
     rows = read_table(unreadable_path, "ledger").to_pylist()
     draws = {row["draw_id"]: row for row in read_table(draws_path, "draws", _DRAW_COLUMNS).to_pylist()}
-    detail = {}
     for excerpts in excerpts_paths:
         for row in read_table(excerpts, "excerpts", ["draw_id", "detail"]).to_pylist():
-            detail[row["draw_id"]] = row["detail"]
+            draws[row["draw_id"]]["detail"] = row["detail"]
     for quality in quality_paths:
         for row in read_table(quality, "quality", ["draw_id", "reason"]).to_pylist():
             draws[row["draw_id"]]["reason"] = row["reason"]
-    rows += [
-        draw | {"detail": detail.get(draw_id)} for draw_id, draw in sorted(draws.items()) if draw["reason"] is not None
-    ]
+    rows += [draw for _, draw in sorted(draws.items()) if draw["reason"] is not None]
     rows.sort(key=lambda row: (row["subject_id"], row.get("draw_id") is not None, row.get("draw_id") or 0))
     for reason, count in Counter(row["reason"] for row in rows).most_common():
         log.info("%d %s", count, reason)

@@ -22,6 +22,9 @@ FLAGS = (
     "contaminated",
 )
 MEASURED, CODED, RECORDED = "value measured", "no atrial fibrillation or pacing coded", "recorded before the draw"
+# Why a draw of somebody with recordings has none that serves it.
+NOT_RECORDING, TOO_FEW_MINUTES = "not recording at the time", "too few minutes recorded"
+NEARER_TO_ANOTHER = "ECG nearer to another draw"
 # Step -> the reasons for exclusion at that step, in the order in which draws pass the steps.
 STEPS: dict[str, tuple[str, ...]] = {
     MEASURED: (),
@@ -29,7 +32,9 @@ STEPS: dict[str, tuple[str, ...]] = {
     CODED: ("atrial fibrillation coded", "pacing coded"),
     RECORDED: (
         "no recording",
-        "not recording at the time",
+        NOT_RECORDING,
+        TOO_FEW_MINUTES,
+        NEARER_TO_ANOTHER,
         "no header",
         "unreadable header",
         "header not fetched",

@@ -1,12 +1,19 @@
 """Match draws with the recordings before them, or with the nearest of short ones, and find those outside admissions."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
+from kalemia.cohort.inclusion_flow import (
+    NEARER_TO_ANOTHER,
+    NOT_RECORDING,
+    OUTSIDE_ADMISSIONS,
+    TOO_FEW_MINUTES,
+    describe_window,
+)
 from kalemia.core.config import Cohort
 from kalemia.sources import Recording, Source
 
@@ -26,6 +33,14 @@ class Match:
     minutes: float | None = None
 
 
+@dataclass(frozen=True)
+class Unmatched:
+    """Why a draw has no ECG: one of `kalemia.cohort.inclusion_flow.REASONS`, and the recording that nearly has it."""
+
+    reason: str
+    detail: str | None = None
+
+
 def window_before(end: datetime, recording: Recording, window_minutes: float) -> tuple[int, int]:
     """The samples [start, stop) of the recording in the minutes before `end`; empty if there are none."""
     stop = min(recording.sample_at(end), recording.n_samples)
@@ -35,8 +50,8 @@ def window_before(end: datetime, recording: Recording, window_minutes: float) ->
 
 def match_draws(
     ends: Iterable[datetime], recordings: list[Recording], source: Source, cohort: Cohort
-) -> Iterator[Match | None]:
-    """For each draw of one subject, find the recording of the window that ends at its time in `ends`, or None.
+) -> Iterator[Match | Unmatched]:
+    """For each draw of one subject, find the recording of the window that ends at its time in `ends`, or why none is.
 
     At most `max_missing_minutes` of the window may be outside the recording, and at least `min_recorded_minutes` of it
     must be recorded. Of several such recordings, the one with most of the lead in the window is taken, according to its
@@ -46,14 +61,17 @@ def match_draws(
     recordings = sorted(recordings, key=lambda recording: recording.name)
     for end in ends:
         windows = [window for recording in recordings if (window := _usable_window(end, recording, cohort))]
+        if not windows:
+            yield _explain_unmatched(end, recordings, cohort)
+            continue
         if len(windows) > 1 and cohort.prefer_recording == "usable_lead":
             n_of_lead = [
                 source.lead_samples(recording, cohort.lead, start, stop) for recording, start, stop, _ in windows
             ]
         else:
             n_of_lead = [0] * len(windows)
-        best = max(zip(n_of_lead, windows, strict=True), key=lambda pair: (pair[0], pair[1][3]), default=None)
-        yield Match(best[1][0].name, *best[1][1:3]) if best else None
+        _, best = max(zip(n_of_lead, windows, strict=True), key=lambda pair: (pair[0], pair[1][3]))
+        yield Match(best[0].name, *best[1:3])
 
 
 def _usable_window(end: datetime, recording: Recording, cohort: Cohort) -> tuple[Recording, int, int, int] | None:
@@ -64,6 +82,26 @@ def _usable_window(end: datetime, recording: Recording, cohort: Cohort) -> tuple
         return None
     recorded = recording.recorded_samples(start, stop)
     return (recording, start, stop, recorded) if recorded >= cohort.min_recorded_minutes * minute else None
+
+
+def _explain_unmatched(end: datetime, recordings: list[Recording], cohort: Cohort) -> Unmatched:
+    """Whether nothing was recorded in the window that no recording fits, or too few minutes: the most of one."""
+    most, best = 0.0, Unmatched(NOT_RECORDING)
+    for recording in recordings:
+        start, stop = window_before(end, recording, cohort.window_minutes)
+        covered, recorded = (
+            samples / (60 * recording.rate_hz) for samples in (stop - start, recording.recorded_samples(start, stop))
+        )
+        if recorded <= most:
+            continue
+        least_covered = cohort.window_minutes - cohort.max_missing_minutes
+        minutes, needed = (
+            (covered, least_covered) if covered < least_covered else (recorded, cohort.min_recorded_minutes)
+        )
+        rounded_down = math.floor(10 * minutes) / 10  # so that too few never reads as enough
+        detail = f"has only {rounded_down} of the {needed:g} minutes needed in the {describe_window(cohort)} the draw"
+        most, best = recorded, Unmatched(TOO_FEW_MINUTES, f"{recording.name}: {detail}")
+    return best
 
 
 def headers_to_read(source: Source, names: dict[int, list[str]], last_end: dict[int, datetime]) -> dict[int, list[str]]:
@@ -112,8 +150,8 @@ def nearest_draws(recordings: np.ndarray, draws: np.ndarray, hours: float) -> np
     return np.where(within, nearest, -1)
 
 
-def pair_draws(times: Iterable[datetime], recordings: list[Recording], hours: float) -> list[Match | None]:
-    """For each draw of one subject the whole of the nearest recording whose nearest draw it is, or None.
+def pair_draws(times: Iterable[datetime], recordings: list[Recording], hours: float) -> list[Match | Unmatched]:
+    """For each draw of one subject the whole of the nearest recording whose nearest draw it is, or why there is none.
 
     Of several equally near recordings it is the first; no recording serves two draws.
     """
@@ -126,4 +164,10 @@ def pair_draws(times: Iterable[datetime], recordings: list[Recording], hours: fl
         minutes, known = float((drawn[draw] - start) / _MINUTE), pairs[draw]
         if known is None or abs(minutes) < abs(known.minutes):
             pairs[draw] = Match(recording.name, 0, recording.n_samples, minutes)
-    return pairs
+    nearest = [
+        recordings[place].name if place >= 0 else None for place in nearest_draws(drawn, started, hours).tolist()
+    ]
+    return [
+        pair or (Unmatched(NEARER_TO_ANOTHER, name) if name else Unmatched(NOT_RECORDING))
+        for pair, name in zip(pairs, nearest, strict=True)
+    ]

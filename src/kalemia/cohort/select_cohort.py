@@ -11,7 +11,14 @@ import pyarrow.compute as pc
 
 from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
 from kalemia.cohort.labs import build_draws
-from kalemia.cohort.matching import Match, headers_to_read, match_draws, pair_draws, recordings_outside_admissions
+from kalemia.cohort.matching import (
+    Match,
+    Unmatched,
+    headers_to_read,
+    match_draws,
+    pair_draws,
+    recordings_outside_admissions,
+)
 from kalemia.core.config import Analyte, Cohort, Populations, is_url
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import log_and_print
@@ -86,7 +93,10 @@ def select_draws(
     if cohort.exclude_codes:
         reason_by_code = source.excluded_by_code()
         reason = [r or reason_by_code.get(subject[i]) for i, r in enumerate(reason)]
-    matches, unreadable = _match_recordings(draws, subject, reason, source, cohort)
+    found, unreadable = _match_recordings(draws, subject, reason, source, cohort)
+    reason = [of.reason if isinstance(of, Unmatched) else why for of, why in zip(found, reason, strict=True)]
+    detail = [of.detail if isinstance(of, Unmatched) else None for of in found]
+    matches = [of if isinstance(of, Match) else None for of in found]
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
     if not any(candidate):
         counts = ", ".join(f"{count} {r}" for r, count in Counter(reason).most_common(3))
@@ -109,23 +119,21 @@ def select_draws(
     for name, values in columns.items():
         draws = draws.append_column(name, pa.array(values, types[name]))
     draws = draws.set_column(draws.column_names.index("reason"), "reason", pa.array(reason, pa.string()))
-    return draws, unreadable
+    return draws.append_column("detail", pa.array(detail, pa.string())), unreadable
 
 
 def _match_recordings(
     draws: pa.Table, subject: list[int], reason: list[str | None], source: Source, cohort: Cohort
-) -> tuple[list[Match | None], list[dict]]:
-    """Match every draw with a recording; also return ledger rows of recordings.
-
-    Sets the reason of draws without a recording, in place.
-    """
+) -> tuple[list[Match | Unmatched | None], list[dict]]:
+    """Match every draw that has no reason with a recording, None for others; also return ledger rows of recordings."""
     names = source.recording_names()
+    matches: list[Match | Unmatched | None] = [None] * len(reason)
     usable: dict[int, list[int]] = defaultdict(list)  # subject -> rows of its usable draws
     for i, why in enumerate(reason):
         if why is None and subject[i] in names:
             usable[subject[i]].append(i)
         elif why is None:
-            reason[i] = "no recording"
+            matches[i] = Unmatched("no recording")
     all_usable = np.array([i for rows in usable.values() for i in rows], dtype=np.int64)
     offset = timedelta(hours=cohort.offset_hours)
     ends = (time - offset for time in draws["draw_time"].take(all_usable).to_pylist())
@@ -139,7 +147,6 @@ def _match_recordings(
     if n_missing := len(source.headers_to_fetch(opened)):
         announce_fetch("header", n_missing, _USUAL_HEADER_BYTES * n_missing, source.where, is_about=True)
     headers = recordings_named(source, opened)
-    matches: list[Match | None] = [None] * len(reason)
     for subject_id, rows in usable.items():
         subject_headers = [headers[name] for name in needed[subject_id]]
         readable = [header for header in subject_headers if isinstance(header, Recording)]
@@ -151,9 +158,8 @@ def _match_recordings(
         )
         for i, match in zip(rows, found, strict=True):
             matches[i] = match
-            if match is None:
-                none_readable = bool(subject_headers) and not readable
-                reason[i] = subject_headers[0].reason if none_readable else "not recording at the time"
+            if isinstance(match, Unmatched) and subject_headers and not readable:
+                matches[i] = Unmatched(subject_headers[0].reason, subject_headers[0].detail)
     unreadable = [
         {"subject_id": subject_id, "recording": name, "reason": headers[name].reason, "detail": headers[name].detail}
         for subject_id, subject_names in needed.items()

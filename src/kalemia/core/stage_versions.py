@@ -44,7 +44,7 @@ _SPLIT_SETTINGS = (
 STAGE_VERSIONS = {
     "source": StageVersion(4, ("seed", "simulation", "analyte.items", "analyte.positive", "analyte.negative")),
     "cohort": StageVersion(
-        6,
+        7,
         (
             "seed",
             "source.kind",
@@ -61,7 +61,7 @@ STAGE_VERSIONS = {
     "control_values": StageVersion(1, ("source.kind",)),
     "characteristics": StageVersion(2, ()),
     "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
-    "ledger": StageVersion(3, ()),
+    "ledger": StageVersion(4, ()),
     "beats": StageVersion(5, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(6, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
     "populations": StageVersion(5, ("seed", "populations", "generic.model", *_INCLUSION_FLOW_SETTINGS)),

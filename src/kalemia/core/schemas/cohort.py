@@ -57,6 +57,7 @@ COHORT_TABLES = (
                 "population for which the draw is read: personal or generic; null if it is not read",
             ),
             REASON,
+            DETAIL,
         ),
     ),
     Table(
