@@ -61,9 +61,10 @@ onstart:
     ]
     if tables:
         from kalemia.fetch_study import announce_tables
+        from kalemia.sources.remote.download_tables import tables_web
 
         with suppress(UserError):  # which the job will raise, too
-            announce_tables(study, source, tables)
+            announce_tables(tables_web(study), source, tables)
 
 
 onsuccess:

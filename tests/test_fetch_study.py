@@ -63,7 +63,8 @@ def _contents(site) -> list[str]:
 
 def test_a_dry_run_says_what_would_come_from_where_and_fetches_nothing(site, tmp_path, capsys):
     assert main([*_arguments(site, tmp_path), "--dry-run"]) == 0
-    said = capsys.readouterr().out.splitlines()
+    said, whom = (text.splitlines() for text in capsys.readouterr())
+    assert whom == [f"asking {site.url}/{TABLES}", f"asking {site.url}/{DATABASE}"]
     assert said[0] == f"to fetch: 5 tables, 0.1 MB, from {site.url}/{TABLES} (Open Database License 1.0)"
     assert said[1].startswith(f"to fetch: 1 list of recordings, 0.1 MB, from {site.url}/{DATABASE} (Open")
     assert said[2].endswith("how much is known when the above is fetched")
@@ -82,9 +83,9 @@ def test_every_kind_is_announced_before_it_is_fetched_and_the_rest_of_the_plan_f
     assert len(fetched) == len(set(_contents(site)))
     n = len(site.requests)
     assert main(arguments) == 0
-    assert (
-        capsys.readouterr().out
-        == "study ours: everything that could be fetched is here, and its jobs need no network\n"
+    assert capsys.readouterr() == (
+        "study ours: everything that could be fetched is here, and its jobs need no network\n",
+        "",
     )
     assert len(site.requests) == n
 
@@ -114,6 +115,51 @@ def test_a_fetched_study_needs_no_server(server, site, tmp_path, study):
 def test_what_is_wanted_of_a_study_on_this_machine_is_nothing(tmp_path, capsys):
     assert main(["fetch", "--config", f"results={tmp_path}"]) == 0
     assert "nothing to fetch" in capsys.readouterr().out
+
+
+_LAYOUTS = {
+    "physionet": ("mimic3wdb-matched/1.0/RECORDS-waveforms", "LABEVENTS.csv.gz"),
+    "mimic4": ("record_list.csv", "hosp/labevents.csv.gz"),
+    "vitaldb": ("vital_files/0003.vital", "clinical_data.csv"),
+    "local": ("recordings.csv", "potassium.csv"),
+}
+
+
+@pytest.mark.parametrize("kind", _LAYOUTS)
+def test_a_folder_without_the_layout_of_the_study_is_refused_file_by_file(tmp_path, capsys, kind):
+    places = {"kind": kind, "waveforms": f"{tmp_path}/w", "tables": f"{tmp_path}/t"}
+    (tmp_path / "w").mkdir()
+    (tmp_path / "t").mkdir()
+    command = ["fetch", "--dry-run", "--config", f"results={tmp_path}/r", f"source={places}"]
+    assert main(command) == 1
+    said, error = capsys.readouterr()
+    for name in _LAYOUTS[kind]:
+        (line,) = [line for line in said.splitlines() if name in line]
+        assert str(tmp_path) in line
+    n = len(said.splitlines())
+    assert error == f"kalemia: study small: {plural(n, 'needed file')} missing on this machine\n"
+
+
+def test_a_folder_is_looked_at_also_if_the_rest_is_fetched(site, tmp_path, capsys):
+    (tmp_path / "w").mkdir()
+    assert main([*_arguments(site, tmp_path, waveforms=f"{tmp_path}/w"), "--dry-run"]) == 1
+    assert capsys.readouterr().out == f"source.waveforms: {tmp_path}/w/{DATABASE}/RECORDS-waveforms does not exist\n"
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("option", [["--dry-run"], []])
+def test_where_no_server_can_be_reached_a_command_says_so_at_once(server, tmp_path, capsys, option):
+    with serving(server) as site:
+        pass
+    began_s = time.monotonic()
+    assert main([*_arguments(site, tmp_path, max_attempts=6), *option]) == 1
+    assert time.monotonic() - began_s < 2  # the pauses between six attempts are 31 s and more
+    said, error = capsys.readouterr()
+    asking, failure = error.splitlines()
+    assert (said, asking) == ("", f"asking {site.url}/{TABLES}")
+    assert failure.startswith(
+        f"kalemia: {site.url}/{TABLES} does not answer (ConnectionError); is this machine online?"
+    )
 
 
 @pytest.mark.parametrize("name", ["RECORDS-waveforms", f"../../{TABLES}/LABEVENTS.csv.gz"])
@@ -146,7 +192,7 @@ def test_an_interrupted_fetch_says_in_one_line_how_to_go_on_and_goes_on(site, tm
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert error.strip() == "kalemia: stopped; what is fetched is kept, and the same command goes on"
+    assert error.splitlines()[-1] == "kalemia: stopped; what is fetched is kept, and the same command goes on"
     kept = [path.name for path in (tmp_path / "results/source/tables").glob("*.csv.gz")]
     before, site.delay_s = len(site.requests), 0.0
     assert main(_arguments(site, tmp_path)) == 0

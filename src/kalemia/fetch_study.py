@@ -1,5 +1,6 @@
 """Fetch what a study needs from the web before it runs, into the cache of its jobs, or say what that would be."""
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from kalemia.cohort.select_cohort import select_draws
 from kalemia.core.config import Study
+from kalemia.core.errors import UserError
 from kalemia.core.jobs import track_progress
 from kalemia.core.wording import plural
 from kalemia.sources import Source
@@ -17,19 +19,28 @@ from kalemia.sources.registry import describe_source
 from kalemia.sources.remote.download_tables import download_study_table, table_bytes, tables_web
 from kalemia.sources.remote.fetch_notice import announce_fetch
 from kalemia.sources.remote.fetch_progress import watch_bytes
+from kalemia.sources.remote.http_files import Web
 from kalemia.sources.storage import NotFetchedError
 
 _LATER = "then the ECG of the draws to read, from {}: how much is known when the above is fetched"
+_MAX_DRY_ATTEMPTS = 2  # for a size that can be asked again
 Excerpts = dict[str, list[tuple[int, int]]]  # recording -> the samples of each draw
 
 
 def fetch_lines(study: Study, is_dry: bool = False) -> Iterator[str]:
     """Fetch tables, lists, headers and the ECG of the draws to read, each after a line that says how much it is.
 
-    What is there already is not fetched again. If `is_dry`, only sizes are asked for. Raises `UserError`.
+    What is there already is not fetched again. If `is_dry`, only sizes are asked for. Raises `UserError`, after a line
+    for each, if files are missing in folders on this machine.
     """
+    if is_dry:
+        n_attempts = min(study.source.max_attempts, _MAX_DRY_ATTEMPTS)
+        study = dataclasses.replace(study, source=dataclasses.replace(study.source, max_attempts=n_attempts))
     description = describe_source(study)
     description.check()
+    if missing := description.missing_files():
+        yield from missing
+        raise UserError(f"study {study.study}: {plural(len(missing), 'needed file')} missing on this machine")
     if not (description.downloads_tables or description.downloads_recordings):
         yield f"study {study.study}: nothing to fetch, {description.description} are on this machine"
         return
@@ -67,20 +78,21 @@ def _fetch_tables(study: Study, description: SourceDescription, is_dry: bool) ->
     names = [name for name in description.downloaded_tables() if not Path(description.table_path(name)).is_file()]
     if not names:
         return True
-    announce_tables(study, description, names)
+    web = tables_web(study)
+    announce_tables(web, description, names)
     if is_dry:
         return False
     for name in names:
-        download_study_table(description, name, description.table_path(name))
+        download_study_table(web, description, name, description.table_path(name))
     return True
 
 
-def announce_tables(study: Study, description: SourceDescription, names: Sequence[str]) -> None:
+def announce_tables(web: Web, description: SourceDescription, names: Sequence[str]) -> None:
     """Print how much some tables are that will be downloaded; raises `UserError`."""
     n_bytes = None
     if description.publishes_sums:
-        n_bytes = sum(table_bytes(tables_web(study), description.published_name(name)) for name in names)
-    announce_fetch("table", len(names), n_bytes, study.source.tables)
+        n_bytes = sum(table_bytes(web, description.published_name(name)) for name in names)
+    announce_fetch("table", len(names), n_bytes, web.base_url)
 
 
 def _excerpts_to_read(study: Study, source: Source) -> Excerpts:

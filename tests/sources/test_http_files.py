@@ -118,6 +118,32 @@ def test_an_unreachable_server_ends_the_run_with_one_line(tmp_path):
         _web(site, attempts=2).whole("file.dat")
 
 
+def test_a_command_says_whom_it_asks_and_what_fails_before_the_first_answer(capsys):
+    answers = [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", b""]
+    with answering(lambda connection: connection.sendall(answers.pop(0))) as url:
+        web = Web(url, 2, 0.5, pause_s=0.01)
+        assert web.whole("file.dat") == b"abc"
+        told = capsys.readouterr().err
+        assert told == f"asking {url}\nfile.dat: ConnectionError (attempt 1 of 2)\n"
+        answers += [b""]
+        with pytest.raises(FetchError):
+            web.whole("file.dat")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("is_job", "n_pauses", "said"), [(False, 0, "asking {}\n"), (True, 4, "")])
+def test_a_job_tries_again_where_a_command_need_not(tmp_path, monkeypatch, capsys, is_job, n_pauses, said):
+    with serving(tmp_path) as site:
+        pass
+    pauses = []
+    monkeypatch.setattr("kalemia.core.jobs._is_job", is_job)
+    monkeypatch.setattr("kalemia.sources.remote.http_files.time.sleep", pauses.append)
+    with pytest.raises(UserError, match="does not answer"):
+        _web(site, attempts=5).whole("file.dat")
+    assert len(pauses) == n_pauses
+    assert capsys.readouterr().err == said.format(site.url)
+
+
 def test_an_outage_ends_the_run_instead_of_excluding_all_draws(site):
     site.faults[""], site.forever = [500], True
     web = _web(site, attempts=1)

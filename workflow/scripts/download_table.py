@@ -5,7 +5,7 @@ from kalemia.core.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.rule):
     from kalemia.sources.registry import describe_source
-    from kalemia.sources.remote.download_tables import download_study_table
+    from kalemia.sources.remote.download_tables import download_study_table, tables_web
 
     source = describe_source(Study.from_config(snakemake.config))
-    download_study_table(source, snakemake.wildcards.table, snakemake.output[0])
+    download_study_table(tables_web(source.study), source, snakemake.wildcards.table, snakemake.output[0])

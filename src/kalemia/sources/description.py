@@ -88,9 +88,24 @@ class SourceDescription(ABC):
         Raises `UserError`.
         """
 
+    def tables(self) -> tuple[str, ...]:
+        """The names of the clinical tables that the study needs; none if the source has no clinical tables."""
+        return ()
+
     def downloaded_tables(self) -> tuple[str, ...]:
         """The names of the tables that are downloaded."""
-        return ()
+        return self.tables() if self.downloads_tables else ()
+
+    def missing_files(self) -> list[str]:
+        """One line for each table and list of recordings that folders on this machine lack."""
+        lines = []
+        for name in () if self.downloads_tables else self.tables():
+            try:
+                self.table_path(name)
+            except UserError as error:
+                lines.append(str(error))
+        lists = () if self.downloads_recordings else self.input_files([])
+        return lines + [f"source.waveforms: {path} does not exist" for path in lists if not Path(path).is_file()]
 
     @abstractmethod
     def cohort_tables(self) -> list[str]:

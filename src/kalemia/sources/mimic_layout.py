@@ -28,8 +28,8 @@ class PhysioNetDescription(SourceDescription):
     def cohort_tables(self) -> list[str]:
         return [self.table_path(name) for name in TABLES]
 
-    def downloaded_tables(self) -> tuple[str, ...]:
-        return (*TABLES, *self.optional_tables()) if self.downloads_tables else ()
+    def tables(self) -> tuple[str, ...]:
+        return (*TABLES, *self.optional_tables())
 
     def people_tables(self) -> list[str]:
         return [self.table_path(name) for name in ("PATIENTS", "ADMISSIONS")]
@@ -132,6 +132,10 @@ class SimulatedDescription(PhysioNetDescription):
 
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
         return [f"{self.waveforms}/{DATABASE.split('/')[0]}"]
+
+    def missing_files(self) -> list[str]:
+        """None: what is not there yet is made."""
+        return []
 
     def optional_tables(self) -> tuple[str, ...]:
         return OPTIONAL_TABLES

@@ -56,16 +56,19 @@ def table_path(folder: str | Path, name: str) -> Path:
     """The file of a table, ``NAME.csv.gz`` or ``NAME.csv``, or as MIMIC-IV names it; raises `UserError` without one."""
     path = _find_table(folder, name)
     if path is None:
+        names = " and no ".join(f"{stem}.csv.gz" for stem in _stems(name))
         raise UserError(
-            f"source.tables: {folder} has no {name}.csv.gz and no {name}.csv; see docs/mimic3.md for the tables that"
-            " are needed"
+            f"source.tables: {folder} has no {names}, gzipped or not; see docs/mimic3.md for the tables that are needed"
         )
     return path
 
 
+def _stems(name: str) -> list[str]:
+    return [name, *([MIMIC4_PATHS[name]] if name in MIMIC4_PATHS else [])]
+
+
 def _find_table(folder: str | Path, name: str) -> Path | None:
-    stems = [name, *([MIMIC4_PATHS[name]] if name in MIMIC4_PATHS else [])]
-    paths = (Path(folder) / f"{stem}{ending}" for stem in stems for ending in (".csv.gz", ".csv"))
+    paths = (Path(folder) / f"{stem}{ending}" for stem in _stems(name) for ending in (".csv.gz", ".csv"))
     return next((path for path in paths if path.is_file()), None)
 
 

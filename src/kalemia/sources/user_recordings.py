@@ -52,6 +52,14 @@ class UserRecordingsDescription(SourceDescription):
             *chain.from_iterable(files.get(number, ()) for number in chosen),
         ]
 
+    def missing_files(self) -> list[str]:
+        """Of its two tables; a missing recording stops no study."""
+        return [
+            f"{path} does not exist; docs/own-recordings.md describes what is needed"
+            for path in (table_file(self.waveforms, RECORDINGS), table_file(self.tables_folder, POTASSIUM))
+            if not path.is_file()
+        ]
+
     def cohort_tables(self) -> list[str]:
         return [str(table_file(self.tables_folder, POTASSIUM))]
 

@@ -49,9 +49,12 @@ def may_have_credentials(url: str, also_to: str | None) -> bool:
     return host == _PHYSIONET or host.endswith(f".{_PHYSIONET}") or host == (also_to or "").lower() != ""
 
 
-def download_study_table(description: SourceDescription, table: str, path: str | Path) -> None:
-    """Download a table of a study's source, by its name, to `path`; raises `UserError`."""
-    name, web = description.published_name(table), tables_web(description.study)
+def download_study_table(web: Web, description: SourceDescription, table: str, path: str | Path) -> None:
+    """Download a table of a study's source, by its name, to `path`; raises `UserError`.
+
+    web: of `tables_web`.
+    """
+    name = description.published_name(table)
     if description.publishes_sums:
         download_table(web, name, description.study.cache_folder, path)
     else:

@@ -17,6 +17,7 @@ import urllib3
 
 from kalemia import __version__
 from kalemia.core.errors import UserError
+from kalemia.core.jobs import is_job, log_and_print
 
 _T = TypeVar("_T")
 
@@ -120,6 +121,9 @@ class Web:
     second attempt, doubled before each further one, plus a random part of up to half of it. `auth` is (user name,
     password); without it, netrc counts. `landmark` is a file that the server must have: while it can be fetched,
     another failure is the fault of its file.
+
+    A command, unlike a job, prints which server it asks, and every attempt that fails before the first answer. It does
+    not repeat a request that reaches no server at all: the person who waits can run it again.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class Web:
         self.fetched_bytes, self.has_ranges = 0, True
         self._attempts, self._timeout_s, self._pause_s = attempts, timeout_s, pause_s
         self._failed_in_a_row, self._landmark = 0, landmark
+        self._has_asked = self._has_answered = False
         self._lock = threading.Lock()
         self._session = _Session()
         self._session.auth = auth
@@ -157,6 +162,7 @@ class Web:
         return self._try_repeatedly(path, self._size)
 
     def _try_repeatedly(self, path: str, attempt: Callable[[str], _T]) -> _T:
+        self._announce()
         for number in range(self._attempts):
             try:
                 result = self._attempt_once(attempt, f"{self.base_url}/{path}")
@@ -164,7 +170,11 @@ class Web:
                 return result
             except _TryAgainError as error:
                 failure = error
-                log.info("%s: %s (attempt %d of %d)", path, error, number + 1, self._attempts)
+                is_waited_for = not self._has_answered and not is_job()
+                if is_waited_for and error.unreachable:
+                    break
+                tell = log_and_print if is_waited_for else log.info
+                tell(f"{path}: {error} (attempt {number + 1} of {self._attempts})")
             except FetchError as error:
                 if error.reason == "HTTP error":
                     self._check_outage(error.detail)
@@ -174,6 +184,13 @@ class Web:
                 time.sleep(max(failure.after_s, self._pause_s * 2**number * random.uniform(1, 1.5)))
         self._check_outage(failure, unreachable=failure.unreachable)
         raise FetchError("HTTP error", f"{path}: {failure}")
+
+    def _announce(self) -> None:
+        """Print in a command, before its first request, which server is asked."""
+        with self._lock:
+            is_first, self._has_asked = not self._has_asked, True
+        if is_first and not is_job():
+            log_and_print(f"asking {self.base_url}")
 
     def _check_outage(self, failure, *, unreachable: bool = False) -> None:
         """Raise `UserError` if a file could not be fetched because the server is down."""
@@ -204,6 +221,7 @@ class Web:
 
     def _size(self, url: str) -> int:
         with self._session.head(url, timeout=(10, self._timeout_s), allow_redirects=True) as response:
+            self._has_answered = True
             if response.status_code in (405, 501):
                 raise UnknownSizeError("HTTP error", f"{url}: {response.status_code}")
             _check_status(response, url)
@@ -215,6 +233,7 @@ class Web:
     def _attempt(self, url: str, span: tuple[int, int] | None) -> bytes:
         headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
         with self._session.get(url, headers=headers, stream=True, timeout=(10, self._timeout_s)) as response:
+            self._has_answered = True
             _check_status(response, url)
             self.has_ranges &= not span or response.status_code == 206
             return self._part(response, span) if response.status_code == 206 else self._from_whole(response, span, url)

@@ -46,8 +46,17 @@ class VitaldbDescription(SourceDescription):
         """None: VitalDB's files do not change, and the table of cases is an input of its own."""
         return []
 
-    def downloaded_tables(self) -> tuple[str, ...]:
-        return (CASES, LABS) if self.downloads_tables else ()
+    def tables(self) -> tuple[str, ...]:
+        return CASES, LABS
+
+    def missing_files(self) -> list[str]:
+        """Also one line if a folder has no file of any case."""
+        folder, lines = Path(self.waveforms), super().missing_files()
+        if not self.downloads_recordings and not any([*folder.glob("*.vital"), *folder.glob("vital_files/*.vital")]):
+            lines.append(
+                f"source.waveforms: {folder} has no file of a case, neither 3.vital nor vital_files/0003.vital"
+            )
+        return lines
 
     def cohort_tables(self) -> list[str]:
         return [self.table_path(name) for name in (CASES, LABS)]
