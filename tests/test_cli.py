@@ -17,6 +17,15 @@ def test_version_and_help_say_what_kalemia_is_not(option, capsys):
     assert option == "--help" or said.startswith(f"kalemia {__version__}. ")
 
 
+@pytest.mark.parametrize("command", ["beats", "predict", "plan", "registry verify"])
+def test_the_help_of_a_command_begins_with_what_it_does(command, capsys):
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    usage, does, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: kalemia {command} ")
+    assert does.endswith(".")
+
+
 @pytest.mark.parametrize("name", ["folder", "", "folder/.."])
 def test_a_folder_in_place_of_a_record_is_called_one(tmp_path, capsys, name):
     (tmp_path / "folder").mkdir()

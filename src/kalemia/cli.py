@@ -43,40 +43,44 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kalemia {__version__}. {RESEARCH_USE}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    beats = commands.add_parser("beats", help="find, check and extract the beats of a recording")
+    beats = _add_command(commands, "beats", help="find, check and extract the beats of a recording")
     beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file")
     _add_recording(beats, "cohort.lead")
     beats.add_argument("--out", required=True, metavar="FILE.parquet", help="output file")
     beats.add_argument("--plot", metavar="FILE.png", help="also plot the beats")
     _add_configuration(beats)
     beats.set_defaults(run=_beats)
-    export = commands.add_parser("export", help="export a network of a finished study as a self-contained folder")
+    export = _add_command(commands, "export", help="export a network of a finished study as a self-contained folder")
     export.add_argument("network", help="RESULTS/generic or RESULTS/personal/ARM/PATIENT/round-K")
     export.add_argument("--to", required=True, metavar="DIR", help="model folder to write; new or empty")
     export.add_argument(
         "--format", nargs="+", default=[], choices=("onnx", "torch"), help="other formats to add (docs/models.md)"
     )
     export.set_defaults(run=_export)
-    predict = commands.add_parser("predict", help="apply a trained network to a recording, in windows of ten minutes")
+    predict = _add_command(
+        commands, "predict", help="apply a trained network to a recording, in windows of ten minutes"
+    )
     _add_model_and_recording(predict)
     predict.add_argument("--out", required=True, metavar="FILE", help="output file, .csv or .parquet")
     predict.add_argument("--plot", metavar="FILE.svg", help="also draw the probability over time")
     predict.set_defaults(run=_predict)
-    monitor = commands.add_parser("monitor", help="apply a trained network minute by minute, with alerts and a page")
+    monitor = _add_command(commands, "monitor", help="apply a trained network minute by minute, with alerts and a page")
     _add_model_and_recording(monitor)
     monitor.add_argument("--out", required=True, metavar="DIR", help="output folder")
     monitor.add_argument("--follow", action="store_true", help="continue while the recording grows, until Ctrl-C")
     monitor.add_argument("--potassium", metavar="FILE.csv", help="known values to show next to the predictions")
     monitor.set_defaults(run=_monitor)
-    plan = commands.add_parser(
-        "plan", help="say what running a study takes or, with --patients and --draws, what it can show; starts nothing"
+    plan = _add_command(
+        commands,
+        "plan",
+        help="say what running a study takes or, with --patients and --draws, what it can show; starts nothing",
     )
     _add_study(plan)
     plan.add_argument("--patients", type=int, metavar="N", help="personal patients")
     plan.add_argument("--draws", type=int, metavar="M", help="usable draws of each, whatever their value")
     plan.set_defaults(run=_plan)
     _add_registry(commands)
-    enroll = commands.add_parser("enroll", help="personalize a generic model folder for one more patient")
+    enroll = _add_command(commands, "enroll", help="personalize a generic model folder for one more patient")
     enroll.add_argument("--model", required=True, metavar="DIR", help="model folder of a generic network")
     enroll.add_argument(
         "--recordings", required=True, metavar="DIR", help="recordings.csv and potassium.csv (docs/own-recordings.md)"
@@ -85,23 +89,23 @@ def _parser() -> argparse.ArgumentParser:
     enroll.add_argument("--registry", required=True, metavar="DIR", help="registry to add the models to")
     enroll.add_argument("--min-draws", type=int, metavar="N", help="minimum number of draws of each class (default: 8)")
     enroll.set_defaults(run=_enroll)
-    report = commands.add_parser(
-        "report", help="rebuild the evaluation and all pages of a finished study, without its ECG"
+    report = _add_command(
+        commands, "report", help="rebuild the evaluation and all pages of a finished study, without its ECG"
     )
     report.add_argument("--from", required=True, dest="results", metavar="DIR", help="results folder of the study")
     report.add_argument("--to", metavar="DIR", help="write into this folder, a copy without ECG (default: in place)")
     report.set_defaults(run=_report)
-    check = commands.add_parser(
-        "check", help="check whether a study can run, and what is missing; exit status 1 if it cannot"
+    check = _add_command(
+        commands, "check", help="check whether a study can run, and what is missing; exit status 1 if it cannot"
     )
     _add_study(check)
     check.set_defaults(run=_check)
-    fetch = commands.add_parser("fetch", help="fetch what a study needs from the web before it runs")
+    fetch = _add_command(commands, "fetch", help="fetch what a study needs from the web before it runs")
     _add_study(fetch)
     fetch.add_argument("--dry-run", action="store_true", help="say how much would be fetched from where, and stop")
     fetch.set_defaults(run=_fetch)
-    status = commands.add_parser(
-        "status", help="count the finished files of a study per stage and patient; starts nothing"
+    status = _add_command(
+        commands, "status", help="count the finished files of a study per stage and patient; starts nothing"
     )
     status.add_argument("--results", metavar="DIR", help="results folder (default: the one of the configuration)")
     _add_configuration(status)
@@ -109,8 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_command(commands: "argparse._SubParsersAction", name: str, help: str) -> argparse.ArgumentParser:
+    """A command whose own help begins with what the list of commands says of it."""
+    return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=RESEARCH_USE)
+
+
 def _add_registry(commands: "argparse._SubParsersAction") -> None:
-    registry = commands.add_parser("registry", help="keep model folders by patient and round, and verify them")
+    registry = _add_command(commands, "registry", help="keep model folders by patient and round, and verify them")
     actions = registry.add_subparsers(required=True, metavar="action")
     for name, run, doc in (
         ("add", _registry_add, "copy a model folder into the registry"),
@@ -118,7 +127,7 @@ def _add_registry(commands: "argparse._SubParsersAction") -> None:
         ("show", _registry_show, "print the card of a model"),
         ("verify", _registry_verify, "check the hash of every file; exit status 1 if one was changed"),
     ):
-        action = actions.add_parser(name, help=doc)
+        action = _add_command(actions, name, help=doc)
         action.add_argument("registry", metavar="DIR", help="folder of the registry")
         action.set_defaults(run=run)
         if name == "add":
