@@ -35,6 +35,9 @@ rule patient_report:
             category="Patients",
             subcategory="{subject}",
         ),
+        printable=[
+            result_path(f"patients/{{subject}}/{name}.pdf") for name in PATIENT_FIGURES
+        ],
     log:
         log_path("patients/{subject}"),
     conda:
@@ -85,7 +88,7 @@ rule study_report:
             for section in SECTIONS.values()
             for figure in section.figures
         ],
-        # for other programs: PDF, and of one PNG
+        # for other programs: PDF, and one PNG
         printable=[
             result_path(f"figures/{figure.name}.{kind}")
             for section in SECTIONS.values()

@@ -26,6 +26,7 @@ _OTHER_FILES = {
         "figures/{name}.pdf": "the same as PDF",
         "figures/{name}.png": "Figure 1 as PNG",
         "patients/{subject}/{name}.svg": "the figures of a patient's page",
+        "patients/{subject}/{name}.pdf": "the same as PDF",
         "generic/model-card.md": "the model card of the generic network, as in the study's page",
         "patients/{subject}/model-card.md": "the model cards of a patient's networks, as in the patient's page",
         "cohort/ledger.csv": "`ledger.parquet` for a spreadsheet, with subjects as people call them",

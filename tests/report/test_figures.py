@@ -35,8 +35,8 @@ def test_every_figure_that_is_named_is_written(results):
     named = {f"{name}.{kind}" for name, figure in STUDY_FIGURES.items() for kind in figure.formats}
     assert {path.name for path in (results / "figures").iterdir()} == named
     assert {"figure-1.svg", "figure-1.pdf", "figure-1.png"} <= named
-    written = {path.stem for path in (results / "patients" / EVALUABLE).glob("*.svg")}
-    assert written == set(PATIENT_FIGURES)
+    for kind in ("svg", "pdf"):
+        assert {path.stem for path in (results / "patients" / EVALUABLE).glob(f"*.{kind}")} == set(PATIENT_FIGURES)
 
 
 def test_figures_are_vectors_with_text_in_a_generic_font(results):

@@ -282,6 +282,9 @@ def test_panels_stand_one_below_the_other_on_a_phone_and_what_scrolls_says_so(br
     assert len(tops) == 2  # of Figure 1, which is not folded
     assert tops == sorted(set(tops))
     assert browser.run("return document.querySelector('.stack .wide').classList.contains('scrolls')")
+    browser.open(pages["patient"], NARROW)
+    title = browser.run("return document.querySelector('.stack p').getBoundingClientRect().toJSON()")
+    assert 0 <= title["left"] < title["right"] <= NARROW  # of a figure of one column, which scrolls
     browser.open(pages["study"], WIDE)
     assert not browser.run("return document.querySelector('.stack').checkVisibility()")
 

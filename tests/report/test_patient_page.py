@@ -112,7 +112,7 @@ def test_a_missing_input_is_named_in_one_line(tmp_path):
     with pytest.raises(UserError, match=r"flow\.json"):
         read_study(tmp_path)
     with pytest.raises(UserError, match=r"none\.svg: cannot be read as SVG; delete it and run again"):
-        inline_svg(tmp_path / "none.svg")
+        inline_svg(tmp_path / "none.svg", pdf="none.pdf")
 
 
 def test_pages_are_written_without_matplotlib_and_torch():

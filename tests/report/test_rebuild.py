@@ -108,7 +108,8 @@ def test_the_page_of_a_patient_without_a_possible_arm_is_made_again_too(finished
     assert all(row["reason"] for row in arms if row["subject_id"] == PERSONAL[-1])
     assert not (copy / "explanation" / alone).exists()
     files = _files(copy / "patients" / alone)
-    assert set(files) == {"report.html", "model-card.md", *(f"{name}.svg" for name in PATIENT_FIGURES)}
+    figures = {f"{name}.{kind}" for name in PATIENT_FIGURES for kind in ("svg", "pdf")}
+    assert set(files) == {"report.html", "model-card.md"} | figures
     assert _differing(files, _files(finished / "patients" / alone)) == []
 
 

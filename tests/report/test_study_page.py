@@ -268,7 +268,8 @@ def test_page_says_who_is_not_evaluable_and_why(results):
     words = Page(results / "report.html").words
     assert f"Not evaluable: {NO_FORWARD}." in words
     assert "3 of 4 personal patients could be evaluated" in words
-    assert "surplus of the class, 3." in words
+    assert "3: surplus of the class" in words
+    assert "before it are shown. Registered at " in words
 
 
 def test_draws_between_the_classes_count_at_real_prevalence(results):

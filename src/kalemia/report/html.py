@@ -69,7 +69,7 @@ def _shown(context: jinja2.runtime.Context, subject: str) -> str:
     return context["names"][subject]
 
 
-def inline_svg(path: str | Path, names: SubjectNames | None = None, pdf: str = "") -> Markup:
+def inline_svg(path: str | Path, names: SubjectNames | None = None, *, pdf: str) -> Markup:
     """A SVG figure of this package as part of a page, which offers the link `pdf` beside it.
 
     Its colors become the page's variables, so that they follow light and dark; its ids get the file's name, so that
@@ -83,8 +83,7 @@ def inline_svg(path: str | Path, names: SubjectNames | None = None, pdf: str = "
         raise UserError(f"{path}: cannot be read as SVG; delete it and run again") from None
     title = root.find(f"{{{_SVG}}}title")
     root.set("data-name", Path(path).stem)
-    if pdf:
-        root.set("data-pdf", pdf)
+    root.set("data-pdf", pdf)
     root.set("role", "img")
     root.set("aria-label", title.text)
     for part in (title, root.find(f"{{{_SVG}}}metadata")):

@@ -32,7 +32,7 @@ def write_patient_page(path: str | Path, study: Study, results: str | Path, subj
         after=patient.neighbors[1],
         arms=[arm_row(arm, study.arms[arm].protocol, patient.arms[arm]) for arm in study.arms],
         metric_names=METRIC_NAMES,
-        figures={name: inline_svg(folder / f"{name}.svg") for name in PATIENT_FIGURES},
+        figures={name: inline_svg(folder / f"{name}.svg", pdf=f"{name}.pdf") for name in PATIENT_FIGURES},
         draws=draw_rows(patient, list(study.arms)),
         unread=patient.unread,
         card=personal_card(study, patient),

@@ -58,9 +58,9 @@ for (const word of document.querySelectorAll(".term")) {
   });
 }
 
-// In a narrow window the columns of a figure stand one below the other: views of the one drawing.
-for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
-  const width = svg.viewBox.baseVal.width, drawing = svg.querySelector(":scope > g").id;
+// In a narrow window the title stands above the figure, and its columns one below the other: views of the one drawing.
+for (const svg of document.querySelectorAll("figure svg[data-title]")) {
+  const { width, height } = svg.viewBox.baseVal, drawing = svg.querySelector(":scope > g").id;
   const view = (left, top, across, down) => {
     const part = document.createElementNS(svg.namespaceURI, "svg"), use = document.createElementNS(svg.namespaceURI, "use");
     part.setAttribute("aria-hidden", "true"); // the whole drawing has the label
@@ -69,17 +69,22 @@ for (const svg of document.querySelectorAll("figure svg[data-columns]")) {
     part.append(use);
     return part;
   };
+  const wide = (what, part) => {
+    const strip = document.createElement("div");
+    strip.className = "wide";
+    strip.tabIndex = 0;
+    strip.setAttribute("role", "group");
+    strip.setAttribute("aria-label", `${what}, scrolls sideways`);
+    strip.append(part);
+    return strip;
+  };
   const columns = svg.dataset.columns.split(";").map((column) => column.split(" ").map(Number));
-  const [title, top] = [Number(svg.dataset.title), columns[0][1]];
-  const stack = document.createElement("div"), name = document.createElement("p"), legend = document.createElement("div");
+  const title = Number(svg.dataset.title), top = Math.min(...columns.map((column) => column[1]));
+  const stack = document.createElement("div"), name = document.createElement("p");
   stack.className = "stack";
   name.textContent = svg.getAttribute("aria-label");
-  legend.className = "wide";
-  legend.tabIndex = 0;
-  legend.setAttribute("role", "group");
-  legend.setAttribute("aria-label", "Legend, scrolls sideways");
-  legend.append(view(0, title, width, top - title));
-  stack.append(name, ...(top - title > 12 ? [legend] : []), ...columns.map((column) => view(...column)));
+  if (columns.length < 2) stack.append(name, wide("Figure", view(0, title, width, height - title)));
+  else stack.append(name, ...(top - title > 12 ? [wide("Legend", view(0, title, width, top - title))] : []), ...columns.map((column) => view(...column)));
   svg.parentElement.before(stack);
 }
 
@@ -145,12 +150,10 @@ for (const svg of document.querySelectorAll("figure svg[data-name]")) {
   });
   offer("Download SVG", () => save(new Blob([svgText(svg)], { type: "image/svg+xml" }), `${name}.svg`));
   offer("PNG", async () => save(await pngOf(svg), `${name}.png`));
-  if (pdf) {
-    const link = document.createElement("a");
-    [link.href, link.textContent, link.download] = [pdf, "PDF", ""];
-    link.setAttribute("aria-label", `PDF: ${title}`);
-    bar.append(link);
-  }
+  const link = document.createElement("a");
+  [link.href, link.textContent, link.download] = [pdf, "PDF", ""];
+  link.setAttribute("aria-label", `PDF: ${title}`);
+  bar.append(link);
   svg.closest("figure").append(bar);
 }
 

@@ -39,12 +39,9 @@ class Notes:
         return dict(self._marks)
 
 
-PRINTABLE = ("svg", "pdf")  # of the figures for a talk or a paper
-
-
 @dataclass(frozen=True)
 class Figure:
-    """A figure, written as {name}.svg and in the other `formats`.
+    """A figure, written as {name}.svg, {name}.pdf and in the other `formats`.
 
     caption: a sentence, the title of the figure; a screen reader says it and Snakemake's own report prints it.
     draw: module and function below `kalemia.report.figures`, called with the paths of the files, caption, study,
@@ -56,7 +53,7 @@ class Figure:
     caption: str
     draw: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    formats: tuple[str, ...] = ("svg",)  # of files; a page makes a PNG of any figure
+    formats: tuple[str, ...] = ("svg", "pdf")  # of files; a page makes a PNG of any figure
 
     def write(self, folder: Path, study: Study, results: "StudyResults | PatientResults") -> None:
         """Draw the figure into `folder`."""

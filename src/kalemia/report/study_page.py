@@ -24,12 +24,8 @@ def write_page(path: str | Path, study: Study, results: str | Path) -> None:
     data = read_study(results)
     write_generic_card(Path(results) / "generic/model-card.md", study, data)
     figures = {
-        name: inline_svg(
-            Path(results) / "figures" / f"{name}.svg",
-            data.shown,
-            f"figures/{name}.pdf" if "pdf" in figure.formats else "",
-        )
-        for name, figure in STUDY_FIGURES.items()
+        name: inline_svg(Path(results) / "figures" / f"{name}.svg", data.shown, pdf=f"figures/{name}.pdf")
+        for name in STUDY_FIGURES
     }
     write_html(
         path,

@@ -13,14 +13,14 @@ from kalemia.report.outputs import PATIENT_FIGURES, STUDY_FIGURES, STUDY_TABLES
 
 
 def write_study_figures(study: Study, results: str | Path) -> None:
-    """Write results/figures/{name}.svg for every figure of a section."""
+    """Write results/figures/{name}.svg and .pdf for every figure of a section."""
     data = read_study(results)
     for figure in STUDY_FIGURES.values():
         figure.write(Path(results) / "figures", study, data)
 
 
 def write_patient_figures(study: Study, results: str | Path, subject: str) -> None:
-    """Write results/patients/{subject}/{name}.svg for every figure of a patient's page."""
+    """Write results/patients/{subject}/{name}.svg and .pdf for every figure of a patient's page."""
     patient = read_patient(results, subject)
     for figure in PATIENT_FIGURES.values():
         named = replace(figure, caption=f"Patient {patient.name}: {figure.caption}")

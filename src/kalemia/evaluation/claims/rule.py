@@ -188,7 +188,7 @@ def _reason(figure: dict) -> str:
     if figure["patients"] < MIN_PATIENTS:
         counted = f"only {plural(figure['patients'], 'patient')}" if figure["patients"] else "no patient"
         return f"{against}: {counted} can be counted, and at least {MIN_PATIENTS} are needed"
-    gain = f"{figure['measure']} {figure['difference']:+.2f} over {plural(figure['patients'], 'patient')}"
-    bounds = {SHOWN: f"at least {figure['lower']:+.2f}", EXCLUDED: f"at most {figure['upper']:+.2f}"}
-    bound = bounds.get(figure["state"], f"{figure['lower']:+.2f} to {figure['upper']:+.2f}")
+    gain = f"{figure['measure']} {figure['difference']:+z.2f} over {plural(figure['patients'], 'patient')}"
+    bounds = {SHOWN: f"at least {figure['lower']:+z.2f}", EXCLUDED: f"at most {figure['upper']:+z.2f}"}
+    bound = bounds.get(figure["state"], f"{figure['lower']:+z.2f} to {figure['upper']:+z.2f}")
     return f"{against}: {gain} ({bound})"

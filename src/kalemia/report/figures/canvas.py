@@ -162,8 +162,4 @@ def _for_pages(svg: str, title_pt: float, columns: list[Box]) -> str:
     """With a generic font, and with the columns of panels, which a narrow page shows one below the other."""
     svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "sans-serif", svg)
     shown = ";".join(" ".join(f"{edge:.1f}" for edge in column) for column in columns)
-    return (
-        svg.replace("<svg ", f'<svg data-title="{title_pt:.1f}" data-columns="{shown}" ', 1)
-        if len(columns) > 1
-        else svg
-    )
+    return svg.replace("<svg ", f'<svg data-title="{title_pt:.1f}" data-columns="{shown}" ', 1)

@@ -33,7 +33,8 @@ def write_composite_figure(paths: Sequence[Path], title: str, study: Study, data
             draw_comparisons(claims, comparisons, model_color(arm, list(study.arms)))
             _name_within(claims, comparisons)
         else:
-            claims.text(0.02, 0.5, "It takes two patients to compare.", va="center", color=LIGHT["muted"])
+            claims.text(0, 0.5, "It takes two patients to compare.", va="center", color=LIGHT["muted"])
+            claims.axis("off")
         claims.set_title("a  What personal training gains")
         claims.set_xlabel("difference in AUC")
         beats_mv = data.explanations[example.subject].mean_beat_mv
@@ -54,7 +55,9 @@ def write_composite_figure(paths: Sequence[Path], title: str, study: Study, data
 
 def _name_within(axes: Axes, comparisons: list[dict]) -> None:
     """Write what each row compares with inside the panel, where the names leave its width to the data."""
+    beneath = {"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 0}  # hides the line at 0
     axes.set_yticks([])
     for row, one in enumerate(comparisons):
-        axes.text(-1, row - 0.3, f"above {one['words']}", va="bottom", fontsize=9.5, color=LIGHT["muted"])
-    axes.set_ylim(len(comparisons) - 0.6, -0.75)
+        name = f"above {one['words']}"
+        axes.text(-1, row - 0.35, name, va="bottom", fontsize=9.5, color=LIGHT["muted"], bbox=beneath)
+    axes.set_ylim(len(comparisons) - 0.6, -0.85)

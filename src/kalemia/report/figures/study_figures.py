@@ -105,8 +105,10 @@ def write_rounds_figure(
         return
     with svg_figure(paths, title, 0.5 + 2.15 * len(metrics) * panel_rows(arms), study.is_simulated) as figure:
         for arm, column in zip(arms, columns_of_panels(figure, arms, len(metrics)), strict=True):
-            n_patients = len({row["subject_id"] for row in data.rounds if row["arm"] == arm})
-            averages = [row for row in data.averages if row["arm"] == arm]
+            arm_rounds = [row for row in data.rounds if row["arm"] == arm]
+            n_patients = len({row["subject_id"] for row in arm_rounds})
+            last = max((row["round"] for row in arm_rounds), default=0)  # other arms may have more
+            averages = [row for row in data.averages if row["arm"] == arm and row["round"] <= last]
             for metric, axes in zip(metrics, column, strict=True):
                 axes.set_title(f"{METRIC_NAMES[metric]}, {arm} ({plural(n_patients, 'patient')})")
                 _draw_published(axes, metric, data.n_rounds)

@@ -130,6 +130,7 @@ def claim_rows(claims: list[tuple[str, dict]], smallest_gain: float | None = Non
     """Each claim: its state, sentence, reason and figure, and for an open one, given a gain, what would settle it."""
     rows, stopped = [], False
     for name, found in claims:
+        figure = "not tested" if stopped else smallest_difference(found["comparisons"])
         settled_by = outlook(found, smallest_gain) if smallest_gain is not None and found["state"] == "open" else ""
         rows.append(
             {
@@ -137,8 +138,8 @@ def claim_rows(claims: list[tuple[str, dict]], smallest_gain: float | None = Non
                 "state": found["state"],
                 "claim": found["claim"],
                 "reason": found["reason"],
-                "figure": "not tested" if stopped else smallest_difference(found["comparisons"]),
-                "measure": "" if stopped else found["comparisons"][0].get("measure", "AUC"),
+                "figure": figure,
+                "measure": "" if stopped or figure == MISSING else found["comparisons"][0].get("measure", "AUC"),
                 "outlook": settled_by,
             }
         )
@@ -149,7 +150,7 @@ def claim_rows(claims: list[tuple[str, dict]], smallest_gain: float | None = Non
 def smallest_difference(comparisons: list[dict]) -> str:
     """Of the comparisons of a claim, all of which must hold, the smallest difference, with its sign."""
     known = [one["difference"] for one in comparisons if nan_to_none(one["difference"]) is not None]
-    return f"{min(known):+.2f}".replace("-", "\N{MINUS SIGN}") if known else MISSING
+    return f"{min(known):+z.2f}".replace("-", "\N{MINUS SIGN}") if known else MISSING
 
 
 def outlook(found: dict, smallest_gain: float) -> str:

@@ -2,7 +2,7 @@
 
 from kalemia.core.config import Study
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 
 EMBEDDING = "explanation_figures.write_embedding_figure"
 
@@ -25,7 +25,6 @@ SECTION = Section(
             "gradcam",
             "Which parts of the mean beat count toward each class, before and after personal training.",
             "explanation_figures.write_gradcam_figure",
-            formats=PRINTABLE,
         ),
         Figure(
             "waves",

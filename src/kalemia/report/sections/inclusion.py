@@ -19,9 +19,11 @@ from kalemia.report.formatting import (
     value_range,
 )
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 
 EVERYBODY = 2  # the row of a measure that is known of everybody: number of draws
+
+FLAG_WORDS = {"comparator": "bound (< or >)"}  # the page calls something else a comparator
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -41,7 +43,7 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
         "paper": paper,
         "flow": steps,
         "pairing": data.flow["pairing"],
-        "flags": ", ".join(f"{flag} {count(n)}" for flag, n in data.flow["flags"].items()),
+        "flags": ", ".join(f"{FLAG_WORDS.get(flag, flag)} {count(n)}" for flag, n in data.flow["flags"].items()),
         "reviewed": review_in_words(data.flow["reviewed"]),
         "review": data.review,
         "together": [loss_cells(row) | {"verdict": loss_verdict(row)} for row in whole],
@@ -63,7 +65,9 @@ def has_any(characteristics: dict, *keys: str) -> bool:
 
 
 def review_in_words(reviewed: dict) -> str:
-    """For example ``kept 2 draws: 2 positive (7.1; 6.2-8.0). It left out 0 draws``."""
+    """For example ``kept 2 draws: 2 positive (7.1; 6.2-8.0). It left out 0 draws``; empty if it did neither."""
+    if not reviewed["accepted"] and not reviewed["rejected"]:
+        return ""
     parts = []
     for name in ("accepted", "rejected"):
         classes = [
@@ -176,7 +180,7 @@ def _group_cell(row: dict, group: str, is_share: bool) -> str:
 def _signed(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return MISSING
-    return f"{value:+.1f}" if low is None else f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"{value:+z.1f}" if low is None else f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})"
 
 
 def _mean_sd(pair: list[float | None]) -> str:
@@ -195,7 +199,6 @@ SECTION = Section(
             "flow",
             "Who was included: the draws and subjects left after each step, and why others left.",
             "flow_figure.write_flow_figure",
-            formats=PRINTABLE,
         ),
     ),
     tables={

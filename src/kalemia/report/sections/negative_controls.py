@@ -6,7 +6,7 @@ from kalemia.core.config import Arm, Study
 from kalemia.core.wording import display_name, join_with_and
 from kalemia.report.formatting import number, signed_interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 
 CLOCK_TELLS = 0.8  # mean AUC of a clock above which the page warns
 
@@ -126,7 +126,6 @@ SECTION = Section(
             "claims",
             "What the personal networks gain over each comparison, patient by patient.",
             "claim_figures.write_claims_figure",
-            formats=PRINTABLE,
         ),
         Figure(
             "baselines",

@@ -3,7 +3,7 @@
 from kalemia.core.config import Study
 from kalemia.report.formatting import interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 from kalemia.report.sections.statistics import DECISION_RULES
 
 PERIODS = {
@@ -85,13 +85,11 @@ SECTION = Section(
             "calibration-arms",
             "How often what the personal networks predict comes true, by arm.",
             "study_figures.write_arm_calibration_figure",
-            formats=PRINTABLE,
         ),
         Figure(
             "decision-curve",
             "Where alerts do more good than harm, by the threshold.",
             "statistics_figures.write_decision_curve_figure",
-            formats=PRINTABLE,
         ),
     ),
     tables={

@@ -4,7 +4,7 @@ from kalemia.core.config import Study
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import PROTOCOLS
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
@@ -29,7 +29,6 @@ SECTION = Section(
             "Each round of personal training changes AUC and accuracy on the patient's own test draws.",
             "study_figures.write_rounds_figure",
             {"metrics": ("auc", "accuracy")},
-            formats=PRINTABLE,
         ),
         Figure(
             "rounds-by-class",

@@ -57,13 +57,13 @@ def conclude(analyte: str, reads: dict | None, controls: dict[str, dict]) -> str
 def _read_as_well(analyte: str, control: str, found: dict) -> str:
     less = found["own_less_control"]
     better = (
-        f"though {analyte} is read better (AUC {less['difference']:+.2f}, at least {less['lower']:+.2f})"
+        f"though {analyte} is read better (AUC {less['difference']:+z.2f}, at least {less['lower']:+z.2f})"
         if less["state"] == "shown"
         else f"and {analyte} is not shown to be read better"
     )
     together = found["correlation"]
     why = "either may be read through the other, or both through something else"
-    moves = "" if together is None else f" Within a patient the two have a mean rank correlation of {together:+.2f}."
+    moves = "" if together is None else f" Within a patient the two have a mean rank correlation of {together:+z.2f}."
     return f"{control.capitalize()} is read as well, {better}.{moves} This does not tell {analyte} from it: {why}."
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from kalemia.core.config import GENERIC, Study
 from kalemia.report.formatting import METRIC_NAMES, MISSING, interval, mean_sd, number, signed_interval
 from kalemia.report.results import StudyResults
-from kalemia.report.section import PRINTABLE, Figure, Notes, Section
+from kalemia.report.section import Figure, Notes, Section
 from kalemia.stats.summaries import mean
 
 DECISION_RULES = {"vote": "majority vote", "mean_logit": "mean logit", "threshold": "training threshold"}
@@ -100,7 +100,6 @@ SECTION = Section(
             "forest",
             "How certain each patient's AUC is, before and after personal training.",
             "statistics_figures.write_forest_figure",
-            formats=PRINTABLE,
         ),
     ),
     tables={
