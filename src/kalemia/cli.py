@@ -12,11 +12,10 @@ from kalemia.core.errors import UserError, as_user_error
 from kalemia.core.wording import RESEARCH_USE, align_columns, plural
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from kalemia.core.config import Study
     from kalemia.models.model import Model
     from kalemia.monitor.windows import Record
+    from kalemia.sources.signal_files import Stated
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"  # in the checkout that Kalemia is installed from
 
@@ -192,7 +191,7 @@ def _beats(options: argparse.Namespace) -> None:
     study = _read_study(options)
     window_minutes, lead = study.cohort.window_minutes, options.lead or study.cohort.lead
     settings = BeatSettings.from_study(study)
-    beats = extract_record_beats(options.record, lead, settings, window_minutes, _rate_hz(options), options.unit)
+    beats = extract_record_beats(options.record, lead, settings, window_minutes, _stated(options))
     write_record_beats(beats, options.out)
     if options.plot:
         plot_beats(beats, f"{options.record}, lead {lead}", options.plot)
@@ -244,14 +243,14 @@ def _open_model_and_record(options: argparse.Namespace, is_growing: bool) -> "tu
     use_one_thread()
     model = load_model(options.model)
     lead = options.lead or model.config.lead
-    return model, Record(Path(options.record), lead, _rate_hz(options), options.unit, is_growing)
+    return model, Record(Path(options.record), lead, _stated(options), is_growing)
 
 
-def _rate_hz(options: argparse.Namespace) -> "Fraction | None":
-    from kalemia.sources.signal_files import parse_rate
+def _stated(options: argparse.Namespace) -> "Stated":
+    from kalemia.sources.signal_files import Stated, parse_rate
 
     try:
-        return parse_rate(options.rate)
+        return Stated(parse_rate(options.rate), options.unit, "--{}")
     except ValueError as error:
         raise UserError(f"--rate: {error}") from None
 

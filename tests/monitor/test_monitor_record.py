@@ -27,7 +27,7 @@ def _monitor(model, record, out):
 
 def test_each_minute_has_what_the_model_says_of_the_ten_minutes_before(monitored, model_folder, record):
     rows = read_table(monitored / WINDOWS, "monitor").to_pylist()
-    model, signal_ = load_model(model_folder), open_signal(record, "II", None, None)
+    model, signal_ = load_model(model_folder), open_signal(record, "II")
     assert [row["stop_s"] for row in rows] == [60.0 * minute for minute in range(5, 25)]
     for row in rows:
         first, last = round(row["start_s"] * 125), round(row["stop_s"] * 125)
@@ -52,7 +52,7 @@ def test_processes_give_the_same_table(monitored, model_folder, record, tmp_path
 
 
 def test_the_network_abstains_where_the_ecg_is_missing(model_folder, tmp_path, record):
-    ecg_mv = open_signal(record, "II", None, None).read_mv(0, 6 * MINUTE)
+    ecg_mv = open_signal(record, "II").read_mv(0, 6 * MINUTE)
     gap_mv = np.full(20 * MINUTE, np.nan)
     path = write_record(tmp_path, "gap", [ecg_mv, gap_mv, ecg_mv])
     rows = _monitor(model_folder, path, tmp_path / "out").to_pylist()
@@ -64,7 +64,7 @@ def test_the_network_abstains_where_the_ecg_is_missing(model_folder, tmp_path, r
 def test_a_turned_lead_raises_the_drift_alarm(tmp_path, record, model_folder):
     from model_folders import write_model
 
-    ecg_mv = open_signal(record, "II", None, None).read_mv(0, 15 * MINUTE)
+    ecg_mv = open_signal(record, "II").read_mv(0, 15 * MINUTE)
     path = write_record(tmp_path, "turned", [ecg_mv, -ecg_mv])
     learned_mv = np.array(_monitor(model_folder, path, tmp_path / "first").to_pylist()[0]["mean_beat"])
     model = write_model(tmp_path / "model", wave=None, mean_beat_mv=learned_mv)

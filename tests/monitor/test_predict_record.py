@@ -24,7 +24,7 @@ def test_a_row_a_window_with_what_the_model_says_of_the_excerpt(model_folder, re
     out = tmp_path / "windows.parquet"
     assert _predict(model_folder, record, out, "--lead", "ii") == 0
     rows = read_table(out, "windows").to_pylist()
-    model, signal = load_model(model_folder), open_signal(record, "II", None, None)
+    model, signal = load_model(model_folder), open_signal(record, "II")
     assert [(row["start_s"], row["stop_s"]) for row in rows] == [(0.0, 600.0), (600.0, 1440.0)]
     for row in rows:
         excerpt_mv = signal.read_mv(round(row["start_s"] * 125), round(row["stop_s"] * 125)).astype(np.float32)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.signal_files import faults_of_span, open_signal
+from kalemia.sources.signal_files import Stated, faults_of_span, open_signal
 from own_files import write_csv, write_edf, write_wfdb
 
 TOKENS = st.sampled_from(
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 def _refusal(path, name):
     """What a person is told; empty if the file is read."""
     try:
-        signal = open_signal(path / name, LEADS[name], 250 if name == "a.csv" else None, None)
+        signal = open_signal(path / name, LEADS[name], Stated(250 if name == "a.csv" else None))
         n_samples = min(signal.n_samples, 2500)
         assert len(signal.read_mv(0, n_samples)) == n_samples
         assert np.isfinite(signal.gain_per_mv)

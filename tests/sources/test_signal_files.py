@@ -18,19 +18,19 @@ from kalemia.ecg.rpeaks import detect_r_peaks
 from kalemia.sources import CORRECTED, SHORTER, Fault, UnreadableRecordingError
 from kalemia.sources.formats.file_signal import find_lead, millivolts
 from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.signal_files import faults_of_span, open_signal, parse_rate
+from kalemia.sources.signal_files import Stated, faults_of_span, open_signal, parse_rate
 from own_files import SECONDS, ecg_mv, write_csv, write_edf, write_wfdb
 
 
 def _refused(path, lead="MLII", rate_hz=None, unit=None):
     with pytest.raises(UnreadableRecordingError) as caught:
-        open_signal(Path(path), lead, rate_hz, unit)
+        open_signal(Path(path), lead, Stated(rate_hz, unit, "--{}"))
     assert "\n" not in str(caught.value)
     return caught.value
 
 
 def _whole(path, lead="MLII", rate_hz=None, unit=None):
-    signal = open_signal(Path(path), lead, rate_hz, unit)
+    signal = open_signal(Path(path), lead, Stated(rate_hz, unit, "--{}"))
     return signal, signal.read_mv(0, signal.n_samples)
 
 
@@ -114,14 +114,16 @@ def test_what_is_stated_overrides_the_file_and_is_noted(tmp_path, kind):
 def test_what_agrees_with_the_file_is_not_noted(tmp_path, kind):
     path = tmp_path / {"edf": "a.edf", "wfdb": "a"}[kind]
     {"edf": write_edf, "wfdb": write_wfdb}[kind](path, 250)
-    assert open_signal(path, {"edf": "ECG II", "wfdb": "MLII"}[kind], Fraction(250), "MV").notes == ()
+    assert open_signal(path, {"edf": "ECG II", "wfdb": "MLII"}[kind], Stated(Fraction(250), "MV")).notes == ()
 
 
 def test_a_unit_that_means_nothing_says_how_to_correct_it(tmp_path):
     write_edf(tmp_path / "a.edf", 250, "mmHg")
     error = _refused(tmp_path / "a.edf", "ECG II")
     assert error.reason == "not in millivolts"
-    assert "unit 'mmHg'; state what it is (column unit of recordings.csv, or --unit)" in error.detail
+    assert error.detail.endswith("a.edf: its unit 'mmHg' is not a unit of voltage; state mV, uV, nV or V (--unit)")
+    error = _refused(tmp_path / "a.edf", "ECG II", unit="mmV")
+    assert error.detail.endswith("a.edf: unit 'mmV' (--unit) is not a unit of voltage; write mV, uV, nV or V")
     assert _whole(tmp_path / "a.edf", "ECG II", unit="mV")[0].notes[0][0] == CORRECTED
 
 
@@ -171,7 +173,7 @@ def test_nothing_is_left_of_a_copied_header(tmp_path, monkeypatch):
     _edit(tmp_path / "a.hea", b"a 1 250 30000", b"a 1")
     (tmp_path / "copies").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
-    signal = open_signal(tmp_path / "a", "MLII", None, None)
+    signal = open_signal(tmp_path / "a", "MLII")
     assert len(signal.read_mv(0, 100)) == 100
     assert len(list((tmp_path / "copies").iterdir())) == 1
     del signal
@@ -195,7 +197,7 @@ def test_samples_that_do_not_add_up_to_the_checksum_are_refused(tmp_path, n_a_fr
         "a", 250 / n_a_frame, ["mV", "mV"], ["MLII", "V5"], e_p_signal=[ecg_mv(250), frames], fmt=["16", "16"],
         adc_gain=[1000.0, 1000.0], baseline=[0, 0], samps_per_frame=[n_a_frame, 1], write_dir=str(tmp_path),
     )  # fmt: skip
-    open_signal(tmp_path / "a", "MLII", None, None)
+    open_signal(tmp_path / "a", "MLII")
     content = bytearray((tmp_path / "a.dat").read_bytes())
     content[4000 * (n_a_frame + 1) // n_a_frame] ^= 16
     (tmp_path / "a.dat").write_bytes(content)
@@ -209,7 +211,7 @@ def test_a_segment_that_does_not_add_up_to_its_checksum_is_refused(tmp_path):
         write_wfdb(tmp_path / name, 125)
     n = SECONDS * 125
     (tmp_path / "s.hea").write_text(f"s/2 1 125 {2 * n}\ns_0001 {n}\ns_0002 {n}\n")
-    assert open_signal(tmp_path / "s", "MLII", None, None).n_samples == 2 * n
+    assert open_signal(tmp_path / "s", "MLII").n_samples == 2 * n
     content = bytearray((tmp_path / "s_0002.dat").read_bytes())
     content[1000] ^= 1
     (tmp_path / "s_0002.dat").write_bytes(content)
@@ -222,7 +224,7 @@ def test_a_missing_segment_costs_what_it_holds(tmp_path):
     n = SECONDS * 125
     (tmp_path / "s.hea").write_text(f"s/2 1 125 {2 * n}\ns_0001 {n}\ns_0002 {n}\n")
     (tmp_path / "s_0002.dat").unlink()
-    signal = open_signal(tmp_path / "s", "MLII", None, None)
+    signal = open_signal(tmp_path / "s", "MLII")
     np.testing.assert_allclose(signal.read_mv(0, n), ecg_mv(125), atol=0.002)
     with pytest.raises(UnreadableRecordingError, match=r"s_0002\.dat") as caught:
         signal.read_mv(n - 100, n + 100)
@@ -241,7 +243,7 @@ def test_a_record_of_flac_segments_has_every_sample_of_a_lead_and_gaps_between_t
     (tmp_path / "s_0000.hea").write_text("s_0000 2 62.4725 0\n~ 0x4 200/mV 0 0 0 0 0 II\n~ 0 1/NU 0 0 0 0 0 Resp\n")
     segments = f"s_0000 0\ns_0001 {n_frames}\n~ 500\ns_0002 {n_frames}\n"
     (tmp_path / "s.hea").write_text(f"s/4 2 62.4725/999.56 {2 * n_frames + 500}\n{segments}")
-    signal = open_signal(tmp_path / "s", "II", None, None)
+    signal = open_signal(tmp_path / "s", "II")
     assert (float(signal.rate_hz), signal.n_samples) == (249.89, 10_000)
     whole = signal.read_mv(0, 10_000)
     np.testing.assert_allclose(whole[:4000], waves_mv[0], atol=0.003)
@@ -253,7 +255,7 @@ def test_a_record_of_flac_segments_has_every_sample_of_a_lead_and_gaps_between_t
 @pytest.mark.realdata
 def test_a_genuine_flac_record_is_read_at_its_own_rate_with_r_peaks_within_4_ms(real_data):
     path = real_data / "mimic4wdb/mixedsignals"
-    signal = open_signal(path, "II", None, None)
+    signal = open_signal(path, "II")
     assert (float(signal.rate_hz), signal.n_samples) == (249.89, 57_600)
     native_mv = signal.read_mv(0, signal.n_samples)
     (samples,) = wfdb.rdrecord(str(path), channels=[0], smooth_frames=False).e_p_signal
@@ -303,7 +305,7 @@ def test_a_bad_wfdb_header_is_one_line(tmp_path, old, new, says):
     error = _refused(tmp_path / "a")
     assert len(str(error)) < 700
     with pytest.raises(UnreadableRecordingError, match=says):
-        open_signal(tmp_path / "a", "MLII", None, None)
+        open_signal(tmp_path / "a", "MLII")
 
 
 def test_a_header_of_megabytes_is_refused_at_once(tmp_path):
@@ -367,6 +369,7 @@ def test_an_edf_file_that_was_being_written_is_read_to_its_end(tmp_path):
     [
         (252, b"0   ", "has 0 signals"),
         (252, b"abcd", "its number of signals is 'abcd', which is not a number"),
+        (0, b"x" * 256, "is not an EDF or BDF file"),
         (244, b"0       ", "has no rate of its own"),
         (244, b"nan     ", "its duration of a data record is 'nan'"),
         (256 + 104, b"5       ", "the range of ECG II is empty"),
@@ -447,7 +450,7 @@ def test_a_missing_rate_is_taken_from_the_times(tmp_path, name, form, rate):
 )
 def test_a_column_of_times_is_known_by_its_name(tmp_path, name):
     _write_times(tmp_path / "a.csv", np.arange(2000) / 250, np.zeros(2000), name)
-    assert open_signal(tmp_path / "a.csv", "II", None, None).rate_hz == 250
+    assert open_signal(tmp_path / "a.csv", "II").rate_hz == 250
 
 
 @pytest.mark.parametrize(
@@ -455,7 +458,7 @@ def test_a_column_of_times_is_known_by_its_name(tmp_path, name):
 )
 def test_other_columns_are_no_times(tmp_path, name):
     _write_times(tmp_path / "a.csv", [37.0] * 2000, np.zeros(2000), name)
-    assert open_signal(tmp_path / "a.csv", "II", Fraction(500), None).rate_hz == 500
+    assert open_signal(tmp_path / "a.csv", "II", Stated(Fraction(500))).rate_hz == 500
 
 
 @pytest.mark.parametrize("name", ["date", "Date of recording"])
@@ -463,13 +466,13 @@ def test_a_column_of_days_is_left_aside_and_one_of_times_beside_it_read(tmp_path
     lines = [f"2024-05-17,8:00:{i / 250:06.3f},{i % 7}\n" for i in range(2000)]
     (tmp_path / "a.csv").write_text(f"{name},time,II\n" + "".join(lines))
     (tmp_path / "b.csv").write_text(f"{name},II\n" + "".join(f"2024-05-17,{i % 7}\n" for i in range(2000)))
-    assert open_signal(tmp_path / "a.csv", "II", None, None).rate_hz == 250
-    assert open_signal(tmp_path / "b.csv", "II", Fraction(500), None).rate_hz == 500
+    assert open_signal(tmp_path / "a.csv", "II").rate_hz == 250
+    assert open_signal(tmp_path / "b.csv", "II", Stated(Fraction(500))).rate_hz == 500
 
 
 def test_a_name_in_quotes_may_hold_commas(tmp_path):
     (tmp_path / "a.csv").write_text('"time, s","ECG, II"\n' + "".join(f"{i / 250},{i % 7}\n" for i in range(2000)))
-    assert open_signal(tmp_path / "a.csv", "ECG, II", None, None).rate_hz == 250
+    assert open_signal(tmp_path / "a.csv", "ECG, II").rate_hz == 250
 
 
 def test_times_of_day_go_on_beyond_midnight(tmp_path):
@@ -509,7 +512,7 @@ def test_a_rate_that_the_times_contradict_is_refused(tmp_path, stated):
     _write_times(tmp_path / "a.csv", np.arange(len(ecg)) / 250, ecg)
     says = f"its times are those of 250 samples a second, not {stated} as stated"
     assert says in _refused(tmp_path / "a.csv", "II", Fraction(stated)).detail
-    assert open_signal(tmp_path / "a.csv", "II", Fraction(250), None).rate_hz == 250
+    assert open_signal(tmp_path / "a.csv", "II", Stated(Fraction(250))).rate_hz == 250
 
 
 def test_lines_that_the_times_leave_out_are_missing_samples(tmp_path):
@@ -534,7 +537,8 @@ def test_lines_that_the_times_leave_out_are_missing_samples(tmp_path):
         ("II\n" + "x" * 2_000_000, "line 2: is no line of a CSV file"),
         ("9" * 2_000_000, "its first line is not a list of column names"),
         ("II\n", "has no numbers below its first line"),
-        ("", "has no signal"),
+        ("", "a.csv: is empty"),
+        ("\n", "has no signal"),
         ("time,II\n0.004,1\n0.000,1\n0.008,1\n", "line 3: its time does not follow that of the line before"),
         ("time,II\n0,1\n100,1\n200,1\n300,1\n", "no sensible rate in seconds"),
         ("time,II\nearly,1\nlater,1\nlate,1\n", "has no rate of its own"),
@@ -559,10 +563,10 @@ def test_a_csv_file_in_another_encoding_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["a.csv", "a.edf", "a.bdf", "a.hea"])
 def test_a_pipe_or_a_folder_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    assert "is a pipe or a device, not a file" in _refused(tmp_path / name).detail
+    assert "is a pipe or a device; a file is expected" in _refused(tmp_path / name).detail
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    assert "is a folder, not a file" in _refused(tmp_path / name).detail
+    assert "is a folder; a file is expected" in _refused(tmp_path / name).detail
 
 
 def test_a_pipe_in_place_of_the_samples_is_not_waited_for(tmp_path):
@@ -620,7 +624,7 @@ def test_clipping_at_the_converter_s_limits_and_flat_lines_are_found_at_the_file
             write_dir=str(tmp_path),
         )  # fmt: skip
         _edit(path.with_suffix(".hea"), b"/mV 16 ", b"/mV 12 ")
-    assert faults_of_span(open_signal(path, "MLII", None, None), 250, 1500) == [
+    assert faults_of_span(open_signal(path, "MLII"), 250, 1500) == [
         Fault("clipped", 375, 380),
         Fault("flat", 625, 1000),
         Fault("clipped", 1125, 1130),
@@ -652,4 +656,42 @@ def test_a_header_that_may_not_be_read_is_said_to_be_that(tmp_path, monkeypatch)
     (tmp_path / "a.hea").write_text("a 1 250 10\n")
     monkeypatch.setattr(wfdb, "rdheader", refuse)
     with pytest.raises(UnreadableRecordingError, match=r"a\.hea: you have no permission to read it"):
-        open_signal(tmp_path / "a", "II", None, None)
+        open_signal(tmp_path / "a", "II")
+
+
+GARBAGE = np.random.default_rng(5).integers(0, 256, 5000, np.uint8).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.edf", "is not an EDF or BDF file"),
+        ("a.bdf", "is not an EDF or BDF file"),
+        ("a.csv", "is not a text file in UTF-8, as CSV is"),
+        ("a.csv.gz", "is not a text file in UTF-8, as CSV is"),
+        ("a.vital", "is damaged, or not a .vital file"),
+        ("a.hea", "is not a WFDB header"),
+    ],
+)
+def test_a_file_of_random_bytes_or_none_is_told_in_plain_words(tmp_path, name, said):
+    path = tmp_path / name
+    path.write_bytes(GARBAGE)
+    assert _refused(path).detail == f"{path}: {said}"
+    path.write_bytes(b"")
+    assert _refused(path).detail == f"{path}: is empty"
+
+
+def test_an_empty_sample_file_is_named(tmp_path):
+    write_wfdb(tmp_path / "a", 250, seconds=10)
+    (tmp_path / "a.dat").write_bytes(b"")
+    assert _refused(tmp_path / "a").detail == f"{tmp_path / 'a.dat'}: is empty"
+
+
+def test_an_implausible_amplitude_names_the_unit_and_who_stated_it(tmp_path):
+    write_csv(tmp_path / "a.csv", 125, seconds=10)
+    signal = open_signal(tmp_path / "a.csv", "II", Stated(Fraction(125), "V", "column {} of recordings.csv, line 3"))
+    with pytest.raises(UnreadableRecordingError) as caught:
+        signal.check_amplitude(signal.read_mv(0, 1250), 125.0, tmp_path / "a.csv")
+    assert caught.value.detail.endswith(
+        "the lead was off, or its unit V (column unit of recordings.csv, line 3) or gain is wrong"
+    )

@@ -272,7 +272,7 @@ def test_an_implausible_amplitude_costs_the_excerpt_and_says_why(tmp_path, unit)
     _, excerpt = _whole(_own(tmp_path, "7,2024-05-17 08:00:00,a,MLII,,\n"))
     (problem,) = excerpt.problems
     assert problem.reason == "implausible amplitude"
-    assert "mV high, not 0.05 to 20: the lead was off, or the unit or gain is wrong" in problem.detail
+    assert f"mV high, not 0.05 to 20: the lead was off, or its unit {unit} or gain is wrong" in problem.detail
     assert np.isnan(excerpt.ecg_mv).all()
 
 

@@ -200,13 +200,13 @@ def test_the_kept_lead_is_the_file_s_to_the_last_bit_and_names_the_other_tracks(
     write_vital(tmp_path / "a.vital", [(i / 500, values[i : i + 100]) for i in range(0, 6000, 100)])
     for name in ("b.vital", "c.vital"):
         extract_lead(tmp_path / "a.vital", LEAD, tmp_path / name)
-    whole, kept = (open_signal(tmp_path / name, LEAD, None, None) for name in ("a.vital", "b.vital"))
+    whole, kept = (open_signal(tmp_path / name, LEAD) for name in ("a.vital", "b.vital"))
     np.testing.assert_array_equal(whole.read_mv(0, 6000), kept.read_mv(0, 6000))
     assert (whole.gain_per_mv, whole.limits_mv) == (kept.gain_per_mv, kept.limits_mv)
     assert (tmp_path / "b.vital").read_bytes() == (tmp_path / "c.vital").read_bytes()
     assert (tmp_path / "b.vital").stat().st_size < (tmp_path / "a.vital").stat().st_size
     with pytest.raises(UnreadableRecordingError, match="has SNUADC/PLETH, SNUADC/ECG_II, not II"):
-        open_signal(tmp_path / "b.vital", "II", None, None)
+        open_signal(tmp_path / "b.vital", "II")
 
 
 @pytest.mark.parametrize(("has_head", "has_ranges"), [(False, True), (False, False), (True, False)])

@@ -25,8 +25,7 @@ from ecg_signals import clean_ecg, regular_r_samples
 from kalemia.beats.dataset import read_beats
 from kalemia.core.config import Arm, Network, Study
 from kalemia.ecg.assess_excerpt import assess_excerpt
-from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.signal_faults import check_amplitude
+from kalemia.sources.signal_faults import implausible_amplitude
 
 _TEN_MINUTES = 75_000  # samples
 _N_COMPARED = 64  # beats, in batches of several sizes
@@ -183,10 +182,8 @@ def _odd_inputs() -> Iterator[tuple[str, str]]:
 
 def _refusal(ecg_mv: np.ndarray) -> str | None:
     """Why an ECG is not used, as by the readers of files: its amplitude, or what is found in it."""
-    try:
-        check_amplitude(np.where(np.isfinite(ecg_mv), ecg_mv, np.nan), 125.0, Path("an ECG"))
-    except UnreadableRecordingError as error:
-        return error.reason
+    if implausible_amplitude(np.where(np.isfinite(ecg_mv), ecg_mv, np.nan), 125.0):
+        return "implausible amplitude"
     return _assessment(ecg_mv).reason
 
 

@@ -32,7 +32,7 @@ from kalemia.network.checkpoints import load_checkpoint
 from kalemia.sources import UnreadableRecordingError, mimic_tables
 from kalemia.sources.physionet import DATABASE, PhysioNet
 from kalemia.sources.registry import describe_source
-from kalemia.sources.signal_files import faults_of_span, open_signal
+from kalemia.sources.signal_files import Stated, faults_of_span, open_signal
 from mirror import write_record, write_tables
 from model_folders import write_model
 from own_files import ecg_mv, write_csv, write_edf, write_wfdb
@@ -112,7 +112,7 @@ def _signals(folder: Path) -> list[Format]:
 
 
 def _signal(path: Path, lead: str, rate_hz: int | None = None) -> bytes:
-    signal = open_signal(path, lead, rate_hz and Fraction(rate_hz), None)
+    signal = open_signal(path, lead, Stated(rate_hz and Fraction(rate_hz)))
     samples = signal.read_mv(0, min(signal.n_samples, 10_000))
     faults = faults_of_span(signal, 0, min(1250, int(signal.n_samples * 125 / signal.rate_hz)))
     read = repr((signal.rate_hz, signal.n_samples, signal.unit)).encode() + samples.tobytes()

@@ -40,7 +40,7 @@ def header(folder: Path) -> tuple[bytes, Callable[[bytes], object]]:
 
     def read(data: bytes):
         path.write_bytes(data)
-        signal = open_signal(path, "MLII", None, None)
+        signal = open_signal(path, "MLII")
         return signal.read_mv(0, min(signal.n_samples, 1000))
 
     return path.read_bytes(), read
@@ -53,7 +53,7 @@ def vital(folder: Path) -> tuple[bytes, Callable[[bytes], object]]:
 
     def read(data: bytes):
         path.write_bytes(gzip.compress(data, 1))
-        signal = open_signal(path, "SNUADC/ECG_II", None, None)
+        signal = open_signal(path, "SNUADC/ECG_II")
         return signal.read_mv(0, min(signal.n_samples, 1000))
 
     return content, read

@@ -108,10 +108,10 @@ def _ways_out(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     for number, name in enumerate(OUTSIDE):
         record = folder / f"r{number}.hea"
         record.write_text(header.replace("a.dat", name))
-        yield f"WFDB header: samples in {name!r}", lambda record=record: open_signal(record, "MLII", None, None)
+        yield f"WFDB header: samples in {name!r}", lambda record=record: open_signal(record, "MLII")
         multi = folder / f"m{number}.hea"
         multi.write_text(f"m{number}/1 1 250 1000\n{name} 1000\n")
-        yield f"WFDB header: segment {name!r}", lambda multi=multi: open_signal(multi, "MLII", None, None)
+        yield f"WFDB header: segment {name!r}", lambda multi=multi: open_signal(multi, "MLII")
         place = folder / f"mirror-{number}"
         (place / DATABASE).mkdir(parents=True)
         (place / DATABASE / "RECORDS-waveforms").write_text(f"{name}\n")

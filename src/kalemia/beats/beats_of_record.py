@@ -17,8 +17,7 @@ from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 from kalemia.core.tables import write_table
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import Signal, open_signal
+from kalemia.sources.signal_files import NOTHING_STATED, Signal, Stated, open_signal
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +35,17 @@ def extract_record_beats(
     lead: str,
     settings: BeatSettings,
     window_minutes: float,
-    rate_hz: Fraction | None = None,
-    unit: str | None = None,
+    stated: Stated = NOTHING_STATED,
 ) -> RecordBeats:
     """Extract the beats of one lead of a record, window by window; each window is treated as a draw's excerpt.
 
-    `record` is the path of a WFDB record without extension, or of an EDF, BDF or CSV file; `rate_hz` and `unit`
-    override what it says. `draw_id` is the number of the window, `r_sample` counts samples of the record. A remainder
+    `record` is the path of a WFDB record without extension, or of an EDF, BDF or CSV file; what the user states
+    overrides what it says. `draw_id` is the number of the window, `r_sample` counts samples of the record. A remainder
     shorter than half a window is added to the last window. Raises `UserError` if the record cannot be read or lacks the
     lead.
     """
     try:
-        signal = open_signal(Path(record), lead, rate_hz, unit)
+        signal = open_signal(Path(record), lead, stated)
     except UnreadableRecordingError as error:
         advice = "; name one with --lead" if error.reason == "no lead" else ""
         raise UserError(f"{error.reason}: {error.detail}{advice}") from None
@@ -88,7 +86,7 @@ def _windows(record: Path, signal: Signal, window_minutes: float) -> Iterator[tu
         ecg_mv, reason = np.empty(0, np.float32), None
         try:
             ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, stop)
-            check_amplitude(ecg_mv, RATE_HZ, record)
+            signal.check_amplitude(ecg_mv, RATE_HZ, record)
         except UnreadableRecordingError as error:
             reason = error.reason
             log.warning("from minute %g: %s", number * window_minutes, error.detail)

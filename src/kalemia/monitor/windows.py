@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import SHORTER, UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
-from kalemia.sources.signal_faults import check_amplitude
-from kalemia.sources.signal_files import Signal, open_signal
+from kalemia.sources.signal_files import NOTHING_STATED, Signal, Stated, open_signal
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +48,13 @@ class WindowSamples:
 class Record:
     """One lead of a recording, opened again as it grows; the last half hour that was read is kept.
 
-    lead, rate_hz, unit: as for `signal_files.open_signal`. Raises `UserError` if the recording cannot be read, lacks
+    lead, stated: as for `signal_files.open_signal`. Raises `UserError` if the recording cannot be read, lacks
     the lead, or, unless `is_growing`, is shorter than its header says.
     """
 
-    def __init__(self, path: Path, lead: str, rate_hz: Fraction | None, unit: str | None, is_growing: bool = False):
+    def __init__(self, path: Path, lead: str, stated: Stated = NOTHING_STATED, is_growing: bool = False):
         self.path, self.lead = path, lead
-        self._stated, self._is_growing = (rate_hz, unit), is_growing
+        self._stated, self._is_growing = stated, is_growing
         self._piece_start, self._piece_mv, self._n_failed = 0, np.empty(0), 0
         self._warned: set[str] = set()
         self.reopen()
@@ -64,7 +62,7 @@ class Record:
     def reopen(self) -> None:
         """Look again how long the recording is."""
         try:
-            self.signal: Signal = open_signal(self.path, self.lead, *self._stated)
+            self.signal: Signal = open_signal(self.path, self.lead, self._stated)
         except UnreadableRecordingError as error:
             advice = "; name one of them with --lead" if error.reason == "no lead" else ""
             raise UserError(f"{error.reason}: {error.detail}{advice}") from None
@@ -92,7 +90,7 @@ class Record:
         """The samples of a window, as a study reads the excerpt before a draw."""
         try:
             ecg_mv = self._read_window(window)
-            check_amplitude(ecg_mv, RATE_HZ, self.path)
+            self.signal.check_amplitude(ecg_mv, RATE_HZ, self.path)
         except UnreadableRecordingError as error:
             self._warn(window, error)
             return WindowSamples(window, np.empty(0, np.float32), error.reason)

@@ -79,7 +79,7 @@ class Mimic4Ecg:
     def read_lead(self, recording: Recording, lead: str, start: int, stop: int) -> LeadExcerpt:
         """Samples [start, stop) at 125 Hz of the lead with this name; NaN beyond the end of a shorter file."""
         try:
-            signal = open_signal(self._local_record(recording.name, lead), lead, None, None)
+            signal = open_signal(self._local_record(recording.name, lead), lead)
             return read_excerpt(signal, recording.segments[0], start, stop, Path(recording.name))
         except FileNotFoundError:
             problem = UnreadableRecordingError("file missing", f"{recording.name}")

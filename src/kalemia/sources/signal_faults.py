@@ -1,11 +1,10 @@
 """Recorded stretches without a usable signal: missing, clipped at the limits of the converter, flat, or no ECG."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kalemia.sources import Fault, UnreadableRecordingError
+from kalemia.sources import Fault
 
 if TYPE_CHECKING:  # the rules import this module, and wfdb takes long to import
     import wfdb
@@ -55,8 +54,8 @@ def converter_range(record: "wfdb.Record", channel: int = 0) -> tuple[int, int] 
     return max(zero - half, 1 - (1 << (bits - 1))), zero + half - 1
 
 
-def check_amplitude(ecg_mv: np.ndarray, rate_hz: float, path: Path) -> None:
-    """Raise `UnreadableRecordingError` if hardly any of an ECG (n,) is as high as QRS complexes are.
+def implausible_amplitude(ecg_mv: np.ndarray, rate_hz: float) -> str | None:
+    """How high the waves of an ECG (n,) are, if hardly any of it is as high as QRS complexes are; None if it is.
 
     The range within two seconds is taken for the QRS, because every such stretch contains one; flat stretches do not.
     """
@@ -65,14 +64,11 @@ def check_amplitude(ecg_mv: np.ndarray, rate_hz: float, path: Path) -> None:
     ranges_mv = np.fmax.reduce(stretches_mv, axis=1) - np.fmin.reduce(stretches_mv, axis=1)
     ranges_mv = ranges_mv[ranges_mv > 0]  # NaN is not greater either
     if not len(ranges_mv):
-        return
+        return None
     low_mv, high_mv = np.quantile(ranges_mv, [0.1, 0.9])
-    if high_mv < _MIN_QRS_MV or low_mv > _MAX_QRS_MV:
-        raise UnreadableRecordingError(
-            "implausible amplitude",
-            f"{path}: its waves are {np.median(ranges_mv):.3g} mV high, not {_MIN_QRS_MV:g} to {_MAX_QRS_MV:g}: the"
-            " lead was off, or the unit or gain is wrong",
-        )
+    if high_mv >= _MIN_QRS_MV and low_mv <= _MAX_QRS_MV:
+        return None
+    return f"its waves are {np.median(ranges_mv):.3g} mV high, not {_MIN_QRS_MV:g} to {_MAX_QRS_MV:g}"
 
 
 def _runs(mask: np.ndarray, shortest: int) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from kalemia.sources.formats.file_signal import FileSignal, is_file, millivolts,
 from kalemia.sources.formats.vital_files import read_vital
 from kalemia.sources.formats.wfdb_files import read_wfdb
 from kalemia.sources.resampling import MAX_RATE_HZ, MIN_RATE_HZ, resampled_samples, resampled_span
-from kalemia.sources.signal_faults import check_amplitude, faults_of
+from kalemia.sources.signal_faults import faults_of, implausible_amplitude
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,32 @@ _SAME_RATE = 0.005  # relative difference between a stated rate and that of a co
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What the user states in the place of a file; None leaves it to the file.
+
+    place: where it is stated, for messages, with {} for "rate" or "unit": ``--{}``; empty where nothing can be.
+    """
+
+    rate_hz: Fraction | None = None
+    unit: str | None = None
+    place: str = ""
+
+    def where(self, name: str) -> str:
+        """For example `` (--unit)``; nothing where it cannot be stated."""
+        return f" ({self.place.format(name)})" if self.place else ""
+
+
+NOTHING_STATED = Stated()
+
+
+@dataclass(frozen=True)
 class Signal:
     """`read_mv(first, last)` gives samples [first, last), float64, NaN where nothing was recorded.
 
     gain_per_mv, baseline: in ADC units; limits_mv: the lowest and highest reading of the converter, None if they are
     not known; notes: (reason, detail) of what the ledger should say about a file that is read; started: when the first
     sample was taken, None if the file does not say; unit: that of the file, or the one
-    stated in its place.
+    stated in its place, and `unit_from` where that is, for messages.
     """
 
     rate_hz: Fraction
@@ -48,6 +67,15 @@ class Signal:
     notes: tuple[tuple[str, str], ...] = ()
     started: datetime | None = None
     unit: str = "mV"
+    unit_from: str = ""
+
+    def check_amplitude(self, ecg_mv: np.ndarray, rate_hz: float, path: Path) -> None:
+        """Raise `UnreadableRecordingError` if hardly any of this signal's ECG (n,) is as high as QRS complexes are."""
+        if what := implausible_amplitude(ecg_mv, rate_hz):
+            says = (
+                f"{path}: {what}: the lead was off, or its unit {shortened(self.unit)}{self.unit_from} or gain is wrong"
+            )
+            raise UnreadableRecordingError("implausible amplitude", says)
 
 
 def parse_rate(text: str) -> Fraction | None:
@@ -80,25 +108,25 @@ def read_excerpt(signal: Signal, segment: Segment, start: int, stop: int, path: 
     last = max(start, min(stop, resampled_samples(signal.n_samples, signal.rate_hz)))
     if last > start:
         ecg_mv = resampled_span(signal.read_mv, signal.n_samples, signal.rate_hz, start, last)
-        check_amplitude(ecg_mv, RATE_HZ, path)
+        signal.check_amplitude(ecg_mv, RATE_HZ, path)
         excerpt.faults += faults_of_span(signal, start, last)
         excerpt.ecg_mv[: last - start] = ecg_mv
     excerpt.segments.append(LeadSegment(segment.name, start, last, signal.gain_per_mv, signal.baseline))
     return excerpt
 
 
-def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | None) -> Signal:
+def open_signal(path: Path, lead: str, stated: Stated = NOTHING_STATED) -> Signal:
     """The lead of a file: EDF, BDF, CSV (gzipped or not), ``.vital``, or a WFDB record with or without ``.hea``.
 
-    `rate_hz` and `unit` are what the user states; they override what the file says. A CSV file without either is in mV
-    at the rate of its column of times. Raises `UnreadableRecordingError`.
+    What the user states overrides what the file says. A CSV file without either is in mV at the rate of its column of
+    times. Raises `UnreadableRecordingError`.
     """
     file = _open(path, lead)
-    rate_hz, rate_notes = _settle_rate(file, rate_hz, path)
-    unit = unit or (file.unit if file.unit is not None else "mV")
-    mv_per_unit, unit_notes = _settle_unit(file, unit, path)
+    rate_hz, rate_notes = _settle_rate(file, stated, path)
+    unit = stated.unit or (file.unit if file.unit is not None else "mV")
+    mv_per_unit, unit_notes = _settle_unit(file, stated, unit, path)
     if not 0 < file.n_samples <= _MAX_SAMPLES:
-        raise UnreadableRecordingError("unreadable header", f"{path}: has {file.n_samples} samples of {lead}")
+        raise UnreadableRecordingError("unreadable header", f"{path}: {_says_length(file.n_samples)} {lead}")
     notes = [*rate_notes, *unit_notes]
     if file.n_promised is not None:
         notes.append((SHORTER, f"{path}: has {file.n_samples} samples of {lead}, its header says {file.n_promised}"))
@@ -121,7 +149,16 @@ def open_signal(path: Path, lead: str, rate_hz: Fraction | None, unit: str | Non
     )
     gain_per_mv = file.gain / mv_per_unit
     return Signal(
-        rate_hz, file.n_samples, gain_per_mv, file.baseline, read_mv, limits_mv, tuple(notes), file.started, unit
+        rate_hz,
+        file.n_samples,
+        gain_per_mv,
+        file.baseline,
+        read_mv,
+        limits_mv,
+        tuple(notes),
+        file.started,
+        unit,
+        stated.where("unit") if stated.unit else "",
     )
 
 
@@ -153,6 +190,10 @@ def _open(path: Path, lead: str) -> FileSignal:
         raise UnreadableRecordingError("unreadable header", f"{path}: is not a valid {format_} file") from None
 
 
+def _says_length(n_samples: int) -> str:
+    return f"has {n_samples} samples of" if n_samples > 0 else "has no samples of"
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """What a reader raises for a damaged file, as `UnreadableRecordingError`."""
@@ -167,20 +208,22 @@ def _readable(path: Path) -> Iterator[None]:
         raise UnreadableRecordingError("unreadable file", f"{path}: its samples cannot be read") from None
 
 
-def _settle_rate(file: FileSignal, stated_hz: Fraction | None, path: Path) -> tuple[Fraction, list[tuple[str, str]]]:
+def _settle_rate(file: FileSignal, stated: Stated, path: Path) -> tuple[Fraction, list[tuple[str, str]]]:
     """The rate to use, and a note if it is not the file's."""
-    rate_hz = stated_hz or file.rate_hz
+    rate_hz, where = stated.rate_hz or file.rate_hz, stated.where("rate")
     if rate_hz is None:
-        says = "its rate must be stated (column rate of recordings.csv, or --rate)"
-        raise UnreadableRecordingError("unreadable header", f"{path}: has no rate of its own; {says}")
+        says = f"has no rate of its own; state it{where}" if where else "has no rate"
+        raise UnreadableRecordingError("unreadable header", f"{path}: {says}")
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise UnreadableRecordingError(
             "unreadable header",
-            f"{path}: has {float(rate_hz):g} samples a second; {MIN_RATE_HZ} to {MAX_RATE_HZ} are read",
+            f"{path}: has {float(rate_hz):g} samples a second{where if stated.rate_hz else ''};"
+            f" {MIN_RATE_HZ} to {MAX_RATE_HZ} are read",
         )
     if file.is_table:
         if file.rate_hz is not None and abs(rate_hz / file.rate_hz - 1) > _SAME_RATE:
-            says = f"its times are those of {float(file.rate_hz):g} samples a second, not {float(rate_hz):g} as stated"
+            stated_hz = f"{float(rate_hz):g} as stated{where}"
+            says = f"its times are those of {float(file.rate_hz):g} samples a second, not {stated_hz}"
             raise UnreadableRecordingError("unreadable header", f"{path}: {says}")
         return rate_hz, []
     if rate_hz == file.rate_hz:
@@ -189,12 +232,15 @@ def _settle_rate(file: FileSignal, stated_hz: Fraction | None, path: Path) -> tu
     return rate_hz, [(CORRECTED, f"{path}: rate {float(rate_hz):g} Hz as stated, in the file {in_file}")]
 
 
-def _settle_unit(file: FileSignal, unit: str, path: Path) -> tuple[float, list[tuple[str, str]]]:
+def _settle_unit(file: FileSignal, stated: Stated, unit: str, path: Path) -> tuple[float, list[tuple[str, str]]]:
     """Millivolts per unit, and a note if the unit is not the file's."""
     mv_per_unit = millivolts(unit)
     if mv_per_unit is None:
-        says = "state what it is (column unit of recordings.csv, or --unit): mV, uV, nV or V"
-        raise UnreadableRecordingError("not in millivolts", f"{path}: unit {shortened(unit)!r}; {says}")
+        where, units = stated.where("unit"), "mV, uV, nV or V"
+        says = f"its unit {shortened(unit)!r} is not a unit of voltage" + (f"; state {units}{where}" if where else "")
+        if stated.unit:
+            says = f"unit {shortened(unit)!r}{where} is not a unit of voltage; write {units}"
+        raise UnreadableRecordingError("not in millivolts", f"{path}: {says}")
     if file.unit is None or millivolts(file.unit) == mv_per_unit:
         return mv_per_unit, []
     return mv_per_unit, [(CORRECTED, f"{path}: unit {unit} as stated, in the file {shortened(file.unit)!r}")]

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -32,7 +31,7 @@ from kalemia.sources.csv_tables.user_tables import (
 from kalemia.sources.description import SourceDescription
 from kalemia.sources.formats.file_signal import is_file
 from kalemia.sources.resampling import resampled_samples
-from kalemia.sources.signal_files import Signal, file_kind, open_signal, parse_rate, read_excerpt
+from kalemia.sources.signal_files import Signal, Stated, file_kind, open_signal, parse_rate, read_excerpt
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +102,8 @@ class _Row:
     start: datetime
     path: Path
     lead: str
-    rate_hz: Fraction | None
-    unit: str | None
+    stated: Stated
+    place: str
 
 
 class UserRecordings:
@@ -196,8 +195,9 @@ class UserRecordings:
             rate_hz = parse_rate(line["rate"])
         except ValueError as error:
             raise UserError(f"{line.where}: {error}") from None
-        path, unit = self._folder / line["path"], line["unit"] or None
-        return _Row(line.subject(), _without_zone(start), path, line["lead"], rate_hz, unit)
+        stated = Stated(rate_hz, line["unit"] or None, f"column {{}} of {line.place}")
+        path = self._folder / line["path"]
+        return _Row(line.subject(), _without_zone(start), path, line["lead"], stated, line.place)
 
     def signal(self, name: str) -> Signal:
         """The signal of a recording; the last one stays open, because a subject's draws often share it.
@@ -206,7 +206,13 @@ class UserRecordings:
         """
         if self._open is None or self._open[0] != name:
             row = self._rows[name]
-            self._open = (name, open_signal(row.path, row.lead, row.rate_hz, row.unit))
+            try:
+                self._open = (name, open_signal(row.path, row.lead, row.stated))
+            except UnreadableRecordingError as error:
+                if error.reason != "no lead":
+                    raise
+                advice = f"; name one of them in column lead of {row.place}"
+                raise UnreadableRecordingError(error.reason, error.detail + advice) from None
         return self._open[1]
 
 

@@ -15,10 +15,21 @@ from kalemia.sources.csv_tables.spellings import EMPTY, is_day_alone, read_time,
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: where it stands, for messages, and its cells by the names of the columns in lower case."""
+    """A line of a table: its file and number, and its cells by the names of the columns in lower case."""
 
-    where: str
+    file: Path
+    number: int
     cells: dict[str, str]
+
+    @property
+    def where(self) -> str:
+        """For the message of an error."""
+        return f"{self.file}: line {self.number}"
+
+    @property
+    def place(self) -> str:
+        """For lists, for example ``potassium.csv, line 7``."""
+        return f"{self.file.name}, line {self.number}"
 
     def __getitem__(self, column: str) -> str:
         """The text of a cell without spaces around; empty if the column is not there or holds no value."""
@@ -94,4 +105,4 @@ def _lines_of(path: Path, names: list[str], block: RecordBlock) -> Iterator[Line
             raise UserError(f"{where}: is not text in UTF-8") from None
         except csv.Error as error:
             raise UserError(f"{where}: {error}") from None
-        yield Line(where, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})
+        yield Line(path, number, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})

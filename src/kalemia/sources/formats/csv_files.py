@@ -78,7 +78,7 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UnreadableRecordingError("unreadable header", f"{path}: is not a text file in UTF-8") from None
+        raise UnreadableRecordingError("unreadable header", f"{path}: is not a text file in UTF-8, as CSV is") from None
     if len(line) == _MAX_LINE or "\0" in text:
         raise UnreadableRecordingError("unreadable header", f"{path}: its first line is not a list of column names")
     rows = csv.reader([text, second.decode("latin-1").rstrip("\r\n")])

@@ -24,6 +24,10 @@ def read_edf(path: Path, lead: str) -> FileSignal:
     require_file(path)
     with path.open("rb") as file:
         start = file.read(256)
+        if not (start.startswith((b"0", _BDF)) or start[252:256].strip().isdigit()):
+            raise UnreadableRecordingError("unreadable header", f"{path}: is not an EDF or BDF file")
+        if len(start) < 256:
+            raise UnreadableRecordingError("truncated file", f"{path}: ends within its header")
         n_signals = _number(path, "number of signals", start[252:256], whole=True)
         if not 1 <= n_signals <= _MAX_SIGNALS:
             raise UnreadableRecordingError("unreadable header", f"{path}: has {n_signals} signals")

@@ -49,7 +49,7 @@ def is_file(path: str | Path) -> bool:
 
 
 def require_file(path: Path, max_bytes: int | None = None) -> None:
-    """Raise `FileNotFoundError`, or `UnreadableRecordingError` for what is no file or larger than `max_bytes`.
+    """Raise `FileNotFoundError`, or `UnreadableRecordingError` for what is no file, empty, or above `max_bytes`.
 
     A named pipe or a device would be read for ever.
     """
@@ -59,7 +59,9 @@ def require_file(path: Path, max_bytes: int | None = None) -> None:
         raise FileNotFoundError(path) from None
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-        raise UnreadableRecordingError("unreadable header", f"{shortened(path)} is {kind}, not a file")
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)}: is {kind}; a file is expected")
+    if not status.st_size:
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)}: is empty")
     if max_bytes is not None and status.st_size > max_bytes:
         size = f"{status.st_size / 1e6:.1f} MB"
         raise UnreadableRecordingError("unreadable header", f"{shortened(path)}: {size} are too many for a header")

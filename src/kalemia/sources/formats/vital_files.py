@@ -16,7 +16,7 @@ import numpy as np
 from isal import igzip, isal_zlib
 
 from kalemia.sources import UnreadableRecordingError
-from kalemia.sources.formats.file_signal import FileSignal, find_lead, is_lead, require_file, shortened
+from kalemia.sources.formats.file_signal import FileSignal, find_lead, is_lead, require_file
 
 EPOCH = datetime(2100, 1, 1, tzinfo=UTC)  # the start of every case of VitalDB, which hides the date of surgery
 _EPOCH_S = EPOCH.timestamp()
@@ -117,9 +117,8 @@ def _packets(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield kind, _read(file, length, path)
     except EOFError:
         raise UnreadableRecordingError("truncated file", f"{path}: ends before its last packet does") from None
-    except (igzip.BadGzipFile, isal_zlib.error, struct.error) as error:
-        says = f"{path}: is damaged, or not a .vital file ({shortened(error)})"
-        raise UnreadableRecordingError("unreadable file", says) from None
+    except (igzip.BadGzipFile, isal_zlib.error):
+        raise UnreadableRecordingError("unreadable file", f"{path}: is damaged, or not a .vital file") from None
 
 
 def _read(file: igzip.IGzipFile, n_bytes: int, path: Path) -> bytes:

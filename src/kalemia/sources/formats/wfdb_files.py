@@ -95,7 +95,7 @@ def read_header(record: str) -> "wfdb.Record | wfdb.MultiRecord":
         what = f"{shortened(path)}: you have no permission to read it"
         raise UnreadableRecordingError("unreadable header", what) from None
     except Exception:  # wfdb raises any exception for a malformed line
-        raise UnreadableRecordingError("unreadable header", f"{shortened(path)} is not a WFDB header") from None
+        raise UnreadableRecordingError("unreadable header", f"{shortened(path)}: is not a WFDB header") from None
 
 
 def wfdb_unit(header: Path, channel: int) -> str:

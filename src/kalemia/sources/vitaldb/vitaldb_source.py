@@ -103,7 +103,7 @@ class Vitaldb:
         if self._open is None or self._open[0] != f"{name} {lead}":
             try:
                 path = self._files.path(self._cases[name].number, lead)
-                found = replace(open_signal(path, lead, None, None), limits_mv=_LIMITS_MV)
+                found = replace(open_signal(path, lead), limits_mv=_LIMITS_MV)
             except FileNotFoundError:
                 found = UnreadableRecordingError("file missing", name)
             except UnreadableRecordingError as error:
