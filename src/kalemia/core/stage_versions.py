@@ -60,7 +60,7 @@ STAGE_VERSIONS = {
     "context": StageVersion(4, ("context",)),
     "control_values": StageVersion(1, ("source.kind",)),
     "characteristics": StageVersion(2, ()),
-    "excerpts": StageVersion(6, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
+    "excerpts": StageVersion(7, ("source.kind", "cohort.lead", "cohort.min_recorded_minutes")),
     "ledger": StageVersion(4, ()),
     "beats": StageVersion(5, ("ecg", "quality", "rhythm", "beats")),
     "review_page": StageVersion(6, ("study", "seed", "review.n_excerpts", "ecg", "quality", "rhythm", "beats")),
