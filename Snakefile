@@ -46,8 +46,11 @@ localrules:
 
 
 onstart:
-    # a few jobs do not make up for the time that the server needs to start
-    if workflow.local_exec and len(workflow.dag) >= 10:
+    jobs = list(workflow.dag.needrun_jobs())
+    # a few jobs do not make up for the time that the server needs to start; a checkpoint brings more
+    if workflow.local_exec and (
+        len(workflow.dag) >= 10 or any(job.is_checkpoint for job in jobs)
+    ):
         start_server("snakemake.script")
     # With Snakemake 9.27's default limit of 100 jobs per second, each finished job wakes the scheduler every second from
     # then on, and some hundreds of finished jobs keep a core busy
@@ -55,7 +58,6 @@ onstart:
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-    jobs = workflow.dag.needrun_jobs()
     tables = [
         job.wildcards.table for job in jobs if job.rule.name == "download_table"
     ]
