@@ -100,8 +100,9 @@ def test_a_first_line_without_line_feeds_is_refused(tmp_path):
     assert "has a quote out of place" in _refused(tmp_path, 'name,va"lue,note\na,1,\n')
 
 
-def test_empty_lines_before_the_first_are_skipped(tmp_path):
-    assert _read(tmp_path, "\n\r\n" + HEAD + "a,1,\n") == (["name", "value", "note"], [(4, ["a", "1", ""])])
+@pytest.mark.parametrize("space", ["", " ", "\t", "\v", "\f"])
+def test_empty_lines_before_the_first_are_skipped(tmp_path, space):
+    assert _read(tmp_path, f"\n{space}\r\n" + HEAD + "a,1,\n") == (["name", "value", "note"], [(4, ["a", "1", ""])])
 
 
 def test_a_table_of_another_encoding_is_one_line(tmp_path):

@@ -5,6 +5,7 @@ gigabytes of JSON per second", VLDB Journal 2019: so every byte of a large table
 """
 
 import csv
+import string
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ class CsvTable:
         head = self._first_record()
         self._n_head_lines = max(1, head.count(b"\n"))
         try:
-            text = head.decode("utf-8-sig").lstrip("\r\n").rstrip("\r\n") + "\n"
+            text = head.decode("utf-8-sig").lstrip(string.whitespace).rstrip("\r\n") + "\n"
             self._refuse_misplaced(_Marks(text.encode()), self._n_head_lines)
             (names,) = csv.reader(StringIO(text, newline=""), strict=True)
         except UnicodeDecodeError:
@@ -104,7 +105,7 @@ class CsvTable:
                 yield block
 
     def _first_record(self) -> bytes:
-        """The names of the columns, perhaps after empty lines."""
+        """The names of the columns, perhaps after empty lines, as which those of white space count."""
         head = self._file.readline(_MAX_RECORD_BYTES)
         while (
             (head.count(b'"') % 2 or not head.strip())
