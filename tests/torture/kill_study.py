@@ -2,7 +2,8 @@
 
 The whole process group is killed with SIGKILL, or Snakemake alone, or one process of a job as the out-of-memory killer
 would do it. A moment is a number of files in the results, drawn by the seed, so that it does not depend on the speed
-of the machine. The same command is started again each time, and its last run goes on to the end.
+of the machine. A run that loses single jobs may be killed more than once. When it has ended, the same command is
+started again, and its last run goes on to the end.
 """
 
 import os
@@ -60,7 +61,9 @@ def _kill_one_study(
     """Kill one study at ascending moments, let it end, and count all of its kills as they end."""
     n_kills = KILLS_OF_A_STUDY // 2 if targets else KILLS_OF_A_STUDY
     moments = sorted(generator.randrange(n_moments) for _ in range(n_kills))
-    killed = [moment for moment in moments if kill_at(folder, targets, moment, victim, generator)]
+    killed = []
+    while now := kill_in_one_run(folder, targets, moments[len(killed) :], victim, generator):
+        killed += now
     found = finish(folder, *targets)
     unlike = [name for name in found if found[name] != expected.get(name)]
     fails = bool(unlike) or not found
@@ -69,22 +72,26 @@ def _kill_one_study(
         tally.count(f"{folder.name}, with {moment} files", outcome, fails=fails)
 
 
-def kill_at(folder: Path, targets: tuple[str, ...], n_files: int, victim: Callable, generator: random.Random) -> bool:
-    """Start the study and kill the victim once there are so many files; False if the study ended before."""
+def kill_in_one_run(
+    folder: Path, targets: tuple[str, ...], moments: list[int], victim: Callable, generator: random.Random
+) -> list[int]:
+    """Start the study and kill a victim each time that there are so many files; the moments at which it was killed."""
+    if not moments:
+        return []
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "said.txt").open("a") as said:
         process = subprocess.Popen(
             snakemake_command(folder, *targets, studies=TINY), stdout=said, stderr=said, start_new_session=True
         )
-    done = False
-    while not done and process.poll() is None:
+    killed = []
+    while process.poll() is None:
         time.sleep(0.02)
-        if _count_files(folder / "results") >= n_files:
+        if len(killed) < len(moments) and _count_files(folder / "results") >= moments[len(killed)]:
             time.sleep(generator.uniform(0, 1))
-            done = process.poll() is None and victim(process.pid, generator)
-    process.wait()
+            if process.poll() is None and victim(process.pid, generator):
+                killed.append(moments[len(killed)])
     wait_for_group(process.pid)
-    return done
+    return killed
 
 
 def kill_group(group: int, _: random.Random) -> bool:
@@ -93,23 +100,32 @@ def kill_group(group: int, _: random.Random) -> bool:
 
 
 def kill_one_job(group: int, generator: random.Random) -> bool:
-    """Kill one process of the run that is not Snakemake itself; False while there is none."""
-    jobs = [pid for pid in _processes_of(group) if pid != group]
+    """Kill one process of a job; False while there is none. The server that forks jobs is none: it can be missed."""
+    jobs = [pid for pid, parent in _processes_of(group).items() if pid != group and not _is_server(pid, parent, group)]
     if jobs:
         os.kill(generator.choice(jobs), signal.SIGKILL)
     return bool(jobs)
 
 
-def _processes_of(group: int) -> list[int]:
-    found = []
+def _is_server(pid: int, parent: int, group: int) -> bool:
+    """Whether a process is the job server itself, a child of the run; its forks have the same command line."""
+    try:
+        return parent == group and b"job_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
+
+
+def _processes_of(group: int) -> dict[int, int]:
+    """Process -> its parent, of those of a group that have not ended."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             after_name = (folder / "stat").read_text().rsplit(")", 1)[1].split()
         except (OSError, IndexError):  # it has ended
             continue
         if int(after_name[2]) == group and after_name[0] != "Z":
-            found.append(int(folder.name))
-    return sorted(found)
+            found[int(folder.name)] = int(after_name[1])
+    return dict(sorted(found.items()))
 
 
 def wait_for_group(group: int) -> None:
