@@ -33,7 +33,7 @@ def test_every_page_of_the_docs_is_in_the_navigation_once():
 
 
 def test_every_page_is_reached_from_the_overview():
-    linked = set(re.findall(r"\]\(([\w/.-]+)\)", (ROOT / "docs/index.md").read_text()))
+    linked = set(re.findall(r"\]\(([\w/-]+\.(?:md|ipynb))\)", (ROOT / "docs/index.md").read_text()))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.*")}
     assert linked == {page for page in pages if page.endswith((".md", ".ipynb"))} - {"index.md"}
 
@@ -89,7 +89,10 @@ def make_results(parent):
     (folder / "report.html").write_text(
         '<a href="patients/p000001/report.html#top">1</a><a href="../secret.html">2</a>'
     )
-    (folder / "patients/p000001/report.html").write_text('<p id="top"><img src="../../figures/a.svg"></p>')
+    (folder / "patients/p000001/report.html").write_text(
+        '<p id="top"><img src="../../figures/a.svg"></p><svg data-pdf="a.pdf"/>'
+    )
+    (folder / "patients/p000001/a.pdf").write_text("of a button of the page")
     (folder / "figures/a.svg").write_text("<svg/>")
     (folder / "figures/figure-1.svg").write_text("<svg/>")
     (folder / "figures/unused.svg").write_text("<svg/>")
@@ -103,7 +106,8 @@ def make_results(parent):
 def test_a_report_is_copied_with_all_that_it_leads_to_and_nothing_else(results, tmp_path):
     copy_reports({"demo": results}, tmp_path / "gallery")
     copied = {path.relative_to(tmp_path / "gallery").as_posix() for path in (tmp_path / "gallery").rglob("*.*")}
-    assert copied == {"demo/report.html", "demo/patients/p000001/report.html", "demo/figures/a.svg", PICTURE}
+    patient = {"demo/patients/p000001/report.html", "demo/patients/p000001/a.pdf"}
+    assert copied == {"demo/report.html", *patient, "demo/figures/a.svg", PICTURE}
     assert broken_links(tmp_path / "gallery") == ["demo/report.html: ../secret.html"]
 
 

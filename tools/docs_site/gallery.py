@@ -24,7 +24,7 @@ Complete reports, as Kalemia writes them, and what the [four claims](../method.m
 [Studies with a planted answer](../demonstration.md) says what is planted. Research use only, not a medical device.
 """
 _PICTURE = "figures/figure-1.svg"
-_LINKED = re.compile(r'(?:href|src)="(?!https?:|data:|mailto:|#)([^"#?]+)')
+_LINKED = re.compile(r'(?:href|src|data-pdf)="(?!https?:|data:|mailto:|#)([^"#?]+)')
 
 
 def gallery_page(reports: Mapping[str, Path]) -> str:
