@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from conftest import ROOT
 from kalemia import __version__
 from kalemia.cli import main
+from kalemia.core.config_files import config_text
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
@@ -15,6 +17,11 @@ def test_version_and_help_say_what_kalemia_is_not(option, capsys):
     assert ended.value.code == 0
     assert "Research use only, not a medical device." in said
     assert option == "--help" or said.startswith(f"kalemia {__version__}. ")
+
+
+def test_without_a_command_the_commands_are_listed(capsys):
+    assert main([]) == 0
+    assert "rebuild the evaluation and all pages" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["beats", "predict", "plan", "registry verify"])
@@ -48,6 +55,13 @@ def test_an_option_that_is_given_twice_counts_twice(tmp_path, capsys):
     (tmp_path / "2.yaml").write_text("study: second\n")
     assert main(["status", *(f"--configfile={tmp_path}/{n}.yaml" for n in (1, 2)), "--config=seed=3"]) == 0
     assert capsys.readouterr().out.startswith(f"study second, in {tmp_path}/ours")
+
+
+def test_status_of_a_finished_study_is_by_the_configuration_that_lies_in_its_results(tmp_path, study, capsys):
+    theirs = dataclasses.replace(study, study="theirs")
+    (tmp_path / "config.yaml").write_text(config_text(theirs))
+    assert main(["status", "--results", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(f"study theirs, in {tmp_path}")
 
 
 def test_status_of_results_that_are_not_there_is_one_line(tmp_path, capsys):

@@ -41,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="kalemia", description="Potassium from the ECG, one patient at a time.", epilog=RESEARCH_USE
     )
     parser.add_argument("--version", action="version", version=f"kalemia {__version__}. {RESEARCH_USE}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    parser.set_defaults(run=lambda _: parser.print_help())  # where no command is named
+    commands = parser.add_subparsers(metavar="command")
     beats = _add_command(commands, "beats", help="find, check and extract the beats of a recording")
     beats.add_argument("record", help="path of a WFDB record without extension, or of an EDF, BDF, CSV or .vital file")
     _add_recording(beats, "cohort.lead")
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     status = _add_command(
         commands, "status", help="count the finished files of a study per stage and patient; starts nothing"
     )
-    status.add_argument("--results", metavar="DIR", help="results folder (default: the one of the configuration)")
+    status.add_argument("--results", metavar="DIR", help="results folder; a finished one has its own configuration")
     _add_configuration(status)
     status.set_defaults(run=_status)
     return parser
@@ -350,12 +351,14 @@ def _stop_fetching(*_: object) -> None:
 def _status(options: argparse.Namespace) -> None:
     import dataclasses
 
+    from kalemia.core.config_files import SETTINGS_FILE, read_settings
     from kalemia.status import status_lines
 
-    study = _read_study(options)
+    if options.results and not Path(options.results).is_dir():
+        raise UserError(f"--results {options.results}: is not a folder; name the results of a study")
+    is_finished = options.results and (Path(options.results) / SETTINGS_FILE).exists()
+    study = read_settings(options.results) if is_finished else _read_study(options)
     if options.results:
-        if not Path(options.results).is_dir():
-            raise UserError(f"--results {options.results}: is not a folder; name the results of a study")
         study = dataclasses.replace(study, results=options.results.rstrip("/"))
     for line in status_lines(study):
         print(line)
