@@ -36,8 +36,10 @@ def delete_what_killed_runs_left(earlier):
     for path in left:
         delete(path)
     if left:
+        from kalemia.core.wording import plural
+
         print(
-            f"kalemia: deleted what an earlier run left unfinished: {len(left)} files",
+            f"kalemia: deleted what an earlier run left unfinished: {plural(len(left), 'file')}",
             file=sys.stderr,
         )
 

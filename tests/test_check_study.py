@@ -11,6 +11,7 @@ from kalemia.check_study import check_lines
 from kalemia.cli import main
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
+from kalemia.core.wording import plural
 from kalemia.evaluation.between_patients.claims import MIN_PEOPLE
 from kalemia.evaluation.claims.rule import MIN_PATIENTS, MIN_SHIFTED_RUNS
 from mirror import write_tables
@@ -64,7 +65,7 @@ def test_a_study_that_can_run_tells_who_learns_and_what_the_claims_lack(config, 
     assert "to be read: 52 draws of 42 people (26 positive, 26 negative, 0 neither)" in text
     assert f"claims, which the arm forward (forward) decides: 2 of at least {MIN_PATIENTS} patients" in lines
     controls = study.arms["forward"].negative_controls
-    lacking = f"{MIN_SHIFTED_RUNS - controls['shifted']} more runs of arms.forward.negative_controls.shifted"
+    lacking = f"{plural(MIN_SHIFTED_RUNS - controls['shifted'], 'more run')} of arms.forward.negative_controls.shifted"
     assert f"  reads: lacks {MIN_PATIENTS - 2} more patients and {lacking}" in lines
     assert f"  adds: lacks {MIN_PATIENTS - 2} more patients" in lines
     assert "generic network: people with positive + negative draws: train " in text
@@ -113,7 +114,7 @@ def test_people_are_counted_by_the_tables_before_anything_is_fetched(config, tmp
     config["populations"]["personal_min_draws"] = 2
     lines = list(check_lines(Study.from_config(config)))
     assert "  with a usable value: 5 draws of 2 people (2 positive, 3 negative, 0 neither)" in lines
-    assert "  not read: 2 atrial fibrillation coded" in lines
+    assert "  not read: 2 draws: atrial fibrillation coded" in lines
     assert "personal networks: 1 person, if all their values have an ECG (at least 2 draws of each class)" in lines
     assert any(line.split() == ["p000001", "2", "2", "yes"] for line in lines)
 
@@ -140,8 +141,8 @@ def test_without_personal_networks_the_claims_about_the_generic_one_are_told(con
     of_test = next(line for line in lines if line.startswith("generic network")).rsplit("test ", 1)[1]
     positive, negative = map(int, of_test.split(" + "))
     assert lines[-1] == (
-        f"claims about the generic network: its test lacks {MIN_PEOPLE - positive} more people with positive draws and"
-        f" {MIN_PEOPLE - negative} more people with negative draws"
+        f"claims about the generic network: its test lacks {plural(MIN_PEOPLE - positive, 'more person')} with positive"
+        f" draws and {plural(MIN_PEOPLE - negative, 'more person')} with negative draws"
     )
     assert not [line for line in lines if "claims, which" in line]
 
@@ -159,4 +160,4 @@ def test_vitaldb_is_counted_by_its_tables_before_any_file_is_there(config, tmp_p
             lines.append(line)
     assert "draws: 3 values of 1 person" in lines
     assert "  to be read: 1 draw of 1 person (1 positive, 0 negative, 0 neither)" in lines
-    assert "  not read: 1 not recording at the time" in lines
+    assert "  not read: 1 draw: not recording at the time" in lines

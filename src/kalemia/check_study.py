@@ -90,7 +90,7 @@ def _recording_lines(description: SourceDescription) -> Iterator[str]:
         return
     if not rows:
         names = description.open().recording_names()
-        yield f"recordings: {plural(sum(map(len, names.values())), 'recording')} of {_people(len(names))}"
+        yield f"recordings: {plural(sum(map(len, names.values())), 'recording')} of {plural(len(names), 'person')}"
         return
     is_used = [not note.startswith("not used") for *_, note in rows]
     yield f"recordings: {sum(is_used)} of {plural(len(rows), 'recording')} can be read"
@@ -119,14 +119,15 @@ def _is_matched(draws: pa.Table) -> bool:
 
 def _draw_lines(draws: pa.Table) -> Iterator[str]:
     """How many draws have a value and an ECG, by class, and why the others do not."""
-    yield f"draws: {plural(len(draws), 'value')} of {_people(len(pc.unique(draws['subject_id'])))}"
+    yield f"draws: {plural(len(draws), 'value')} of {plural(len(pc.unique(draws['subject_id'])), 'person')}"
     usable = draws.filter(pc.is_null(draws["reason"]))
     counts = Counter(usable["label"].to_pylist())
     of_class = ", ".join(f"{counts[label]} {name}" for name, label in _CLASSES.items())
     what = "to be read" if _is_matched(draws) else "with a usable value"
-    yield f"  {what}: {plural(len(usable), 'draw')} of {_people(len(pc.unique(usable['subject_id'])))} ({of_class})"
+    people = plural(len(pc.unique(usable["subject_id"])), "person")
+    yield f"  {what}: {plural(len(usable), 'draw')} of {people} ({of_class})"
     for reason, n in Counter(draws["reason"].drop_null().to_pylist()).most_common():
-        yield f"  not read: {n} {reason}"
+        yield f"  not read: {plural(n, 'draw')}: {reason}"
 
 
 def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterator[str]:
@@ -146,7 +147,8 @@ def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterato
     order = sorted(counts, key=lambda one: (-min(counts[one][0], counts[one][1]), names[subject_name(one)]))
     enough = [subject for subject in order if is_personal(of_person[subject], least)]
     if_good = "if the ECG of their draws is good enough" if _is_matched(draws) else "if all their values have an ECG"
-    yield f"personal networks: {_people(len(enough))}, {if_good} (at least {least} draws of each class)"
+    people, draws_needed = plural(len(enough), "person"), plural(least, "draw")
+    yield f"personal networks: {people}, {if_good} (at least {draws_needed} of each class)"
     shown = [*enough[:_MAX_ROWS], *[subject for subject in order if subject not in enough][:3]]
     rows = [
         (names[subject_name(one)], str(counts[one][1]), str(counts[one][0]), "yes" if one in enough else "too few")
@@ -173,8 +175,8 @@ def _claim_lines(study: Study, personal: dict[int, list]) -> Iterator[str]:
             n_counted += 1
     yield f"claims, which the arm {name} ({arm.protocol}) decides: {n_counted} of at least {MIN_PATIENTS} patients"
     for reason, n in reasons.most_common():
-        yield f"  not counted: {_people(n)}: {reason}"
-    patients = [f"{MIN_PATIENTS - n_counted} more patients"] if n_counted < MIN_PATIENTS else []
+        yield f"  not counted: {plural(n, 'person')}: {reason}"
+    patients = [plural(MIN_PATIENTS - n_counted, "more patient")] if n_counted < MIN_PATIENTS else []
     for claim in CLAIMS:
         lacks = patients + _lacking_controls(CLAIMS[claim], arm.negative_controls, name)
         yield f"  {claim.replace('_', ' ')}: {f'lacks {join_with_and(lacks)}' if lacks else 'can be decided'}"
@@ -185,7 +187,7 @@ def _lacking_controls(claim: Claim, controls: dict[str, int], arm: str) -> list[
     counts = [comparison.count for comparison in claim.comparisons if comparison.count]
     least = {_CONTROL_OF[column]: n for column, n in counts}
     return [
-        f"{n - controls.get(kind, 0)} more runs of arms.{arm}.negative_controls.{kind}"
+        f"{plural(n - controls.get(kind, 0), 'more run')} of arms.{arm}.negative_controls.{kind}"
         for kind, n in least.items()
         if controls.get(kind, 0) < n
     ]
@@ -206,7 +208,7 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
             " people of each class, or another populations.generic_split"
         )
     few = {label: n for label, n in splits["test"].items() if n < MIN_PEOPLE}
-    lacks = join_with_and([f"{MIN_PEOPLE - n} more people with {label} draws" for label, n in few.items()])
+    lacks = join_with_and([f"{plural(MIN_PEOPLE - n, 'more person')} with {label} draws" for label, n in few.items()])
     yield f"claims about the generic network: {f'its test lacks {lacks}' if few else 'can be decided'}"
 
 
@@ -226,7 +228,3 @@ def _of_population(draws: pa.Table, population: str) -> list[dict]:
 
 def _indented(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     return (f"  {line}" for line in align_columns(rows))
-
-
-def _people(n: int) -> str:
-    return "1 person" if n == 1 else f"{n:,} people"

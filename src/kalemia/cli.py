@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kalemia import __version__
 from kalemia.core.errors import UserError, as_user_error
-from kalemia.core.wording import RESEARCH_USE, align_columns, plural
+from kalemia.core.wording import RESEARCH_USE, align_columns, list_counts, plural
 
 if TYPE_CHECKING:
     from kalemia.core.config import Study
@@ -197,17 +197,19 @@ def _beats(options: argparse.Namespace) -> None:
     if options.plot:
         plot_beats(beats, f"{options.record}, lead {lead}", options.plot)
     for row in beats.windows:
-        lost = ", ".join(f"{count} {reason}" for reason, count in row["rejection_counts"]) or "none"
+        lost = list_counts(dict(row["rejection_counts"])) or "none"
         verdict = f"excluded: {row['reason']}" if row["reason"] else f"{row['n_kept']} kept of {row['n_good']} good"
         start = row["draw_id"] * window_minutes
-        print(f"from minute {start:g}: {row['n_r_peaks']} beats, {verdict}; lost: {lost}")
+        print(f"from minute {start:g}: {plural(row['n_r_peaks'], 'beat')}, {verdict}; lost: {lost}")
 
 
 def _export(options: argparse.Namespace) -> None:
     from kalemia.models.export_model import export_model
 
     config = export_model(options.network, options.to, options.format)
-    print(f"{options.to}: {config.name}, of {len(config.draws)} draws until {config.cut_off}. {config.notice}")
+    print(
+        f"{options.to}: {config.name}, of {plural(len(config.draws), 'draw')} until {config.cut_off}. {config.notice}"
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:

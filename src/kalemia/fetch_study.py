@@ -42,7 +42,7 @@ def fetch_lines(study: Study, is_dry: bool = False) -> Iterator[str]:
         yield from missing
         raise UserError(f"study {study.study}: {plural(len(missing), 'needed file')} missing on this machine")
     if not (description.downloads_tables or description.downloads_recordings):
-        yield f"study {study.study}: nothing to fetch, {description.description} are on this machine"
+        yield f"study {study.study}: nothing to fetch: {description.description}, on this machine"
         return
     has_tables = _fetch_tables(study, description, is_dry)
     if not description.downloads_recordings:

@@ -157,7 +157,7 @@ def run_plan_lines(study: Study) -> Iterator[str]:
     stages = plan_stages(study, size)
     yield f"{study.study}: {size.origin}"
     yield (
-        f"{plural(size.n_draws, 'draw')} to read of {plural(size.n_subjects, 'person').replace('persons', 'people')};"
+        f"{plural(size.n_draws, 'draw')} to read of {plural(size.n_subjects, 'person')};"
         f" generic network: {plural(size.n_generic_draws, 'draw')};"
         f" {plural(size.n_patients, 'personal patient')}, {plural(sum(row.n_rounds for row in size.rounds), 'round')}"
     )

@@ -130,7 +130,8 @@ class Progress:
         if not self.on_terminal or not self.job or self.done == self.total:
             return ""
         of_total = "" if self.is_open else f" of {self.total}"
-        return f"  {self.done}{of_total} jobs, {self._elapsed()}: {self.job}"[:78]
+        jobs = _jobs(self.done if self.is_open else self.total)
+        return f"  {self.done}{of_total} {jobs}, {self._elapsed()}: {self.job}"[:78]
 
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self.started_s), 60)
@@ -162,7 +163,7 @@ class Progress:
         if self.on_terminal or self.is_open or tenths <= self.tenths:
             return []
         self.tenths = tenths
-        return [f"{self._elapsed():>7}  {10 * tenths}%: {self.done} of {self.total} jobs"]
+        return [f"{self._elapsed():>7}  {10 * tenths}%: {self.done} of {self.total} {_jobs(self.total)}"]
 
     def _job_error(self, record: logging.LogRecord) -> list[str]:
         if record.indent:  # a job of a group, of which `_group_error` tells
@@ -182,7 +183,11 @@ class Progress:
         if not self.failed or record.exception != "WorkflowError":
             return [record.getMessage().strip()]
         kept = "finished files are kept: fix the problem above and run the same command again"
-        return [f"{self.failed} of {self.total} jobs failed; {kept}"]
+        return [f"{self.failed} of {self.total} {_jobs(self.total)} failed; {kept}"]
+
+
+def _jobs(n: int) -> str:
+    return "job" if n == 1 else "jobs"
 
 
 def describe_job(rule: str, wildcards: dict[str, str]) -> str:

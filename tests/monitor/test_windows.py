@@ -81,7 +81,7 @@ def test_a_recording_that_was_cut_off_is_refused_unless_it_grows(tmp_path):
     path = write_record(tmp_path, "record", [np.zeros(MINUTE)])
     with path.with_suffix(".dat").open("r+b") as file:
         file.truncate(MINUTE)
-    with pytest.raises(UserError, match=r"has 3750 samples of II, its header says 7500; copy the whole file$"):
+    with pytest.raises(UserError, match=r"has 3,750 samples of II, its header says 7,500; copy the whole file$"):
         Record(path, "II")
     assert Record(path, "II", is_growing=True).n_samples == 3750 - 125
 

@@ -260,7 +260,7 @@ def test_a_divided_episode_is_refused(written):
 
 
 def test_a_divided_admission_is_refused(written):
-    assert "share 1 admissions" in _changed(written, protocol="admission")
+    assert "share 1 admission" in _changed(written, protocol="admission")
 
 
 def test_shared_beats_are_refused(written):

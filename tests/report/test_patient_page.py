@@ -52,7 +52,7 @@ def test_patient_page_shows_metrics_before_and_after(results):
 def test_patient_page_says_why_draws_were_left_out(results):
     words = Page(results / f"patients/{PARTLY}/report.html").words
     assert "Left out: too few good beats." in words
-    assert "not recording at the time, 5." in words
+    assert "not recording at the time (5)." in words
     assert f"Not evaluable: {NO_FORWARD}." in words
 
 

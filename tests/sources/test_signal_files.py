@@ -187,7 +187,7 @@ def test_a_wfdb_file_shorter_than_its_header_is_read_and_noted(tmp_path):
     (tmp_path / "a.dat").write_bytes(content[: len(content) // 3])
     signal, read_mv = _whole(tmp_path / "a")
     np.testing.assert_allclose(read_mv, ecg_mv(250)[:10_000], atol=0.002)
-    assert signal.notes == ((SHORTER, f"{tmp_path}/a: has 10000 samples of MLII, its header says 30000"),)
+    assert signal.notes == ((SHORTER, f"{tmp_path}/a: has 10,000 samples of MLII, its header says 30,000"),)
 
 
 @pytest.mark.parametrize("n_a_frame", [1, 2])
@@ -532,7 +532,7 @@ def test_lines_that_the_times_leave_out_are_missing_samples(tmp_path):
         ("II\tV5\n0.1\t0.2\n", "looks separated by tabs"),
         ("II\n0.1\ntwo\n", "line 3: 'two' is not a number"),
         ("II,V5\n0.1,0.2\n0,1,0,2\n", "line 3: has 4 fields, the first line 2"),
-        ("II,V5\n0.1,0.2\n0.1\n", "line 3: has 1 fields, the first line 2"),
+        ("II,V5\n0.1,0.2\n0.1\n", "line 3: has 1 field, the first line 2"),
         ("0.1\n0.2\n", "has 0.1, not II"),
         ("II\n" + "x" * 2_000_000, "line 2: is no line of a CSV file"),
         ("9" * 2_000_000, "its first line is not a list of column names"),

@@ -15,6 +15,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
 from kalemia.core.schemas import BEAT_SAMPLES, R_INDEX, RATE_HZ
 from kalemia.core.tables import write_table
+from kalemia.core.wording import plural
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.resampling import resampled_samples, resampled_span
 from kalemia.sources.signal_files import NOTHING_STATED, Signal, Stated, open_signal
@@ -72,7 +73,8 @@ def plot_beats(record_beats: RecordBeats, title: str, path: str | Path) -> None:
     axes.plot(since_r_ms, beats_mv.T, color="0.6", linewidth=0.3, alpha=0.3)
     if len(beats_mv):
         axes.plot(since_r_ms, np.median(beats_mv, axis=0), color="black")
-    axes.set(xlabel="ms after the R peak", ylabel="mV", title=f"{title}: {len(beats_mv)} beats and their median")
+    title = f"{title}: {plural(len(beats_mv), 'beat')} and the median"
+    axes.set(xlabel="ms after the R peak", ylabel="mV", title=title)
     with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=150)
 

@@ -11,6 +11,7 @@ from kalemia.cohort.select_cohort import read_subject_draws
 from kalemia.core.jobs import track_progress
 from kalemia.core.paths import subject_name
 from kalemia.core.tables import table_from_rows, write_table
+from kalemia.core.wording import list_counts
 from kalemia.sources import LeadExcerpt, Recording, Source, UnreadableRecordingError, recordings_named
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def write_excerpts(
         for draw in track_progress(f"draws of {subject_name(subject_id)}", draws, len(draws))
     ]
     counts = Counter(row["reason"] or "read" for row in rows)
-    log.info("%s: %s", subject_name(subject_id), ", ".join(f"{n} {reason}" for reason, n in counts.items()))
+    log.info("%s: %s", subject_name(subject_id), list_counts(counts))
     write_table(path, "excerpts", table_from_rows("excerpts", rows), digest, group_by="draw_id")
 
 

@@ -13,7 +13,7 @@ from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.jobs import log_and_print
 from kalemia.core.paths import subject_name
 from kalemia.core.tables import read_table, table_from_rows, write_table, write_text
-from kalemia.core.wording import plural
+from kalemia.core.wording import list_counts, plural
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,7 @@ def write_ledger(
             draws[row["draw_id"]]["reason"] = row["reason"]
     rows += [draw for _, draw in sorted(draws.items()) if draw["reason"] is not None]
     rows.sort(key=lambda row: (row["subject_id"], row.get("draw_id") is not None, row.get("draw_id") or 0))
-    for reason, count in Counter(row["reason"] for row in rows).most_common():
-        log.info("%d %s", count, reason)
+    log.info("not used: %s", list_counts(dict(Counter(row["reason"] for row in rows).most_common())))
     n_draws = sum(row.get("draw_id") is not None for row in rows)
     log_and_print(f"not used: {n_draws} of {plural(len(draws), 'draw')}; cohort/ledger.csv says why, of recordings too")
     write_table(path, "ledger", table_from_rows("ledger", rows))

@@ -15,6 +15,7 @@ from kalemia.cohort.inclusion_flow import (
     describe_window,
 )
 from kalemia.core.config import Cohort
+from kalemia.core.wording import plural
 from kalemia.sources import Recording, Source
 
 _MINUTE = np.timedelta64(60_000_000, "us")
@@ -123,7 +124,7 @@ def recordings_outside_admissions(source: Source, names: dict[int, list[str]], c
             "subject_id": subject,
             "recording": name,
             "reason": OUTSIDE_ADMISSIONS,
-            "detail": f"began {began}; {len(stays[subject])} admissions",
+            "detail": f"began {began}; {plural(len(stays[subject]), 'admission')}",
         }
         for subject in sorted(names.keys() & stays.keys())
         for name in names[subject]

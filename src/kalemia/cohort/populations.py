@@ -20,6 +20,7 @@ from kalemia.cohort.inclusion_flow import (
 from kalemia.core.config import Populations
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table, table_from_rows, write_json, write_table
+from kalemia.core.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ def _check_personal(personal: list[int], settings: Populations, usable: dict[int
         positive, negative = counts[nearest][1], counts[nearest][0]
         have = f"subject {nearest} has the most, {positive} positive and {negative} negative"
     raise UserError(
-        f"populations: nobody has {settings.personal_min_draws} usable draws of each class ({have}); lower"
+        f"populations: nobody has {plural(settings.personal_min_draws, 'usable draw')} of each class ({have}); lower"
         " populations.personal_min_draws or enlarge the cohort"
     )
 
@@ -217,6 +218,6 @@ def _check_splits(generic: list[dict]) -> None:
             if label not in labels:
                 raise UserError(
                     f"populations: the generic {split} split has no {name} draw"
-                    f" ({len({row['subject_id'] for row in generic})} generic patients in total);"
+                    f" ({plural(len({row['subject_id'] for row in generic}), 'generic patient')} in total);"
                     " enlarge the cohort, or change populations.generic_split"
                 )

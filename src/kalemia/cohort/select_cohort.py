@@ -24,7 +24,7 @@ from kalemia.core.errors import UserError
 from kalemia.core.jobs import log_and_print
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_subject_rows, read_table, table_from_rows, write_table
-from kalemia.core.wording import plural
+from kalemia.core.wording import list_counts, plural
 from kalemia.sources import CORRECTED, SHORTER, Recording, Source, recordings_named
 from kalemia.sources.remote.fetch_notice import announce_fetch
 
@@ -66,7 +66,7 @@ def _tell_lost(ledger: list[dict]) -> None:
     """Print how many recordings cannot be read, and why."""
     lost = [row["reason"] for row in ledger if row["reason"] not in (CORRECTED, SHORTER, OUTSIDE_ADMISSIONS)]
     if lost:
-        counts = ", ".join(f"{n} {reason}" for reason, n in Counter(lost).most_common())
+        counts = list_counts(dict(Counter(lost).most_common()))
         log_and_print(f"{plural(len(lost), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which")
 
 
@@ -99,7 +99,7 @@ def select_draws(
     matches = [of if isinstance(of, Match) else None for of in found]
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
     if not any(candidate):
-        counts = ", ".join(f"{count} {r}" for r, count in Counter(reason).most_common(3))
+        counts = list_counts(dict(Counter(reason).most_common(3)))
         why = counts or f"there is no row of items {list(analyte.items)}"
         raise UserError(f"cohort: no draw can be used ({why}); check source, analyte and cohort in the config")
     columns = {

@@ -1,7 +1,7 @@
 """Names, lists and counts as a reader wants them in a sentence."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kalemia.core.negative_controls import NEGATIVE_CONTROLS
 from kalemia.core.settings.data import Range
@@ -23,8 +23,23 @@ def join_with_and(parts: Sequence[str]) -> str:
 
 
 def plural(n: int, noun: str) -> str:
-    """For example ``1,034 draws`` or ``1 draw``."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
+    """A count with its noun.
+
+    >>> plural(1034, "draw"), plural(1, "more run"), plural(2, "person")
+    ('1,034 draws', '1 more run', '2 people')
+    """
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n:,} {noun.removesuffix('person')}people" if noun.endswith("person") else f"{n:,} {noun}s"
+
+
+def list_counts(counts: Mapping[str, int]) -> str:
+    """How often each of some things is there, whatever their names.
+
+    >>> list_counts({"implausible value": 1034, "twin": 1})
+    'implausible value (1,034), twin (1)'
+    """
+    return ", ".join(f"{name} ({n:,})" for name, n in counts.items())
 
 
 def align_columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from kalemia.core import config
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import seed_of
 from kalemia.core.tables import file_hash
+from kalemia.core.wording import plural
 from kalemia.network.checkpoints import Lineage, load_generic, load_round, save_checkpoint, trained_tensors
 from kalemia.network.inference import predict
 from kalemia.network.losses import Objective
@@ -57,7 +58,8 @@ def train_round(
     split, beats = read_split(split_path), read_beats(shard_path, network)
     if round_ > len(split["rounds"]):
         raise UserError(
-            f"{split_path}: has {len(split['rounds'])} rounds ({split['reason']}), so there is no round {round_}"
+            f"{split_path}: has {plural(len(split['rounds']), 'round')} ({split['reason']}), so there is no round"
+            f" {round_}"
         )
     if previous_path is None:
         model = initial_model(generic_path, network, arm, seed_of(seed, "head", split["subject_id"], split["arm"]))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from kalemia.core.wording import plural
 from kalemia.personal.episodes import Draw, labeled_in_time_order, run_numbers
 
 MUST_NOT_SHARE = {  # protocol -> columns of the audit that must be 0
@@ -72,7 +73,8 @@ def protocol_violation(protocol: str, purge_hours: float, audited: dict, forward
         return "a training draw is later than a test draw"
     for column in MUST_NOT_SHARE[protocol]:
         if audited[column]:
-            return f"training and test draws share {audited[column]} {column.removeprefix('shared_')}"
+            noun = column.removeprefix("shared_").removesuffix("s")
+            return f"training and test draws share {plural(audited[column], noun)}"
     return None
 
 

@@ -68,8 +68,8 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         f" that it is of a positive draw, {study.analyte.name} {bounds(study.analyte.positive)} {study.analyte.unit}.",
         f"Imported from a model folder, digest {metrics['imported']}."
         if imported
-        else f"Trained for at most {training.epochs} epochs with batches of {training.batch_size}; the weights of epoch"
-        f" {metrics['best_epoch']} had the lowest validation loss. Seed {study.seed}, digest"
+        else f"Trained for at most {plural(training.epochs, 'epoch')} with batches of {training.batch_size}; the"
+        f" weights of epoch {metrics['best_epoch']} had the lowest validation loss. Seed {study.seed}, digest"
         f" {study.digest('generic')}.",
         f"Kalemia {__version__}, MIT license, research use only.",
     ]

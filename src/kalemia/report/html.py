@@ -13,7 +13,7 @@ from markupsafe import Markup
 from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
-from kalemia.core.wording import bounds
+from kalemia.core.wording import bounds, list_counts, plural
 from kalemia.report.figures.palette import DARK, LIGHT
 from kalemia.report.formatting import count, interval, mean_sd, number, percent, signed_interval
 
@@ -59,6 +59,8 @@ def _environment() -> jinja2.Environment:
         interval=interval,
         signed_interval=signed_interval,
         shown=_shown,
+        plural=plural,
+        list_counts=list_counts,
     )
     return environment
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kalemia.core.schemas import RATE_HZ
+from kalemia.core.wording import plural
 from kalemia.sources import CORRECTED, SHORTER, Fault, LeadExcerpt, LeadSegment, Segment, UnreadableRecordingError
 from kalemia.sources.formats.csv_files import read_csv
 from kalemia.sources.formats.edf_files import read_edf
@@ -129,7 +130,9 @@ def open_signal(path: Path, lead: str, stated: Stated = NOTHING_STATED) -> Signa
         raise UnreadableRecordingError("unreadable header", f"{path}: {_says_length(file.n_samples)} {lead}")
     notes = [*rate_notes, *unit_notes]
     if file.n_promised is not None:
-        notes.append((SHORTER, f"{path}: has {file.n_samples} samples of {lead}, its header says {file.n_promised}"))
+        notes.append(
+            (SHORTER, f"{path}: has {plural(file.n_samples, 'sample')} of {lead}, its header says {file.n_promised:,}")
+        )
     for _, detail in notes:
         log.warning(detail)
 
@@ -191,7 +194,7 @@ def _open(path: Path, lead: str) -> FileSignal:
 
 
 def _says_length(n_samples: int) -> str:
-    return f"has {n_samples} samples of" if n_samples > 0 else "has no samples of"
+    return f"has {plural(n_samples, 'sample')} of" if n_samples > 0 else "has no samples of"
 
 
 @contextmanager

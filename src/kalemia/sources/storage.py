@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from kalemia.core.errors import UserError
 from kalemia.core.files.atomic import atomic_file
 from kalemia.core.files.file_lock import hold_file_lock
+from kalemia.core.wording import plural
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.remote.download_tables import SUMS, complete_download, parse_sums
 from kalemia.sources.remote.fetch_notice import announce_fetch
@@ -80,7 +81,7 @@ class LocalStorage:
     def samples(self, record: str, file: SampleFile, start: int, stop: int) -> tuple[str, int]:
         path = (self._root / record).parent / file.name
         if path.stat().st_size < file.byte_span(start, stop)[1]:
-            raise UnreadableRecordingError("truncated file", f"{path}: has only {path.stat().st_size} bytes")
+            raise UnreadableRecordingError("truncated file", f"{path}: has only {plural(path.stat().st_size, 'byte')}")
         return str(self._root / record), start
 
     def has_header(self, record: str) -> bool:

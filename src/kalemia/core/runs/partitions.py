@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kalemia.core.errors import UserError
+from kalemia.core.wording import plural
 
 DEFAULT = ""  # the name of the partition that jobs get which name none
 _FORMAT = "%P|%l|%G"  # name, time limit, generic resources
@@ -79,7 +80,7 @@ def check_requests(requests: Iterable[Request], partitions: dict[str, Partition]
             )
         if request.minutes > partition.minutes:
             raise UserError(
-                f"profile: {request.rule} asks for {request.minutes} minutes and {where} ends jobs after"
+                f"profile: {request.rule} asks for {plural(request.minutes, 'minute')} and {where} ends jobs after"
                 f" {partition.minutes}; name another (set-resources: {request.rule}: slurm_partition), or set its"
                 " runtime (docs/cluster.md)"
             )

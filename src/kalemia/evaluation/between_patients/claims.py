@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.core.tables import read_table, write_json
-from kalemia.core.wording import display_name
+from kalemia.core.wording import display_name, plural
 from kalemia.evaluation.between_patients.comparators import COMPARATORS
 from kalemia.evaluation.claims.rule import EXCLUDED, OPEN, SHOWN
 from kalemia.stats.clustered_auc import auc_difference
@@ -66,8 +66,8 @@ def decide_between_patients(test: pa.Table, others: dict[str, pa.Table], smalles
         state, reason = (OPEN, f"not tested, because “{stopped_by}” is not shown") if stopped_by else _decide(figures)
         if not stopped_by and not enough:
             few, n = min(people.items(), key=lambda item: item[1])
-            of_people = "1 person" if n == 1 else f"{n} people"
-            reason = f"the test has {of_people} with {few} draws, and at least {MIN_PEOPLE} of each class are needed"
+            has = f"{plural(n, 'person')} with {few} draws"
+            reason = f"the test has {has}, and at least {MIN_PEOPLE} of each class are needed"
         found[name] = {
             "claim": words.format(analyte=analyte),
             "state": state,

@@ -109,7 +109,8 @@ def plan_lines(n_patients: int, n_draws: int, settings: Verdict, analyte: str) -
         raise UserError(f"--draws {n_draws}: spreads are known for {fewest:.0f} to {most:.0f} draws a patient")
     n_evaluable = round(spreads.evaluable(n_draws) * n_patients)
     lines = [
-        f"Of {plural(n_patients, 'patient')} with {n_draws} draws each, {n_evaluable:,} can be evaluated under rolling."
+        f"Of {plural(n_patients, 'patient')} with {plural(n_draws, 'draw')} each, {n_evaluable:,} can be evaluated"
+        " under rolling."
     ]
     if n_evaluable < MIN_PATIENTS:
         return [*lines, f"No claim can be shown or excluded: that takes at least {MIN_PATIENTS} of them."]

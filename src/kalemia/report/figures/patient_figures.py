@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kalemia.core.config import Analyte, Study
+from kalemia.core.wording import plural
 from kalemia.report.figures.canvas import (
     LEGEND_COLUMNS,
     NOT_EVALUABLE,
@@ -78,7 +79,7 @@ def write_beats_figure(paths: Sequence[Path], title: str, study: Study, patient:
             beats_mv = patient.draw_beats_mv[patient.draw_labels == label]
             if len(beats_mv):
                 axes.plot(TIME_MS, beats_mv.T, color=class_color(label), lw=0.7, alpha=0.3)
-                draw_mean_beat(axes, beats_mv.mean(axis=0), label, f", mean of {len(beats_mv)} draws")
+                draw_mean_beat(axes, beats_mv.mean(axis=0), label, f", mean of {plural(len(beats_mv), 'draw')}")
         axes.legend(loc="upper right")
 
 
@@ -191,4 +192,4 @@ def _shade_classes(axes: Axes, analyte: Analyte, values: np.ndarray) -> None:
 
 def _right(arm: PatientArm) -> str:
     test = arm.metrics[-1]
-    return f"{round(test['accuracy'] * test['n_test'])} of {test['n_test']} test draws right"
+    return f"{round(test['accuracy'] * test['n_test'])} of {plural(test['n_test'], 'test draw')} right"

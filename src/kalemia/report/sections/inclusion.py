@@ -4,7 +4,7 @@ from functools import partial
 
 from kalemia.cohort.inclusion_flow import CODED, displayed_steps, step_name
 from kalemia.core.config import Analyte, Study
-from kalemia.core.wording import plural
+from kalemia.core.wording import list_counts, plural
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import (
     MISSING,
@@ -41,9 +41,9 @@ def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     whole = [row for row in losses if row["step"] == ECG_RULES]
     return {
         "paper": paper,
-        "flow": steps,
+        "flow": [step | {"losses": {why: of["draws"] for why, of in step["reasons"].items()}} for step in steps],
         "pairing": data.flow["pairing"],
-        "flags": ", ".join(f"{FLAG_WORDS.get(flag, flag)} {count(n)}" for flag, n in data.flow["flags"].items()),
+        "flags": list_counts({FLAG_WORDS.get(flag, flag): n for flag, n in data.flow["flags"].items()}),
         "reviewed": review_in_words(data.flow["reviewed"]),
         "review": data.review,
         "together": [loss_cells(row) | {"verdict": loss_verdict(row)} for row in whole],

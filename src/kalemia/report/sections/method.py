@@ -89,17 +89,17 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Network",
             "ResNet-50, 64 channels at first, in 1D",
-            f"ResNet-{network.depth}, {network.width} channels at first, in 1D",
+            f"ResNet-{network.depth}, {plural(network.width, 'channel')} at first, in 1D",
         ),
         Step(
             "Generic training",
             "Adam, batches of 1024, 50 epochs",
-            f"Adam, batches of {generic.batch_size}, at most {generic.epochs} epochs",
+            f"Adam, batches of {generic.batch_size}, at most {plural(generic.epochs, 'epoch')}",
         ),
         Step(
             "Learning rate",
             "5e-5, halved after 3 epochs without improvement",
-            f"{generic.learning_rate:g}, times {generic.lr_decay_factor:g} after {generic.lr_patience} epochs"
+            f"{generic.learning_rate:g}, times {generic.lr_decay_factor:g} after {plural(generic.lr_patience, 'epoch')}"
             " without improvement",
         ),
         Step("Weights kept", "lowest validation loss", "lowest validation loss"),
@@ -111,7 +111,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "A round",
             "one pair of draws, 5 epochs, 5 rounds at most; whether earlier pairs are used again is not reported",
-            f"{plural(personal.pairs_per_round, 'pair')} of draws, {personal.max_rounds} rounds at most",
+            f"{plural(personal.pairs_per_round, 'pair')} of draws, {plural(personal.max_rounds, 'round')} at most",
         ),
         Step(
             "Trained part of the network",

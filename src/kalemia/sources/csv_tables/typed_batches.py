@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from kalemia.core.errors import UserError
+from kalemia.core.wording import plural
 from kalemia.sources.csv_tables.records import CsvTable, RecordBlock, count_fields, open_csv, records_in
 from kalemia.sources.csv_tables.spellings import (
     DAY_LENGTH,
@@ -164,7 +165,7 @@ def _texts(chunk: _Chunk, places: list[int], n_columns: int) -> pa.RecordBatch:
             except UnicodeDecodeError:
                 raise SpellingError(row, "", "is not text in UTF-8") from None
             if count_fields(record) != n_columns:
-                raise SpellingError(row, "", f"has {count_fields(record)} fields, not {n_columns}") from None
+                raise SpellingError(row, "", f"has {plural(count_fields(record), 'field')}, not {n_columns}") from None
         raise SpellingError(0, "", str(error).splitlines()[0]) from None
     return table.combine_chunks().to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], table.schema)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from isal import igzip, isal_zlib
 
+from kalemia.core.wording import plural
 from kalemia.sources import UnreadableRecordingError
 from kalemia.sources.csv_tables.records import open_gzipped_or_not
 from kalemia.sources.formats.file_signal import FileSignal, find_lead, millivolts, require_file, shortened
@@ -165,7 +166,7 @@ def _first_mistake(path: Path, n_columns: int, place: int) -> str:
                 return f"{path}, line {number}: is no line of a CSV file"
             cells = next(csv.reader([text]), [])
             if cells and len(cells) != n_columns:
-                what = f"has {len(cells)} fields, the first line {n_columns}"
+                what = f"has {plural(len(cells), 'field')}, the first line {n_columns}"
                 return f"{path}, line {number}: {what}; separate columns by commas, decimals by a point"
             if cells and not _is_number(cells[place]):
                 return f"{path}, line {number}: {shortened(cells[place])!r} is not a number"

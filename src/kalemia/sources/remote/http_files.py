@@ -18,6 +18,7 @@ import urllib3
 from kalemia import __version__
 from kalemia.core.errors import UserError
 from kalemia.core.jobs import is_job, log_and_print
+from kalemia.core.wording import plural
 
 _T = TypeVar("_T")
 
@@ -244,7 +245,7 @@ class Web:
             raise _TryAgainError("the server sent another range than requested")
         if int(given[2]) + 1 < span[1]:
             if given[3].isdigit() and int(given[2]) + 1 == int(given[3]):
-                raise FetchError("truncated file", f"{response.url}: has only {given[3]} bytes")
+                raise FetchError("truncated file", f"{response.url}: has only {plural(int(given[3]), 'byte')}")
             raise _TryAgainError("the server sent another range than requested")
         content = self._body(response, span[1] - span[0])
         if len(content) != span[1] - span[0]:
@@ -265,7 +266,7 @@ class Web:
         if length is not None and len(content) != length:
             raise _TryAgainError(f"{len(content)} of {length} bytes received")
         if span and len(content) < span[1]:
-            raise FetchError("truncated file", f"{url}: has only {len(content)} bytes")
+            raise FetchError("truncated file", f"{url}: has only {plural(len(content), 'byte')}")
         return content[slice(*span)] if span else content
 
     def _body(self, response: requests.Response, limit: int) -> bytes:
