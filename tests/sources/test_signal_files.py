@@ -351,7 +351,7 @@ def test_a_truncated_file_is_read_and_noted(tmp_path, suffix):
     assert SECONDS * 250 * 0.45 < signal.n_samples <= SECONDS * 250 / 2
     np.testing.assert_allclose(read_mv, ecg_mv(250)[: signal.n_samples], atol=0.002)
     assert [reason for reason, _ in signal.notes] == [SHORTER]
-    assert "its header says 30000" in signal.notes[0][1]
+    assert "its header says 30,000" in signal.notes[0][1]
 
 
 def test_an_edf_file_that_was_being_written_is_read_to_its_end(tmp_path):
