@@ -88,7 +88,10 @@ def test_a_table_that_is_not_there_is_refused_in_one_line(finished, name, subjec
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", [None, "a: [", "study: 7", "- 1"])
+BOMB = "\n".join(["a0: &a0 [1]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))])
+
+
+@pytest.mark.parametrize("text", [None, "a: [", "study: 7", "- 1", "arms: {../x: {}}", BOMB, "[" * 3000])
 def test_a_folder_that_is_no_study_is_refused_in_one_line(tmp_path, text):
     if text is not None:
         write_text(tmp_path / "config.yaml", text)

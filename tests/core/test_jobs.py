@@ -30,7 +30,6 @@ def test_a_user_error_is_one_line_and_exit_status_1(tmp_path, capsys):
         (OSError(errno.EMFILE, ""), "a file: Too many open files; raise the limit on open files (ulimit -n)"),
         (MemoryError(), "out of memory; give the job more"),
         (ImportError("libx.so: failed to map segment from shared object"), "out of memory; give the job more"),
-        (SystemError("error return without exception set"), "out of memory; give the job more"),
         (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "out of memory; give the job more"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory; give the job more"),
     ],

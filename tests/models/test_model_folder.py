@@ -1,5 +1,6 @@
 """Model folders: whole or refused."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -93,3 +94,47 @@ def test_no_name_leads_out_of_a_folder(tmp_path, name):
         write_model_folder(tmp_path / name, model_config(), {}, None, "")
     with pytest.raises(UserError, match="is named without"):
         load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"network": {"depth": 10**9}}, "network.depth"),
+        ({"network": {"width": 1e300}}, "network.width"),
+        ({"window_minutes": 1e308}, "cohort.window_minutes"),
+        ({"min_recorded_minutes": float("nan")}, "cohort.min_recorded_minutes"),
+        ({"ecg": {"band_hz": [40.0, 1.0]}}, "ecg.band_hz"),
+        ({"decision": "__import__"}, "evaluation.decision"),
+        ({"kind": "generic"}, "kind"),
+        ({"subject_id": -5}, "subject_id"),
+        ({"round": 10**12}, "round"),
+        ({"mean_beat_mv": [1e308] * 120}, "mean_beat_mv"),
+        ({"draws": [10**30]}, "draws"),
+        ({"lead": "II\nkalemia: ok"}, "not printable"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_value_that_no_network_has_is_refused_although_all_hashes_agree(folder, changes, where):
+    path = folder / "config.json"
+    fields = json.loads(path.read_text())
+    for key, value in changes.items():
+        fields["model"][key] = fields["model"][key] | value if isinstance(value, dict) else value
+    fields.pop("sha256")
+    fields["sha256"] = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=where) as error:
+        read_model_folder(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_of_gigabytes_is_not_read(folder):
+    with (folder / "config.json").open("r+b") as file:
+        file.truncate(5 << 30)
+    with pytest.raises(UserError, match="too large"):
+        read_model_folder(folder)
+
+
+def test_a_configuration_of_endless_brackets_is_one_line(folder):
+    (folder / "config.json").write_text("[" * 200_000)
+    with pytest.raises(UserError, match="is not the configuration of a model"):
+        read_model_folder(folder)

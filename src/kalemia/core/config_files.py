@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from kalemia.core.config import Fields, Study
+from kalemia.core.config import Arm, Fields, Study
 from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError, as_user_error
 
@@ -42,11 +42,29 @@ def read_settings(results: str | Path) -> Study:
     """The study of a results folder; raises `UserError` if the folder is not that of a finished study."""
     path = Path(results) / SETTINGS_FILE
     try:
-        return Study.from_config(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise as_user_error(error) or UserError(
-            f"{path}: cannot be read as a configuration; name the results folder of a finished study"
+        if not path.exists():
+            raise UserError("it does not exist")
+        config = _completed(_read_yaml(path))
+        check_config(config)
+    except UserError as error:
+        reason = str(error).removeprefix("config: ").removeprefix(f"{path}: ")
+        raise UserError(
+            f"{path}: cannot be read as a configuration ({reason}); name the results folder of a finished study"
         ) from None
+    return Study.from_config(config)
+
+
+def _completed(config: Fields) -> Fields:
+    """A whole configuration with the defaults of those settings that an older version did not have."""
+    known = default_config()
+    arm = plain(dataclasses.asdict(Arm()))
+    arms = config.get("arms")
+    if isinstance(arms, dict):
+        known["arms"] = {name: arm | given if isinstance(given, dict) else given for name, given in arms.items()}
+    for key, value in config.items():
+        if key != "arms":
+            known[key] = known[key] | value if isinstance(known.get(key), dict) and isinstance(value, dict) else value
+    return known
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

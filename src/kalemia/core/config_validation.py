@@ -26,6 +26,14 @@ def check_config(config: Fields) -> None:
 
     The message for an unknown key names the nearest known ones.
     """
+    check_sections(config)
+    study = Study.from_config(config)
+    _check_paths(study)
+    _check_combinations(study)
+
+
+def check_sections(config: Fields) -> None:
+    """As `check_config`, but for what depends on settings of several sections."""
     schema = config_schema()
     _check_unknown_keys(config, schema, "")
     from jsonschema import Draft202012Validator
@@ -37,16 +45,6 @@ def check_config(config: Fields) -> None:
         raise UserError(f"config: {where}: {errors[0].message.replace(value, _in_short(value))}")
     _check_finite(config, "config:")
     study = Study.from_config(config)
-    _check_paths(study)
-    _check_combinations(study)
-
-
-def _check_combinations(study: Study) -> None:
-    """Check what the schema of one setting cannot see: several settings together, and a reserved name."""
-    if not study.arms:
-        raise UserError("config: arms: there is none, or all are null; keep at least one arm")
-    if GENERIC in study.arms:
-        raise UserError(f"config: arms.{GENERIC}: is the name of the generic network; rename the arm")
     analyte, split = study.analyte, study.populations.generic_split
     for name in ("positive", "negative", "plausible"):
         if getattr(analyte, name).is_empty():
@@ -66,10 +64,6 @@ def _check_combinations(study: Study) -> None:
         raise UserError("config: quality.amplitude_ratio_range: the smallest ratio must be below the largest")
     if study.beats.min_per_draw > study.beats.max_per_draw:
         raise UserError("config: beats.min_per_draw: more than beats.max_per_draw, so every draw would be excluded")
-    if study.generic.model and study.populations.personal_min_draws is None:
-        raise UserError(
-            "config: generic.model: with an imported network and no personal patient there is nothing to train"
-        )
     if study.cohort.min_recorded_minutes > study.cohort.window_minutes:
         raise UserError("config: cohort.min_recorded_minutes: more than cohort.window_minutes")
     if study.cohort.pairing_hours is not None and study.cohort.offset_hours:
@@ -78,6 +72,23 @@ def _check_combinations(study: Study) -> None:
         )
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise UserError("config: populations.generic_split: the three fractions must add up to 1")
+    thresholds = study.network.ordinal_thresholds
+    if any(low >= high for low, high in itertools.pairwise(thresholds)):
+        raise UserError("config: network.ordinal_thresholds: must be in ascending order")
+    if study.simulation.single_episode_patients > study.simulation.personal_patients:
+        raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
+
+
+def _check_combinations(study: Study) -> None:
+    """Check what no section by itself can see: settings of several sections, and a reserved name."""
+    if not study.arms:
+        raise UserError("config: arms: there is none, or all are null; keep at least one arm")
+    if GENERIC in study.arms:
+        raise UserError(f"config: arms.{GENERIC}: is the name of the generic network; rename the arm")
+    if study.generic.model and study.populations.personal_min_draws is None:
+        raise UserError(
+            "config: generic.model: with an imported network and no personal patient there is nothing to train"
+        )
     for name, arm in study.arms.items():
         if arm.train == "from_scratch" and arm.batch_norm == "frozen":
             raise UserError(f"config: arms.{name}.batch_norm: must be adapt if train is from_scratch")
@@ -101,11 +112,6 @@ def _check_combinations(study: Study) -> None:
             " imports the network; name another comparator"
         )
     _check_controls(study)
-    thresholds = study.network.ordinal_thresholds
-    if any(low >= high for low, high in itertools.pairwise(thresholds)):
-        raise UserError("config: network.ordinal_thresholds: must be in ascending order")
-    if study.simulation.single_episode_patients > study.simulation.personal_patients:
-        raise UserError("config: simulation.single_episode_patients: more than simulation.personal_patients")
     least_positive = max(study.analyte.positive.above, study.analyte.positive.from_)
     if study.source.kind == "simulated" and study.simulation.max_potassium < least_positive + 0.5:
         raise UserError("config: simulation.max_potassium: must exceed the bound of analyte.positive by at least 0.5")

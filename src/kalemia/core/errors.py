@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,11 +28,9 @@ _ADVICE = {
     errno.ESTALE: "check the network file system, and run again",
 }
 _MAX_SHOWN = 950  # characters of a message
-# a library that could not be loaded, an array of torch, a thread, an import: each has its own words for it
-_NO_MEMORY = re.compile(
-    r"failed to map segment|[Cc]annot allocate memory|can't allocate memory|can't start new thread"
-    r"|^error return without exception set$"
-)
+# a library that could not be loaded, an array of torch, a thread: each has its own words for it
+_NO_MEMORY = re.compile(r"failed to map segment|[Cc]annot allocate memory|can't allocate memory|can't start new thread")
+_ALL_MEMORY = 0.9  # of what the process may have; libraries that get no more raise any error
 
 
 class UserError(Exception):
@@ -56,7 +55,7 @@ def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> U
     """
     if isinstance(error, UserError):
         return error
-    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) or _is_memory_used_up():
         return UserError("out of memory; give the job more, or run fewer jobs at a time")
     number = _errno_of(error)
     if number in _ADVICE:
@@ -66,6 +65,19 @@ def as_user_error(error: Exception, place: str | os.PathLike | None = None) -> U
         place = place or named or "a file"
         return UserError(f"{place}: {os.strerror(number)}; {_ADVICE[number]}")
     return None
+
+
+def _is_memory_used_up() -> bool:
+    """Whether the process has nearly all the memory that `ulimit -v` allows; False where Linux does not say so."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[0])
+    except OSError:
+        return False
+    return pages * resource.getpagesize() > _ALL_MEMORY * limit
 
 
 def _errno_of(error: Exception) -> int | None:

@@ -197,7 +197,7 @@ def read_json(path: str | Path) -> dict:
         is_whole = has_whole_seal(path)
     except FileNotFoundError:
         raise UserError(f"{path}: {_NOT_THERE}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise as_user_error(error) or UserError(
             f"{path}: cannot be read as JSON ({_first_line(error)}); delete it and run again"
         ) from None

@@ -1,6 +1,8 @@
 """What a model folder says about its network: config.json, typed."""
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,14 +11,19 @@ import numpy as np
 from kalemia.beats.normalization import NO_BEATS, BeatSums
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.config import Analyte, Beats, Ecg, Fields, Network, Quality, Rhythm, typed
-from kalemia.core.config_files import plain
+from kalemia.core.config_files import default_config, plain
+from kalemia.core.config_validation import check_sections
+from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_name
-from kalemia.core.schemas import RATE_HZ
+from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
 from kalemia.core.wording import RESEARCH_USE
 from kalemia.ecg.fiducial import FiducialTemplate
 from kalemia.models.calibration import Calibration
 
 FORMAT = 1  # of config.json; a folder of another one is refused
+_MAX_TEXT = 1000  # characters
+_MAX_MV = 1000.0  # no beat is as high
+_ARM = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -124,13 +131,66 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, fields: Fields) -> "ModelConfig":
-        """Typed; raises `KeyError`, `TypeError` or `ValueError` for what `as_json` did not write."""
+        """Typed; raises `KeyError`, `TypeError` or `ValueError` for what `as_json` cannot have written.
+
+        Anybody can write a folder whose hashes agree, so settings are checked as those of a study.
+        """
+        _check_text(fields)
+        _check_settings(fields)
         config = typed(cls, fields)
         wave = config.wave and dataclasses.replace(config.wave, average_mv=np.array(config.wave.average_mv, np.float64))
-        return dataclasses.replace(
+        config = dataclasses.replace(
             config,
             cut_off=datetime.fromisoformat(fields["cut_off"]),
             mean_beat_mv=np.array(fields["mean_beat_mv"], np.float64),
             wave=wave,
             sums=config.sums or NO_BEATS,
         )
+        _check_values(config)
+        return config
+
+
+def _check_text(value) -> None:
+    """Raise `ValueError` if a text in a value of JSON has a control character, or is too long to be shown."""
+    if isinstance(value, str) and not (value.isprintable() and len(value) <= _MAX_TEXT):
+        raise ValueError(f"{value[:40]!r}... is too long, or not printable")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_text(item)
+
+
+def _check_settings(fields: Fields) -> None:
+    """Raise `ValueError` if settings of a study are none that a study may have."""
+    of_study = default_config()
+    for name in ("analyte", "ecg", "quality", "rhythm", "beats", "network"):
+        of_study[name] |= fields[name]
+    for name in ("lead", "window_minutes", "offset_hours", "min_recorded_minutes"):
+        of_study["cohort"][name] = fields[name]
+    of_study["evaluation"]["decision"] = fields["decision"]
+    try:
+        check_sections(of_study)
+    except UserError as error:
+        raise ValueError(str(error).removeprefix("config: ")) from None
+
+
+def _check_values(config: ModelConfig) -> None:
+    """Raise `ValueError` if what is no setting cannot be of a network of Kalemia."""
+    is_generic = config.subject_id is None
+    checks = {
+        "kind": config.kind == ("generic" if is_generic else "personal"),
+        "subject_id": is_generic or 0 <= config.subject_id < 10**10,
+        "arm": is_generic or bool(_ARM.fullmatch(config.arm)),
+        "round": is_generic or 0 < config.round < 10_000,
+        "threshold": 0 <= config.threshold <= 1,
+        "rate_hz": config.rate_hz == RATE_HZ,
+        "draws": all(0 <= draw < 2**63 for draw in config.draws),
+        "sums": all(map(math.isfinite, dataclasses.astuple(config.sums))),
+        "mean_beat_mv": config.mean_beat_mv.shape == (BEAT_SAMPLES,) and _is_beat(config.mean_beat_mv),
+        "wave": config.wave is None or _is_beat(config.wave.average_mv),
+    }
+    for name, holds in checks.items():
+        if not holds:
+            raise ValueError(f"{name} has a value that no network has")
+
+
+def _is_beat(beat_mv: np.ndarray) -> bool:
+    return beat_mv.ndim == 1 and beat_mv.size > 0 and bool(np.all(np.abs(beat_mv) <= _MAX_MV))

@@ -17,6 +17,7 @@ from kalemia.network.resnet import ResNet, build_resnet
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 OTHER_FORMATS = {"onnx": "model.onnx", "torch": "model.pt2"}  # files that a folder may have, by format
 _NEEDED = (WEIGHTS, CARD)
+_MAX_CONFIG_BYTES = 16 << 20  # that of a network which learned from a million draws
 ALL_FILES = (CONFIG, WEIGHTS, CARD, *OTHER_FORMATS.values())  # that a folder may have
 
 
@@ -75,8 +76,8 @@ def read_model_config(folder: str | Path) -> ModelConfig:
     fields = _read_fields(folder / CONFIG)
     try:
         return ModelConfig.from_json(fields["model"])
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise _folder_error(folder / CONFIG, f"is of another version of Kalemia ({error})") from None
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise _folder_error(folder / CONFIG, f"is not what this version of Kalemia writes ({error})") from None
 
 
 def folder_faults(folder: str | Path) -> Iterator[UserError]:
@@ -109,11 +110,13 @@ def _read_fields(path: Path) -> Fields:
     """config.json, if it is as it was written."""
     if not path.is_file():
         raise UserError(f"{path}: does not exist; name a folder that `kalemia export` made")
+    if path.stat().st_size > _MAX_CONFIG_BYTES:
+        raise _folder_error(path, "is too large to be the configuration of a model")
     try:
         fields = json.loads(path.read_text("utf-8"))
         hash_ = fields.pop("sha256")
         version, names = fields["format"], set(fields["files"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         what = "is not the configuration of a model, or was cut off"
         raise as_user_error(error) or _folder_error(path, what) from None
     if version != FORMAT:

@@ -28,8 +28,6 @@ class Registry:
         Raises `UserError` if the model folder is not whole, or if the registry has another model of that name.
         """
         name = _name_of(read_model_config(model), folder_hash(model))
-        if not _NAME.fullmatch(name):
-            raise UserError(f"{model}: its patient, arm and round ({name}) cannot name a model; export it again")
         place = self._folder / name
         if place.exists():
             if folder_hash(place) != folder_hash(model):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kalemia import __version__
 from kalemia.core.config import Study
+from kalemia.core.errors import UserError
 from kalemia.core.stage_versions import STAGE_VERSIONS
 from kalemia.core.tables import file_hash
 from kalemia.report.results import RuleTime
@@ -35,21 +36,25 @@ def hashes(results: str | Path, names: Iterable[str]) -> dict[str, str]:
 def rule_times(folder: str | Path) -> list[RuleTime]:
     """Sum up results/times, where each job writes a table; the rule that took most time first.
 
-    Tables of an older version, which have other columns, are left out.
+    Tables of an older version, which have other columns, are left out. Raises `UserError` for a damaged one.
     """
-    jobs: dict[str, list[dict]] = {}
+    jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(Path(folder).glob("**/*.tsv")):
-        with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file, delimiter="\t") if "max_rss_mb" in row]
-        if rows:
-            jobs.setdefault(path.relative_to(folder).parts[0], []).extend(rows)
+        try:
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file, delimiter="\t") if "max_rss_mb" in row]
+            of_job = [(float(row["s"]), float(row["max_rss_mb"])) for row in rows]
+        except (ValueError, TypeError, KeyError, csv.Error):
+            raise UserError(f"{path}: cannot be read as the time of a job; delete it and run again") from None
+        if of_job:
+            jobs.setdefault(path.relative_to(folder).parts[0], []).extend(of_job)
     times = [_rule_time(rule, of_rule) for rule, of_rule in jobs.items()]
     return sorted(times, key=lambda time: (-time.total_s, time.rule))
 
 
-def _rule_time(rule: str, jobs: list[dict]) -> RuleTime:
-    seconds = [float(job["s"]) for job in jobs]
-    return RuleTime(rule, len(jobs), sum(seconds), max(seconds), max(float(job["max_rss_mb"]) for job in jobs))
+def _rule_time(rule: str, jobs: list[tuple[float, float]]) -> RuleTime:
+    seconds, memory_mb = zip(*jobs, strict=True)
+    return RuleTime(rule, len(jobs), sum(seconds), max(seconds), max(memory_mb))
 
 
 def _version(package: str) -> str:

@@ -188,7 +188,9 @@ class Analyte:
 @dataclass(frozen=True)
 class Cohort:
     lead: str = setting("II", "ECG lead")
-    window_minutes: float = setting(10.0, "length of the ECG before a draw", unit="min", paper="10", above=0)
+    window_minutes: float = setting(
+        10.0, "length of the ECG before a draw", unit="min", paper="10", above=0, maximum=1440
+    )
     max_missing_minutes: float = setting(
         5.0, "largest part of this window that may be outside the recording", unit="min", minimum=0
     )
@@ -200,6 +202,8 @@ class Cohort:
         "how long before the draw the ECG ends, below 0 how long after it; the answer must fade with distance"
         " (docs/cohort.md)",
         unit="h",
+        minimum=-10_000,
+        maximum=10_000,
     )
     pairing_hours: float | None = setting(
         None,

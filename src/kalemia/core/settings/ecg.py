@@ -15,7 +15,7 @@ class Ecg:
         below=62.5,
         length=2,
     )
-    transition_hz: float = setting(0.5, "width of the lower transition band", unit="Hz", above=0, maximum=10)
+    transition_hz: float = setting(0.5, "width of the lower transition band", unit="Hz", minimum=0.01, maximum=10)
     stopband_db: float = setting(50.0, "attenuation outside the passband", unit="dB", minimum=21, maximum=120)
     notch_hz: float | None = setting(
         None, "mains frequency, to add a notch if the passband includes it; null: no notch", unit="Hz", choices=(50, 60)
@@ -27,9 +27,15 @@ class Quality:
     rr_range_ms: tuple[float, ...] = setting(
         (250.0, 5000.0), "accepted intervals to both neighboring beats", unit="ms", minimum=0, length=2
     )
-    flat_ms: float = setting(400.0, "equal samples for at least this long are a flat line", unit="ms", minimum=16)
+    flat_ms: float = setting(
+        400.0, "equal samples for at least this long are a flat line", unit="ms", minimum=16, maximum=60_000
+    )
     clipped_ms: float = setting(
-        24.0, "samples at the end of the recorder's range for at least this long are clipped", unit="ms", minimum=16
+        24.0,
+        "samples at the end of the recorder's range for at least this long are clipped",
+        unit="ms",
+        minimum=16,
+        maximum=60_000,
     )
     amplitude_ratio_range: tuple[float, ...] = setting(
         (0.5, 2.0),

@@ -25,7 +25,7 @@ _PRECISION = setting(
 @dataclass(frozen=True)
 class Network:
     depth: int = setting(18, "number of layers", paper="50", choices=(18, 34, 50, 101))
-    width: int = setting(8, "channels of the first stage", paper="64", minimum=1)
+    width: int = setting(8, "channels of the first stage", paper="64", minimum=1, maximum=512)
     normalization: str = setting(
         "none",
         "normalization of beats to mean 0 and SD 1",
