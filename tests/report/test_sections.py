@@ -8,6 +8,7 @@ import pytest
 
 from captions import caption_files
 from conftest import ROOT
+from kalemia.core.errors import UserError
 from kalemia.core.tables import write_text
 from kalemia.report.outputs import PATIENT_FIGURES, SECTIONS, STUDY_FIGURES
 from kalemia.report.provenance import rule_times
@@ -44,3 +45,11 @@ def test_times_of_an_older_version_are_left_out(tmp_path):
     for name, text in {"old/a": "s\tmax_rss\n1.0\t2.0\n", "new/a": "s\tcpu_s\tmax_rss_mb\n1.5\t1.0\t200.0\n"}.items():
         write_text(tmp_path / f"{name}.tsv", text)
     assert rule_times(tmp_path) == [("new", 1, 1.5, 1.5, 200.0)]
+
+
+@pytest.mark.parametrize("row", [b"x\t1\t2", b"1", b"1" * 200_000 + b"\t2\t3", b"\xff\xfe"], ids=range(4))
+def test_a_damaged_time_of_a_job_is_one_line(tmp_path, row):
+    (tmp_path / "beats").mkdir()
+    (tmp_path / "beats/a.tsv").write_bytes(b"s\tcpu_s\tmax_rss_mb\n" + row + b"\n")
+    with pytest.raises(UserError, match=r"a\.tsv: cannot be read as the time of a job"):
+        rule_times(tmp_path)

@@ -1,11 +1,14 @@
 """Whatever a header or file holds, the answer is a signal or one line."""
 
+import gzip
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalemia.sources import UnreadableRecordingError
+from kalemia.sources.formats import csv_files
 from kalemia.sources.signal_files import Stated, faults_of_span, open_signal
 from own_files import write_csv, write_edf, write_wfdb
 
@@ -86,3 +89,15 @@ def test_damaged_bytes_of_a_csv_file(folder, data):
         table[at : at + data.draw(st.integers(0, 5))] = data.draw(TOKENS).encode()
     (path / "a.csv").write_bytes(table)
     _check(path, "a.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_a_csv_recording_that_would_take_gigabytes_of_memory_is_refused(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(csv_files, "_MAX_LINES", 1000)
+    monkeypatch.setattr(csv_files, "_PIECE", 100)
+    text = b"II\n" + b"0.1\n" * 2000
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(gzip.compress(text) if suffix == "csv.gz" else text)
+    with pytest.raises(UnreadableRecordingError) as error:
+        open_signal(path, "II", Stated(250))
+    assert "or 1,000 lines of text; divide it" in error.value.detail

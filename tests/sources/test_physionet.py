@@ -1,3 +1,4 @@
+import re
 import shutil
 from datetime import datetime
 
@@ -79,6 +80,16 @@ def test_a_truncated_file_is_reported(mirror, tmp_path):
     assert _reasons(source.read_lead(source.recording(name), "II", 0, 3000)) == ["truncated file"]
 
 
+@pytest.mark.parametrize("gain", [0.05, 100_000], ids=["1,000 times too high", "1,000 times too low"])
+def test_an_amplitude_that_no_ecg_has_is_a_problem_of_the_excerpt(mirror, tmp_path, gain):
+    source, name = mirror
+    for header in tmp_path.rglob("3000001_000[25].hea"):
+        header.write_text(re.sub(r"(16|80) \d+(\.\d+)?", rf"\1 {gain}", header.read_text()))
+    excerpt = source.read_lead(source.recording(name), "II", 0, 3000)
+    assert _reasons(excerpt) == ["implausible amplitude"]
+    assert np.isnan(excerpt.ecg_mv).all()
+
+
 @pytest.mark.parametrize(
     ("unit", "factor"),
     [(b"uV", 1e-3), ("µV".encode(), 1e-3), ("µV".encode("latin-1"), 1e-3), ("μV".encode(), 1e-3), (b"V", 1e3)],
@@ -86,11 +97,13 @@ def test_a_truncated_file_is_reported(mirror, tmp_path):
 def test_every_unit_of_voltage_becomes_millivolts(tmp_path, ecg_mv, unit, factor):
     name = write_record(tmp_path, 20, START, 3_000_001, [({"II": ecg_mv["a"]}, 50)])
     header = (tmp_path / DATABASE / name).with_name("3000001_0001.hea")
-    header.write_bytes(header.read_bytes().replace(b"/mV", b"/" + unit))
+    text, n = re.subn(rb" 50(\.0)?(\(\d+\))?/mV", rb" %g\2/%b" % (50 * factor, unit), header.read_bytes())
+    assert n == 1
+    header.write_bytes(text)
     source = PhysioNet(tmp_path)
     excerpt = source.read_lead(source.recording(name), "II", 0, 1000)
-    np.testing.assert_allclose(excerpt.ecg_mv, factor * ecg_mv["a"], rtol=1e-6)
-    assert excerpt.segments[0].gain == pytest.approx(50 / factor)
+    np.testing.assert_allclose(excerpt.ecg_mv, ecg_mv["a"], rtol=1e-6)
+    assert excerpt.segments[0].gain == pytest.approx(50)
 
 
 def test_a_unit_that_is_not_a_voltage_is_a_problem(tmp_path, ecg_mv):

@@ -20,7 +20,7 @@ from kalemia.sources.formats.file_signal import find_lead, millivolts
 from kalemia.sources.formats.wfdb_files import read_header, scale, wfdb_unit
 from kalemia.sources.mimic_layout import DATABASE, RECORDINGS
 from kalemia.sources.sample_files import SampleFile, file_of_lead
-from kalemia.sources.signal_faults import converter_range, faults_of
+from kalemia.sources.signal_faults import converter_range, faults_of, implausible_amplitude
 from kalemia.sources.storage import LocalStorage, Storage
 
 GAP = "~"
@@ -114,7 +114,7 @@ class PhysioNet:
         """Samples [start, stop) of a lead, each segment scaled by its own header's gain and baseline.
 
         Segment by segment, because a variable-layout record with one missing file cannot be read as a whole; no
-        segment is read if the layout does not list the lead.
+        segment is read if the layout does not list the lead. Nothing is left of an implausible amplitude.
         """
         excerpt = LeadExcerpt(np.full(stop - start, np.nan, np.float32))
         folder = recording.name.rsplit("/", 1)[0]
@@ -130,6 +130,10 @@ class PhysioNet:
                     excerpt.problems.append(error)
                 except FileNotFoundError:
                     excerpt.problems.append(UnreadableRecordingError("file missing", f"{folder}/{segment.name}"))
+        if what := implausible_amplitude(excerpt.ecg_mv, RATE_HZ):
+            # whatever else there is, nothing of this can be used
+            excerpt.problems = [UnreadableRecordingError("implausible amplitude", f"{recording.name}: {what}")]
+            excerpt.ecg_mv[:] = np.nan
         return excerpt
 
     def headers_to_fetch(self, names: Iterable[str]) -> list[str]:

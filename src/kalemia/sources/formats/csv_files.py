@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MAX_LINE = 1 << 16
+_MAX_BYTES, _MAX_LINES = 1 << 30, 1 << 26  # of a file, which is read as a whole; three days at 250 Hz
+_PIECE = 1 << 24  # bytes
 _COARSE = 0.002  # relative error of a rate that is of no use
 _MAX_GAP_SHARE = 20  # samples and gaps together, in samples
 _WORD = re.compile(r"[A-Z]?[a-zµμ]+|[A-Z]+")  # also of elapsedTime
@@ -127,20 +129,35 @@ def _columns(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
         raise UnreadableRecordingError("unreadable file", _first_mistake(path, n_columns, place)) from None
     times = table[keys[time_place]] if time_place is not None else None
-    return table[keys[place]].to_numpy().astype(np.float64), times
+    return table[keys[place]].to_numpy().astype(np.float64, copy=False), times
 
 
 @contextmanager
 def _contents(path: Path) -> Iterator["pa.Buffer"]:
-    """The text of a file, in memory only if it is gzipped."""
+    """The text of a file, in memory only if it is gzipped; raises `UnreadableRecordingError` if it is too long."""
     import pyarrow as pa
 
     with open_gzipped_or_not(path) as file:
         if isinstance(file, igzip.IGzipFile):
-            yield pa.py_buffer(file.read())
+            content = pa.py_buffer(file.read(_MAX_BYTES + 1))
+            _check_length(content, path)
+            yield content
         else:
             with pa.memory_map(str(path)) as mapped:
-                yield mapped.read_buffer()
+                content = mapped.read_buffer()
+                _check_length(content, path)
+                yield content
+
+
+def _check_length(content: "pa.Buffer", path: Path) -> None:
+    """Refuse what would take gigabytes of memory: a few kilobytes of gzip can be as long."""
+    pieces = (content.slice(at, min(_PIECE, len(content) - at)) for at in range(0, len(content), _PIECE))
+    if len(content) > _MAX_BYTES or sum(piece.to_pybytes().count(b"\n") for piece in pieces) > _MAX_LINES:
+        raise UnreadableRecordingError(
+            "unreadable file",
+            f"{path}: has more than {_MAX_BYTES >> 20:,} MB or {_MAX_LINES:,} lines of text; divide it, or convert it"
+            " to EDF or WFDB",
+        )
 
 
 def _length_without_last_newlines(content: "pa.Buffer") -> int:
