@@ -107,6 +107,14 @@ def test_personal_card_says_what_was_learned_from_and_tested_on(results, study):
     assert "tested on 8 others" in card
 
 
+def test_under_rolling_draws_that_are_tested_before_they_are_learned_from_count_as_both(results, study):
+    rolling = dataclasses.replace(study.arms["paper"], protocol="rolling")
+    of_study = dataclasses.replace(study, arms={**study.arms, "paper": rolling})
+    card = personal_card(of_study, read_patient(results, FIRST)).markdown
+    trained = f"paper: trained on {2 * N_ROUNDS} draws, {N_ROUNDS} of them positive; 8 draws tested, each by a network"
+    assert trained in card
+
+
 def test_one_patient_has_metrics_without_intervals_that_take_neighboring_draws_for_independent(results, study):
     patient = read_patient(results, FIRST)
     before, *_, after = patient.arms["paper"].metrics

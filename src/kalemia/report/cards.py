@@ -117,7 +117,7 @@ def personal_card(study: Study, patient: PatientResults) -> Card:
     """The card of one patient's models, one per arm."""
     possible = {arm: of for arm, of in patient.arms.items() if of.reason is None}
     model = [_personal_model(study, arm, of) for arm, of in patient.arms.items()]
-    learned = [_training_draws(arm, of) for arm, of in possible.items()]
+    learned = [_training_draws(study, arm, of) for arm, of in possible.items()]
     rows = [row for arm, of in possible.items() for row in metric_rows(arm, of)]
     head = ["Arm", "Metric", "Test draws", "Generic network", "After the last round"]
     caption = "Metrics over the patient's own test draws"
@@ -159,11 +159,17 @@ def _personal_model(study: Study, arm: str, of: PatientArm) -> str:
     )
 
 
-def _training_draws(arm: str, of: PatientArm) -> str:
+def _training_draws(study: Study, arm: str, of: PatientArm) -> str:
     rows = of.predictions[-1].to_pylist()
+    n_test = sum(row["role"] == "test" and row["label"] is not None for row in rows)
+    if study.arms[arm].protocol == "rolling":  # a draw that is tested, and learned from later, has the role test
+        n_pairs = study.personal.pairs_per_round * (len(of.predictions) - 1)
+        return (
+            f"{arm}: trained on {plural(2 * n_pairs, 'draw')}, {n_pairs} of them positive; {plural(n_test, 'draw')}"
+            " tested, each by a network of the draws before it."
+        )
     learned = [row for row in rows if row["role"] == "train"]
     n_positive, last = sum(row["label"] == 1 for row in learned), max(row["draw_time"] for row in learned)
-    n_test = sum(row["role"] == "test" and row["label"] is not None for row in rows)
     return (
         f"{arm}: trained on {plural(len(learned), 'draw')}, {n_positive} of them positive, the latest of"
         f" {last:%Y-%m-%d %H:%M}; tested on {plural(n_test, 'other')}."

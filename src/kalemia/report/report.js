@@ -84,7 +84,7 @@ for (const svg of document.querySelectorAll("figure svg[data-title]")) {
   stack.className = "stack";
   name.textContent = svg.getAttribute("aria-label");
   if (columns.length < 2) stack.append(name, wide("Figure", view(0, title, width, height - title)));
-  else stack.append(name, ...(top - title > 12 ? [wide("Legend", view(0, title, width, top - title))] : []), ...columns.map((column) => view(...column)));
+  else stack.append(name, ...(top - title > 12 ? [wide("Legend", view(0, title, width, top - title - 2))] : []), ...columns.map((column) => view(...column)));
   svg.parentElement.before(stack);
 }
 
