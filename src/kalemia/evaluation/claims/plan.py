@@ -129,7 +129,7 @@ def plan_lines(n_patients: int, n_draws: int, settings: Verdict, analyte: str) -
                 too_small.append(f"“{display_name(name)}”")
     if too_small:
         claims = join_with_and(list(dict.fromkeys(too_small)))
-        lines += ["", f"Of {claims} it may miss a gain of {settings.smallest_gain:g}, the smallest that matters."]
+        lines += ["", f"It may miss a gain of {settings.smallest_gain:g}, the smallest that matters, in {claims}."]
     return lines
 
 
@@ -142,10 +142,10 @@ def _comparison_lines(one: Comparison, outlook: Outlook, settings: Verdict) -> l
             ("    is shown in", *(f"{share:.0%}" for share in outlook.powers.values()), "of such studies"),
         ]
     )
-    known = f"from {max(outlook.detectable, 0.01):.2f} on" if outlook.detectable else "never"
+    known = f"a gain of {max(outlook.detectable, 0.01):.2f} or more" if outlook.detectable else "no gain"
     needed = f"{outlook.patients_needed:,}" if outlook.patients_needed else "more than 100,000"
     return [
         f"  against {one.words.format(comparator=display_name(settings.comparator))}",
         *table,
-        f"    A gain is detected with {POWER:.0%} power {known}; {settings.smallest_gain:g} takes {needed} patients.",
+        f"    It detects {known} with {POWER:.0%} power; a gain of {settings.smallest_gain:g} takes {needed} patients.",
     ]
