@@ -114,5 +114,5 @@ def test_the_plan_says_what_it_assumes_and_promises_no_gain_of_zero():
 
 def test_a_very_small_gain_of_interest_is_not_printed_as_zero():
     said = "\n".join(plan_lines(40, N_DRAWS, Verdict(smallest_gain=0.001), "potassium"))
-    assert "; 0.001 takes" in said
+    assert "; a gain of 0.001 takes" in said
     assert "a gain of 0.001, the smallest" in said
