@@ -77,8 +77,9 @@ def test_what_is_lost_is_named_with_its_reason(config, tmp_path, recording):
     (tmp_path / "G-7-0.hea").write_text("nonsense\n")
     lines = list(check_lines(study))
     assert "recordings: 44 of 46 recordings can be read" in lines
-    (lost,) = (line for line in lines if line.strip().startswith("HN-0000-2 "))
-    assert "not used: file missing: " in lost
+    (lost,) = (line for line in lines if line.startswith("  not used: HN-0000-2 (recordings.csv, line 44): "))
+    assert lost.endswith("HN-0000-2.dat does not exist")
+    assert lines[-1] == "the study can run, without 2 recordings and 2 draws (see above)"
     assert any(line.split() == ["HN-0000", "2", "3", "too", "few"] for line in lines)
 
 
@@ -122,11 +123,6 @@ def test_people_are_counted_by_the_tables_before_anything_is_fetched(config, tmp
 def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert main(["check", "studies/mimic3.yaml"]) == 0
-    assert (
-        "credentials for physionet.org: none, which is right only for open data (docs/mimic3.md)"
-        in capsys.readouterr().out
-    )
     monkeypatch.setenv("PHYSIONET_USERNAME", "somebody")
     monkeypatch.setenv("PHYSIONET_PASSWORD", "secret-word")
     assert main(["check", "studies/mimic3.yaml"]) == 0
@@ -135,12 +131,112 @@ def test_credentials_are_told_and_never_shown(monkeypatch, capsys, tmp_path):
     assert "secret-word" not in out + err
 
 
+@pytest.mark.parametrize("name", ["mimic3", "mimic4"])
+def test_a_study_that_lacks_its_credentials_cannot_run_and_says_which(monkeypatch, capsys, tmp_path, name):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    assert main(["check", f"studies/{name}.yaml", "--config", f"results={tmp_path}"]) == 1
+    out, err = capsys.readouterr()
+    assert "credentials for physionet.org: none\n" in out
+    assert err.startswith("kalemia: the study cannot run: config: source.tables: https://physionet.org/files/mimic")
+    assert "set PHYSIONET_USERNAME and PHYSIONET_PASSWORD, or add a line to ~/.netrc" in err
+
+
+@pytest.mark.parametrize("name", ["mimic3-demo", "mimic4-demo", "vitaldb"])
+def test_what_an_open_study_does_not_know_yet_is_told_with_what_makes_it_known(monkeypatch, capsys, tmp_path, name):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    assert main(["check", f"studies/{name}.yaml", "--config", f"results={tmp_path}"]) == 0
+    unknown, how = capsys.readouterr().out.splitlines()[-3:-1]
+    assert unknown.startswith("draws, people, claims and generic network: not known yet; still to be downloaded: ")
+    assert how == (
+        "  `kalemia fetch` with the same arguments downloads them, as"
+        f" `snakemake ... -- {tmp_path}/cohort/draws.parquet` does; then check again"
+    )
+
+
+def test_a_wrong_unit_is_told_with_file_line_value_and_the_units_that_are_read(config, tmp_path, recording):
+    """The last names another unit than its file is in, which only its samples show."""
+    study = _own_study(config, tmp_path, recording, _many(1), personal_min_draws=3)
+    table = tmp_path / "recordings.csv"
+    head, *lines = table.read_text().splitlines()
+    units = ["mmV", "uV", "mV", *[""] * (len(lines) - 3)]
+    table.write_text("\n".join([f"{head},unit", *map(",".join, zip(lines, units, strict=True))]) + "\n")
+    said = [line for line in check_lines(study) if line.startswith("  not used: ")]
+    assert said == [
+        "  not used: G-0-0 (recordings.csv, line 2): unit 'mmV' (column unit of recordings.csv, line 2) is not a unit"
+        " of voltage; write mV, uV, nV or V",
+        "  not used: G-1-0 (recordings.csv, line 3): its waves are 0.000958 mV high, not 0.05 to 20: the lead was off,"
+        " or its unit uV (column unit of recordings.csv, line 3) or gain is wrong",
+    ]
+    text = "\n".join(check_lines(study))
+    assert "  not read: 1 draw: not in millivolts" in text
+    assert "  not read: 1 draw: implausible amplitude" in text
+
+
+def test_a_value_that_cannot_be_used_is_told_with_its_line_and_what_is_written(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, _many(1), personal_min_draws=3)
+    table = tmp_path / "potassium.csv"
+    head, *lines = table.read_text().splitlines()
+    units = ["mg/L", "", *["mmol/L"] * (len(lines) - 2)]
+    lines[1] = lines[1].replace(",6.1", ",ERROR")
+    table.write_text("\n".join([f"{head},unit", *map(",".join, zip(lines, units, strict=True))]) + "\n")
+    said = [line for line in check_lines(study) if "not used, " in line]
+    assert said == [
+        "  1 value not used, no value: potassium.csv, line 3: ERROR",
+        "  1 value not used, other unit: potassium.csv, line 2: 4.1 mg/L; its unit must be mEq/L or mmol/L",
+    ]
+
+
+def test_subjects_of_one_table_alone_are_named_and_names_that_are_nearly_the_same(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, _many(1) | {f"X{i}": [4.1] for i in range(6)}, personal_min_draws=3)
+    table = tmp_path / "potassium.csv"
+    text = table.read_text().replace("G-3,", "g 03,")
+    table.write_text("\n".join(line for line in text.splitlines() if not line.startswith("X")) + "\n")
+    lines = list(check_lines(study))
+    assert "subjects with blood samples and no recording: 'g 03'" in lines
+    assert "subjects with recordings and no blood sample: 'G-3', 'X0', 'X1', 'X2', 'X3' and 2 more" in lines
+    assert "  if 'G-3' of recordings.csv and 'g 03' of potassium.csv are one person, write one name" in lines
+
+
+@pytest.mark.parametrize("name", ["recordings.csv", "potassium.csv"])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.mkdir(), "is a folder; a file is expected"),
+        (lambda path: path.touch(), "is empty"),
+        (lambda path: None, "does not exist"),
+    ],
+)
+def test_a_table_that_is_no_file_is_told(config, tmp_path, recording, name, make, said):
+    study = _own_study(config, tmp_path, recording, {"A": [6.1]})
+    (tmp_path / name).unlink()
+    make(tmp_path / name)
+    with pytest.raises(UserError) as caught:
+        list(check_lines(study))
+    assert str(caught.value).startswith(f"the study cannot run: {tmp_path / name} {said}; docs/own-recordings.md")
+
+
+def test_a_study_file_that_nobody_edited_says_what_to_do(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(ROOT)
+    assert main(["check", "studies/own.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        "kalemia: the study cannot run: config: source.waveforms: own does not exist; name your folder: edit a copy of"
+        " studies/own.yaml, or add --config 'source={waveforms: FOLDER, tables: FOLDER}'\n"
+    )
+    (tmp_path / "file").touch()
+    places = f"source={{waveforms: {tmp_path}/file, tables: {tmp_path}}}"
+    assert main(["check", "studies/own.yaml", "--config", places]) == 1
+    assert f"source.waveforms: {tmp_path}/file is a file; a folder is expected" in capsys.readouterr().err
+
+
 def test_without_personal_networks_the_claims_about_the_generic_one_are_told(config, tmp_path, recording):
     lines = list(check_lines(_own_study(config, tmp_path, recording, _many(0), personal_min_draws=None)))
     assert "personal networks: none, because populations.personal_min_draws is null" in lines
     of_test = next(line for line in lines if line.startswith("generic network")).rsplit("test ", 1)[1]
     positive, negative = map(int, of_test.split(" + "))
-    assert lines[-1] == (
+    assert lines[-2] == (
         f"claims about the generic network: its test lacks {plural(MIN_PEOPLE - positive, 'more person')} with positive"
         f" draws and {plural(MIN_PEOPLE - negative, 'more person')} with negative draws"
     )

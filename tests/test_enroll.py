@@ -61,7 +61,7 @@ def test_who_cannot_be_enrolled_is_told_so_in_one_line_and_nothing_is_written(pl
     [
         ("personal", "own", "has a network of one patient"),
         ("own", "own", "config.json: does not exist"),
-        ("generic", "nowhere", "nowhere is not a folder"),
+        ("generic", "nowhere", "nowhere: does not exist"),
         ("generic", "generic", "recordings.csv"),
     ],
 )

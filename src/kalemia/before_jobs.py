@@ -26,14 +26,16 @@ def check_credentials(study: Study) -> None:
     source, url = describe_source(study), study.source.tables
     if not source.downloads_tables or all(Path(table).is_file() for table in source.cohort_tables()):
         return
-    is_credentialed = may_have_credentials(url, None) and not set(_CREDENTIALED).isdisjoint(
-        urlsplit(url).path.split("/")
-    )
-    if is_credentialed and not credentials(url, study.source.credentials_host) and not get_netrc_auth(url):
+    if is_credentialed(url) and not credentials(url, study.source.credentials_host) and not get_netrc_auth(url):
         raise UserError(
             f"config: source.tables: {url} is for credentialed users; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD,"
             " or add a line to ~/.netrc (docs/mimic3.md)"
         )
+
+
+def is_credentialed(url: str) -> bool:
+    """Whether a URL is of a database that only credentialed users may read."""
+    return may_have_credentials(url, None) and not set(_CREDENTIALED).isdisjoint(urlsplit(url).path.split("/"))
 
 
 def check_disk(study: Study) -> None:

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kalemia.before_jobs import check_credentials, is_credentialed
 from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
+from kalemia.cohort.inclusion_flow import CHOICES, STEP_BY_REASON
 from kalemia.cohort.labs import build_draws
 from kalemia.cohort.populations import is_personal
-from kalemia.cohort.select_cohort import select_draws
+from kalemia.cohort.select_cohort import select_draws, unusable_lines
 from kalemia.cohort.subject_names import SubjectNames
 from kalemia.core.config import ROLLING, Study, is_url
 from kalemia.core.errors import UserError
@@ -24,11 +26,12 @@ from kalemia.personal.arms import draws_by_subject
 from kalemia.personal.episodes import labeled_in_time_order
 from kalemia.personal.splits import count_runs, split_draws
 from kalemia.run_plan import disk_mb
-from kalemia.sources.description import SourceDescription
+from kalemia.sources.description import LoneSubjects, RecordingRow, SourceDescription
 from kalemia.sources.registry import describe_source
 from kalemia.sources.remote.download_tables import credentials
 
 _MAX_ROWS = 30  # of a table; what is not used is always shown
+_MAX_NAMES = 5
 _BYTES_A_MINUTE = 1e5  # of ECG: excerpt, beats and what is made of them, measured on the default study
 _CONTROL_OF = {"n_shifted": "shifted", "n_strangers": "stranger"}  # what the rule counts -> negative control
 _CLASSES = {"positive": 1, "negative": 0, "neither": None}
@@ -39,35 +42,47 @@ def check_lines(study: Study) -> Iterator[str]:
 
     Opens the user's own recordings and local tables, and asks no server for anything.
     """
+    try:
+        yield from _lines(study)
+    except UserError as error:
+        raise UserError(f"the study cannot run: {error}") from None
+
+
+def _lines(study: Study) -> Iterator[str]:
     description = describe_source(study)
     description.check()
     yield f"study {study.study}: {description.description}; results go to {study.results}"
     yield from _credential_lines(study)
+    check_credentials(study)
     tables = description.cohort_tables()
     missing = [table for table in tables if not Path(table).is_file()]
-    if missing and (description.is_simulated or description.downloads_tables):
-        what = "the patients are simulated" if description.is_simulated else "the tables are downloaded"
-        yield f"draws: known when the first job is done: {what}"
+    if missing:  # they are simulated or downloaded, as the tables of a folder are there
+        yield from _unknown_lines(study, description, len(missing))
         yield from _disk_lines(study, 1e6 * disk_mb(study), "study")
         return
-    if missing:
-        raise UserError(
-            f"the study cannot run: {missing[0]} does not exist; docs/own-recordings.md describes what is needed"
-        )
     yield f"tables: {join_with_and(tables)}"
-    yield from _recording_lines(description)
-    draws = _draws(study, description)
+    rows = list(description.recording_rows())
+    yield from _recording_lines(description, rows)
+    yield from _lone_subject_lines(description.lone_subjects())
+    draws = _draws(study, description, {row.name: row.reason for row in rows if row.reason})
     names = SubjectNames({subject_name(number): name for number, name in description.subject_names().items()})
     yield from _draw_lines(draws)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"])) if _is_matched(draws) else draws.slice(0, 0)
     yield from _disk_lines(study, len(to_read) * study.cohort.window_minutes * _BYTES_A_MINUTE, "ECG")
     yield from _people_lines(study, draws, names)
     if not _is_matched(draws):
-        yield "claims and generic network: known when the headers of the recordings have been read over the network"
+        yield (
+            f"claims and generic network: not known yet, because the headers of the recordings are at"
+            f" {description.waveforms}; `snakemake ... -- {study.results}/cohort/draws.parquet` reads them"
+        )
         return
     if study.populations.personal_min_draws:
         yield from _claim_lines(study, draws_by_subject(_of_population(to_read, "personal")))
     yield from _generic_lines(study, _of_population(to_read, "generic"))
+    reasons = draws["reason"].drop_null().to_pylist()
+    n_lost = sum(row.reason is not None for row in rows), sum(STEP_BY_REASON[why] not in CHOICES for why in reasons)
+    lost = [plural(n, noun) for n, noun in zip(n_lost, ("recording", "draw"), strict=True) if n]
+    yield f"the study can run{f', without {join_with_and(lost)} (see above)' if lost else ''}"
 
 
 def _credential_lines(study: Study) -> Iterator[str]:
@@ -79,12 +94,24 @@ def _credential_lines(study: Study) -> Iterator[str]:
         if credentials(url, study.source.credentials_host):
             found = "in PHYSIONET_USERNAME and PHYSIONET_PASSWORD"
         else:
-            found = "in netrc" if get_netrc_auth(url) else "none, which is right only for open data (docs/mimic3.md)"
+            none = "none" if any(map(is_credentialed, filter(None, places))) else "none, and open data need none"
+            found = "in netrc" if get_netrc_auth(url) else none
         yield f"credentials for {host}: {found}"
 
 
-def _recording_lines(description: SourceDescription) -> Iterator[str]:
-    rows = list(description.recording_rows())
+def _unknown_lines(study: Study, description: SourceDescription, n_missing: int) -> Iterator[str]:
+    """What is not known before the tables are there, and what makes it known."""
+    job = f"`snakemake ... -- {study.results}/cohort/draws.parquet`"
+    if description.is_simulated:
+        why, then = "the patients are simulated when the study runs", f"{job} simulates them"
+    else:
+        why = f"still to be downloaded: {plural(n_missing, 'table')} of {study.source.tables}"
+        then = f"`kalemia fetch` with the same arguments downloads them, as {job} does"
+    yield f"draws, people, claims and generic network: not known yet; {why}"
+    yield f"  {then}; then check again"
+
+
+def _recording_lines(description: SourceDescription, rows: Sequence[RecordingRow]) -> Iterator[str]:
     if description.downloads_recordings:
         yield f"recordings: at {description.waveforms}, listed and read when the jobs run"
         return
@@ -92,25 +119,53 @@ def _recording_lines(description: SourceDescription) -> Iterator[str]:
         names = description.open().recording_names()
         yield f"recordings: {plural(sum(map(len, names.values())), 'recording')} of {plural(len(names), 'person')}"
         return
-    is_used = [not note.startswith("not used") for *_, note in rows]
-    yield f"recordings: {sum(is_used)} of {plural(len(rows), 'recording')} can be read"
-    shown = [row for row, used in zip(rows, is_used, strict=True) if not used]
-    shown += [row for row, used in zip(rows, is_used, strict=True) if used][: max(0, _MAX_ROWS - len(shown))]
-    yield from _indented([("recording", "lead", "rate", "unit", "minutes", ""), *shown])
-    if len(shown) < len(rows):
-        yield f"  and {len(rows) - len(shown)} more that can be read"
+    lost, used = ([row for row in rows if (row.reason is not None) is is_lost] for is_lost in (True, False))
+    yield f"recordings: {len(used)} of {plural(len(rows), 'recording')} can be read"
+    for row in lost:
+        yield f"  not used: {row.name} ({row.place}): {row.notes}"
+    shown = used[:_MAX_ROWS]
+    cells = [(row.name, row.lead, row.rate, row.unit, row.minutes, row.notes) for row in shown]
+    yield from _indented([("recording", "lead", "rate", "unit", "minutes", ""), *cells])
+    if len(shown) < len(used):
+        yield f"  and {len(used) - len(shown)} more that can be read"
 
 
-def _draws(study: Study, description: SourceDescription) -> pa.Table:
-    """All draws; with the candidate populations, unless their recordings would have to be asked of a server."""
+def _lone_subject_lines(lone: LoneSubjects) -> Iterator[str]:
+    """Who is in one table alone, and whose name is nearly one of the other table."""
+    for has, lacks, names in (
+        ("blood samples", "recording", lone.without_recording),
+        ("recordings", "blood sample", lone.without_draw),
+    ):
+        if names:
+            more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+            yield f"subjects with {has} and no {lacks}: {', '.join(map(repr, names[:_MAX_NAMES]))}{more}"
+    for recorded, drawn in lone.alike[:_MAX_NAMES]:
+        yield f"  if {recorded!r} of recordings.csv and {drawn!r} of potassium.csv are one person, write one name"
+
+
+def _draws(study: Study, description: SourceDescription, lost: dict[str, str]) -> pa.Table:
+    """All draws; with the candidate populations, unless their recordings would have to be asked of a server.
+
+    lost: why recordings that were opened cannot be used; no draw of theirs is to be read.
+    """
     source = description.open()
     if description.matches_by_tables or not description.downloads_recordings:
-        return select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
+        draws = select_draws(source, study.analyte, study.cohort, study.populations, study.seed)[0]
+        return _without_recordings(draws, lost)
     draws = build_draws(source.analyte_rows(study.analyte.items), study.analyte)
     by_code = source.excluded_by_code() if study.cohort.exclude_codes else {}
     coded = pa.array([by_code.get(subject) for subject in draws["subject_id"].to_pylist()], pa.string())
     place = draws.column_names.index("reason")
     return draws.set_column(place, "reason", pc.coalesce(draws["reason"], coded))
+
+
+def _without_recordings(draws: pa.Table, lost: dict[str, str]) -> pa.Table:
+    """The draws, those of lost recordings with a reason and without a recording."""
+    rows = draws.to_pylist()
+    for row in rows:
+        if row["recording"] in lost:
+            row |= {"reason": row["reason"] or lost[row["recording"]], "recording": None, "candidate_population": None}
+    return pa.Table.from_pylist(rows, draws.schema)
 
 
 def _is_matched(draws: pa.Table) -> bool:
@@ -128,6 +183,7 @@ def _draw_lines(draws: pa.Table) -> Iterator[str]:
     yield f"  {what}: {plural(len(usable), 'draw')} of {people} ({of_class})"
     for reason, n in Counter(draws["reason"].drop_null().to_pylist()).most_common():
         yield f"  not read: {plural(n, 'draw')}: {reason}"
+    yield from (f"  {line}" for line in unusable_lines(draws)) if _is_matched(draws) else ()
 
 
 def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterator[str]:
@@ -204,7 +260,7 @@ def _generic_lines(study: Study, rows: Sequence[dict]) -> Iterator[str]:
     lacking = [f"no {label} draw in {split}" for split, of in splits.items() for label, n in of.items() if not n]
     if lacking:
         raise UserError(
-            f"the study cannot run: the generic network has {join_with_and(lacking)}; it needs at least three"
+            f"the generic network has {join_with_and(lacking)}; it needs at least three"
             " people of each class, or another populations.generic_split"
         )
     few = {label: n for label, n in splits["test"].items() if n < MIN_PEOPLE}
@@ -216,10 +272,11 @@ def _disk_lines(study: Study, needed: float, what: str) -> Iterator[str]:
     """Free disk and the bytes needed; raises `UserError` if there is too little."""
     folder = Path(study.results).absolute()
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
-    about = f"; the {what} takes about {needed / 1e9:.1f} GB" if needed else ""
+    size = f"{needed / 1e9:.1f} GB" if needed >= 1e8 else f"{max(1, needed / 1e6):.0f} MB"
+    about = f"; the {what} takes about {size}" if needed else ""
     yield f"disk: {free / 1e9:.1f} GB are free at {study.results}{about}"
     if free < needed:
-        raise UserError("the study cannot run: too little disk is free; set `results` to a folder with more")
+        raise UserError("too little disk is free; set `results` to a folder with more")
 
 
 def _of_population(draws: pa.Table, population: str) -> list[dict]:

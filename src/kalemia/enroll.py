@@ -20,6 +20,7 @@ from kalemia.models.export_model import export_model
 from kalemia.models.import_generic import check_is_generic, fitting_study
 from kalemia.models.model_folder import read_model_config
 from kalemia.models.registry import Registry
+from kalemia.sources.description import says_no_folder
 from kalemia.sources.registry import describe_source
 
 ARM = "forward"
@@ -63,6 +64,8 @@ def enrollment_study(model: str | Path, recordings: str | Path, min_draws: int |
     trained = read_model_config(model)
     check_is_generic(model, trained)
     place = str(Path(recordings).resolve())
+    if not Path(place).is_dir():
+        raise UserError(f"--recordings {recordings}: {says_no_folder(place)}")
     study = fitting_study(trained, Study())
     needed = study.populations.personal_min_draws if min_draws is None else min_draws
     study = dataclasses.replace(

@@ -39,7 +39,8 @@ def test_a_missing_place_and_a_missing_folder_are_named(config):
     for kind in SOURCES.keys() - {"simulated"}:
         assert _error(config, kind=kind) == f"config: source.waveforms: must be given when source.kind is {kind}"
         error = _error(config, kind=kind, waveforms="/nowhere", tables="/nowhere")
-        assert error == "config: source.tables: /nowhere is not a folder"
+        key, advice = ("waveforms", "; name your folder: ") if kind == "local" else ("tables", "")
+        assert error.startswith(f"config: source.{key}: /nowhere does not exist{advice}")
 
 
 @pytest.mark.parametrize("kind", ["physionet", "mimic4", "vitaldb"])
@@ -100,7 +101,7 @@ def test_user_recordings_change_with_the_files_of_their_subjects(config, tmp_pat
     (kind,) = SOURCES.keys() - {"simulated", "physionet", "mimic4", "vitaldb"}
     source = _describe(config, kind=kind, waveforms=str(tmp_path), tables=str(tmp_path))
     (tmp_path / "recordings.csv").write_text("subject,path\n7,a.csv\n7,b.csv\n8,c\n")
-    for name in ("a.csv", "c.hea", "c.dat"):
+    for name in ("a.csv", "c.hea", "c.dat", "potassium.csv"):
         (tmp_path / name).touch()
     files = [f"{tmp_path}/{name}" for name in ("recordings.csv", "a.csv", "c.hea", "c.dat")]
     assert source.input_files() == files

@@ -336,6 +336,30 @@ def test_one_odd_recording_never_stops_the_cohort_and_has_a_line_in_the_ledger(t
     }  # fmt: skip
 
 
+def test_a_wrong_unit_in_a_table_stops_no_study_and_its_line_and_value_are_told(tmp_path, study, capsys):
+    write_wfdb(tmp_path / "a", 125)
+    recordings = [f"7,2024-05-{day} 08:00:00,{name},MLII,,{unit}" for day, name, unit in (
+        (17, "a", ""), (18, "b", "mmV"), (19, "c", ""))]  # fmt: skip
+    for name in ("b", "c"):
+        write_wfdb(tmp_path / name, 125)
+    draws = [f"7,2024-05-{day} 08:01:30,{value},{unit}" for day, value, unit in (
+        (17, "6.1", "mmol/L"), (18, "4.1", "mmol/L"), (19, "160", "mg/L"))]  # fmt: skip
+    source = _own(tmp_path, "\n".join(recordings) + "\n", "\n".join(["subject,time,potassium,unit", *draws]) + "\n")
+    cohort = dataclasses.replace(study.cohort, window_minutes=1.0, min_recorded_minutes=0.5, max_missing_minutes=0.5)
+    paths = [tmp_path / f"{name}.parquet" for name in ("draws", "subjects", "unreadable")]
+    write_cohort(source, study.analyte, cohort, study.populations, 1, "digest", *paths)
+    value = "potassium.csv, line 4: 160 mg/L; its unit must be mEq/L or mmol/L"
+    (lost,) = (row for row in read_table(paths[0], "draws").to_pylist() if row["reason"] == "other unit")
+    assert lost["detail"] == value
+    unit = "b: unit 'mmV' (column unit of recordings.csv, line 3) is not a unit of voltage; write mV, uV, nV or V"
+    (unread,) = read_table(paths[2], "ledger").to_pylist()
+    assert (unread["recording"], unread["reason"]) == ("b", "not in millivolts")
+    assert unread["detail"] == f"{tmp_path}/{unit}"
+    console = capsys.readouterr().err.splitlines()
+    assert f"1 value not used, other unit: {value}" in console
+    assert any(line.startswith("1 recording cannot be read: ") and "not in millivolts" in line for line in console)
+
+
 def test_the_files_of_a_study_leave_out_what_is_no_file(tmp_path, study):
     write_wfdb(tmp_path / "a", 250, seconds=10)
     os.mkfifo(tmp_path / "pipe.bdf")

@@ -140,7 +140,7 @@ def test_the_two_tables_may_be_gzipped(tmp_path, config):
 
 def test_a_folder_in_place_of_a_table_is_called_one(tmp_path):
     (tmp_path / "potassium.csv").mkdir()
-    with pytest.raises(UserError, match=r"potassium\.csv is a folder, not a file; docs/own-recordings\.md"):
+    with pytest.raises(UserError, match=r"potassium\.csv is a folder; a file is expected; docs/own-recordings\.md"):
         read_draws(tmp_path)
 
 

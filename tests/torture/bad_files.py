@@ -157,7 +157,7 @@ def _own_tables(own: Path) -> bytes:
     description.check()
     source = description.open()
     rows = list(description.recording_rows())
-    said = "noted" if any("not used" in str(row[-1]) for row in rows) else ""
+    said = "noted" if any(row.reason for row in rows) else ""
     return f"{said}{rows}{source.analyte_rows((50971,)).to_pylist()}".encode()
 
 

@@ -58,11 +58,21 @@ def is_other_unit(units: pa.ChunkedArray, analyte: Analyte) -> np.ndarray:
 
     An empty unit counts as the analyte's. mmol/L and mEq/L are one unit for ions of one charge.
     """
+    same = pa.array(_same_units(analyte))
+    plain = pc.utf8_lower(pc.replace_substring_regex(units, r"\s+", ""))
+    return pc.and_(pc.not_equal(plain, ""), pc.invert(pc.is_in(plain, same))).fill_null(False).to_numpy()
+
+
+def units_in_words(analyte: Analyte) -> str:
+    """The units in which `is_other_unit` takes values, for a message."""
+    return "mEq/L or mmol/L" if len(_same_units(analyte)) > 1 else analyte.unit
+
+
+def _same_units(analyte: Analyte) -> tuple[str, ...]:
+    """The spellings of the analyte's unit, in lower case and without spaces."""
     own = "".join(analyte.unit.lower().split())
     is_singly_charged = any(ion in analyte.name.lower() for ion in _SINGLY_CHARGED)
-    same = _AMOUNTS_PER_LITER if is_singly_charged and own in _AMOUNTS_PER_LITER else (own,)
-    plain = pc.utf8_lower(pc.replace_substring_regex(units, r"\s+", ""))
-    return pc.and_(pc.not_equal(plain, ""), pc.invert(pc.is_in(plain, pa.array(same)))).fill_null(False).to_numpy()
+    return _AMOUNTS_PER_LITER if is_singly_charged and own in _AMOUNTS_PER_LITER else (own,)
 
 
 def _matches(text: pa.ChunkedArray, pattern: str) -> np.ndarray:

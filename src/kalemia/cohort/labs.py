@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.cohort.inclusion_flow import FLAGS
-from kalemia.cohort.lab_text import contradicts, has_comparator, is_other_unit, mentions_hemolysis
+from kalemia.cohort.lab_text import contradicts, has_comparator, is_other_unit, mentions_hemolysis, units_in_words
 from kalemia.core.config import Analyte, Contamination
 from kalemia.core.errors import UserError
+from kalemia.core.wording import bounds
 
 NO_VALUE_FLAGS = FLAGS[:6]  # of draws without a reliable value at a known time
 _TEXTS = ("VALUE", "FLAG", "COMMENTS")  # columns in which the laboratory may mention hemolysis
@@ -83,6 +84,25 @@ def build_draws(rows: pa.Table, analyte: Analyte) -> pa.Table:
             "reason": pa.array(reason, pa.string()),
         }
     )
+
+
+def describe_unusable(rows: pa.Table, draws: pa.Table, analyte: Analyte) -> dict[int, str]:
+    """Draw -> its value and unit as they are written, of draws whose value cannot be used.
+
+    rows: those that `build_draws` made the draws from; their optional column PLACE names each row, as a line of a file.
+    """
+    reasons = draws.filter(pc.is_in(draws["reason"], pa.array(NO_VALUE_FLAGS)))
+    reason_of = dict(zip(reasons["draw_id"].to_pylist(), reasons["reason"].to_pylist(), strict=True))
+    must_be = {
+        "other unit": f"; its unit must be {units_in_words(analyte)}",
+        "implausible value": f"; it must be {bounds(analyte.plausible)}",
+    }
+    details = {}
+    for row in rows.filter(pc.is_in(rows["ROW_ID"], reasons["draw_id"].combine_chunks())).to_pylist():
+        written = " ".join(filter(None, (row["VALUE"], row["VALUEUOM"]))) or "nothing is written"
+        place = f"{row['PLACE']}: " if row.get("PLACE") else ""
+        details[row["ROW_ID"]] = f"{place}{written}{must_be.get(reason_of[row['ROW_ID']], '')}"
+    return details
 
 
 def find_contaminated(subject: np.ndarray, time_h: np.ndarray, values: np.ndarray, rule: Contamination) -> np.ndarray:

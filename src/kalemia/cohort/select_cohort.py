@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalemia.cohort.inclusion_flow import OUTSIDE_ADMISSIONS
-from kalemia.cohort.labs import build_draws
+from kalemia.cohort.labs import NO_VALUE_FLAGS, build_draws, describe_unusable
 from kalemia.cohort.matching import (
     Match,
     Unmatched,
@@ -31,6 +32,7 @@ from kalemia.sources.remote.fetch_notice import announce_fetch
 log = logging.getLogger(__name__)
 
 _USUAL_HEADER_BYTES = 2000
+_MAX_TOLD = 5  # values of a reason; the ledger has all
 SUBJECT_COLUMNS = ("subject_id", "candidate_population")
 
 
@@ -52,6 +54,8 @@ def write_cohort(
     """
     draws, unreadable = select_draws(source, analyte, cohort, populations, seed)
     _tell_lost(unreadable)
+    for line in unusable_lines(draws):
+        log_and_print(line)
     to_read = draws.filter(pc.is_valid(draws["candidate_population"]))
     _announce_ecg(source, to_read, cohort.lead)
     subjects = sorted({*zip(*(to_read[name].to_pylist() for name in SUBJECT_COLUMNS), strict=True)})
@@ -68,6 +72,16 @@ def _tell_lost(ledger: list[dict]) -> None:
     if lost:
         counts = list_counts(dict(Counter(lost).most_common()))
         log_and_print(f"{plural(len(lost), 'recording')} cannot be read: {counts}; cohort/ledger.csv will say which")
+
+
+def unusable_lines(draws: pa.Table) -> Iterator[str]:
+    """For each reason, how many values cannot be used, and the first of them."""
+    draws = draws.sort_by("draw_id")
+    for reason in NO_VALUE_FLAGS:
+        details = draws.filter(pc.equal(draws["reason"], reason))["detail"].to_pylist()
+        if details:
+            more = f"; and {len(details) - _MAX_TOLD:,} more" if len(details) > _MAX_TOLD else ""
+            yield f"{plural(len(details), 'value')} not used, {reason}: {'; '.join(details[:_MAX_TOLD])}{more}"
 
 
 def _announce_ecg(source: Source, draws: pa.Table, lead: str) -> None:
@@ -88,14 +102,19 @@ def select_draws(
     source: Source, analyte: Analyte, cohort: Cohort, populations: Populations, seed: int
 ) -> tuple[pa.Table, list[dict]]:
     """Every draw as in ``cohort/draws.parquet``, and ledger rows of recordings; raises `UserError` if none is left."""
-    draws = build_draws(source.analyte_rows(analyte.items), analyte)
+    rows = source.analyte_rows(analyte.items)
+    draws = build_draws(rows, analyte)
+    unusable = describe_unusable(rows, draws, analyte)
     subject, reason = draws["subject_id"].to_pylist(), draws["reason"].to_pylist()
     if cohort.exclude_codes:
         reason_by_code = source.excluded_by_code()
         reason = [r or reason_by_code.get(subject[i]) for i, r in enumerate(reason)]
     found, unreadable = _match_recordings(draws, subject, reason, source, cohort)
     reason = [of.reason if isinstance(of, Unmatched) else why for of, why in zip(found, reason, strict=True)]
-    detail = [of.detail if isinstance(of, Unmatched) else None for of in found]
+    detail = [
+        of.detail if isinstance(of, Unmatched) else unusable.get(draw_id)
+        for of, draw_id in zip(found, draws["draw_id"].to_pylist(), strict=True)
+    ]
     matches = [of if isinstance(of, Match) else None for of in found]
     candidate = _assign_candidates(subject, draws["label"].to_pylist(), reason, cohort, populations, seed)
     if not any(candidate):

@@ -1,14 +1,39 @@
 """The description of a study's source for rules, scripts and pages; it opens no recording and no connection."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kalemia.core.config import Study, is_url
 from kalemia.core.errors import UserError
 from kalemia.sources import Source
 from kalemia.sources.people import People
+
+
+class RecordingRow(NamedTuple):
+    """A recording that `kalemia check` opened.
+
+    place: the line that names it; notes: what the ledger says of it; reason: why it is not used, None if it is.
+    """
+
+    name: str
+    place: str
+    lead: str
+    rate: str = ""
+    unit: str = ""
+    minutes: str = ""
+    notes: str = ""
+    reason: str | None = None
+
+
+class LoneSubjects(NamedTuple):
+    """Names of subjects with draws and no recording, with recordings and no draw, and pairs that may be one person."""
+
+    without_recording: Sequence[str] = ()
+    without_draw: Sequence[str] = ()
+    alike: Sequence[tuple[str, str]] = ()
 
 
 class SourceDescription(ABC):
@@ -70,7 +95,7 @@ class SourceDescription(ABC):
                 raise UserError(f"config: source.{key}: must be given when source.kind is {self.study.source.kind}")
             self.check_place(key, place)
         if not self.downloads_tables and not Path(self.tables_folder).is_dir():
-            raise UserError(f"config: source.tables: {self.tables_folder} is not a folder")
+            raise UserError(f"config: source.tables: {self.tables_folder} {says_no_folder(self.tables_folder)}")
 
     def check_place(self, key: str, place: str) -> None:
         """Raise `UserError` if source.waveforms or source.tables is not a place that this kind of source reads."""
@@ -127,12 +152,13 @@ class SourceDescription(ABC):
         """The local path of a clinical table by its name; raises `UserError` if it is missing."""
         raise UserError(f"source.kind {self.study.source.kind}: has no table {name}")
 
-    def recording_rows(self) -> Iterator[tuple[str, ...]]:
-        """For `kalemia check`: name, lead, rate, unit, minutes of each recording, and what the ledger says of it.
-
-        None where there are too many to be opened.
-        """
+    def recording_rows(self) -> Iterator[RecordingRow]:
+        """For `kalemia check`: each recording as its file describes it; none where there are too many to be opened."""
         return iter(())
+
+    def lone_subjects(self) -> LoneSubjects:
+        """The subjects of one table that the other lacks, where people write both."""
+        return LoneSubjects()
 
     def subject_names(self) -> dict[int, str]:
         """Number -> name of the subjects that people call otherwise than `kalemia.core.paths.subject_name` does."""
@@ -145,3 +171,8 @@ class SourceDescription(ABC):
     @abstractmethod
     def open(self) -> Source:
         """The source, ready to be read; a remote one is not contacted yet."""
+
+
+def says_no_folder(path: str | Path) -> str:
+    """What a path is that should be a folder and is not."""
+    return "is a file; a folder is expected" if Path(path).exists() else "does not exist"

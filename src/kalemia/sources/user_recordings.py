@@ -11,16 +11,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from kalemia.core.config import is_url
 from kalemia.core.control_analytes import CONTROL_ANALYTES
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_id
 from kalemia.core.schemas import RATE_HZ
 from kalemia.sources import LeadExcerpt, Recording, Segment, Spans, UnreadableRecordingError
-from kalemia.sources.csv_tables.lines import Line
+from kalemia.sources.csv_tables.lines import Line, says_no_file
 from kalemia.sources.csv_tables.user_tables import (
+    ABOUT,
     POTASSIUM,
     RECORDINGS,
     Draw,
+    alike_subjects,
     name_subjects,
     read_control,
     read_draws,
@@ -28,12 +31,14 @@ from kalemia.sources.csv_tables.user_tables import (
     refuse_mixed_zones,
     table_file,
 )
-from kalemia.sources.description import SourceDescription
+from kalemia.sources.description import LoneSubjects, RecordingRow, SourceDescription, says_no_folder
 from kalemia.sources.formats.file_signal import is_file
 from kalemia.sources.resampling import resampled_samples
 from kalemia.sources.signal_files import Signal, Stated, file_kind, open_signal, parse_rate, read_excerpt
 
 log = logging.getLogger(__name__)
+
+_N_PIECES, _PIECE_S = 5, 10  # of a recording that `kalemia check` looks at
 
 
 class UserRecordingsDescription(SourceDescription):
@@ -41,6 +46,14 @@ class UserRecordingsDescription(SourceDescription):
 
     description = "the user's own recordings"
     shares_draw_ids = False  # they are lines of a file
+
+    def check(self) -> None:
+        """As of every source; a folder that is not there is most often the one that the study file came with."""
+        for key, place in (("waveforms", self.study.source.waveforms), ("tables", self.study.source.tables)):
+            if place and not is_url(place) and not Path(place).is_dir():
+                advice = "edit a copy of studies/own.yaml, or add --config 'source={waveforms: FOLDER, tables: FOLDER}'"
+                raise UserError(f"config: source.{key}: {place} {says_no_folder(place)}; name your folder: {advice}")
+        super().check()
 
     def input_files(self, subjects: Iterable[str] | None = None) -> list[str]:
         """recordings.csv, and the files that it names for the subjects."""
@@ -54,29 +67,42 @@ class UserRecordingsDescription(SourceDescription):
     def missing_files(self) -> list[str]:
         """Of its two tables; a missing recording stops no study."""
         return [
-            f"{path} does not exist; docs/own-recordings.md describes what is needed"
+            f"{path} {says_no_file(path)}; {ABOUT}"
             for path in (table_file(self.waveforms, RECORDINGS), table_file(self.tables_folder, POTASSIUM))
             if not path.is_file()
         ]
 
     def cohort_tables(self) -> list[str]:
+        if missing := self.missing_files():
+            raise UserError(missing[0])
         return [str(table_file(self.tables_folder, POTASSIUM))]
 
     def open(self) -> "UserRecordings":
         return UserRecordings(self.waveforms, self.tables_folder)
 
-    def recording_rows(self) -> Iterator[tuple[str, ...]]:
+    def recording_rows(self) -> Iterator[RecordingRow]:
         source = self.open()
         for name in chain.from_iterable(source.recording_names().values()):
-            lead = source.lead_of(name)
+            place, lead = source.place_of(name), source.lead_of(name)
             try:
                 signal = source.signal(name)
+                source.check_pieces(name)
             except UnreadableRecordingError as error:
-                yield name, lead, "", "", "", f"not used: {error}"
+                detail = error.detail.removeprefix(f"{Path(self.waveforms) / name}: ")
+                yield RecordingRow(name, place, lead, notes=detail, reason=error.reason)
                 continue
             minutes = f"{signal.n_samples / float(signal.rate_hz) / 60:.1f}"
             notes = "; ".join(reason for reason, _ in signal.notes)
-            yield name, lead, f"{float(signal.rate_hz):g} Hz", signal.unit, minutes, notes
+            yield RecordingRow(name, place, lead, f"{float(signal.rate_hz):g} Hz", signal.unit, minutes, notes)
+
+    def lone_subjects(self) -> LoneSubjects:
+        source = self.open()
+        recorded, drawn = set(source.recording_names()), source.drawn_subjects()
+        without_recording, without_draw = (
+            [name for number, name in source.subject_names.items() if number in lone]
+            for lone in (drawn - recorded, recorded - drawn)
+        )
+        return LoneSubjects(without_recording, without_draw, alike_subjects(without_draw, without_recording))
 
     def subject_names(self) -> dict[int, str]:
         return self.open().subject_names
@@ -148,6 +174,22 @@ class UserRecordings:
         n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
         segment = Segment(Path(name).stem, 0, n_samples)
         return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,), notes=signal.notes)
+
+    def drawn_subjects(self) -> set[int]:
+        """The subjects of potassium.csv."""
+        return {draw.subject_id for draw in self._draws}
+
+    def check_pieces(self, name: str) -> None:
+        """Read five short pieces of a recording; raises `UnreadableRecordingError` as the ECG of a draw does."""
+        signal = self.signal(name)
+        length = _PIECE_S // 2 * int(2 * signal.rate_hz)  # whole stretches, as the amplitude is judged by
+        starts = np.linspace(0, max(0, signal.n_samples - length), _N_PIECES).astype(int).tolist()
+        pieces_mv = [signal.read_mv(start, min(start + length, signal.n_samples)) for start in starts]
+        signal.check_amplitude(np.concatenate(pieces_mv), float(signal.rate_hz), self._rows[name].path)
+
+    def place_of(self, name: str) -> str:
+        """The line of recordings.csv that names a recording."""
+        return self._rows[name].place
 
     def lead_of(self, name: str) -> str:
         """The lead that recordings.csv lists for a recording."""
@@ -233,5 +275,6 @@ def _lab_rows(draws: Sequence[Draw], item: int) -> pa.Table:
         "VALUENUM": pa.array([draw.number for draw in draws], pa.float64()),
         "VALUEUOM": pa.array([draw.unit for draw in draws], pa.string()),
         "COMMENTS": pa.array([draw.comments for draw in draws], pa.string()),
+        "PLACE": pa.array([draw.place for draw in draws], pa.string()),
     }
     return pa.table(columns)

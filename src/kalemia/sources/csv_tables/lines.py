@@ -72,8 +72,9 @@ def read_lines(path: Path, columns: tuple[str, ...], about: str, optional: tuple
     ignored. `about` ends the messages about what is missing. Raises `UserError`.
     """
     if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise UserError(f"{path} {what}; {about}")
+        raise UserError(f"{path} {says_no_file(path)}; {about}")
+    if not path.stat().st_size:
+        raise UserError(f"{path} is empty; {about}")
     with open_csv(path) as table:
         missing = [column for column in columns if table.place(column) is None]
         if missing:
@@ -87,6 +88,11 @@ def read_lines(path: Path, columns: tuple[str, ...], about: str, optional: tuple
             table.place(name)  # raises for a name that occurs twice
         lines = [line for block in table.blocks() for line in _lines_of(path, names, block)]
     return [line for line in lines if any(line.cells.values())]
+
+
+def says_no_file(path: Path) -> str:
+    """What a path is that should be a file and is not."""
+    return "is a folder; a file is expected" if path.is_dir() else "does not exist"
 
 
 def _refuse_misspelled(path: Path, names: list[str], known: tuple[str, ...]) -> None:

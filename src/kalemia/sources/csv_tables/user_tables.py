@@ -11,7 +11,7 @@ from kalemia.sources.csv_tables.lines import Line, read_lines
 from kalemia.sources.csv_tables.spellings import MAX_SUBJECT, read_number
 
 RECORDINGS, POTASSIUM = "recordings.csv", "potassium.csv"
-_ABOUT = "docs/own-recordings.md describes the two files that are needed"
+ABOUT = "docs/own-recordings.md describes the two files that are needed"
 _COMMENTS = ("comments", "comment", "notes", "note", "remarks", "remark", "flags", "flag")
 _HEMOLYZED = ("hemolyzed", "haemolysed", "hemolysed", "haemolyzed", "hemolysis", "haemolysis")
 _OPTIONAL = ("unit", *_COMMENTS, *_HEMOLYZED)  # columns of potassium.csv
@@ -20,7 +20,10 @@ _YES, _NO = ("yes", "y", "true", "1", "1.0", "x"), ("no", "n", "false", "0", "0.
 
 @dataclass(frozen=True)
 class Draw:
-    """A line of potassium.csv: `subject` and `value` as written, the others None if there is nothing."""
+    """A line of potassium.csv: `subject` and `value` as written, the others None if there is nothing.
+
+    place: the line, for messages.
+    """
 
     subject: str
     subject_id: int
@@ -29,6 +32,7 @@ class Draw:
     number: float | None
     unit: str | None
     comments: str | None
+    place: str
 
 
 def table_file(folder: str | Path, name: str) -> Path:
@@ -39,18 +43,18 @@ def table_file(folder: str | Path, name: str) -> Path:
 
 def read_recordings(folder: Path, columns: tuple[str, ...]) -> list[Line]:
     """The lines of recordings.csv, which must have some columns."""
-    return read_lines(table_file(folder, RECORDINGS), columns, _ABOUT, ("start", "lead", "rate", "unit"))
+    return read_lines(table_file(folder, RECORDINGS), columns, ABOUT, ("start", "lead", "rate", "unit"))
 
 
 def read_draws(folder: Path) -> list[Draw]:
     """The blood samples of potassium.csv, in its order."""
-    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), _ABOUT, _OPTIONAL)
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", "potassium"), ABOUT, _OPTIONAL)
     return [_draw(line, "potassium") for line in lines]
 
 
 def read_control(folder: Path, control: str) -> list[Draw]:
     """The values of another analyte in a column of potassium.csv with its name, without remarks on potassium."""
-    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", control), _ABOUT, _OPTIONAL)
+    lines = read_lines(table_file(folder, POTASSIUM), ("subject", "time", control), ABOUT, _OPTIONAL)
     return [replace(_draw(line, control), unit=None, comments=None) for line in lines if line[control]]
 
 
@@ -64,6 +68,7 @@ def _draw(line: Line, analyte: str) -> Draw:
         _number(line.where, analyte, value),
         line["unit"] or None,
         "; ".join(filter(None, [*(line[name] for name in _COMMENTS), _hemolysis(line)])) or None,
+        line.place,
     )
 
 
@@ -95,6 +100,20 @@ def name_subjects(subjects: Iterable[tuple[int, str]]) -> dict[int, str]:
         if names.setdefault(number, name) != name and number > MAX_SUBJECT:
             raise UserError(f"subjects {names[number]!r} and {name!r} cannot be told apart; rename one of them")
     return names
+
+
+def alike_subjects(some: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ only in case, spaces, hyphens or leading zeros.
+
+    >>> alike_subjects(["AB-3", "C"], ["ab 003", "D"])
+    [('AB-3', 'ab 003')]
+    """
+    by_key = {_plain_name(name): name for name in others}
+    return [(name, by_key[_plain_name(name)]) for name in some if _plain_name(name) in by_key]
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_-]", "", name).casefold())
 
 
 def refuse_mixed_zones(times: dict[str, list[datetime]]) -> bool:
