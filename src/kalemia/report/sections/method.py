@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kalemia.cohort.inclusion_flow import describe_window
 from kalemia.core.config import Study
-from kalemia.core.wording import bounds, plural
+from kalemia.core.wording import bounds, display_name, plural
 from kalemia.report import chiu2022 as paper
 from kalemia.report.formatting import PROTOCOLS
 from kalemia.report.results import StudyResults
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 def build(study: Study, data: StudyResults, notes: Notes) -> dict:
     """One line per step."""
-    return {"steps": steps(study), "protocols": PROTOCOLS, "paper": paper}
+    return {"steps": steps(study), "protocols": PROTOCOLS, "paper": paper, "display_name": display_name}
 
 
 def steps(study: Study) -> list[Step]:
@@ -116,7 +116,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Trained part of the network",
             "a fresh last layer and the last blocks",
-            f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains last_stages",
+            f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains the last stages",
         ),
         Step("Learning rate of a round", NOT_REPORTED, _by_arm({arm: f"{of.learning_rate:g}" for arm, of in arms})),
         Step(
