@@ -257,3 +257,11 @@ def test_vitaldb_is_counted_by_its_tables_before_any_file_is_there(config, tmp_p
     assert "draws: 3 values of 1 person" in lines
     assert "  to be read: 1 draw of 1 person (1 positive, 0 negative, 0 neither)" in lines
     assert "  not read: 1 draw: not recording at the time" in lines
+
+
+def test_results_in_the_place_of_a_file_are_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file/results"):
+        assert main(["check", "--config", f"results={place}"]) == 1
+        said = capsys.readouterr().err
+        assert said.endswith(f"results: {tmp_path / 'file'} is a file, and no folder; name another place\n")

@@ -67,3 +67,8 @@ def test_status_of_a_finished_study_is_by_the_configuration_that_lies_in_its_res
 def test_status_of_results_that_are_not_there_is_one_line(tmp_path, capsys):
     assert main(["status", "--results", f"{tmp_path}/nowhere"]) == 1
     assert capsys.readouterr().err.endswith("nowhere: is not a folder; name the results of a study\n")
+
+
+def test_a_name_that_is_not_utf_8_is_one_line(tmp_path, capsys):
+    assert main(["registry", "list", f"{tmp_path}/\udcff"]) == 1
+    assert capsys.readouterr().err.endswith("\\udcff': is not UTF-8; rename the file\n")

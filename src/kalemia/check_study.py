@@ -51,6 +51,9 @@ def check_lines(study: Study) -> Iterator[str]:
 def _lines(study: Study) -> Iterator[str]:
     description = describe_source(study)
     description.check()
+    place = next(folder for folder in (Path(study.results), *Path(study.results).absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise UserError(f"results: {place} is a file, and no folder; name another place")
     yield f"study {study.study}: {description.description}; results go to {study.results}"
     yield from _credential_lines(study)
     check_credentials(study)

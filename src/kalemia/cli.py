@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error for a person becomes one line on standard error and exit status 1."""
     options = _parser().parse_args(arguments)
     try:
+        _check_utf_8(sys.argv[1:] if arguments is None else arguments)
         options.run(options)
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,6 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kalemia: {mistake}", file=sys.stderr)
         return 1
     return 0
+
+
+def _check_utf_8(arguments: Sequence[str]) -> None:
+    """Refuse names of files that are not UTF-8, which libraries cannot open and no report can show."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{argument!a}: is not UTF-8; rename the file") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,6 +71,14 @@ def _error(*overlays, settings=()):
         ("results: a{b}", "config: results: a{b}: Snakemake reads braces as wildcards"),
         ("results: /", "config: results: /: is not a folder of its own; name one"),
         ("results: ../..", "config: results: ../..: is not a folder of its own; name one"),
+        ("seed: 0x" + "f" * 5000, "config: seed: a number of 20000 bits is not a number that can be used"),
+        ("seed: " + "9" * 5000, "overlay.yaml: cannot be read as a configuration (Exceeds the limit"),
+        ("seed: 9999-13-01", "overlay.yaml: cannot be read as a configuration (month must be in 1..12"),
+        (
+            'study: "a\\nkalemia: all is well"',
+            "config: study: 'a\\nkalemia: all is well' is longer than 1000 characters",
+        ),
+        ("study: " + "a" * 2000, "config: study: "),
         ("seed: \x07", "overlay.yaml: cannot be read as a configuration (unacceptable character #x0007: "),
     ],
 )
@@ -89,6 +97,9 @@ def test_a_missing_file_a_folder_and_a_binary_file_are_named(overlay):
     assert _error(overlay.parent).endswith("is a folder; name the file of a configuration")
     overlay.write_bytes(b"\xff")
     assert "overlay.yaml: cannot be read as a configuration" in _error(overlay)
+    with overlay.open("r+b") as file:
+        file.truncate(6 << 30)
+    assert _error(overlay).endswith("overlay.yaml: is too long to be a configuration")
 
 
 def test_overlays_and_settings_override_in_order(overlay):

@@ -13,6 +13,7 @@ from kalemia.core.config_validation import check_config
 from kalemia.core.errors import UserError, as_user_error
 
 SETTINGS_FILE = "config.yaml"  # in a results folder, written with the report: the whole configuration
+_MAX_BYTES = 4 << 20  # of a file
 _MAX_NODES = 100_000  # of a file with its aliases written out; config.yaml has some 400
 _GIVEN_ONCE = re.compile(r"(--configfile|--config|-C)s?(=.*)?")
 
@@ -84,14 +85,18 @@ def default_config() -> Fields:
 
 def _read_yaml(path: str | Path) -> Fields:
     try:
-        config = _load_strictly(Path(path).read_text("utf-8"))
+        with open(path, "rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise UserError(f"{path}: is too long to be a configuration")
+        config = _load_strictly(content.decode("utf-8"))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: is not YAML ({error.problem})") from None
     except (FileNotFoundError, IsADirectoryError) as error:
         what = "is a folder" if isinstance(error, IsADirectoryError) else "does not exist"
         raise UserError(f"{path}: {what}; name the file of a configuration") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # such as a date with a month 13
         raise as_user_error(error) or UserError(
             f"{path}: cannot be read as a configuration ({str(error).splitlines()[0]})"
         ) from None
@@ -142,7 +147,7 @@ def _parse_setting(setting: str) -> Fields:
     key, equals, value = setting.partition("=")
     try:
         parsed = _load_strictly(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         equals = ""
     if not equals:
         raise UserError(f"--config {setting}: is not KEY=VALUE")

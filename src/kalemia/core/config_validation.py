@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-import math
+import unicodedata
 
 from kalemia.core.config import GENERIC, Fields, Study
 from kalemia.core.errors import UserError
@@ -10,6 +10,9 @@ from kalemia.core.settings.networks import NEIGHBORS_APART
 from kalemia.core.settings.schema import Schema, section_schema
 
 _MAX_SHOWN = 200  # characters of a wrong key or value
+_MAX_TEXT = 1000  # characters
+_MAX_NUMBER = 2**63
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # categories of Unicode: control characters, halves of letters, ends of lines
 
 
 def config_schema() -> Schema:
@@ -36,6 +39,7 @@ def check_sections(config: Fields) -> None:
     """As `check_config`, but for what depends on settings of several sections."""
     schema = config_schema()
     _check_unknown_keys(config, schema, "")
+    _check_size(config, "config:")
     from jsonschema import Draft202012Validator
 
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
@@ -43,7 +47,6 @@ def check_sections(config: Fields) -> None:
         where = ".".join(map(str, errors[0].absolute_path)) or "the configuration"
         value = repr(errors[0].instance)
         raise UserError(f"config: {where}: {errors[0].message.replace(value, _in_short(value))}")
-    _check_finite(config, "config:")
     study = Study.from_config(config)
     analyte, split = study.analyte, study.populations.generic_split
     for name in ("positive", "negative", "plausible"):
@@ -132,13 +135,23 @@ def _check_controls(study: Study) -> None:
         raise UserError("config: controls: network.auxiliary_head must be none, because it knows one analyte only")
 
 
-def _check_finite(value, where: str) -> None:
-    """Refuse .nan and .inf, which every comparison with a bound would let pass."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{where} {value} is not a number that can be used")
+def _check_size(value, where: str) -> None:
+    """Refuse .nan and .inf, which every comparison with a bound would let pass, and numbers and texts without end."""
+    if isinstance(value, (int, float)) and not abs(value) < _MAX_NUMBER:
+        shown = value if isinstance(value, float) else f"a number of {value.bit_length()} bits"
+        raise UserError(f"{where} {shown} is not a number that can be used")
+    if isinstance(value, str) and not is_shown(value):
+        raise UserError(
+            f"{where} {_in_short(repr(value))} is longer than {_MAX_TEXT} characters, or has a control character"
+        )
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        _check_finite(item, f"{where.removesuffix(':')}.{key}:" if where != "config:" else f"config: {key}:")
+        _check_size(item, f"{where.removesuffix(':')}.{key}:" if where != "config:" else f"config: {key}:")
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text can stand in a line for a person: no control character, and not without end."""
+    return len(text) <= _MAX_TEXT and not {unicodedata.category(letter) for letter in text} & _CONTROLS
 
 
 def _check_paths(study: Study) -> None:

@@ -12,7 +12,7 @@ from kalemia.beats.normalization import NO_BEATS, BeatSums
 from kalemia.beats.segment_beats import BeatSettings
 from kalemia.core.config import Analyte, Beats, Ecg, Fields, Network, Quality, Rhythm, typed
 from kalemia.core.config_files import default_config, plain
-from kalemia.core.config_validation import check_sections
+from kalemia.core.config_validation import check_sections, is_shown
 from kalemia.core.errors import UserError
 from kalemia.core.paths import subject_name
 from kalemia.core.schemas import BEAT_SAMPLES, RATE_HZ
@@ -21,7 +21,6 @@ from kalemia.ecg.fiducial import FiducialTemplate
 from kalemia.models.calibration import Calibration
 
 FORMAT = 1  # of config.json; a folder of another one is refused
-_MAX_TEXT = 1000  # characters
 _MAX_MV = 1000.0  # no beat is as high
 _ARM = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
@@ -151,8 +150,8 @@ class ModelConfig:
 
 
 def _check_text(value) -> None:
-    """Raise `ValueError` if a text in a value of JSON has a control character, or is too long to be shown."""
-    if isinstance(value, str) and not (value.isprintable() and len(value) <= _MAX_TEXT):
+    """Raise `ValueError` if a text in a value of JSON cannot be shown."""
+    if isinstance(value, str) and not is_shown(value):
         raise ValueError(f"{value[:40]!r}... is too long, or not printable")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_text(item)

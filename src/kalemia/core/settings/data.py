@@ -76,15 +76,17 @@ class Shortcuts:
 
 @dataclass(frozen=True)
 class Simulation:
-    generic_patients: int = setting(64, "patients with one or a few draws, half of them hyperkalemic", minimum=0)
+    generic_patients: int = setting(
+        64, "patients with one or a few draws, half of them hyperkalemic", minimum=0, maximum=100_000
+    )
     personal_patients: int = setting(
-        6, "patients with enough draws of both classes for a personalized network", minimum=0
+        6, "patients with enough draws of both classes for a personalized network", minimum=0, maximum=100_000
     )
     single_episode_patients: int = setting(
         1, "how many of these have all positive draws in one episode, so that no forward split exists", minimum=0
     )
-    draws_per_generic_patient: int = setting(2, "draws of each generic patient", minimum=1)
-    draws_per_personal_patient: int = setting(26, "draws of each personal patient", minimum=18)
+    draws_per_generic_patient: int = setting(2, "draws of each generic patient", minimum=1, maximum=1000)
+    draws_per_personal_patient: int = setting(26, "draws of each personal patient", minimum=18, maximum=1000)
     hours_between_draws: float = setting(
         5.5, "mean time between draws of a personal patient; runs of one class last about a day", unit="h", above=0
     )
