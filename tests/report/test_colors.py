@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kalemia.core.config import Range
 from kalemia.core.wording import bounds, plural
 from kalemia.report.figures.palette import ARM_COLORS, DARK, LIGHT, model_look
-from kalemia.report.formatting import count, mean_sd, number, percent
+from kalemia.report.formatting import count, count_percent, mean_sd, number, percent
 from report_pages import figure_paths
 
 
@@ -27,6 +27,7 @@ def test_numbers_are_written_as_the_paper_writes_them():
 def test_what_is_not_known_is_a_dash(missing):
     assert number(missing) == "\N{EN DASH}"
     assert percent(missing) == "\N{EN DASH}"
+    assert count_percent((None, missing)) == "\N{EN DASH}"
     assert mean_sd((missing, missing)) == "\N{EN DASH}"
     assert mean_sd((0.5, missing)) == "0.500 (\N{EN DASH})"
 

@@ -30,3 +30,9 @@ def test_the_paper_s_draws_of_a_generic_patient_follow_from_its_counts(study):
     (step,) = (step for step in steps(study) if step.name == "Draws of a generic patient")
     assert step.published == "1.85 on average"
     assert step.ours == f"at most {study.cohort.draws_per_generic_patient}"
+
+
+def test_the_trained_part_is_named_for_one_stage_and_for_more(study):
+    name = "Trained part of the network"
+    told = [_ours(replace(study, personal=replace(study.personal, n_trained_stages=n)))[name] for n in (1, 2)]
+    assert [of.split(" where ")[0] for of in told] == ["the last stage", "the last 2 stages"]

@@ -78,8 +78,7 @@ def generic_card(study: Study, data: StudyResults) -> Card:
         " positive.",
         *_ages(people),
         _source(study),
-        "The report's inclusion flow gives the reasons for exclusion."
-        f" The {plural(len(data.personal), 'personal patient')} are not part of these data.",
+        "The report's inclusion flow gives the reasons for exclusion. Personal patients are not part of these data.",
     ]
     rows = [
         [

@@ -39,10 +39,10 @@ def percent(share: float | None) -> str:
     return MISSING if _unknown(share) else f"{100 * share:.1f}%"
 
 
-def count_percent(values: Sequence[float]) -> str:
-    """A number and its share, for example ``610 (59.6%)``."""
+def count_percent(values: Sequence[float | None]) -> str:
+    """A number and its share, for example ``610 (59.6%)``; a dash if unknown."""
     n, share = values
-    return f"{count(n)} ({percent(share)})"
+    return MISSING if n is None else f"{count(n)} ({percent(share)})"
 
 
 def median_iqr(values: Sequence[float | None], digits: int = 0) -> str:

@@ -116,7 +116,7 @@ def steps(study: Study) -> list[Step]:
         Step(
             "Trained part of the network",
             "a fresh last layer and the last blocks",
-            f"the last {plural(personal.n_trained_stages, 'stage')} where an arm trains the last stages",
+            f"the last {_stages(personal.n_trained_stages)} where an arm trains the last stages",
         ),
         Step("Learning rate of a round", NOT_REPORTED, _by_arm({arm: f"{of.learning_rate:g}" for arm, of in arms})),
         Step(
@@ -135,6 +135,10 @@ def steps(study: Study) -> list[Step]:
             {"vote": "majority of its beats", "mean_logit": "mean logit of its beats"}[study.evaluation.decision],
         ),
     ]
+
+
+def _stages(n: int) -> str:
+    return "stage" if n == 1 else f"{n} stages"
 
 
 def _by_arm(values: dict[str, str]) -> str:
