@@ -21,12 +21,12 @@ def check_before_jobs(study: Study) -> None:
 
 def check_credentials(study: Study) -> None:
     """Raise `UserError` if tables that need credentials are still to be downloaded and there are none."""
-    from requests.utils import get_netrc_auth
+    from kalemia.sources.remote.http_files import netrc_credentials
 
     source, url = describe_source(study), study.source.tables
     if not source.downloads_tables or all(Path(table).is_file() for table in source.cohort_tables()):
         return
-    if is_credentialed(url) and not credentials(url, study.source.credentials_host) and not get_netrc_auth(url):
+    if is_credentialed(url) and not credentials(url, study.source.credentials_host) and not netrc_credentials(url):
         raise UserError(
             f"config: source.tables: {url} is for credentialed users; set PHYSIONET_USERNAME and PHYSIONET_PASSWORD,"
             " or add a line to ~/.netrc (docs/mimic3.md)"

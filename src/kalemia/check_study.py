@@ -90,7 +90,7 @@ def _lines(study: Study) -> Iterator[str]:
 
 def _credential_lines(study: Study) -> Iterator[str]:
     """Whether there are credentials for each server, without showing them."""
-    from requests.utils import get_netrc_auth
+    from kalemia.sources.remote.http_files import netrc_credentials
 
     places = (study.source.waveforms, study.source.tables)
     for host, url in {urlsplit(url).hostname: url for url in places if url and is_url(url)}.items():
@@ -98,7 +98,7 @@ def _credential_lines(study: Study) -> Iterator[str]:
             found = "in PHYSIONET_USERNAME and PHYSIONET_PASSWORD"
         else:
             none = "none" if any(map(is_credentialed, filter(None, places))) else "none, and open data need none"
-            found = "in netrc" if get_netrc_auth(url) else none
+            found = "in netrc" if netrc_credentials(url) else none
         yield f"credentials for {host}: {found}"
 
 

@@ -77,6 +77,24 @@ def test_credentials_of_netrc_are_never_sent_unencrypted(site, tmp_path, monkeyp
         _download(site, tmp_path)
 
 
+def test_the_default_entry_of_netrc_is_for_no_host(site, tmp_path, monkeypatch):
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"PHYSIONET_{name}")
+    (tmp_path / "netrc").write_text(f"default login {USER} password {PASSWORD}\n")
+    with pytest.raises(UserError, match="access to LARGE"):
+        _download(site, tmp_path)
+    assert site.authorizations == {False}
+
+
+def test_netrc_is_not_asked_about_the_host_of_a_redirect(published, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine localhost login {USER} password {PASSWORD}\n")
+    with serving(published) as other:
+        target = other.url.replace("127.0.0.1", "localhost")
+        with serving(published, password=f"{USER}:{PASSWORD}", redirect_to=target) as site:
+            assert _download(site, tmp_path)
+        assert other.authorizations == {False}
+
+
 def test_an_interrupted_download_resumes(site, published, tmp_path, monkeypatch):
     monkeypatch.setattr("kalemia.sources.remote.download_tables._PART_BYTES", (50_000, 50_000))
     site.faults["LARGE.csv.gz"], site.forever = [None, None, HALF], True

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.utils import get_netrc_auth
 
 from kalemia import __version__
 from kalemia.core.errors import UserError
@@ -24,6 +25,7 @@ _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
+_NOBODY = "https://nobody.invalid"
 MAX_WHOLE_BYTES = (
     1 << 26
 )  # of a file that is sent whole: lists and headers, or all of one of which a part was requested
@@ -68,8 +70,24 @@ def keeps_secrets(url: str) -> bool:
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
+def netrc_credentials(url: str) -> tuple[str, str] | None:
+    """User name and password that netrc has for the host of a URL; its default entry, which is for all, is for none."""
+    found = get_netrc_auth(url)
+    return None if found == get_netrc_auth(_NOBODY) else found
+
+
+def _without_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In place of credentials: without any, requests would look into netrc."""
+    return request
+
+
 class _Session(requests.Session):
-    """Sends no credentials unencrypted, neither those of netrc nor after a redirection away from https."""
+    """Sends no credentials unencrypted, and none to another host after a redirection, neither those of netrc."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Drop credentials where requests does; it would then look into netrc for whatever host a server names."""
+        if self.should_strip_auth(response.request.url, prepared_request.url):
+            prepared_request.headers.pop("Authorization", None)
 
     def send(self, request: requests.PreparedRequest, **settings) -> requests.Response:
         if not keeps_secrets(request.url):
@@ -120,8 +138,8 @@ class Web:
 
     attempts: per file; timeout_s: longest wait for a byte; connections: open at the same time; pause_s: before the
     second attempt, doubled before each further one, plus a random part of up to half of it. `auth` is (user name,
-    password); without it, netrc counts. `landmark` is a file that the server must have: while it can be fetched,
-    another failure is the fault of its file.
+    password); without it, the host's own entry in netrc counts. `landmark` is a file that the server must have: while
+    it can be fetched, another failure is the fault of its file.
 
     A command, unlike a job, prints which server it asks, and every attempt that fails before the first answer. It does
     not repeat a request that reaches no server at all: the person who waits can run it again.
@@ -144,7 +162,7 @@ class Web:
         self._has_asked = self._has_answered = False
         self._lock = threading.Lock()
         self._session = _Session()
-        self._session.auth = auth
+        self._session.auth = auth or netrc_credentials(base_url) or _without_credentials
         self._session.headers.update({"User-Agent": f"Kalemia/{__version__}", "Accept-Encoding": "identity"})
         adapter = _LimitedAdapter(2 * timeout_s, connections)
         for scheme in ("http://", "https://"):
