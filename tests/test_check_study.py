@@ -156,22 +156,21 @@ def test_what_an_open_study_does_not_know_yet_is_told_with_what_makes_it_known(m
 
 
 def test_a_wrong_unit_is_told_with_file_line_value_and_the_units_that_are_read(config, tmp_path, recording):
-    """The last names another unit than its file is in, which only its samples show."""
+    """The second names another unit than its file is in, which only its samples show."""
     study = _own_study(config, tmp_path, recording, _many(1), personal_min_draws=3)
     table = tmp_path / "recordings.csv"
-    head, *lines = table.read_text().splitlines()
-    units = ["mmV", "uV", "mV", *[""] * (len(lines) - 3)]
-    table.write_text("\n".join([f"{head},unit", *map(",".join, zip(lines, units, strict=True))]) + "\n")
-    said = [line for line in check_lines(study) if line.startswith("  not used: ")]
-    assert said == [
+    head, *rows = table.read_text().splitlines()
+    units = ["mmV", "uV", "mV", *[""] * (len(rows) - 3)]
+    table.write_text("\n".join([f"{head},unit", *map(",".join, zip(rows, units, strict=True))]) + "\n")
+    lines = list(check_lines(study))
+    assert [line for line in lines if line.startswith("  not used: ")] == [
         "  not used: G-0-0 (recordings.csv, line 2): unit 'mmV' (column unit of recordings.csv, line 2) is not a unit"
         " of voltage; write mV, uV, nV or V",
         "  not used: G-1-0 (recordings.csv, line 3): its waves are 0.000958 mV high, not 0.05 to 20: the lead was off,"
         " or its unit uV (column unit of recordings.csv, line 3) or gain is wrong",
     ]
-    text = "\n".join(check_lines(study))
-    assert "  not read: 1 draw: not in millivolts" in text
-    assert "  not read: 1 draw: implausible amplitude" in text
+    assert "  not read: 1 draw: not in millivolts" in lines
+    assert "  not read: 1 draw: implausible amplitude" in lines
 
 
 def test_a_value_that_cannot_be_used_is_told_with_its_line_and_what_is_written(config, tmp_path, recording):

@@ -75,8 +75,9 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _people_lines(study, draws, names)
     if not _is_matched(draws):
         yield (
-            f"claims and generic network: not known yet, because the headers of the recordings are at"
-            f" {description.waveforms}; `snakemake ... -- {study.results}/cohort/draws.parquet` reads them"
+            "claims and generic network: not known yet, because a check asks no server for the headers of the"
+            f" recordings; `snakemake ... -- {study.results}/cohort/draws.parquet` reads them and says who is in which"
+            " population"
         )
         return
     if study.populations.personal_min_draws:
@@ -128,7 +129,8 @@ def _recording_lines(description: SourceDescription, rows: Sequence[RecordingRow
         yield f"  not used: {row.name} ({row.place}): {row.notes}"
     shown = used[:_MAX_ROWS]
     cells = [(row.name, row.lead, row.rate, row.unit, row.minutes, row.notes) for row in shown]
-    yield from _indented([("recording", "lead", "rate", "unit", "minutes", ""), *cells])
+    if used:
+        yield from _indented([("recording", "lead", "rate", "unit", "minutes", ""), *cells])
     if len(shown) < len(used):
         yield f"  and {len(used) - len(shown)} more that can be read"
 
@@ -147,7 +149,7 @@ def _lone_subject_lines(lone: LoneSubjects) -> Iterator[str]:
 
 
 def _draws(study: Study, description: SourceDescription, lost: dict[str, str]) -> pa.Table:
-    """All draws; with the candidate populations, unless their recordings would have to be asked of a server.
+    """All draws; with the candidate populations, unless a server would have to be asked about recordings.
 
     lost: why recordings that were opened cannot be used; no draw of theirs is to be read.
     """

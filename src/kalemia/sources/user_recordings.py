@@ -78,15 +78,15 @@ class UserRecordingsDescription(SourceDescription):
         return [str(table_file(self.tables_folder, POTASSIUM))]
 
     def open(self) -> "UserRecordings":
-        return UserRecordings(self.waveforms, self.tables_folder)
+        return self._source
 
     def recording_rows(self) -> Iterator[RecordingRow]:
         source = self.open()
         for name in chain.from_iterable(source.recording_names().values()):
             place, lead = source.place_of(name), source.lead_of(name)
             try:
-                signal = source.signal(name)
-                source.check_pieces(name)
+                source.recording(name)
+                signal = source.check_pieces(name)
             except UnreadableRecordingError as error:
                 detail = error.detail.removeprefix(f"{Path(self.waveforms) / name}: ")
                 yield RecordingRow(name, place, lead, notes=detail, reason=error.reason)
@@ -106,6 +106,10 @@ class UserRecordingsDescription(SourceDescription):
 
     def subject_names(self) -> dict[int, str]:
         return self.open().subject_names
+
+    @cached_property
+    def _source(self) -> "UserRecordings":
+        return UserRecordings(self.waveforms, self.tables_folder)
 
     @cached_property
     def _files_by_subject(self) -> dict[int, list[str]]:
@@ -157,6 +161,7 @@ class UserRecordings:
         called = [(line.subject(), line["subject"]) for line in lines]
         self.subject_names = name_subjects([*called, *((draw.subject_id, draw.subject) for draw in self._draws)])
         self._open: tuple[str, Signal] | None = None
+        self._recordings: dict[str, Recording] = {}
 
     def recording_names(self) -> dict[int, list[str]]:
         """The paths of every subject's recordings, as in recordings.csv."""
@@ -170,22 +175,26 @@ class UserRecordings:
 
     def recording(self, name: str) -> Recording:
         """One segment, in samples at 125 Hz whatever the rate of the file; raises `UnreadableRecordingError`."""
-        row, signal = self._rows[name], self.signal(name)
-        n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
-        segment = Segment(Path(name).stem, 0, n_samples)
-        return Recording(row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,), notes=signal.notes)
+        if name not in self._recordings:  # opening a file takes long: all of it is compared with its checksum
+            row, signal = self._rows[name], self.signal(name)
+            n_samples = resampled_samples(signal.n_samples, signal.rate_hz)
+            segment = Segment(Path(name).stem, 0, n_samples)
+            about = row.subject_id, name, row.start, RATE_HZ, n_samples, (segment,)
+            self._recordings[name] = Recording(*about, notes=signal.notes)
+        return self._recordings[name]
 
     def drawn_subjects(self) -> set[int]:
         """The subjects of potassium.csv."""
         return {draw.subject_id for draw in self._draws}
 
-    def check_pieces(self, name: str) -> None:
-        """Read five short pieces of a recording; raises `UnreadableRecordingError` as the ECG of a draw does."""
+    def check_pieces(self, name: str) -> Signal:
+        """A recording's signal, whose ECG is looked at in five short pieces; raises `UnreadableRecordingError`."""
         signal = self.signal(name)
         length = _PIECE_S // 2 * int(2 * signal.rate_hz)  # whole stretches, as the amplitude is judged by
         starts = np.linspace(0, max(0, signal.n_samples - length), _N_PIECES).astype(int).tolist()
         pieces_mv = [signal.read_mv(start, min(start + length, signal.n_samples)) for start in starts]
         signal.check_amplitude(np.concatenate(pieces_mv), float(signal.rate_hz), self._rows[name].path)
+        return signal
 
     def place_of(self, name: str) -> str:
         """The line of recordings.csv that names a recording."""
