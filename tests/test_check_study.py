@@ -83,6 +83,16 @@ def test_what_is_lost_is_named_with_its_reason(config, tmp_path, recording):
     assert any(line.split() == ["HN-0000", "2", "3", "too", "few"] for line in lines)
 
 
+def test_too_few_minutes_before_a_draw_are_told_with_their_number(config, tmp_path, recording):
+    study = _own_study(config, tmp_path, recording, _many(1), personal_min_draws=3)
+    potassium = tmp_path / "potassium.csv"
+    early, after = (f"HN-0000,{START + timedelta(minutes=minutes)}," for minutes in (0.4, 1))
+    potassium.write_text(potassium.read_text().replace(after, early))
+    lines = list(check_lines(study))
+    has = "has only 0.4 of the 0.5 minutes needed in the 1 minute before the draw"
+    assert f"  not read: 1 draw: too few minutes recorded (first: HN-0000-0: {has})" in lines
+
+
 def test_a_study_without_enough_people_cannot_run_and_says_why_in_its_last_line(config, tmp_path, recording):
     study = _own_study(config, tmp_path, recording, {"A": [6.1], "B": [4.1]})
     with pytest.raises(UserError, match=r"the study cannot run: the generic network has no .* draw in ") as caught:

@@ -14,6 +14,9 @@ from kalemia.core.wording import list_counts, plural
         (1, "person", "1 person"),
         (0, "more person", "0 more people"),
         (1200, "person", "1,200 people"),
+        (1.0, "minute", "1 minute"),
+        (10.0, "minute", "10 minutes"),
+        (0.2, "hour", "0.2 hours"),
     ],
 )
 def test_a_noun_has_the_number_of_its_count(n, noun, words):

@@ -7,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from kalemia.core.config import Analyte, Cohort, Populations
+from kalemia.core.wording import plural
 
 # What may be wrong with the value of a draw, as `labs.build_draws` flags it.
 FLAGS = (
@@ -86,7 +87,7 @@ def step_descriptions(analyte: Analyte, cohort: Cohort, populations: Populations
         else f"{cohort.min_recorded_minutes:g} of the {describe_window(cohort)},"
         f" at most {cohort.max_missing_minutes:g} outside the recording; if recordings overlap, the one with more of"
         f" {preferred_lead}",
-        "lead present": f"{cohort.min_recorded_minutes:g} minutes of lead {cohort.lead}",
+        "lead present": f"{plural(cohort.min_recorded_minutes, 'minute')} of lead {cohort.lead}",
         "in a population": {
             "between_patients": "generic: positive and negative draws from different people",
             "within_patients": "generic: equally many draws of both classes from people who have both",
@@ -119,13 +120,14 @@ def describe_window(cohort: Cohort) -> str:
     if cohort.pairing_hours:
         return describe_pairing(cohort)
     hours = cohort.offset_hours
-    end = f" that end {abs(hours):g} hours" if hours else ""
-    return f"{cohort.window_minutes:g} minutes{end} {'after' if hours < 0 else 'before'}"
+    end = f" that end {plural(abs(hours), 'hour')}" if hours else ""
+    return f"{plural(cohort.window_minutes, 'minute')}{end} {'after' if hours < 0 else 'before'}"
 
 
 def describe_pairing(cohort: Cohort) -> str:
     """How draws are paired with short recordings."""
-    return f"the ECG nearest in time, within {cohort.pairing_hours:g} hours before or after, whose nearest draw it is"
+    within = plural(cohort.pairing_hours, "hour")
+    return f"the ECG nearest in time, within {within} before or after, whose nearest draw it is"
 
 
 class DrawOutcome(NamedTuple):

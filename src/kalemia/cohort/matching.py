@@ -100,7 +100,8 @@ def _explain_unmatched(end: datetime, recordings: list[Recording], cohort: Cohor
             (covered, least_covered) if covered < least_covered else (recorded, cohort.min_recorded_minutes)
         )
         rounded_down = math.floor(10 * minutes) / 10  # so that too few never reads as enough
-        detail = f"has only {rounded_down} of the {needed:g} minutes needed in the {describe_window(cohort)} the draw"
+        needs = f"{plural(needed, 'minute')} needed in the {describe_window(cohort)} the draw"
+        detail = f"has only {rounded_down} of the {needs}"
         most, best = recorded, Unmatched(TOO_FEW_MINUTES, f"{recording.name}: {detail}")
     return best
 

@@ -22,15 +22,16 @@ def join_with_and(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
-def plural(n: int, noun: str) -> str:
-    """A count with its noun.
+def plural(n: float, noun: str) -> str:
+    """A count or a measure with its noun.
 
-    >>> plural(1034, "draw"), plural(1, "more run"), plural(2, "person")
-    ('1,034 draws', '1 more run', '2 people')
+    >>> plural(1034, "draw"), plural(1, "more run"), plural(2, "person"), plural(0.5, "hour")
+    ('1,034 draws', '1 more run', '2 people', '0.5 hours')
     """
     if n == 1:
         return f"1 {noun}"
-    return f"{n:,} {noun.removesuffix('person')}people" if noun.endswith("person") else f"{n:,} {noun}s"
+    number = f"{n:,.0f}" if n == int(n) else f"{n:g}"
+    return f"{number} {noun.removesuffix('person')}people" if noun.endswith("person") else f"{number} {noun}s"
 
 
 def list_counts(counts: Mapping[str, int]) -> str:

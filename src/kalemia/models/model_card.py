@@ -100,8 +100,8 @@ def _model(config: ModelConfig) -> list[str]:
         f" {config.lead}, filtered from {config.ecg.band_hz[0]:g} to {config.ecg.band_hz[1]:g} Hz; normalization:"
         f" {network.normalization}. Output: the probability that it is of a positive draw.",
         *_offset(config),
-        f"A window has {config.window_minutes:g} minutes. Its beats decide by the rule {config.decision}; a beat is"
-        f" positive above a probability of {config.threshold:g}, {config.threshold_source}.",
+        f"A window has {plural(config.window_minutes, 'minute')}. Its beats decide by the rule {config.decision}; a beat"
+        f" is positive above a probability of {config.threshold:g}, {config.threshold_source}.",
         "It abstains, with a reason, where quality, rhythm or the number of beats allow no answer.",
     ]
 
@@ -110,7 +110,9 @@ def _offset(config: ModelConfig) -> list[str]:
     hours = config.offset_hours
     if not hours:
         return []
-    return [f"It is about a draw {abs(hours):g} hours {'after' if hours > 0 else 'before'} the end of the window."]
+    return [
+        f"It is about a draw {plural(abs(hours), 'hour')} {'after' if hours > 0 else 'before'} the end of the window."
+    ]
 
 
 def _data(config: ModelConfig) -> list[str]:

@@ -142,7 +142,8 @@ def _about_model(model: Model) -> dict[str, str]:
         "Study": config.origin.study,
         "Learned from": f"{plural(len(config.draws), 'draw')}, the last on {config.cut_off:%Y-%m-%d %H:%M}",
         "Threshold": f"{config.threshold:.3f} ({config.threshold_source})",
-        "Window": f"{config.window_minutes:g} minutes, moved by one; at least {config.min_recorded_minutes:g} recorded",
+        "Window": f"{plural(config.window_minutes, 'minute')}, moved by one;"
+        f" at least {config.min_recorded_minutes:g} recorded",
     }
 
 

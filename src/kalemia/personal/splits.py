@@ -11,6 +11,7 @@ from kalemia.core.config import ROLLING, Arm, Personal
 from kalemia.core.errors import UserError
 from kalemia.core.seeds import rng
 from kalemia.core.tables import read_json, write_json
+from kalemia.core.wording import plural
 from kalemia.personal.episodes import Draw, admissions, episodes, labeled_in_time_order, run_numbers
 from kalemia.personal.leakage import BeatSpan, audit, hours_between, protocol_violation
 
@@ -57,7 +58,9 @@ def split_draws(arm: Arm, draws: Sequence[Draw], settings: Personal, seed: int, 
     labeled, random = labeled_in_time_order(draws), rng(seed, f"{arm.protocol} split", subject_id)
     split = _split_by(arm.protocol, labeled, arm.purge_hours, settings, random)
     if split.reason and _split_by(arm.protocol, labeled, 0.0, settings, random).rounds:
-        return Split(reason=f"possible only if training draws may lie within {arm.purge_hours:g} hours of the test")
+        return Split(
+            reason=f"possible only if training draws may lie within {plural(arm.purge_hours, 'hour')} of the test"
+        )
     return split
 
 

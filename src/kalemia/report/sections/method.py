@@ -51,7 +51,7 @@ def steps(study: Study) -> list[Step]:
             "10 minutes before, lead II",
             f"{describe_window(study.cohort)}, lead {study.cohort.lead}",
         ),
-        Step("Least recorded part of it", NOT_REPORTED, f"{study.cohort.min_recorded_minutes:g} minutes"),
+        Step("Least recorded part of it", NOT_REPORTED, plural(study.cohort.min_recorded_minutes, "minute")),
         Step(
             "Filter", "finite impulse response", f"finite impulse response, {ecg.band_hz[0]:g} to {ecg.band_hz[1]:g} Hz"
         ),
