@@ -100,8 +100,8 @@ def _model(config: ModelConfig) -> list[str]:
         f" {config.lead}, filtered from {config.ecg.band_hz[0]:g} to {config.ecg.band_hz[1]:g} Hz; normalization:"
         f" {network.normalization}. Output: the probability that it is of a positive draw.",
         *_offset(config),
-        f"A window has {plural(config.window_minutes, 'minute')}. Its beats decide by the rule {config.decision}; a beat"
-        f" is positive above a probability of {config.threshold:g}, {config.threshold_source}.",
+        f"A window has {plural(config.window_minutes, 'minute')}. Its beats decide by the rule {config.decision}; a"
+        f" beat is positive above a probability of {config.threshold:g}, {config.threshold_source}.",
         "It abstains, with a reason, where quality, rhythm or the number of beats allow no answer.",
     ]
 
