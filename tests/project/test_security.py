@@ -10,8 +10,7 @@ from conftest import ROOT
 FOLDERS = ("src", "workflow/scripts", "tools", "tests", "benchmarks")
 UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 TEMPLATES = sorted((ROOT / "src").rglob("*.html"))
-# besides the session: a socket of this machine, and whether netrc has a line
-ONE_SESSION = {"http_files.py", "job_server.py", "check_study.py", "before_jobs.py"}
+ONE_SESSION = {"http_files.py", "job_server.py"}  # the session, and a socket of this machine
 MAKE_MARKUP = {"report/html.py", "monitor/page.py"}  # of own templates, style sheets, and JSON without "<"
 
 
