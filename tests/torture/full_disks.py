@@ -6,6 +6,7 @@ Commands and a whole study write into a small file system in memory, which needs
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from run_workflow import ROOT, contents_of, run_snakemake
 RECORD = ROOT / "tests/own/ward-3"
 TINY = ("tests/studies/tiny.yaml",)
 POPULATIONS = "results/cohort/populations.parquet"
+HANG_S = 300
 LIMITS = {
     "file size of 4 KB": (resource.RLIMIT_FSIZE, 4096),
     "5 open files": (resource.RLIMIT_NOFILE, 5),
@@ -122,7 +124,7 @@ def _fault_of(ended: subprocess.CompletedProcess, place: Path, expected: dict[st
     if ended.returncode == 0:
         return "" if left == expected else "ended well, with other files"
     if ended.returncode < 0:
-        return f"ended by signal {-ended.returncode}"
+        return f"ended by signal {-ended.returncode}: {said.strip()[-200:]!r}"
     if not any(line.startswith(("kalemia: ", "OpenBLAS error: ")) for line in ended.stderr.splitlines()):
         return f"no message: {said.strip()[-200:]!r}"
     half = [name for name in left if name in expected and left[name] != expected[name] and not _is_growing(name)]
@@ -142,9 +144,12 @@ def _ended(command: Callable[[Path], list[str]], out: Path, limit: tuple[int, in
     start = "import sys; from kalemia.cli import main; sys.exit(main())"
     program = [sys.executable, "-c", start, *command(out)]
     environment = os.environ | {"MPLCONFIGDIR": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        program, capture_output=True, text=True, preexec_fn=set_limit, env=environment, timeout=300, check=False
-    )
+    try:
+        return subprocess.run(
+            program, capture_output=True, text=True, preexec_fn=set_limit, env=environment, timeout=HANG_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(program, -signal.SIGKILL, "", f"hangs for {HANG_S} s")
 
 
 def _made_by(command: Callable[[Path], list[str]], out: Path) -> dict[str, bytes]:
