@@ -89,6 +89,6 @@ def test_the_check_shows_the_rate_of_the_ecg_and_its_minutes(own):
     with suppress(UserError):  # one person is no study
         for line in check_lines(own):
             lines.append(line)
-    (shown,) = (line.split() for line in lines if PATH in line)
+    (shown,) = (line.split() for line in lines if line.startswith(f"  {PATH} "))
     assert shown == [PATH, "II", "249.89", "Hz", "mV", "10.5"]
     assert "  to be read: 1 draw of 1 person (1 positive, 0 negative, 0 neither)" in lines
