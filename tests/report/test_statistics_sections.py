@@ -21,7 +21,7 @@ def test_p_values_and_differences_in_words():
     assert [p_value(p) for p in (0.0004, 0.001, 0.25, None)] == ["< 0.001", "0.001", "0.250", "\N{EN DASH}"]
     assert signed_interval((0.25, -0.1, 0.5)) == "+0.25 (-0.10 to +0.50)"
     assert signed_interval((-0.25, None, None)) == "-0.25"
-    assert signed_interval((-0.004, -0.1, -0.001)) == "+0.00 (-0.10 to +0.00)"  # and no -0.00
+    assert signed_interval((-0.004, -0.1, -0.001)) == "+0.00 (-0.10 to -0.00)"  # a bound keeps its sign, which decides
     assert signed_interval((None, None, None)) == "\N{EN DASH}"
 
 

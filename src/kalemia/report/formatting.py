@@ -26,7 +26,7 @@ PROTOCOLS = {
 
 def number(value: float | None, digits: int = 3) -> str:
     """Fixed digits; a dash if unknown (None or NaN)."""
-    return MISSING if _unknown(value) else f"{value:z.{digits}f}"
+    return MISSING if _unknown(value) else f"{value:.{digits}f}"
 
 
 def count(value: int | None) -> str:
@@ -77,7 +77,7 @@ def points(value: float | None, low: float | None, high: float | None) -> str:
     if value is None or (low is None and value == 0):
         return MISSING
     shown = f"{100 * value:+z.1f}"
-    return shown if low is None else f"{shown} ({100 * low:+z.1f} to {100 * high:+z.1f})"
+    return shown if low is None else f"{shown} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def value_range(values: Sequence[float | None]) -> str:
@@ -126,4 +126,4 @@ def signed_interval(values: tuple[float | None, float | None, float | None]) -> 
     value, low, high = (None if number is None or math.isnan(number) else number for number in values)
     if value is None:
         return MISSING
-    return f"{value:+z.2f}" if low is None else f"{value:+z.2f} ({low:+z.2f} to {high:+z.2f})"
+    return f"{value:+z.2f}" if low is None else f"{value:+z.2f} ({low:+.2f} to {high:+.2f})"

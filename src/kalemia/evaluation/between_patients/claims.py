@@ -112,6 +112,6 @@ def _decide(figures: Sequence[dict]) -> tuple[str, str]:
 
 
 def _in_words(figure: dict) -> str:
-    bounds = f"{figure['low']:+z.2f} to {figure['high']:+z.2f}"
+    bounds = f"{figure['low']:+.2f} to {figure['high']:+.2f}"
     known = f"95% interval {bounds}" if np.isfinite(figure["low"]) else "no interval, because neither score errs"
     return f"against {figure['words']}: AUC {figure['difference']:+z.2f} ({known})"

@@ -189,6 +189,6 @@ def _reason(figure: dict) -> str:
         counted = f"only {plural(figure['patients'], 'patient')}" if figure["patients"] else "no patient"
         return f"{against}: {counted} can be counted, and at least {MIN_PATIENTS} are needed"
     gain = f"{figure['measure']} {figure['difference']:+z.2f} over {plural(figure['patients'], 'patient')}"
-    bounds = {SHOWN: f"at least {figure['lower']:+z.2f}", EXCLUDED: f"at most {figure['upper']:+z.2f}"}
-    bound = bounds.get(figure["state"], f"{figure['lower']:+z.2f} to {figure['upper']:+z.2f}")
+    bounds = {SHOWN: f"at least {figure['lower']:+.2f}", EXCLUDED: f"at most {figure['upper']:+.2f}"}
+    bound = bounds.get(figure["state"], f"{figure['lower']:+.2f} to {figure['upper']:+.2f}")
     return f"{against}: {gain} ({bound})"

@@ -167,7 +167,7 @@ def _comparison(one: dict, data: StudyResults) -> dict:
     if not all(map(enough, people)):
         return {"words": one["words"], "figures": FEW_PEOPLE}
     low = one["lower"] if "lower" in one else one["low"]
-    bound = MISSING if low is None else f"{low:+z.2f}"
+    bound = MISSING if low is None else f"{low:+.2f}"
     measured = f"{one.get('measure', 'AUC')} {one['difference']:+z.2f} (at least {bound})"
     return {"words": one["words"], "figures": f"{measured}, {rounded_count(sum(people))} people"}
 

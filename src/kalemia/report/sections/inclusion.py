@@ -180,7 +180,7 @@ def _group_cell(row: dict, group: str, is_share: bool) -> str:
 def _signed(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return MISSING
-    return f"{value:+z.1f}" if low is None else f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})"
+    return f"{value:+z.1f}" if low is None else f"{value:+z.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _mean_sd(pair: list[float | None]) -> str:

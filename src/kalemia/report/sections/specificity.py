@@ -57,7 +57,7 @@ def conclude(analyte: str, reads: dict | None, controls: dict[str, dict]) -> str
 def _read_as_well(analyte: str, control: str, found: dict) -> str:
     less = found["own_less_control"]
     better = (
-        f"though {analyte} is read better (AUC {less['difference']:+z.2f}, at least {less['lower']:+z.2f})"
+        f"though {analyte} is read better (AUC {less['difference']:+z.2f}, at least {less['lower']:+.2f})"
         if less["state"] == "shown"
         else f"and {analyte} is not shown to be read better"
     )
