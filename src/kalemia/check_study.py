@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from kalemia.before_jobs import check_credentials, is_credentialed
 from kalemia.cohort.generic_set import choose_generic_draws, count_splits_by_class
-from kalemia.cohort.inclusion_flow import CHOICES, STEP_BY_REASON
-from kalemia.cohort.labs import NO_VALUE_FLAGS, build_draws
+from kalemia.cohort.inclusion_flow import CHOICES, STEP_BY_REASON, TOO_FEW_MINUTES
+from kalemia.cohort.labs import build_draws
 from kalemia.cohort.populations import is_personal
 from kalemia.cohort.select_cohort import select_draws, unusable_lines
 from kalemia.cohort.subject_names import SubjectNames
@@ -187,17 +187,16 @@ def _draw_lines(draws: pa.Table) -> Iterator[str]:
     people = plural(len(pc.unique(usable["subject_id"])), "person")
     yield f"  {what}: {plural(len(usable), 'draw')} of {people} ({of_class})"
     for reason, n in Counter(draws["reason"].drop_null().to_pylist()).most_common():
-        yield f"  not read: {plural(n, 'draw')}: {reason}{_first_detail(draws, reason)}"
+        yield f"  not read: {plural(n, 'draw')}: {reason}{_minutes_of_first(draws, reason)}"
     yield from (f"  {line}" for line in unusable_lines(draws)) if _is_matched(draws) else ()
 
 
-def _first_detail(draws: pa.Table, reason: str) -> str:
-    """In parentheses, which recording lacks what for the first draw with a reason; empty where nobody knows."""
-    if not _is_matched(draws) or reason in NO_VALUE_FLAGS:
+def _minutes_of_first(draws: pa.Table, reason: str) -> str:
+    """In parentheses, how many minutes were recorded before the first draw that has too few; else empty."""
+    if reason != TOO_FEW_MINUTES:
         return ""
     of_reason = draws.filter(pc.equal(draws["reason"], reason)).sort_by("draw_id")
-    details = of_reason["detail"].drop_null().to_pylist()
-    return f" (first: {details[0]})" if details else ""
+    return f" (first: {of_reason['detail'][0].as_py()})"
 
 
 def _people_lines(study: Study, draws: pa.Table, names: SubjectNames) -> Iterator[str]:
