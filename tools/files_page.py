@@ -21,6 +21,7 @@ mEq/L unless the study says otherwise. In paths, `{{subject}}` is a name such as
 _OTHER_FILES = {
     "Pages and figures": {
         "report.html": "the page of the study; it is one file that loads no other",
+        "public/report.html": "the page without single patients, with `report.public: true`",
         "patients/{subject}/report.html": "the page of a patient, also one file",
         "figures/{name}.svg": "the figures of the study's page",
         "figures/{name}.pdf": "the same as PDF",

@@ -181,7 +181,7 @@ def test_page_shows_strips_marks_and_verdicts(tmp_path, study):
     assert "(review: reject)" in page
     assert "1 rejected" in page
     assert "Simulated patients" in page
-    assert "change nothing" not in page
+    assert "Without effect" not in page
     assert '<code id="line-1">7,1,,,,</code>' in page
 
 
@@ -194,7 +194,7 @@ def test_page_lists_decisions_without_a_draw(tmp_path, study):
     write_beats(tmp_path / "p000007.parquet", settings, said, "", tmp_path / "b.parquet", tmp_path / "q.parquet")
     write_review([tmp_path / "q.parquet"], tmp_path, SubjectNames(), study, tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text()
-    assert "2 of the decisions change nothing" in page
+    assert "Without effect: 2 decisions" in page
     for name in ("subject 7, draw 11", "subject 8, draw 1"):
         assert f"{name}: the study reads no ECG for such a draw" in page
 

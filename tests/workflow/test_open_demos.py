@@ -85,7 +85,7 @@ def test_the_demo_of_mimic_4_reaches_its_report(tmp_path, mimic4_files):
     pairing = read_json(results / "cohort/flow.json")["pairing"]
     assert min(pairing["before"], pairing["after"]) > 5
     page = (results / "report.html").read_text()
-    assert f"{pairing['before']} were taken before their ECG" in page
+    assert f"Draws used: {pairing['before']} from before their ECG" in page
     assert "Nobody has a personal network: it takes 8 usable draws of each class." in page
 
 
