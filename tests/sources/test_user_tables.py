@@ -35,6 +35,7 @@ def _refused(folder, text) -> str:
         ("7,2024-05-17 08:00:00,4.2 H,mmol/L", "potassium '4.2 H' is not a number; decimals need a point, and marks"),
         ("7,2024-05-17 08:00:00,6_1,mmol/L", "potassium '6_1' is not a number"),
         ("7,2024-05-17 08:00:00,6.1", "fewer fields"),
+        ("7,2024-05-17 08:00:00,6.1\n7,2024-05-17 09:00:00,6.1,mmol/L,", "fewer fields"),  # as many commas in all
         ('7,2024-05-17 08:00:00,6.1,"mmol/L', "out of place"),
         ("7,5/17/2024 8:00,6.1,mmol/L", "time '5/17/2024 8:00' is not a time"),
         ('"a,b",2024-05-17 08:00:00,6.1,mmol/L', "subject 'a,b' is not a name of up to 64 characters without commas"),

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 from kalemia.core.errors import UserError
-from kalemia.sources.csv_tables.records import RecordBlock, open_csv
+from kalemia.sources.csv_tables.records import RecordBlock, open_csv, refuse_other_length
 from kalemia.sources.csv_tables.spellings import EMPTY, is_day_alone, read_time, read_whole_number, subject_number
 
 
@@ -111,4 +111,5 @@ def _lines_of(path: Path, names: list[str], block: RecordBlock) -> Iterator[Line
             raise UserError(f"{where}: is not text in UTF-8") from None
         except csv.Error as error:
             raise UserError(f"{where}: {error}") from None
+        refuse_other_length(path, number, len(cells), len(names))
         yield Line(path, number, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})

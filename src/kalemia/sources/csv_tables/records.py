@@ -138,17 +138,15 @@ class CsvTable:
             )
 
     def _refuse_other_lengths(self, marks: "_Marks", block: RecordBlock) -> None:
-        """Of the whole block first, because the lengths of its records take longer, and its faults hardly cancel."""
+        """Of the whole block first, because the lengths of its records take longer, and its faults hardly cancel.
+
+        Where they do, whoever reads the fields of each record finds it.
+        """
         n_names = len(self.names)
         if marks.n_commas == marks.n_records * (n_names - 1):
             return
         for line, record in block.records():
-            n_fields = count_fields(record)
-            if n_fields != n_names:
-                raise UserError(
-                    f"{self.path}: line {line}: has {'more' if n_fields > n_names else 'fewer'} fields than the first"
-                    f" line ({n_fields}, not {n_names}); decimals need a point, and text with commas double quotes"
-                )
+            refuse_other_length(self.path, line, count_fields(record), n_names)
 
 
 class _Marks:
@@ -210,6 +208,15 @@ class _Marks:
 def records_in(text: bytes) -> list[bytes]:
     """The records of a text without faults that ends with one; lines that are empty are no records."""
     return [record for _, record in _Marks(text).whole_records(1).records()]
+
+
+def refuse_other_length(path: Path, line: int, n_fields: int, n_names: int) -> None:
+    """Raise `UserError` if a record has another number of fields than the first line."""
+    if n_fields != n_names:
+        raise UserError(
+            f"{path}: line {line}: has {'more' if n_fields > n_names else 'fewer'} fields than the first"
+            f" line ({n_fields}, not {n_names}); decimals need a point, and text with commas double quotes"
+        )
 
 
 def count_fields(record: bytes) -> int:
