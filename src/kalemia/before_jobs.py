@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from kalemia.core.config import Study
 from kalemia.core.errors import UserError
-from kalemia.run_plan import disk_mb
+from kalemia.run_plan import disk_mb, size_text
 from kalemia.sources.registry import describe_source
 from kalemia.sources.remote.download_tables import credentials, may_have_credentials
 
@@ -47,6 +47,6 @@ def check_disk(study: Study) -> None:
         needed -= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     if free < needed:
         raise UserError(
-            f"{study.results}: the study takes about {needed / 1000:.1f} GB more and {free / 1000:.1f} GB are free;"
+            f"{study.results}: the study takes about {size_text(needed)} more and {size_text(free)} are free;"
             " set `results` to a folder with more"
         )

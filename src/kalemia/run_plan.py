@@ -216,7 +216,7 @@ def _cells(stage: StagePlan) -> tuple[str, ...]:
         *(_duration(stage.hours(n)) for n in CORES),
         "" if stage.gpu_seconds is None else _duration(stage.gpu_seconds / 3600),
         f"{stage.rate.memory_mb:,.0f} MB",
-        _size(stage.disk_mb),
+        size_text(stage.disk_mb),
         f"{stage.requests:,}" if stage.requests else "",
     )
 
@@ -230,7 +230,7 @@ def _total_cells(stages: list[StagePlan]) -> tuple[str, ...]:
         *(_duration(sum(stage.hours(n) for stage in stages)) for n in CORES),
         f"{_duration(on_gpu)}, others on {CORES[0]} cores",
         f"{max(stage.rate.memory_mb for stage in stages):,.0f} MB",
-        _size(sum(stage.disk_mb for stage in stages)),
+        size_text(sum(stage.disk_mb for stage in stages)),
         f"{sum(stage.requests for stage in stages):,}" if any(stage.requests for stage in stages) else "",
     )
 
@@ -249,5 +249,6 @@ def _short(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
-def _size(megabytes: float) -> str:
+def size_text(megabytes: float) -> str:
+    """For example ``3 MB`` or ``12.3 GB``."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{math.ceil(megabytes)} MB"

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,13 @@ from pathlib import Path
 from campaign import Tally
 
 from model_folders import write_model
-from run_workflow import ROOT, contents_of, run_snakemake
+from run_workflow import ROOT, contents_of, run_snakemake, snakemake_command
 
 RECORD = ROOT / "tests/own/ward-3"
 TINY = ("tests/studies/tiny.yaml",)
 POPULATIONS = "results/cohort/populations.parquet"
 HANG_S = 300
+SAID_OF_A_DISK = ("No space left", "Read-only file system", " are free; set")
 LIMITS = {
     "file size of 4 KB": (resource.RLIMIT_FSIZE, 4096),
     "5 open files": (resource.RLIMIT_NOFILE, 5),
@@ -165,15 +167,20 @@ def _files_of(folder: Path) -> dict[str, bytes]:
 
 
 def _try_studies(folder: Path, tally: Tally, undisturbed: Path) -> None:
-    """A whole study on disks that are full at some fractions of its size, and one that becomes read-only."""
+    """A whole study on disks that fill up at some fractions of its size, too small, and one that becomes read-only."""
     expected = contents_of(undisturbed / "results")
     size = sum(path.stat().st_size for path in undisturbed.rglob("*") if path.is_file())
     for fraction in (0.4, 0.8):
         out = folder / f"study-{fraction}"
-        with _file_system(out, str(int(fraction * size))):
-            ended = run_snakemake(out, studies=TINY)
+        with _file_system(out, "2g"):
+            ended = _run_until_full(out, int(fraction * size))
             _mount("-o", "remount,size=2g", str(out))
-            _count_study(tally, f"a disk of {fraction:.0%} of the size", ended, out, expected)
+            _count_study(tally, f"a disk that is full at {fraction:.0%} of the size", ended, out, expected)
+    out = folder / "study-small"
+    with _file_system(out, str(size // 4)):
+        ended = run_snakemake(out, studies=TINY)
+        _mount("-o", "remount,size=2g", str(out))
+        _count_study(tally, "a disk that is too small from the start", ended, out, expected)
     out = folder / "study-read-only"
     with _file_system(out, "2g"):
         run_snakemake(out, POPULATIONS, studies=TINY)
@@ -183,12 +190,31 @@ def _try_studies(folder: Path, tally: Tally, undisturbed: Path) -> None:
         _count_study(tally, "a disk that became read-only", ended, out, expected)
 
 
+def _run_until_full(out: Path, n_bytes: int) -> subprocess.CompletedProcess:
+    """Run the study while its disk, large at first, gets no larger than `n_bytes`."""
+    command = snakemake_command(out, studies=TINY)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and shutil.disk_usage(out).used < n_bytes:
+        time.sleep(0.05)
+    is_small = False
+    while process.poll() is None and not is_small:
+        try:
+            _mount("-o", f"remount,size={shutil.disk_usage(out).used + 8192}", str(out))
+            is_small = True
+        except subprocess.CalledProcessError:  # more was written meanwhile
+            continue
+    said = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, *said)
+
+
 def _count_study(tally: Tally, case: str, ended, out: Path, expected: dict[str, bytes]) -> None:
     """Count how a study ended: a message, no traceback, and the expected bytes once there is space."""
     said, fault = ended.stdout + ended.stderr, ""
     if "Traceback" in said:
         fault = f"traceback: {said[said.index('Traceback') :].strip()[:600]!r}"
-    elif ended.returncode and not any(words in said for words in ("No space left", "Read-only file system")):
+    elif ended.returncode and not any(
+        words in said for words in ("No space left", "Read-only file system", " are free; set")
+    ):
         fault = f"no message: {said.strip()[-200:]!r}"
     again = run_snakemake(out, studies=TINY)
     found = contents_of(out / "results") if again.returncode == 0 else {}
