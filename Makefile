@@ -26,7 +26,7 @@ setup: .venv/installed  ## create .venv with the versions of constraints.txt and
 
 demo: setup  ## simulate patients whose ECG shows potassium, train networks, write results/demo/report.html
 	@$(SNAKEMAKE) --configfile studies/demo.yaml
-	@echo "Next: make demo-no, the same study of patients whose ECG does not show potassium."
+	@echo "Next: make demo-no, a study of patients whose ECG does not show potassium."
 
 demo-no: setup  ## the same with patients whose ECG does not: results/demo-no/report.html
 	@$(SNAKEMAKE) --configfile studies/demo.yaml studies/demo-no.yaml
