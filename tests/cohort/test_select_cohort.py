@@ -2,11 +2,12 @@ import dataclasses
 from datetime import datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from kalemia.beats.excerpts import write_excerpts
 from kalemia.cohort.matching import Match, Unmatched, match_draws, recordings_outside_admissions, window_before
-from kalemia.cohort.select_cohort import read_subject_draws, write_cohort
+from kalemia.cohort.select_cohort import read_subject_draws, unusable_lines, write_cohort
 from kalemia.core.errors import UserError
 from kalemia.core.tables import read_table
 from kalemia.sources import Recording, Segment
@@ -264,3 +265,9 @@ def test_a_lead_recorded_too_briefly_is_a_gap(tmp_path, study):
     write_excerpts(PhysioNet(tmp_path), tmp_path / "draws.parquet", 10, "II", 5, "", tmp_path / "e.parquet")
     (row,) = read_table(tmp_path / "e.parquet", "excerpts").to_pylist()
     assert (row["reason"], row["ecg_mv"]) == ("gap", None)
+
+
+def test_values_that_cannot_be_used_are_counted_and_shown_once_each():
+    details = ["ERROR", "ERROR", *(f">{n}" for n in range(7, 12))]
+    draws = pa.table({"draw_id": range(7), "reason": ["no value"] * 7, "detail": details})
+    assert list(unusable_lines(draws)) == ["7 values not used, no value: ERROR; >7; >8; >9; >10; and 1 more"]

@@ -75,13 +75,14 @@ def _tell_lost(ledger: list[dict]) -> None:
 
 
 def unusable_lines(draws: pa.Table) -> Iterator[str]:
-    """For each reason, how many values cannot be used, and the first of them."""
+    """For each reason, how many values cannot be used, and the first of them; what is the same, once."""
     draws = draws.sort_by("draw_id")
     for reason in NO_VALUE_FLAGS:
         details = draws.filter(pc.equal(draws["reason"], reason))["detail"].to_pylist()
         if details:
-            more = f"; and {len(details) - _MAX_TOLD:,} more" if len(details) > _MAX_TOLD else ""
-            yield f"{plural(len(details), 'value')} not used, {reason}: {'; '.join(details[:_MAX_TOLD])}{more}"
+            unlike = list(dict.fromkeys(details))
+            more = f"; and {len(unlike) - _MAX_TOLD:,} more" if len(unlike) > _MAX_TOLD else ""
+            yield f"{plural(len(details), 'value')} not used, {reason}: {'; '.join(unlike[:_MAX_TOLD])}{more}"
 
 
 def _announce_ecg(source: Source, draws: pa.Table, lead: str) -> None:
