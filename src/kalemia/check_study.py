@@ -53,7 +53,7 @@ def _lines(study: Study) -> Iterator[str]:
     description.check()
     place = next(folder for folder in (Path(study.results), *Path(study.results).absolute().parents) if folder.exists())
     if not place.is_dir():
-        raise UserError(f"results: {place} is a file, and no folder; name another place")
+        raise UserError(f"results: {place} is a file, not a folder; name another place")
     yield f"study {study.study}: {description.description}; results go to {study.results}"
     yield from _credential_lines(study)
     check_credentials(study)

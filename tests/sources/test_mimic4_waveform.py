@@ -1,4 +1,4 @@
-"""A record of the MIMIC-IV Waveform Database as one's own recording, from recordings.csv to its beats.
+"""A record of the MIMIC-IV Waveform Database as a user's recording, from recordings.csv to its beats.
 
 Genuine: the ECG in FLAC (wfdb's `mixedsignals`), and the names of the files, from the database's list. Ours: the header
 of the record and its layout, which join the segment to a start; the potassium; and whose ECG it is, which is not said.
@@ -31,7 +31,7 @@ END_S = (FRAMES + GAP) / 62.4725
 
 @pytest.fixture
 def own(config, tmp_path, real_data):
-    """The study of one's own recordings over the record, with one draw early in it and one at its end."""
+    """A study of this record alone, with one draw early in it and one at its end."""
     genuine, record = real_data / "mimic4wdb", tmp_path / PATH
     record.parent.mkdir(parents=True)
     header = (genuine / "mixedsignals.hea").read_text()

@@ -150,7 +150,7 @@ def _check_size(value, where: str) -> None:
 
 
 def is_shown(text: str) -> bool:
-    """Whether a text can stand in a line for a person: no control character, and not without end."""
+    """Whether a text fits into one line of a message: no control characters, and not too long."""
     return len(text) <= _MAX_TEXT and not {unicodedata.category(letter) for letter in text} & _CONTROLS
 
 
