@@ -273,4 +273,4 @@ def test_results_in_the_place_of_a_file_are_refused(tmp_path, capsys):
     for place in (tmp_path / "file", tmp_path / "file/results"):
         assert main(["check", "--config", f"results={place}"]) == 1
         said = capsys.readouterr().err
-        assert said.endswith(f"results: {tmp_path / 'file'} is a file, and no folder; name another place\n")
+        assert said.endswith(f"results: {tmp_path / 'file'} is a file, not a folder; name another place\n")
